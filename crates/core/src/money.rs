@@ -1,0 +1,168 @@
+//! Money as exact decimals. A price of a third of a cent stays one.
+
+use std::fmt;
+use std::str::FromStr;
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Code, Error};
+use crate::usage::Usage;
+
+/// An amount of US dollars, exact to 28 digits. Providers quote their prices in this currency.
+///
+/// Written as `0.50 USD`, and so in JSON.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Money(Decimal);
+
+impl Money {
+    /// Nothing.
+    pub const ZERO: Self = Self(Decimal::ZERO);
+
+    /// An amount in US dollars.
+    pub fn usd(amount: Decimal) -> Self {
+        Self(amount)
+    }
+
+    /// The amount in US dollars.
+    pub fn amount(self) -> Decimal {
+        self.0
+    }
+
+    /// The amount in billionths of a dollar, rounded up: what ledgers count in, so that sums of it are exact.
+    pub fn nanos(self) -> i64 {
+        let nanos = (self.0 * Decimal::from(1_000_000_000)).ceil();
+        i64::try_from(nanos).unwrap_or(i64::MAX)
+    }
+
+    /// The amount of so many billionths of a dollar.
+    pub fn from_nanos(nanos: i64) -> Self {
+        Self(Decimal::new(nanos, 9).normalize())
+    }
+}
+
+impl std::ops::Add for Money {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+}
+
+impl std::ops::AddAssign for Money {
+    fn add_assign(&mut self, other: Self) {
+        *self = *self + other;
+    }
+}
+
+impl fmt::Display for Money {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} USD", self.0.normalize())
+    }
+}
+
+impl fmt::Debug for Money {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Money {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let invalid = |why: &str| {
+            Error::new(Code::InputInvalid, format!("`{text}` is not an amount of money: {why}"))
+                .with_help("write it as `0.50 USD`")
+        };
+        let (amount, currency) =
+            text.trim().split_once(char::is_whitespace).ok_or_else(|| invalid("the currency is missing"))?;
+        if currency.trim() != "USD" {
+            return Err(invalid("USD is the only currency"));
+        }
+        let amount = amount.parse::<Decimal>().map_err(|_| invalid("the number cannot be read"))?;
+        if amount.is_sign_negative() && !amount.is_zero() {
+            return Err(invalid("it is negative"));
+        }
+        Ok(Self(amount))
+    }
+}
+
+impl Serialize for Money {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Money {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// What a model costs, in US dollars for a million tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prices {
+    /// For input that no cache served.
+    pub input: Decimal,
+    /// For output, reasoning included.
+    pub output: Decimal,
+    /// For input read from the prompt cache; the input price where it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cached: Option<Decimal>,
+    /// For input written to the prompt cache; the input price where it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_write: Option<Decimal>,
+}
+
+impl Prices {
+    /// The price of a call, exact.
+    pub fn cost(&self, usage: &Usage) -> Money {
+        let plain = usage.input.saturating_sub(usage.cached).saturating_sub(usage.cache_write);
+        let sum = self.input * Decimal::from(plain)
+            + self.cached.unwrap_or(self.input) * Decimal::from(usage.cached)
+            + self.cache_write.unwrap_or(self.input) * Decimal::from(usage.cache_write)
+            + self.output * Decimal::from(usage.output);
+        Money((sum / Decimal::from(1_000_000)).normalize())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn money_is_exact() {
+        let tenth: Money = "0.1 USD".parse().unwrap();
+        let mut sum = Money::ZERO;
+        (0..3).for_each(|_| sum += tenth);
+        assert_eq!(sum.to_string(), "0.3 USD");
+        assert_eq!(Money::from_nanos(sum.nanos()), sum);
+    }
+
+    #[test]
+    fn bad_amounts_say_what_is_wrong() {
+        for (text, why) in [
+            ("5", "the currency is missing"),
+            ("5 EUR", "USD is the only currency"),
+            ("x USD", "the number cannot be read"),
+            ("-1 USD", "it is negative"),
+        ] {
+            let error = text.parse::<Money>().unwrap_err();
+            assert!(error.message().ends_with(why), "{error}");
+        }
+    }
+
+    #[test]
+    fn cached_input_has_its_own_price() {
+        let prices = Prices {
+            input: 3.into(),
+            output: 15.into(),
+            cached: Some(Decimal::new(3, 1)),
+            cache_write: None,
+        };
+        let usage = Usage { input: 1_000, output: 100, cached: 600, ..Usage::default() };
+        assert_eq!(prices.cost(&usage).to_string(), "0.00288 USD");
+    }
+}

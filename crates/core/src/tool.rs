@@ -1,0 +1,81 @@
+//! What a tool says of itself: what a model sees of it, and what the run must know before it calls it.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What happens if a call is made twice, or is made and its answer is lost.
+///
+/// Whichever it is, the call carries an idempotency key that stays the same over every attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    /// It changes nothing. It may run again, and before anything is on disk.
+    Pure,
+    /// Made twice with the same key, it has happened once. It runs again after a crash.
+    Idempotent,
+    /// Made twice, it has happened twice. It never runs again by itself: an answer that was lost waits for a person.
+    AtMostOnce,
+    /// Made twice, it has happened twice, but the tool can look a key up and say what came of it.
+    Reconcile,
+}
+
+impl Effect {
+    /// Whether the call may run again without asking.
+    pub fn is_repeatable(self) -> bool {
+        matches!(self, Self::Pure | Self::Idempotent)
+    }
+
+    /// The word for it in files and on screens.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pure => "pure",
+            Self::Idempotent => "idempotent",
+            Self::AtMostOnce => "at_most_once",
+            Self::Reconcile => "reconcile",
+        }
+    }
+}
+
+/// A tool as data: everything about it except the code. Pinned with the run that uses it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ToolSpec {
+    /// What models call it: 1 to 64 characters of `a-z`, `A-Z`, `0-9`, `_` and `-`.
+    pub name: String,
+    /// What it does, for the model.
+    pub description: String,
+    /// The JSON schema (2020-12) of its arguments: an object.
+    pub parameters: Value,
+    /// What happens if it is called twice.
+    pub effect: Effect,
+    /// How long one call may take.
+    #[serde(with = "millis")]
+    pub timeout: Duration,
+    /// How many calls of it one process makes at a time; no limit where none is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<u32>,
+}
+
+impl ToolSpec {
+    /// How long a call may take where nothing else is said.
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+}
+
+/// Durations as whole milliseconds.
+mod millis {
+    use super::{Deserialize, Duration};
+
+    pub(super) fn serialize<S: serde::Serializer>(
+        duration: &Duration,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    pub(super) fn deserialize<'de, D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Duration, D::Error> {
+        u64::deserialize(deserializer).map(Duration::from_millis)
+    }
+}
