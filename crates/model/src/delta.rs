@@ -1,0 +1,69 @@
+//! The pieces in which an answer arrives.
+
+use adjutant_core::Result;
+use adjutant_core::id::CallId;
+use adjutant_core::message::Reasoning;
+use adjutant_core::usage::Usage;
+use futures::stream::BoxStream;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// An answer as it arrives. It ends after [`Delta::End`] or after the first error.
+pub type Deltas = BoxStream<'static, Result<Delta>>;
+
+/// One piece of an answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Delta {
+    /// What the provider says of the answer as a whole. At most once, first.
+    Start {
+        /// The provider's id of the request, to quote in a report to the provider.
+        request_id: Option<String>,
+        /// The exact model that answers, where the provider names one.
+        model: Option<String>,
+    },
+    /// A piece of the answer's text.
+    Text(String),
+    /// A piece of the text that the provider shows of its reasoning.
+    Reasoning(String),
+    /// Ends a piece of reasoning, with what the provider wants back unchanged. A text in it replaces the pieces.
+    ReasoningDone(Reasoning),
+    /// A piece of a tool call.
+    ToolCall {
+        /// Tells the calls of one answer apart.
+        index: u32,
+        /// The call's id, once.
+        id: Option<CallId>,
+        /// The tool's name, once.
+        name: Option<String>,
+        /// A piece of the arguments' JSON text.
+        arguments: String,
+    },
+    /// The tokens used so far; the last one counts.
+    Usage(Usage),
+    /// Something that is not understood. It is kept and shown, and changes nothing else.
+    Unknown(Value),
+    /// The answer is complete.
+    End(StopReason),
+}
+
+/// Why a model stopped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopReason {
+    /// It is done.
+    EndTurn,
+    /// It waits for the results of its tool calls.
+    ToolCalls,
+    /// The limit of output tokens, or the context window, was reached.
+    MaxTokens,
+    /// It wrote one of the request's stop texts.
+    StopSequence,
+    /// It declined to answer.
+    Refusal,
+    /// The provider's filter held the answer back.
+    ContentFilter,
+    /// Another reason, in the provider's word.
+    Other(String),
+}

@@ -1,0 +1,29 @@
+//! A whole answer.
+
+use adjutant_core::message::Message;
+use adjutant_core::usage::Usage;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::delta::StopReason;
+
+/// The whole answer to a request: what a run records.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Response {
+    /// What the model says: text, reasoning and tool calls, never a tool's result.
+    pub message: Message,
+    /// The tokens used; none where the provider does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
+    /// Why the model stopped.
+    pub stop: StopReason,
+    /// The exact model that answered, where the provider names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// The provider's id of the request, to quote in a report to the provider.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// What arrived and was not understood.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unknown: Vec<Value>,
+}
