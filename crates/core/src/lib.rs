@@ -17,6 +17,7 @@ pub mod label;
 pub mod limit;
 pub mod message;
 pub mod money;
+pub mod secret;
 pub mod time;
 pub mod tool;
 pub mod usage;

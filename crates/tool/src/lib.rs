@@ -1,1 +1,20 @@
-//! Empty.
+//! The hands of Adjutant: tools, and what stands between a model's text and a call.
+
+mod arguments;
+mod context;
+mod failure;
+mod function;
+mod output;
+mod registry;
+mod resource;
+mod tool;
+
+pub use adjutant_core::tool::{Effect, ToolSpec};
+pub use arguments::{MAX_ARGUMENTS, Validator, arguments};
+pub use context::Context;
+pub use failure::{Failure, ToolError};
+pub use function::FunctionTool;
+pub use output::Output;
+pub use registry::Registry;
+pub use resource::{Need, Resources};
+pub use tool::{Reconciled, Tool};

@@ -1,0 +1,106 @@
+//! [`Output`]: what a call gives back.
+
+use adjutant_core::label::Label;
+use adjutant_core::message::Part;
+use adjutant_core::{Code, Error};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What a call gives back.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Output {
+    /// What the model reads.
+    pub content: Vec<Part>,
+    /// The same as data, where the tool has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<Value>,
+    /// Where the content came from. A tool that says nothing has untrusted output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<Label>,
+}
+
+impl Output {
+    /// Plain text.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self { content: vec![Part::text(text)], data: None, label: None }
+    }
+
+    /// Data, which the model reads as JSON text. A text is read as it is, and nothing (`null`) as `done`.
+    pub fn json(value: Value) -> Self {
+        let text = match &value {
+            Value::Null => "done".to_owned(),
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        Self { content: vec![Part::text(text)], data: Some(value), label: None }
+    }
+
+    /// Any value that serde can write as JSON; an `Output` stays what it is. Fails with [`Code::ToolBroken`] when the
+    /// value cannot be JSON (a map with keys that are not text).
+    pub fn of<T: Serialize + 'static>(value: T) -> Result<Self, Error> {
+        let mut value = Some(value);
+        if let Some(output) = (&mut value as &mut dyn std::any::Any).downcast_mut::<Option<Self>>() {
+            return Ok(output.take().unwrap_or_default());
+        }
+        serde_json::to_value(value).map(Self::json).map_err(|error| {
+            Error::new(Code::ToolBroken, "the tool's output cannot be written as JSON").caused_by(&error)
+        })
+    }
+
+    /// Says where the content came from.
+    #[must_use]
+    pub fn labelled(mut self, label: Label) -> Self {
+        self.label = Some(label);
+        self
+    }
+
+    /// The label of the content: what the tool said, otherwise untrusted.
+    pub fn label(&self) -> Label {
+        self.label.clone().unwrap_or_else(Label::untrusted)
+    }
+
+    /// The text parts, one after the other.
+    pub fn as_text(&self) -> String {
+        self.content.iter().filter_map(Part::as_text).collect()
+    }
+}
+
+impl From<String> for Output {
+    fn from(text: String) -> Self {
+        Self::text(text)
+    }
+}
+
+impl From<&str> for Output {
+    fn from(text: &str) -> Self {
+        Self::text(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn values_become_what_a_model_reads() {
+        assert_eq!(Output::of("plain").unwrap().as_text(), "plain");
+        assert_eq!(Output::of(()).unwrap().as_text(), "done");
+        assert_eq!(Output::of(vec![1, 2]).unwrap().as_text(), "[1,2]");
+        let output = Output::text("as it is").labelled(Label::default());
+        assert_eq!(Output::of(output.clone()).unwrap(), output);
+        assert_eq!(Output::json(json!({"b": 1})).data, Some(json!({"b": 1})));
+    }
+
+    #[test]
+    fn output_that_says_nothing_is_untrusted() {
+        assert_eq!(Output::text("x").label(), Label::untrusted());
+    }
+
+    #[test]
+    fn a_map_with_other_keys_is_an_error() {
+        let map = std::collections::BTreeMap::from([(vec![1u8], 1)]);
+        assert_eq!(Output::of(map).unwrap_err().code(), Code::ToolBroken);
+    }
+}

@@ -1,0 +1,51 @@
+//! [`Tool`]: what the registry holds and the run calls.
+
+use adjutant_core::tool::ToolSpec;
+use futures::future::{BoxFuture, FutureExt};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::resource::Need;
+
+/// Something a model can ask for. Authors write functions with [`#[tool]`](macro@crate::tool); this is the erased form.
+///
+/// A future that is dropped is a call that was given up: an implementation leaves no process, thread or connection
+/// behind.
+pub trait Tool: Send + Sync + 'static {
+    /// What the tool says of itself. It does not change while the tool lives.
+    fn spec(&self) -> &ToolSpec;
+
+    /// Makes one call. `arguments` fit the schema in [`spec`](Self::spec): the caller has validated them.
+    fn call(&self, arguments: Value, context: Context) -> BoxFuture<'static, Result<Output, Failure>>;
+
+    /// Finds out what came of the call with the key of `context`, for a tool whose effect is
+    /// [`Effect::Reconcile`](adjutant_core::tool::Effect::Reconcile). It changes nothing.
+    fn reconcile(
+        &self,
+        arguments: Value,
+        context: Context,
+    ) -> BoxFuture<'static, Result<Reconciled, Failure>> {
+        drop((arguments, context));
+        futures::future::ready(Ok(Reconciled::Unknown)).boxed()
+    }
+
+    /// The resources that a call takes from its context and that the tool does not hold itself.
+    fn needs(&self) -> &[Need] {
+        &[]
+    }
+}
+
+/// What came of a call whose answer was lost.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reconciled {
+    /// It happened, with this output.
+    Happened(Output),
+    /// It did not happen and will not; it may be made.
+    NotHappened,
+    /// The tool cannot say.
+    Unknown,
+}
