@@ -1,0 +1,33 @@
+//! Rules of this repository that no compiler knows.
+
+// Says to clippy that all of it, not only what is marked `#[test]`, may panic.
+#![cfg(test)]
+
+mod edges;
+mod error_pages;
+mod features;
+mod files;
+mod lints;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The root of the checkout.
+fn root() -> PathBuf {
+    let package = std::env::var("CARGO_MANIFEST_DIR").expect("cargo names the package's folder");
+    Path::new(&package).parent().expect("the package is in a folder of the checkout").to_path_buf()
+}
+
+/// What cargo prints, run in the root of the checkout.
+fn cargo(arguments: &[&str]) -> String {
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(program).args(arguments).current_dir(root()).output().expect("cargo starts");
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "`cargo {}` failed: {complaint}", arguments.join(" "));
+    String::from_utf8(output.stdout).expect("cargo prints UTF-8")
+}
+
+/// Reads a text file of the repository.
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
