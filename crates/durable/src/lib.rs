@@ -1,1 +1,52 @@
-//! Empty
+//! The spine: agent and workflow code as plain async Rust that survives its process.
+//!
+//! A run's code is one future over a [`Ctx`]. Everything that is not determined by the code itself (a model's answer,
+//! a tool's result, a timer, what a person says) is an [`Operation`] that it asks its context for. The [`drive`]
+//! function polls the future, hands new operations to a [`Session`] in the order in which they were asked for, and
+//! delivers exactly one completion at a time, in the order in which it is recorded. When the process dies, or the run
+//! sleeps for days, the code runs again from its start and its recorded steps answer at once.
+//!
+//! - [`Ctx`] is what the code sees; [`Work`] is what an effect does, outside the code.
+//! - [`Record`] is one line of the journal; [`Replay`] is the pure part of answering from it.
+//! - [`Engine`] keeps runs and their journals; a [`Session`] is its side of one activation of one run; a [`Host`]
+//!   brings the code.
+//! - [`stream`] carries what is not recorded: tokens and progress.
+//!
+//! ```
+//! use adjutant_durable::{Ctx, Effects, work};
+//! use adjutant_core::{Result, json::Json};
+//!
+//! async fn double(ctx: Ctx, number: u64) -> Result<u64> {
+//!     // Two branches at the same time; each keeps its key whatever the timing.
+//!     let (a, b) = futures::join!(
+//!         ctx.effect("half", Effects::pure(), Json::of(&number)?, work(move |_| async move { Json::of(&number) })),
+//!         ctx.effect("half", Effects::pure(), Json::of(&number)?, work(move |_| async move { Json::of(&number) })),
+//!     );
+//!     Ok(a?.to::<u64>()? + b?.to::<u64>()?)
+//! }
+//! ```
+
+pub mod admission;
+mod ctx;
+mod driver;
+mod engine;
+mod mail;
+mod operation;
+mod record;
+mod replay;
+mod session;
+pub mod stream;
+mod work;
+
+pub use admission::{Admission, Origin};
+pub use ctx::{Ctx, Inbox};
+pub use driver::{Driven, drive};
+pub use engine::{
+    Admitted, Edit, Engine, Fork, Forked, Host, Observed, Program, RunInfo, RunState, Serve, Wait,
+};
+pub use mail::{Letter, Mail, Resolution};
+pub use operation::{Amount, Effects, Kind, Operation, OperationHash, RetryPolicy};
+pub use record::{Divergence, Entry, Outcome, RECORD_VERSION, Record};
+pub use replay::{Asked, Delivery, Moment, Replay, Stopwatch, waits};
+pub use session::{Next, Request, Session};
+pub use work::{Attempt, Done, Finished, FunctionWork, Reconciled, Work, work};

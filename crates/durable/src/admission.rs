@@ -1,0 +1,80 @@
+//! Admission: what a run is started with.
+
+use adjutant_core::hash::Digest;
+use adjutant_core::id::{RunId, SessionId, StepKey};
+use adjutant_core::json::Json;
+use serde::{Deserialize, Serialize};
+
+use crate::operation::Amount;
+
+/// What a run is started with. It never changes afterwards.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Admission {
+    /// The run's id: starting the same id twice starts one run.
+    pub run: RunId,
+    /// What people call it: the agent's or workflow's name.
+    pub name: String,
+    /// Which of the host's programs drives it, such as `agent`.
+    pub program: String,
+    /// The pinned definition.
+    pub definition: Digest,
+    /// What goes in.
+    pub input: Json,
+    /// The conversation that the run is a turn of. Turns of one session run one after the other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<SessionId>,
+    /// The person whose data it handles; what is deleted when that person's data is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Where the run comes from, if not from outside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+    /// The most that the run and all that it starts may take together; none shares the parent's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Amount>,
+}
+
+impl Admission {
+    /// An admission with nothing optional.
+    pub fn new(
+        run: RunId,
+        name: impl Into<String>,
+        program: impl Into<String>,
+        definition: Digest,
+        input: Json,
+    ) -> Self {
+        Self {
+            run,
+            name: name.into(),
+            program: program.into(),
+            definition,
+            input,
+            session: None,
+            user: None,
+            origin: None,
+            budget: None,
+        }
+    }
+}
+
+/// Where a run comes from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// A step of another run started it and waits for it.
+    Child {
+        /// That run.
+        parent: RunId,
+        /// The segment of the step.
+        segment: u32,
+        /// The step.
+        key: StepKey,
+    },
+    /// It continues another run from a point of that run's journal.
+    Fork {
+        /// That run.
+        of: RunId,
+        /// The first offset that is not taken over.
+        before: u64,
+    },
+}

@@ -1,0 +1,242 @@
+//! Engines: what keeps runs and their journals, and brings them to life.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use adjutant_core::hash::Digest;
+use adjutant_core::id::{RunId, SessionId, StepKey};
+use adjutant_core::json::Json;
+use adjutant_core::time::Timestamp;
+use adjutant_core::{Error, Result};
+use futures::future::BoxFuture;
+use futures::stream::BoxStream;
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+
+use crate::admission::{Admission, Origin};
+use crate::ctx::Ctx;
+use crate::mail::Mail;
+use crate::record::{Outcome, Record};
+use crate::stream::Delta;
+
+/// The code of a run: makes its future for a segment, given what the segment begins with (none in the first).
+pub type Program = Arc<dyn Fn(Ctx, Option<Json>) -> BoxFuture<'static, Outcome> + Send + Sync>;
+
+/// Brings the code that runs are made of.
+pub trait Host: Send + Sync + 'static {
+    /// Finds the code of a run. Whatever it reads must be the same each time: pinned, or over.
+    fn program<'a>(&'a self, admission: &'a Admission) -> BoxFuture<'a, Result<Program>>;
+}
+
+/// Keeps the runs of one tenant and project, and brings them to life. One value is one tenant and project; there is
+/// no way to ask it for another's.
+pub trait Engine: Send + Sync + 'static {
+    /// Records a run. When this returns, the run is on disk and will not be lost. Idempotent on the run's id.
+    fn start(&self, admission: Admission) -> BoxFuture<'_, Result<Admitted>>;
+
+    /// Sends something to a run. When this returns, it is on disk. Idempotent on the mail's id.
+    fn send<'a>(&'a self, run: &'a RunId, mail: Mail) -> BoxFuture<'a, Result<()>>;
+
+    /// Starts a run that shares another's journal up to a point.
+    fn fork(&self, fork: Fork) -> BoxFuture<'_, Result<Forked>>;
+
+    /// What is known of a run.
+    fn info<'a>(&'a self, run: &'a RunId) -> BoxFuture<'a, Result<RunInfo>>;
+
+    /// The records of a run from an offset on, over all its segments.
+    fn history<'a>(&'a self, run: &'a RunId, from: u64) -> BoxFuture<'a, Result<Vec<Record>>>;
+
+    /// What happens in a run from an offset on: first what is recorded, then what comes, as it comes. Ends after the
+    /// run's last record.
+    fn watch(&self, run: &RunId, from: u64) -> BoxStream<'static, Result<Observed>>;
+
+    /// Drives runs until told to stop. Several processes may do so; each run is driven by one at a time.
+    fn serve(
+        &self,
+        host: Arc<dyn Host>,
+        what: Serve,
+        stop: CancellationToken,
+    ) -> BoxFuture<'static, Result<()>>;
+
+    /// Keeps a definition, and says by which hash it is known.
+    fn put_definition(&self, definition: Json) -> BoxFuture<'_, Result<Digest>>;
+
+    /// A definition. Fails with [`adjutant_core::Code::RunDefinitionMissing`].
+    fn definition(&self, digest: Digest) -> BoxFuture<'_, Result<Json>>;
+
+    /// The turns of a session, oldest first.
+    fn turns<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, Result<Vec<RunInfo>>>;
+
+    /// The newest runs, newest first.
+    fn runs(&self, most: usize) -> BoxFuture<'_, Result<Vec<RunInfo>>>;
+
+    /// Forgets ended runs whose end is longer ago than `keep`, with everything that only they refer to. A run that a
+    /// living fork or an unfinished session refers to stays. Returns how many runs went.
+    fn prune(&self, keep: Duration) -> BoxFuture<'_, Result<u64>>;
+
+    /// Erases every run of one person, with what was forked from it. Fails with
+    /// [`adjutant_core::Code::Conflict`] while one of them is being driven. Returns how many runs went.
+    fn erase_user<'a>(&'a self, user: &'a str) -> BoxFuture<'a, Result<u64>>;
+}
+
+/// What became of a start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admitted {
+    /// The run.
+    pub run: RunId,
+    /// Whether it is new; false when a run with that id was already there.
+    pub new: bool,
+}
+
+/// Which runs to drive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Serve {
+    /// Every run of the tenant and project.
+    All,
+    /// One run and what it starts.
+    Run(RunId),
+}
+
+/// How a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    /// It can go on, and waits for a worker.
+    Ready,
+    /// A worker drives it.
+    Running,
+    /// It waits for a person, a timer or another run, and takes no memory.
+    Waiting,
+    /// It was told to stop for now.
+    Paused,
+    /// It cannot go on by itself.
+    Halted,
+    /// It is over.
+    Ended,
+}
+
+impl RunState {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Running => "running",
+            Self::Waiting => "waiting",
+            Self::Paused => "paused",
+            Self::Halted => "halted",
+            Self::Ended => "ended",
+        }
+    }
+}
+
+/// What is known of a run without reading its journal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunInfo {
+    /// The run.
+    pub run: RunId,
+    /// The agent's or workflow's name.
+    pub name: String,
+    /// How it stands.
+    pub state: RunState,
+    /// The conversation it is a turn of.
+    pub session: Option<SessionId>,
+    /// The person whose data it handles.
+    pub user: Option<String>,
+    /// Where it comes from.
+    pub origin: Option<Origin>,
+    /// Its pinned definition.
+    pub definition: Digest,
+    /// When it was recorded.
+    pub created: Timestamp,
+    /// When its last record was written.
+    pub updated: Timestamp,
+    /// How many records its journal has.
+    pub records: u64,
+    /// What came of it; none until it is over.
+    pub outcome: Option<Outcome>,
+    /// Why it halted, if it did.
+    pub halted: Option<Error>,
+}
+
+/// Something that a run waits for, that somebody outside may have to do something about.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wait {
+    /// An answer to a signal.
+    Signal {
+        /// The step.
+        key: StepKey,
+        /// The name to answer to.
+        name: String,
+        /// What is asked.
+        request: Json,
+    },
+    /// A timer.
+    Timer {
+        /// The step.
+        key: StepKey,
+        /// When it fires.
+        until: Timestamp,
+    },
+    /// Another run.
+    Child {
+        /// The step.
+        key: StepKey,
+        /// The run.
+        run: RunId,
+    },
+    /// Somebody who says what came of an effect.
+    Unknown {
+        /// The step.
+        key: StepKey,
+        /// What the step is, in one line.
+        operation: String,
+        /// Why it is not known.
+        reason: String,
+    },
+}
+
+/// What a watcher sees.
+#[derive(Clone, Debug)]
+pub enum Observed {
+    /// A record, once it is on disk.
+    Record(Box<Record>),
+    /// A token or a sign of progress, at once.
+    Delta(Delta),
+    /// The run stands otherwise than before.
+    State(RunState),
+}
+
+/// A run to be started from a point of another's journal.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fork {
+    /// The other run.
+    pub of: RunId,
+    /// The id of the new run.
+    pub run: RunId,
+    /// The step from which on everything happens anew; its recorded answer and all that came after are left behind.
+    pub from: StepKey,
+    /// The segment of the step; the last that has it where none is given.
+    pub segment: Option<u32>,
+    /// Answers to put in place of recorded ones, or of the one at `from`.
+    pub edits: Vec<Edit>,
+}
+
+/// An answer to put in place of a recorded one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Edit {
+    /// The step.
+    pub key: StepKey,
+    /// Its new answer.
+    pub outcome: Outcome,
+}
+
+/// What a fork started.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Forked {
+    /// The new run.
+    pub run: RunId,
+    /// The effects outside that the original caused after the point, in one line each: they have happened, whatever
+    /// the fork does.
+    pub caused: Vec<String>,
+}
