@@ -84,8 +84,7 @@ async fn drive_segment<S: Session>(
             // Futures that the code still holds are dropped with it, and are withdrawn by that.
             drop(code);
             withdraw_rest(session, ctx).await?;
-            session.finish(outcome).await?;
-            return Ok(Segment::Driven(Driven::Ended));
+            return session.finish(outcome).await.map(Segment::Driven);
         }
         if let Some(state) = ctx.take_rolling() {
             session.roll_over(state.clone()).await?;
@@ -95,8 +94,7 @@ async fn drive_segment<S: Session>(
             if let Some(reason) = ctx.cancelled() {
                 drop(code);
                 withdraw_rest(session, ctx).await?;
-                session.finish(Err(cancelled(&reason))).await?;
-                return Ok(Segment::Driven(Driven::Ended));
+                return session.finish(Err(cancelled(&reason))).await.map(Segment::Driven);
             }
             return Err(Error::new(Code::RunStuck, "the run waits for something that is not one of its operations")
                 .with_help("in the code of a run, wait only for what its context gives: no timers, channels or tasks of your own"));

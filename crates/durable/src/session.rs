@@ -7,6 +7,7 @@ use adjutant_core::Result;
 use adjutant_core::id::StepKey;
 use adjutant_core::json::Json;
 
+use crate::driver::Driven;
 use crate::operation::Operation;
 use crate::record::Outcome;
 use crate::replay::Moment;
@@ -58,8 +59,9 @@ pub trait Session: Send {
     /// Gives the next answer in recorded order, or the next that comes, which is then recorded.
     fn next(&mut self) -> impl Future<Output = Result<Next>> + Send;
 
-    /// Ends the run. Waits until no effect is open.
-    fn finish(&mut self, outcome: Outcome) -> impl Future<Output = Result<()>> + Send;
+    /// Ends the run: [`Driven::Ended`]. A run ends only when no effect is open; while it is not known what came of
+    /// one that was dropped, the run waits for somebody to say: [`Driven::Parked`].
+    fn finish(&mut self, outcome: Outcome) -> impl Future<Output = Result<Driven>> + Send;
 
     /// Ends the segment and begins the next. Nothing may be open.
     fn roll_over(&mut self, state: Json) -> impl Future<Output = Result<()>> + Send;
