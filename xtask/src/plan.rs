@@ -74,6 +74,8 @@ pub(crate) fn test(
 }
 
 /// Everything that must hold before a change lands. The tests come last.
+///
+/// Only libraries are documented: the program has the name of the library's face, and their pages would collide.
 pub(crate) fn ci(machine: &Machine) -> Vec<Step> {
     let machine = Machine { ci: true, ..machine.clone() };
     let mut steps = vec![
@@ -82,7 +84,7 @@ pub(crate) fn ci(machine: &Machine) -> Vec<Step> {
             .cargo("lints", ["clippy", "--workspace", "--all-targets", "--all-features"])
             .and(["--", "-D", "warnings"]),
         machine
-            .cargo("documentation", ["doc", "--workspace", "--all-features", "--no-deps"])
+            .cargo("documentation", ["doc", "--workspace", "--lib", "--all-features", "--no-deps"])
             .with(("RUSTDOCFLAGS", "-D warnings")),
     ];
     if machine.deny {
@@ -161,7 +163,7 @@ mod tests {
         let expected = [
             "CI=true cargo fmt --all --check",
             "CI=true cargo clippy --workspace --all-targets --all-features -- -D warnings",
-            "RUSTDOCFLAGS='-D warnings' CI=true cargo doc --workspace --all-features --no-deps",
+            "RUSTDOCFLAGS='-D warnings' CI=true cargo doc --workspace --lib --all-features --no-deps",
             "CI=true cargo test --doc --workspace --all-features",
             "CI=true cargo nextest run --workspace --all-features --profile ci",
         ];

@@ -5,23 +5,15 @@ use std::path::{Path, PathBuf};
 /// A file with more lines than this is two files.
 const MOST_LINES: usize = 800;
 
-/// The Rust files under a folder, without what is tests only, hidden or compiled.
-fn sources(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    let mut found = Vec::new();
-    for entry in entries {
-        let entry = entry.expect("a folder's entry");
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let skipped = name.starts_with('.') || ["target", "tests", "benches"].contains(&name.as_str());
-        if entry.file_type().expect("a file's type").is_dir() {
-            if !skipped {
-                found.extend(sources(&entry.path()));
-            }
-        } else if name.ends_with(".rs") && name != "tests.rs" {
-            found.push(entry.path());
-        }
-    }
-    found
+/// The Rust files under a folder of the checkout, without those that are tests only.
+fn sources(root: &Path, folder: &str) -> Vec<PathBuf> {
+    let tests_only = |path: &PathBuf| {
+        let inside = path.strip_prefix(root).unwrap_or(path);
+        inside.ends_with("tests.rs") || inside.iter().any(|name| name == "tests" || name == "benches")
+    };
+    let rust = |path: &PathBuf| path.extension().is_some_and(|end| end == "rs");
+    let files = crate::files_under(&root.join(folder)).into_iter();
+    files.filter(rust).filter(|path| !tests_only(path)).collect()
 }
 
 /// The lines before a file's tests.
@@ -34,12 +26,8 @@ fn lines_of_code(text: &str) -> usize {
 #[test]
 fn no_file_is_too_long() {
     let root = crate::root();
-    let files: Vec<PathBuf> = ["crates", "xtask", "examples"]
-        .iter()
-        .map(|name| root.join(name))
-        .filter(|path| path.is_dir())
-        .flat_map(|path| sources(&path))
-        .collect();
+    let files: Vec<PathBuf> =
+        ["crates", "xtask", "examples"].into_iter().flat_map(|folder| sources(&root, folder)).collect();
     assert!(files.len() > 10, "the walk finds next to nothing: {files:?}");
     let long = |path: &PathBuf| {
         let lines = lines_of_code(&crate::read(path));

@@ -7,6 +7,7 @@ mod edges;
 mod error_pages;
 mod features;
 mod files;
+mod links;
 mod lints;
 
 use std::path::{Path, PathBuf};
@@ -30,4 +31,25 @@ fn cargo(arguments: &[&str]) -> String {
 /// Reads a text file of the repository.
 fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// What is directly in a folder, without what is hidden; nothing where there is no such folder.
+fn files_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    let paths =
+        entries.map(|entry| entry.unwrap_or_else(|error| panic!("{}: {error}", folder.display())).path());
+    paths
+        .filter(|path| !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')))
+        .collect()
+}
+
+/// The files under a folder, without what is hidden or compiled.
+fn files_under(folder: &Path) -> Vec<PathBuf> {
+    let below = |path: PathBuf| match (path.is_symlink(), path.is_dir()) {
+        (true, _) => Vec::new(),
+        (false, true) if path.ends_with("target") => Vec::new(),
+        (false, true) => files_under(&path),
+        (false, false) => vec![path],
+    };
+    files_in(folder).into_iter().flat_map(below).collect()
 }
