@@ -3,7 +3,7 @@
 //! A [`Message`](message::Message) is a list of typed parts; a [`ToolSpec`](tool::ToolSpec) tells a model what it may
 //! call; [`Usage`](usage::Usage) and [`Money`](money::Money) say what a call cost; a [`Label`](label::Label) says
 //! where a value came from; [`Limits`](limit::Limits) say when a run must stop; an [`Event`](event::Event) is what a
-//! watcher sees; and every failure is one [`Error`](error::Error) with a [`Code`](error::Code) that has a page.
+//! watcher sees; and every failure is one [`Error`] with a [`Code`] that has a page.
 //!
 //! Nothing here talks to the outside world: no I/O, no clock, no randomness. So nothing here can fail for a reason
 //! that is not in its arguments.
