@@ -1,0 +1,203 @@
+//! Agents in Rust.
+
+use std::sync::Arc;
+
+use adjutant_core::{Code, Error, Result};
+use adjutant_tool::Tool;
+use schemars::JsonSchema;
+use serde_json::Value;
+
+use crate::definition::{ContextWindow, Defaults, Definition, Named, Setting, Source, markdown, schema_of};
+
+/// An agent and the tools that it brings along.
+///
+/// The builder writes the same [`Source`] as a Markdown file does. What is wrong with it is kept until
+/// [`build`](Self::build) or the first run asks for the [definition](Self::definition).
+#[derive(Clone)]
+pub struct Agent {
+    source: Source,
+    tools: Vec<Arc<dyn Tool>>,
+    errors: Vec<Error>,
+}
+
+impl Agent {
+    /// An agent with the model in the role `main`, no tools, and the default limits.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self::from(Source::new(name))
+    }
+
+    /// An agent from the text of a Markdown file, for example one that `include_str!` brought into the program.
+    /// The tools that it names are added with [`tool`](Self::tool). `file` is what errors call it, and gives the
+    /// agent its name where the front matter does not.
+    pub fn markdown(file: &str, text: &str) -> Result<Self, Vec<Error>> {
+        markdown::parse(file, text).map(Self::from)
+    }
+
+    /// Says what the agent is for, in a sentence.
+    #[must_use]
+    pub fn description(mut self, text: impl Into<String>) -> Self {
+        self.source.description = text.into();
+        self
+    }
+
+    /// Gives it a model: a role or a model id.
+    #[must_use]
+    pub fn model(mut self, role_or_id: impl Into<String>) -> Self {
+        self.source.model = Named::new(role_or_id);
+        self
+    }
+
+    /// Sets the prompt, a template over the variables.
+    #[must_use]
+    pub fn instructions(mut self, template: impl Into<String>) -> Self {
+        let result = self.source.set_instructions(template.into());
+        self.errors.extend(result.err());
+        self
+    }
+
+    /// Gives a variable of the prompt a value. `Value::Null` stands for one that each run brings.
+    #[must_use]
+    pub fn variable(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.source.variables.insert(name.into(), value.into());
+        self
+    }
+
+    /// Adds a tool.
+    #[must_use]
+    pub fn tool(mut self, tool: impl Into<Arc<dyn Tool>>) -> Self {
+        let tool = tool.into();
+        let name = &tool.spec().name;
+        // A Markdown file has named it already; a tool added twice is reported when the names are resolved.
+        if !self.source.tools.iter().any(|named| named.name == *name) {
+            self.source.tools.push(Named::new(name));
+        }
+        self.tools.push(tool);
+        self
+    }
+
+    /// Adds several tools.
+    #[must_use]
+    pub fn tools<T: Into<Arc<dyn Tool>>>(self, tools: impl IntoIterator<Item = T>) -> Self {
+        tools.into_iter().fold(self, Self::tool)
+    }
+
+    /// Asks a person before each call of that tool; `*` stands for every tool.
+    #[must_use]
+    pub fn approve(mut self, tool: impl Into<String>) -> Self {
+        self.source.approve.push(Named::new(tool));
+        self
+    }
+
+    /// Sets one limit: `.limit(steps(20))`, `.limit(money("0.50 USD"))`.
+    #[must_use]
+    pub fn limit(mut self, setting: impl Into<Result<Setting>>) -> Self {
+        match setting.into() {
+            Ok(setting) => self.source.limits.push(setting),
+            Err(error) => self.errors.push(error),
+        }
+        self
+    }
+
+    /// Makes it answer with a value of this type.
+    #[must_use]
+    pub fn output<T: JsonSchema>(self) -> Self {
+        self.output_schema(schema_of::<T>())
+    }
+
+    /// Makes it answer with JSON that fits a schema of an object.
+    #[must_use]
+    pub fn output_schema(mut self, schema: Value) -> Self {
+        self.source.output = Some(schema);
+        self
+    }
+
+    /// Sets how freely the model chooses its words, from 0 to 2.
+    #[must_use]
+    pub fn temperature(mut self, temperature: f32) -> Self {
+        if !(0.0..=2.0).contains(&temperature) {
+            let message = format!("the temperature must be from 0 to 2, not {temperature}");
+            self.errors.push(Error::new(Code::InputInvalid, message));
+        }
+        self.source.temperature = Some(temperature);
+        self
+    }
+
+    /// Sets the most tokens of one answer of the model.
+    #[must_use]
+    pub fn max_output_tokens(mut self, most: u32) -> Self {
+        self.source.max_output_tokens = Some(most);
+        self
+    }
+
+    /// Sets how the context window is used.
+    #[must_use]
+    pub fn context(mut self, window: ContextWindow) -> Self {
+        self.source.context = window;
+        self
+    }
+
+    /// Checks the agent now rather than at its first run.
+    pub fn build(self) -> Result<Self> {
+        self.definition()?;
+        Ok(self)
+    }
+
+    /// The agent as data, with the specifications of the tools that it brought along.
+    ///
+    /// Fails with the first thing that is wrong with it.
+    pub fn definition(&self) -> Result<Definition> {
+        self.definition_with(&Defaults::default())
+    }
+
+    /// The agent as data, with limits and variables from what stands around it.
+    ///
+    /// Fails with the first thing that is wrong with it.
+    pub fn definition_with(&self, defaults: &Defaults) -> Result<Definition> {
+        if let Some(error) = self.errors.first() {
+            return Err(error.clone());
+        }
+        let resolved = self.source.resolve(defaults, |name| self.specs_of(name));
+        resolved.map_err(|mut errors| match errors.is_empty() {
+            true => Error::new(Code::Internal, "the agent was refused without a reason"),
+            false => errors.swap_remove(0),
+        })
+    }
+
+    fn specs_of(&self, name: &str) -> Result<Vec<adjutant_core::tool::ToolSpec>> {
+        let specs: Vec<_> =
+            self.tools.iter().map(|tool| tool.spec()).filter(|spec| spec.name == name).cloned().collect();
+        if specs.is_empty() {
+            let message =
+                format!("the agent `{}` names the tool `{name}`, which it was not given", self.source.name);
+            return Err(Error::new(Code::ToolInvalid, message).with_help("add it with `.tool(..)`"));
+        }
+        Ok(specs)
+    }
+
+    /// What the agent is called.
+    pub fn name(&self) -> &str {
+        &self.source.name
+    }
+
+    /// What was said of it.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// The tools that it brought along.
+    pub fn own_tools(&self) -> &[Arc<dyn Tool>] {
+        &self.tools
+    }
+}
+
+impl From<Source> for Agent {
+    fn from(source: Source) -> Self {
+        Self { source, tools: Vec::new(), errors: Vec::new() }
+    }
+}
+
+impl std::fmt::Debug for Agent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Agent").field("source", &self.source).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,230 @@
+//! An agent as a Markdown file: front matter in YAML, and the prompt below it.
+//!
+//! ```markdown
+//! ---
+//! model: main                              # a role or a model id
+//! tools: [documents, order, file_ticket]
+//! limits: { steps: 20, money: 0.50 USD }
+//! ---
+//! You run the service desk of {{ shop }}. Look things up before you answer.
+//! ```
+//!
+//! Every key is described in `docs/configuration.md`.
+
+use std::path::Path;
+
+use adjutant_core::{Code, Error};
+
+use super::document::{Content, Node, Place, Problems, Table, parse_yaml};
+use super::setting;
+use super::source::{Named, Source};
+use super::{name, schema, template};
+
+/// The longest file, in bytes.
+pub const LONGEST: usize = 1 << 20;
+/// The longest front matter, in bytes.
+const LONGEST_FRONT_MATTER: usize = 256 << 10;
+const MARK: &str = "---";
+
+/// Reads an agent from the text of its file. The agent is called what the front matter says, or like the file.
+///
+/// Reports all that is wrong with the file, each error with line and column: [`Code::ProjectInvalid`].
+pub fn parse(file: &str, text: &str) -> Result<Source, Vec<Error>> {
+    let problems = Problems::new(file);
+    let source = read(file, text, &problems);
+    match source {
+        Some(source) if problems.is_empty() => Ok(source),
+        _ => Err(problems.into_errors()),
+    }
+}
+
+fn read(file: &str, text: &str, problems: &Problems) -> Option<Source> {
+    let start = Place { line: 1, column: 1 };
+    if text.len() > LONGEST {
+        problems.report(start, format!("the file is longer than {LONGEST} bytes: it has {}", text.len()));
+        return None;
+    }
+    let Parts { front_matter, body, body_line } = split(text, problems)?;
+    if front_matter.len() > LONGEST_FRONT_MATTER {
+        let length = front_matter.len();
+        problems.report(
+            start,
+            format!("the front matter is longer than {LONGEST_FRONT_MATTER} bytes: it has {length}"),
+        );
+        return None;
+    }
+
+    let mut source = Source::new("");
+    source.file = Some(file.to_owned());
+    read_body(&body.replace("\r\n", "\n"), body_line, &mut source, problems);
+    let root = parse_yaml(front_matter, 1, problems)?;
+    let table = Table::new(&root, "", problems)?;
+    read_keys(table, file, &mut source);
+    Some(source)
+}
+
+struct Parts<'a> {
+    front_matter: &'a str,
+    body: &'a str,
+    /// The line of the file that the body begins with, from 1.
+    body_line: usize,
+}
+
+fn split<'a>(text: &'a str, problems: &Problems) -> Option<Parts<'a>> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut lines = text.split_inclusive('\n');
+    let first = lines.next().unwrap_or_default();
+    if first.trim_end() != MARK {
+        problems.report_with(
+            Place { line: 1, column: 1 },
+            "the file does not begin with front matter",
+            "begin it with a line `---`, keys such as `model: main`, another line `---`, and then the prompt",
+        );
+        return None;
+    }
+    let begin = first.len();
+    let mut end = begin;
+    for (index, line) in lines.enumerate() {
+        let after = end + line.len();
+        if line.trim_end() == MARK {
+            return Some(Parts {
+                front_matter: text.get(begin..end)?,
+                body: text.get(after..)?,
+                body_line: index + 3,
+            });
+        }
+        end = after;
+    }
+    problems.report_with(
+        Place { line: 1, column: 1 },
+        "the front matter that begins here has no end",
+        "put a line `---` between the last key and the prompt",
+    );
+    None
+}
+
+fn read_body(body: &str, body_line: usize, source: &mut Source, problems: &Problems) {
+    let lines_before = body_line - 1;
+    if body.trim().is_empty() {
+        problems.report_with(
+            Place { line: body_line, column: 1 },
+            "the agent has no prompt",
+            "write what it is and how it works below the second `---`",
+        );
+        return;
+    }
+    match template::variables(body) {
+        Ok(mut uses) => {
+            uses.iter_mut().for_each(|used| used.place = used.place.below(lines_before));
+            source.uses = uses;
+        }
+        Err(error) => {
+            let line = template::syntax_line(body).unwrap_or(1);
+            // The message counts the lines of the prompt, the place those of the file: only one may show.
+            let message = error.message().replace(&format!(" in line {line} of the prompt"), "");
+            let help = error.help().unwrap_or_default().to_owned();
+            let error = Error::new(Code::ProjectInvalid, message).with_help(help);
+            problems.add(Place { line, column: 1 }.below(lines_before), error);
+        }
+    }
+    source.instructions = body.trim().to_owned();
+}
+
+fn read_keys(table: Table<'_>, file: &str, source: &mut Source) {
+    let problems = table.problems();
+    read_name(&table, file, source);
+    source.description = table.text("description").unwrap_or_default().trim().to_owned();
+
+    table.require("model", "add `model: main`: a role, which `adjutant.toml` gives a model, or a model id");
+    if let Some(node) = table.value("model") {
+        match node.as_text().map(str::trim) {
+            Some(model) if !model.is_empty() => {
+                source.model = Named { name: model.to_owned(), place: Some(node.place) };
+            }
+            _ => table.wrong("model", node, "a role or a model id", "write it as `model: main`"),
+        }
+    }
+
+    source.tools = names(&table, "tools");
+    source.approve = names(&table, "approve");
+    if let Some(limits) = table.table("limits") {
+        source.limits = setting::read(limits);
+    }
+    for entry in table.named("variables") {
+        if is_identifier(&entry.key) {
+            source.variables.insert(entry.key.clone(), entry.value.to_json());
+        } else {
+            problems.report_with(
+                entry.place,
+                format!("`{}` cannot be the name of a variable", entry.key),
+                "use letters, digits and _, and begin with a letter",
+            );
+        }
+    }
+    if let Some(node) = table.value("output") {
+        source.output = read_output(&table, node);
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "a temperature has few digits")]
+    {
+        source.temperature = table.number("temperature", 0.0..=2.0).map(|number| number as f32);
+    }
+    source.max_output_tokens = table.integer("max_output_tokens", 1..=10_000_000);
+    if let Some(context) = table.table("context") {
+        source.context = source.context.read(context);
+    }
+    table.finish();
+}
+
+fn read_name(table: &Table<'_>, file: &str, source: &mut Source) {
+    let given = table.text("name");
+    let stem = Path::new(file).file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    source.name = given.unwrap_or(stem).to_owned();
+    if table.has("name") && given.is_none() {
+        return;
+    }
+    if let Err(error) = name::check(&source.name) {
+        let place = table.value("name").map_or(Place { line: 1, column: 1 }, |node| node.place);
+        let error = match given {
+            Some(_) => error,
+            None => {
+                let message = format!("the agent is called like its file, and {}", error.message());
+                Error::new(Code::ProjectInvalid, message)
+                    .with_help("add a `name:` of a-z, 0-9, - and _, or give the file another name")
+            }
+        };
+        table.problems().add(place, error);
+    }
+}
+
+fn names(table: &Table<'_>, key: &'static str) -> Vec<Named> {
+    let mut names: Vec<Named> = Vec::new();
+    for (name, place) in table.texts(key).unwrap_or_default() {
+        if names.iter().any(|other| other.name == name) {
+            table.problems().report(place, format!("`{key}` names `{name}` twice"));
+        } else {
+            names.push(Named { name: name.to_owned(), place: Some(place) });
+        }
+    }
+    names
+}
+
+fn read_output(table: &Table<'_>, node: &Node) -> Option<serde_json::Value> {
+    let Content::Table(_) = node.content else {
+        table.wrong("output", node, "a JSON schema", "begin it with `type: object`");
+        return None;
+    };
+    let output = node.to_json();
+    match schema::check(&output) {
+        Ok(()) => Some(output),
+        Err(error) => {
+            table.problems().add(node.place, error);
+            None
+        }
+    }
+}
+
+fn is_identifier(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.len() <= 64
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}

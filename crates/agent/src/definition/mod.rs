@@ -1,0 +1,24 @@
+//! Agents as data.
+//!
+//! An author writes a Markdown file ([`markdown::parse`]) or calls the Rust [builder](crate::Agent); both make the
+//! same [`Source`], in which tools are names. [`Source::resolve`] looks the names up and gives a [`Definition`]: all
+//! that a run needs to know of its agent, known by its [digest](Definition::digest) and pinned with the run.
+
+pub mod document;
+pub mod markdown;
+mod name;
+mod pinned;
+mod schema;
+mod setting;
+mod source;
+pub mod template;
+mod window;
+
+pub use name::check as check_name;
+pub use pinned::Definition;
+pub use schema::{check as check_schema, of as schema_of};
+pub use setting::{
+    Setting, errors, idle_time, money, parallel, read as read_settings, repeats, steps, tokens, wall_time,
+};
+pub use source::{Defaults, Named, Source};
+pub use window::ContextWindow;

@@ -1,0 +1,163 @@
+//! An agent as a run knows it.
+
+use adjutant_core::hash::Digest;
+use adjutant_core::json::Json;
+use adjutant_core::limit::Limits;
+use adjutant_core::tool::ToolSpec;
+use adjutant_core::{Code, Error, Result};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::document::nearest;
+use super::template;
+use super::window::ContextWindow;
+
+/// An agent as a run knows it: complete, with the tools as they were when the run began.
+///
+/// It is stored once under its [digest](Self::digest), and every run that uses it names that digest. So a file that is
+/// edited while a run waits changes nothing for that run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Definition {
+    /// The version of this form: [`Definition::VERSION`] for what is made now.
+    pub version: u16,
+    /// What the agent is called.
+    pub name: String,
+    /// What it is for, in a sentence.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// The role or the id of its model.
+    pub model: String,
+    /// The prompt: a template over the variables.
+    pub instructions: String,
+    /// Values for the variables of the prompt. `null` stands for one that each run must be given.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub variables: Map<String, Value>,
+    /// The tools that it may call.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<ToolSpec>,
+    /// The names of the tools whose calls ask a person first; [`Definition::EVERY_TOOL`] for all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approve: Vec<String>,
+    /// When a run of it must stop.
+    pub limits: Limits,
+    /// The JSON schema (2020-12) of the answer; free text where none is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<Value>,
+    /// How freely the model chooses its words; the provider's default where none is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f32>,
+    /// The most tokens of one answer of the model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_output_tokens: Option<u32>,
+    /// How the context window is used.
+    #[serde(default)]
+    pub context: ContextWindow,
+}
+
+impl Definition {
+    /// The version of the form that is written now.
+    pub const VERSION: u16 = 1;
+
+    /// What stands in [`approve`](Self::approve) for every tool.
+    pub const EVERY_TOOL: &str = "*";
+
+    /// What the definition is known by: the hash of its JSON with sorted keys and without spaces. Two definitions with
+    /// the same digest are the same agent.
+    ///
+    /// Fails with [`Code::Internal`] when a value in it cannot be JSON.
+    pub fn digest(&self) -> Result<Digest> {
+        let internal = |error: &serde_json::Error| {
+            Error::new(Code::Internal, "the definition cannot be written as JSON").caused_by(error)
+        };
+        // Maps of values are sorted, so going through one makes the order of keys independent of this code.
+        let value = serde_json::to_value(self).map_err(|error| internal(&error))?;
+        Ok(Digest::of(Json::from(value).as_str().as_bytes()))
+    }
+
+    /// The tool of that name.
+    pub fn tool(&self, name: &str) -> Option<&ToolSpec> {
+        self.tools.iter().find(|tool| tool.name == name)
+    }
+
+    /// Whether a call of that tool asks a person first.
+    pub fn asks_before(&self, tool: &str) -> bool {
+        self.approve.iter().any(|name| name == tool || name == Self::EVERY_TOOL)
+    }
+
+    /// The prompt with its variables filled in: from `given`, otherwise from the definition.
+    ///
+    /// Fails with [`Code::PromptVariable`] when a variable has no value, and with [`Code::InputInvalid`] when a value
+    /// is given for a variable that the agent does not have.
+    pub fn prompt(&self, given: &Map<String, Value>) -> Result<String> {
+        let mut values = self.variables.clone();
+        for (name, value) in given {
+            let Some(slot) = values.get_mut(name) else {
+                return Err(self.no_such_variable(name));
+            };
+            *slot = value.clone();
+        }
+        template::render(&self.instructions, &values)
+    }
+
+    fn no_such_variable(&self, name: &str) -> Error {
+        let message = format!("the agent `{}` has no variable `{name}`", self.name);
+        let error = Error::new(Code::InputInvalid, message);
+        if let Some(meant) = nearest(name, self.variables.keys().map(String::as_str)) {
+            return error.with_help(format!("did you mean `{meant}`?"));
+        }
+        let names: Vec<_> = self.variables.keys().map(|name| format!("`{name}`")).collect();
+        match names.as_slice() {
+            [] => error.with_help("its prompt has no variables at all"),
+            names => error.with_help(format!("it has {}", names.join(", "))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::definition::{Defaults, Source, steps};
+
+    fn definition() -> Definition {
+        let mut source = Source::new("desk");
+        source.set_instructions("You serve {{ shop }} and {{ customer }}.".into()).unwrap();
+        source.variables = json!({ "shop": "Bluebell", "customer": null }).as_object().unwrap().clone();
+        source.limits = vec![steps(7)];
+        source.temperature = Some(0.2);
+        source.resolve(&Defaults::default(), |_| Ok(Vec::new())).unwrap()
+    }
+
+    #[test]
+    fn a_digest_survives_storage_and_sees_every_change() {
+        let one = definition();
+        let text = serde_json::to_string(&one).unwrap();
+        let read: Definition = serde_json::from_str(&text).unwrap();
+        assert_eq!(read, one);
+        assert_eq!(read.digest().unwrap(), one.digest().unwrap());
+        let mut other = one.clone();
+        other.limits.steps += 1;
+        assert_ne!(other.digest().unwrap(), one.digest().unwrap());
+    }
+
+    #[test]
+    fn the_first_form_stays_readable() {
+        let stored =
+            r#"{"version":1,"name":"desk","model":"main","instructions":"Help.","limits":{"steps":3}}"#;
+        let read: Definition = serde_json::from_str(stored).unwrap();
+        assert_eq!((read.limits.steps, read.context), (3, ContextWindow::default()));
+    }
+
+    #[test]
+    fn a_prompt_needs_its_variables() {
+        let definition = definition();
+        let given = |value: Value| definition.prompt(value.as_object().unwrap());
+        assert_eq!(given(json!({ "customer": "Ann" })).unwrap(), "You serve Bluebell and Ann.");
+        let error = given(json!({})).unwrap_err();
+        assert_eq!(error.code(), Code::PromptVariable);
+        assert!(error.message().contains("`customer`"), "{error}");
+        let error = given(json!({ "custmer": 1 })).unwrap_err();
+        assert_eq!(error.help(), Some("did you mean `customer`?"));
+    }
+}

@@ -1,0 +1,231 @@
+//! An agent as its author writes it.
+
+use std::collections::BTreeMap;
+
+use adjutant_core::limit::Limits;
+use adjutant_core::tool::ToolSpec;
+use adjutant_core::{Code, Error, Result};
+use serde_json::{Map, Value};
+
+use super::document::{Place, nearest};
+use super::pinned::Definition;
+use super::setting::Setting;
+use super::template::{self, Variable};
+use super::window::ContextWindow;
+use super::{name, schema};
+
+/// A name that something else must know, and where the author wrote it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// The name.
+    pub name: String,
+    /// Its place in the author's file; none for what Rust code says.
+    pub place: Option<Place>,
+}
+
+impl Named {
+    /// A name without a place.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), place: None }
+    }
+}
+
+/// An agent as its author writes it: tools are names, and only what differs from the defaults is said.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Source {
+    /// The file, as the person named it; none for what Rust code says.
+    pub file: Option<String>,
+    /// What the agent is called.
+    pub name: String,
+    /// What it is for, in a sentence: for people, and for agents that hand work to it.
+    pub description: String,
+    /// A role (`main`) or the id of a model.
+    pub model: Named,
+    /// The prompt: a template.
+    pub instructions: String,
+    /// The variables that the prompt uses, each with its first place in the file.
+    pub uses: Vec<Variable>,
+    /// Values for them. `null` stands for a variable that each run must be given.
+    pub variables: Map<String, Value>,
+    /// The tools that the agent may call.
+    pub tools: Vec<Named>,
+    /// The tools whose calls ask a person first; `*` for all of them.
+    pub approve: Vec<Named>,
+    /// The limits that differ from the defaults.
+    pub limits: Vec<Setting>,
+    /// The JSON schema of the answer; free text where none is given.
+    pub output: Option<Value>,
+    /// How freely the model chooses its words, from 0 to 2; the provider's default where none is given.
+    pub temperature: Option<f32>,
+    /// The most tokens of one answer of the model.
+    pub max_output_tokens: Option<u32>,
+    /// How the context window is used.
+    pub context: ContextWindow,
+}
+
+/// What stands around an agent and holds where it says nothing itself.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Defaults {
+    /// The limits.
+    pub limits: Limits,
+    /// Values for the variables of prompts.
+    pub variables: Map<String, Value>,
+}
+
+impl Source {
+    /// The role of the model that an agent has where Rust code names none.
+    pub const DEFAULT_MODEL: &str = "main";
+
+    /// An agent that says nothing but its name.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            file: None,
+            name: name.into(),
+            description: String::new(),
+            model: Named::new(Self::DEFAULT_MODEL),
+            instructions: String::new(),
+            uses: Vec::new(),
+            variables: Map::new(),
+            tools: Vec::new(),
+            approve: Vec::new(),
+            limits: Vec::new(),
+            output: None,
+            temperature: None,
+            max_output_tokens: None,
+            context: ContextWindow::default(),
+        }
+    }
+
+    /// Looks up the tools and fills in the defaults. One name may stand for several tools.
+    ///
+    /// Reports everything that is wrong: a name that `tools` does not know, two tools of one name, an approval for a
+    /// tool that the agent does not have, a variable of the prompt that nobody declares, a name or a schema that is
+    /// not valid.
+    pub fn resolve(
+        &self,
+        defaults: &Defaults,
+        mut tools: impl FnMut(&str) -> Result<Vec<ToolSpec>>,
+    ) -> Result<Definition, Vec<Error>> {
+        let mut errors = Vec::new();
+        let mut collect = |result: Result<()>, place| {
+            if let Err(error) = result {
+                errors.push(self.placed(error, place));
+            }
+        };
+        collect(name::check(&self.name), None);
+        if self.instructions.trim().is_empty() {
+            collect(Err(Error::new(Code::ProjectInvalid, "the agent has no instructions")), None);
+        }
+        if let Some(output) = &self.output {
+            collect(schema::check(output), None);
+        }
+
+        let mut specs: Vec<ToolSpec> = Vec::new();
+        let mut expanded = BTreeMap::new();
+        for tool in &self.tools {
+            let found = tools(&tool.name).unwrap_or_else(|error| {
+                collect(Err(error), tool.place);
+                Vec::new()
+            });
+            expanded
+                .insert(tool.name.as_str(), found.iter().map(|spec| spec.name.clone()).collect::<Vec<_>>());
+            for spec in found {
+                if specs.iter().any(|other| other.name == spec.name) {
+                    let message = format!("`{}` gives a second tool called `{}`", tool.name, spec.name);
+                    collect(Err(Error::new(Code::ProjectInvalid, message)), tool.place);
+                } else {
+                    specs.push(spec);
+                }
+            }
+        }
+
+        let mut approve = Vec::new();
+        for wanted in &self.approve {
+            if let Some(names) = expanded.get(wanted.name.as_str()) {
+                approve.extend(names.iter().cloned());
+            } else if wanted.name == Definition::EVERY_TOOL
+                || specs.iter().any(|spec| spec.name == wanted.name)
+            {
+                approve.push(wanted.name.clone());
+            } else {
+                let message = format!("`approve` names `{}`, which is not a tool of this agent", wanted.name);
+                let names = specs.iter().map(|spec| spec.name.as_str()).chain(expanded.keys().copied());
+                collect(
+                    Err(suggesting(Error::new(Code::ProjectInvalid, message), &wanted.name, names)),
+                    wanted.place,
+                );
+            }
+        }
+        approve.sort_unstable();
+        approve.dedup();
+
+        let mut variables = defaults.variables.clone();
+        variables.extend(self.variables.clone());
+        for used in self.uses.iter().filter(|used| !variables.contains_key(&used.name)) {
+            collect(Err(undeclared(used, &variables)), Some(used.place));
+        }
+        // Only what the prompt uses is pinned: another value in the project is not another agent.
+        variables.retain(|name, _| {
+            self.variables.contains_key(name) || self.uses.iter().any(|used| used.name == *name)
+        });
+
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        let mut limits = defaults.limits;
+        self.limits.iter().for_each(|setting| setting.apply(&mut limits));
+        Ok(Definition {
+            version: Definition::VERSION,
+            name: self.name.clone(),
+            description: self.description.clone(),
+            model: self.model.name.clone(),
+            instructions: self.instructions.clone(),
+            variables,
+            tools: specs,
+            approve,
+            limits,
+            output: self.output.clone(),
+            temperature: self.temperature,
+            max_output_tokens: self.max_output_tokens,
+            context: self.context,
+        })
+    }
+
+    /// Takes a prompt from Rust code: finds its variables. Fails with [`Code::ProjectInvalid`] when it is no template.
+    pub(crate) fn set_instructions(&mut self, text: String) -> Result<()> {
+        self.uses = template::variables(&text)?;
+        self.instructions = text;
+        Ok(())
+    }
+
+    /// An error about this agent, at its place in the file where there is one.
+    pub fn placed(&self, error: Error, place: Option<Place>) -> Error {
+        match &self.file {
+            Some(file) if error.location().is_none() => {
+                error.at(file, place.map(|place| place.line), place.map(|place| place.column))
+            }
+            _ => error,
+        }
+    }
+}
+
+fn undeclared(used: &Variable, variables: &Map<String, Value>) -> Error {
+    let name = &used.name;
+    let error = Error::new(
+        Code::PromptVariable,
+        format!("the prompt uses the variable `{name}`, which nobody declares"),
+    );
+    match nearest(name, variables.keys().map(String::as_str)) {
+        Some(meant) => error.with_help(format!("did you mean `{meant}`?")),
+        None => error.with_help(format!(
+            "give it a value under `variables:`, or write `{name}: null` there if each run brings its own"
+        )),
+    }
+}
+
+fn suggesting<'a>(error: Error, typed: &str, candidates: impl Iterator<Item = &'a str>) -> Error {
+    match nearest(typed, candidates) {
+        Some(meant) => error.with_help(format!("did you mean `{meant}`?")),
+        None => error.with_help("add it under `tools:`, or take it out of `approve:`"),
+    }
+}

@@ -1,0 +1,244 @@
+//! Prompts as templates: `{{ shop }}`, conditions, loops and filters of the Jinja language.
+//!
+//! A template sees its variables and nothing else: it includes no file, calls nothing outside, and stops after a
+//! bounded number of instructions and a bounded length.
+
+use std::io::{self, Write};
+
+use adjutant_core::{Code, Error, Result};
+use minijinja::value::Serde;
+use minijinja::{Environment, ErrorKind, UndefinedBehavior};
+use serde_json::{Map, Value};
+
+use super::document::Place;
+
+/// The longest template, in bytes.
+pub const LONGEST: usize = 1 << 20;
+/// The longest text that a template may become, in bytes.
+const LONGEST_OUTPUT: usize = 4 << 20;
+/// How many instructions a template may run; a prompt of a thousand variables takes a few thousand.
+const FUEL: u64 = 200_000;
+
+/// A variable that a template uses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Variable {
+    /// Its name.
+    pub name: String,
+    /// Where it stands first, in the template.
+    pub place: Place,
+}
+
+/// The variables that a template asks for, in the order of their first places.
+///
+/// Fails with [`Code::ProjectInvalid`] and the line when the text is no template.
+pub fn variables(text: &str) -> Result<Vec<Variable>> {
+    check_length(text)?;
+    let environment = environment();
+    let template = environment.template_from_str(text).map_err(|error| syntax(&error))?;
+    let known: Vec<&str> = environment.globals().map(|(name, _)| name).collect();
+    let mut names = template.undeclared_variables(false);
+    names.retain(|name| !known.contains(&name.as_str()));
+    let mut variables: Vec<_> = names
+        .into_iter()
+        .map(|name| Variable { place: Place::of_byte(text, first_use(text, &name).unwrap_or(0)), name })
+        .collect();
+    variables.sort_by(|a, b| (a.place, &a.name).cmp(&(b.place, &b.name)));
+    Ok(variables)
+}
+
+/// Fills a template in. A variable whose value is `null` counts as one without a value.
+///
+/// Fails with [`Code::PromptVariable`] and the line when a variable has no value, and with [`Code::ProjectInvalid`]
+/// when the text is no template, or does not come to an end.
+pub fn render(text: &str, values: &Map<String, Value>) -> Result<String> {
+    check_length(text)?;
+    let environment = environment();
+    let template = environment.template_from_str(text).map_err(|error| syntax(&error))?;
+    let given: Map<String, Value> = values
+        .iter()
+        .filter(|(_, value)| !value.is_null())
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    let mut output = Bounded(Vec::new());
+    match template.render_captured_to(Serde(&given), &mut output) {
+        Ok(_) => Ok(String::from_utf8_lossy(&output.0).into_owned()),
+        Err(error) if error.kind() == ErrorKind::UndefinedError => Err(missing(text, &given, &error)),
+        Err(error) => Err(failed(&error)),
+    }
+}
+
+fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
+    environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+    environment.set_fuel(Some(FUEL));
+    environment.set_debug(true);
+    // It would show a prompt all values at once.
+    environment.remove_global("debug");
+    environment
+}
+
+fn check_length(text: &str) -> Result<()> {
+    if text.len() <= LONGEST {
+        return Ok(());
+    }
+    let message = format!("the prompt is longer than {LONGEST} bytes: it has {}", text.len());
+    Err(Error::new(Code::ProjectInvalid, message)
+        .with_help("put long material into files and give the agent a tool that reads them"))
+}
+
+fn syntax(error: &minijinja::Error) -> Error {
+    let detail = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+    let line = error.line().map_or_else(String::new, |line| format!(" in line {line} of the prompt"));
+    Error::new(Code::ProjectInvalid, format!("the prompt is not a valid template{line}: {detail}"))
+        .with_help("to show braces as they are, write `{{ '{{' }}`")
+}
+
+/// The line of the template that an error of [`variables`] is about.
+pub(super) fn syntax_line(text: &str) -> Option<usize> {
+    environment().template_from_str(text).err()?.line()
+}
+
+fn missing(text: &str, given: &Map<String, Value>, error: &minijinja::Error) -> Error {
+    let expression = error.range().and_then(|range| text.get(range)).map(str::trim);
+    let mut unset = variables(text).unwrap_or_default();
+    unset.retain(|variable| !given.contains_key(&variable.name));
+    // The expression may be a filter that got the value; then the line says which variable it was.
+    let by_expression =
+        expression.and_then(|text| unset.iter().find(|variable| mentions(text, &variable.name)));
+    let by_line = unset.iter().find(|variable| Some(variable.place.line) == error.line());
+    let named = by_expression.or(by_line).map(|variable| variable.name.as_str());
+    let name = named.or(expression.filter(|text| text.len() <= 80)).unwrap_or("?");
+    let line = error.line().map_or_else(String::new, |line| format!(" in line {line}"));
+    Error::new(Code::PromptVariable, format!("the prompt uses `{name}`{line}, which has no value")).with_help(
+        format!("give it with `--var {name}=VALUE`, or a default under `variables:` in the agent's file"),
+    )
+}
+
+fn failed(error: &minijinja::Error) -> Error {
+    let line = error.line().map_or_else(String::new, |line| format!(" in line {line}"));
+    let why = match error.kind() {
+        ErrorKind::OutOfFuel => format!("it takes more than {FUEL} instructions"),
+        ErrorKind::WriteFailure => format!("it becomes longer than {LONGEST_OUTPUT} bytes"),
+        kind => error.detail().map_or_else(|| kind.to_string(), str::to_owned),
+    };
+    Error::new(Code::ProjectInvalid, format!("the prompt cannot be filled in{line}: {why}"))
+}
+
+/// Where a variable stands first as a word of its own within `{{ }}` or `{% %}`, in bytes.
+fn first_use(text: &str, name: &str) -> Option<usize> {
+    let mut from = 0;
+    while let Some(open) = text.get(from..)?.find("{{").into_iter().chain(text.get(from..)?.find("{%")).min()
+    {
+        let start = from + open;
+        let close = if text.get(start..)?.starts_with("{{") { "}}" } else { "%}" };
+        let end = text.get(start..)?.find(close).map_or(text.len(), |length| start + length);
+        let inside = text.get(start..end)?;
+        let found = inside.match_indices(name).find(|(at, _)| is_variable(inside, *at, name.len()));
+        if let Some((at, _)) = found {
+            return Some(start + at);
+        }
+        from = end.max(start + 2);
+    }
+    None
+}
+
+/// Whether the word at `at` is a name of its own: not a part of a longer one, not an attribute, not quoted.
+fn is_variable(text: &str, at: usize, length: usize) -> bool {
+    let is_letter = |c: char| c.is_alphanumeric() || c == '_';
+    let before = text.get(..at).unwrap_or_default();
+    let after = text.get(at + length..).unwrap_or_default();
+    let quotes = before.matches(['"', '\'']).count();
+    !before.ends_with(|c| is_letter(c) || c == '.') && !after.starts_with(is_letter) && quotes % 2 == 0
+}
+
+fn mentions(expression: &str, name: &str) -> bool {
+    expression.match_indices(name).any(|(at, _)| is_variable(expression, at, name.len()))
+}
+
+/// Refuses to grow beyond the longest output.
+struct Bounded(Vec<u8>);
+
+impl Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len() + bytes.len() > LONGEST_OUTPUT {
+            return Err(io::Error::from(io::ErrorKind::FileTooLarge));
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn with(text: &str, values: &Value) -> Result<String> {
+        render(text, values.as_object().unwrap())
+    }
+
+    #[test]
+    fn variables_are_filled_in() {
+        let cases = [
+            ("Hi {{ name }}.", json!({ "name": "Ann" }), "Hi Ann."),
+            ("{% if vip %}gold{% else %}plain{% endif %}", json!({ "vip": null }), "plain"),
+            ("{{ name | default('you') }}", json!({}), "you"),
+            ("{% for x in list %}{{ x }},{% endfor %}", json!({ "list": [1, 2] }), "1,2,"),
+            ("{{ html }}", json!({ "html": "<b> & 'x'" }), "<b> & 'x'"),
+            ("{{ order.id }}", json!({ "order": { "id": 7 } }), "7"),
+            ("{{ order | tojson }}", json!({ "order": { "id": 7 } }), r#"{"id": 7}"#),
+        ];
+        for (text, values, expected) in cases {
+            assert_eq!(with(text, &values).unwrap(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_missing_value_is_named_with_its_line() {
+        let cases = [
+            ("a\n{{ shop }}", json!({}), "the prompt uses `shop` in line 2, which has no value"),
+            ("{{ shop }}", json!({ "shop": null }), "the prompt uses `shop` in line 1, which has no value"),
+            (
+                "{{ order.total }}",
+                json!({ "order": {} }),
+                "the prompt uses `order.total` in line 1, which has no value",
+            ),
+            ("{{ shop | upper }}", json!({}), "the prompt uses `shop` in line 1, which has no value"),
+        ];
+        for (text, values, message) in cases {
+            let error = with(text, &values).unwrap_err();
+            assert_eq!((error.code(), error.message()), (Code::PromptVariable, message));
+        }
+    }
+
+    #[test]
+    fn hostile_templates_end() {
+        for text in [
+            "{% for a in range(9999) %}{% for b in range(9999) %}{{ b }}{% endfor %}{% endfor %}",
+            "{{ 'x' * 99999999 }}",
+            "{{ 'x' * 999999999999 }}",
+            "{% include 'etc/passwd' %}",
+            "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+            "{{ debug() }}",
+        ] {
+            let error = with(text, &json!({})).unwrap_err();
+            assert_eq!(error.code(), Code::ProjectInvalid, "{text}: {error}");
+        }
+        assert!(with(&"x".repeat(LONGEST + 1), &json!({})).is_err());
+        assert!(variables(&"{{ (".repeat(100_000)).is_err());
+    }
+
+    #[test]
+    fn uses_have_places() {
+        let text = "The name.\nHello \"{{ user.name }}\", {% if name %}{{ 'rest' }} {{ rest }}{% endif %}";
+        let found = variables(text).unwrap();
+        let found: Vec<_> = found.iter().map(|v| (v.name.as_str(), v.place.line, v.place.column)).collect();
+        assert_eq!(found, [("user", 2, 11), ("name", 2, 32), ("rest", 2, 55)]);
+    }
+}
