@@ -1,3 +1,6 @@
-//! Empty.
+//! `adjutant`: runs agents, talks with them, shows and steers their runs.
+
+mod exit;
+mod screen;
 
 fn main() {}

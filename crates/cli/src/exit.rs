@@ -1,0 +1,94 @@
+//! How the program ends: what a script can tell from its exit code.
+
+use adjutant_core::error::{Code, Kind};
+use adjutant_core::{Error, Result};
+
+/// How a command ended. The numbers are documented in `docs/cli.md` and do not change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// It did what it was asked.
+    Success = 0,
+    /// It failed, or the run did.
+    Failure = 1,
+    /// What was typed, or a file of the project, is wrong.
+    Usage = 2,
+    /// The run waits for a person: an approval, or an effect whose outcome is not known.
+    Waiting = 3,
+    /// The run answered, but a limit ended it.
+    Limited = 4,
+    /// Somebody pressed Ctrl-C, or the run was cancelled.
+    Interrupted = 130,
+}
+
+impl Exit {
+    /// The exit code of the process.
+    pub(crate) fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// How a command ends that failed with this error.
+    pub(crate) fn of(error: &Error) -> Self {
+        match error.code() {
+            Code::ModelUnknown | Code::ToolInvalid => Self::Usage,
+            Code::RunCancelled => Self::Interrupted,
+            Code::Conflict | Code::FileUnreadable => Self::Failure,
+            code if code.kind() == Kind::Input => Self::Usage,
+            _ => Self::Failure,
+        }
+    }
+}
+
+/// Why a command came to no result: at least one error, all of which the person is told.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// What is wrong.
+    Errors(Vec<Error>),
+    /// Whoever reads the output has gone away; there is nobody to tell.
+    ReaderGone,
+}
+
+impl Failure {
+    /// How the process ends.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Errors(errors) => errors.first().map_or(Exit::Failure, Exit::of),
+            Self::ReaderGone => Exit::Success,
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Errors(vec![error])
+    }
+}
+
+impl From<Vec<Error>> for Failure {
+    fn from(errors: Vec<Error>) -> Self {
+        Self::Errors(errors)
+    }
+}
+
+/// What a command comes to.
+pub(crate) type Ended<T = Exit> = Result<T, Failure>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_typed_wrong_is_told_from_what_went_wrong() {
+        let cases = [
+            (Code::ProjectInvalid, Exit::Usage),
+            (Code::NotFound, Exit::Usage),
+            (Code::ModelUnknown, Exit::Usage),
+            (Code::ModelKeyMissing, Exit::Failure),
+            (Code::StoreFull, Exit::Failure),
+            (Code::Conflict, Exit::Failure),
+            (Code::RunCancelled, Exit::Interrupted),
+        ];
+        for (code, exit) in cases {
+            assert_eq!(Exit::of(&Error::new(code, "x")), exit, "{code}");
+        }
+    }
+}
