@@ -19,8 +19,9 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("xtask", &[]),
 ];
 
-/// What tests may use besides: the kit everywhere, and the shared words where rules about them are checked.
-const TESTS_MAY_DEPEND_ON: &[(&str, &str)] = &[("xtask", "core")];
+/// What tests may use besides the kit, which all may: the loop is tested on the real engine, and the rules of this
+/// repository on the real list of error codes.
+const TESTS_MAY_DEPEND_ON: &[(&str, &str)] = &[("agent", "store"), ("xtask", "core")];
 
 /// The crates' own metadata, with the folder of each in place of its name.
 struct Workspace(Vec<Value>);
@@ -91,7 +92,7 @@ fn a_forbidden_edge_is_seen() {
     check("model", None, "tool", &["`model` must not depend on `tool`"]);
     check("core", Some("build"), "macros", &["`core` must not depend on `macros`"]);
     check("durable", None, "testkit", &["`durable` must not depend on `testkit`"]);
-    check("agent", Some("dev"), "store", &["`agent` must not depend on `store`"]);
+    check("model", Some("dev"), "store", &["`model` must not depend on `store`"]);
     check("testkit", None, "cli", &["`testkit` must not depend on `cli`"]);
     check("helpers", None, "core", &["`helpers` is not in the table of edges"]);
 }
@@ -102,5 +103,6 @@ fn an_allowed_edge_is_not_a_breach() {
     check("store", None, "durable", &[]);
     check("tool", None, "macros", &[]);
     check("model", Some("dev"), "testkit", &[]);
+    check("agent", Some("dev"), "store", &[]);
     check("cli", None, "adjutant", &[]);
 }
