@@ -63,6 +63,13 @@ struct Slot {
     waker: Waker,
 }
 
+impl State {
+    /// Whether any operation waits for an answer. One that has its answer, at which the code does not look, does not.
+    fn is_waiting(&self) -> bool {
+        self.waiting.values().any(|slot| slot.outcome.is_none())
+    }
+}
+
 pub(crate) enum Ask {
     Issue(Request),
     Withdraw(StepKey),
@@ -180,8 +187,8 @@ impl Ctx {
 
     /// Records an event for those who watch.
     pub fn emit(&self, event: &EventKind) -> Result<()> {
-        let key = self.key("emit");
         let operation = Operation { kind: Kind::Emit, name: "emit".to_owned(), input: Json::of(event)? };
+        let key = self.operation_key(&operation);
         let mut state = self.state();
         if state.cancelled.is_none() {
             state.asks.push(Ask::Issue(Request { key, operation, work: None }));
@@ -194,7 +201,7 @@ impl Ctx {
     pub async fn roll_over(&self, state: Json) -> Result<Infallible> {
         {
             let mut shared = self.state();
-            if self.scope != StepKey::root() || !shared.waiting.is_empty() {
+            if self.scope != StepKey::root() || shared.is_waiting() {
                 return Err(Error::new(
                     Code::Internal,
                     format!(
@@ -212,11 +219,21 @@ impl Ctx {
     }
 
     fn key(&self, name: &str) -> StepKey {
-        // The two characters that keys are made of cannot be part of a name.
-        let name = name.replace(['/', '#'], "-");
+        self.count(&plain(name))
+    }
+
+    fn operation_key(&self, operation: &Operation) -> StepKey {
+        match operation.kind {
+            // Adding or removing a mark or an event must not renumber a step of the same name.
+            Kind::Version | Kind::Emit => self.count(&format!("@{}", plain(&operation.name))),
+            _ => self.key(&operation.name),
+        }
+    }
+
+    fn count(&self, name: &str) -> StepKey {
         let mut state = self.state();
         let count = state.counts.entry(format!("{}/{name}", self.scope)).or_default();
-        let key = self.scope.join(&name, *count);
+        let key = self.scope.join(name, *count);
         *count += 1;
         key
     }
@@ -225,6 +242,11 @@ impl Ctx {
         let operation = Operation { kind, name: name.to_owned(), input };
         Asking { ctx: self, stage: Stage::New(operation, work) }
     }
+}
+
+/// A name without the characters that keys are made of.
+fn plain(name: &str) -> String {
+    name.replace(['/', '#', '@'], "-")
 }
 
 /// The future of one operation.
@@ -264,7 +286,7 @@ impl Future for Asking<'_> {
 
 impl Asking<'_> {
     fn begin(&mut self, operation: Operation, work: Option<Arc<dyn Work>>, waker: &Waker) -> Poll<Outcome> {
-        let key = self.ctx.key(&operation.name);
+        let key = self.ctx.operation_key(&operation);
         let mut state = self.ctx.state();
         if let Some(reason) = state.cancelled.clone() {
             state.refused += 1;
@@ -305,7 +327,7 @@ impl Ctx {
 
     /// Whether any operation waits for an answer.
     pub(crate) fn is_waiting(&self) -> bool {
-        !self.state().waiting.is_empty()
+        self.state().is_waiting()
     }
 
     pub(crate) fn deliver(&self, key: &StepKey, outcome: Outcome, moment: Moment) {

@@ -151,6 +151,13 @@ pub enum Divergence {
         /// What is recorded.
         recorded: String,
     },
+    /// The record says that the code took a step back, but it waits for it.
+    Kept {
+        /// The key.
+        key: StepKey,
+        /// What is recorded.
+        recorded: String,
+    },
 }
 
 impl From<Divergence> for Error {
@@ -166,6 +173,11 @@ impl From<Divergence> for Error {
             }
             Divergence::Missing { key, recorded } => {
                 format!("the journal has `{recorded}` at step `{key}`, but the code does not ask for it")
+            }
+            Divergence::Kept { key, recorded } => {
+                format!(
+                    "in the journal the code took `{recorded}` at step `{key}` back, but now it waits for it"
+                )
             }
         };
         Error::new(Code::RunDiverged, message)

@@ -50,7 +50,14 @@ impl Stopwatch {
             Entry::Issued { key, operation: Operation { kind: Kind::Effect(_), .. }, .. } => {
                 self.open.insert(key.clone());
             }
-            Entry::Completed { key, .. } | Entry::Dropped { key } | Entry::Unknown { key, .. } => {
+            // After an unknown outcome the effect is done again.
+            Entry::Attempted { key, .. } => {
+                self.open.insert(key.clone());
+            }
+            Entry::Completed { key, .. }
+            | Entry::Late { key, .. }
+            | Entry::Dropped { key }
+            | Entry::Unknown { key, .. } => {
                 self.open.remove(key);
             }
             _ => {}
@@ -120,6 +127,8 @@ pub struct Replay {
     steps: HashMap<StepKey, Step>,
     deliveries: VecDeque<Delivery>,
     withdrawn: HashSet<StepKey>,
+    /// Steps that the code took back by the record, and has not taken back yet.
+    kept: HashSet<StepKey>,
     /// Recorded steps that the code has not asked for yet; events do not count.
     unasked: usize,
     stopwatch: Stopwatch,
@@ -156,7 +165,10 @@ impl Replay {
                 self.deliveries.push_back(Delivery::Completed { key, outcome, moment });
             }
             Entry::Late { key, .. } => self.change(&key, |step| step.settled = true),
-            Entry::Dropped { key } => self.change(&key, |step| step.dropped = true),
+            Entry::Dropped { key } => {
+                self.change(&key, |step| step.dropped = true);
+                self.kept.insert(key);
+            }
             Entry::Unknown { key, reason } => self.change(&key, |step| step.unknown = Some(reason)),
             Entry::Received(Letter::Resolve { key, resolution: Resolution::Retry }) => {
                 self.change(&key, |step| {
@@ -256,6 +268,7 @@ impl Replay {
     /// The code takes an operation back. Returns whether that is already recorded.
     pub fn withdraw(&mut self, key: &StepKey) -> bool {
         self.withdrawn.insert(key.clone());
+        self.kept.remove(key);
         self.steps.get(key).is_some_and(|step| step.dropped)
     }
 
@@ -268,20 +281,23 @@ impl Replay {
             }
             match self.steps.get(key) {
                 Some(step) if step.asked => return Ok(Some(delivery)),
-                step => {
-                    let recorded =
-                        step.map_or_else(|| "an answer".to_owned(), |step| step.operation.summary());
-                    return Err(Divergence::Missing { key: key.clone(), recorded });
-                }
+                _ => return Err(Divergence::Missing { key: key.clone(), recorded: self.summary(key) }),
             }
         }
         self.caught_up().map(|()| None)
     }
 
+    fn summary(&self, key: &StepKey) -> String {
+        self.steps.get(key).map_or_else(|| "an answer".to_owned(), |step| step.operation.summary())
+    }
+
     /// Checks that nothing recorded was left out; to be asked when the code ends.
     pub fn caught_up(&self) -> Result<(), Divergence> {
         if !self.is_replaying() {
-            return Ok(());
+            return match self.kept.iter().min() {
+                Some(key) => Err(Divergence::Kept { key: key.clone(), recorded: self.summary(key) }),
+                None => Ok(()),
+            };
         }
         let mut missing: Vec<_> =
             self.steps.iter().filter(|(_, step)| !step.asked && step.operation.kind != Kind::Emit).collect();
@@ -311,7 +327,7 @@ pub fn waits(run: &RunId, records: &[Record]) -> Vec<Wait> {
             Entry::Unknown { key, reason } => {
                 open.iter_mut().filter(|(open, ..)| open == key).for_each(|step| step.3 = Some(reason));
             }
-            Entry::Attempted { key, .. } => {
+            Entry::Attempted { key, .. } | Entry::Received(Letter::Resolve { key, .. }) => {
                 open.iter_mut().filter(|(open, ..)| open == key).for_each(|step| step.3 = None);
             }
             Entry::RolledOver { .. } => {

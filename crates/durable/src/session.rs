@@ -63,8 +63,10 @@ pub trait Session: Send {
     /// one that was dropped, the run waits for somebody to say: [`Driven::Parked`].
     fn finish(&mut self, outcome: Outcome) -> impl Future<Output = Result<Driven>> + Send;
 
-    /// Ends the segment and begins the next. Nothing may be open.
-    fn roll_over(&mut self, state: Json) -> impl Future<Output = Result<()>> + Send;
+    /// Ends the segment and begins the next. Waits until no effect is open (one that was taken back may still run).
+    /// Gives the moment of the record, at which the next segment begins: a replay of that segment begins with the
+    /// same.
+    fn roll_over(&mut self, state: Json) -> impl Future<Output = Result<Moment>> + Send;
 
     /// Stops the run where it is, until somebody looks: what it needs is in the error.
     fn halt(&mut self, error: adjutant_core::Error) -> impl Future<Output = Result<()>> + Send;
