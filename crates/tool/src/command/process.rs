@@ -1,0 +1,222 @@
+//! Runs one process to its end, and leaves nothing of it behind.
+
+use std::collections::VecDeque;
+use std::io;
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use adjutant_core::secret::Secret;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, Command};
+
+use crate::context::Context;
+
+/// How long a pipe may stay open after the process has ended and its group was killed.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// How much of one line of standard error is passed on, in bytes.
+const LONGEST_LINE: usize = 500;
+
+/// How many lines of standard error are passed on as progress.
+const MOST_LINES: usize = 1_000;
+
+/// How many of the last lines of standard error are kept as the reason of a failure.
+const KEPT_LINES: usize = 10;
+
+/// How much of a pipe is read at once, in bytes.
+const CHUNK: usize = 16 << 10;
+
+/// What is to be run.
+pub(super) struct Job {
+    pub(super) program: PathBuf,
+    pub(super) arguments: Vec<String>,
+    pub(super) directory: Option<PathBuf>,
+    pub(super) environment: Vec<(String, Secret)>,
+    pub(super) input: Vec<u8>,
+    pub(super) output_limit: usize,
+}
+
+/// How a process ended.
+#[derive(Debug)]
+pub(super) enum End {
+    /// By itself, or by somebody else's signal.
+    Exited(ExitStatus),
+    /// It was killed at the deadline.
+    Deadline,
+    /// It was killed since the call was cancelled.
+    Cancelled,
+}
+
+/// A process that has ended.
+#[derive(Debug)]
+pub(super) struct Finished {
+    pub(super) end: End,
+    pub(super) printed: Printed,
+    /// The last lines of standard error.
+    pub(super) said: String,
+}
+
+/// The first part of standard output.
+#[derive(Debug, Default)]
+pub(super) struct Printed {
+    pub(super) kept: Vec<u8>,
+    /// How many bytes there were in all.
+    pub(super) total: u64,
+}
+
+impl Printed {
+    pub(super) fn is_cut(&self) -> bool {
+        self.total > self.kept.len() as u64
+    }
+
+    /// Reads to the end and keeps the first `limit` bytes.
+    async fn read(&mut self, mut pipe: impl AsyncRead + Unpin, limit: usize) {
+        let mut chunk = vec![0; CHUNK];
+        while let Ok(count @ 1..) = pipe.read(&mut chunk).await {
+            self.total += count as u64;
+            let room = limit.saturating_sub(self.kept.len()).min(count);
+            self.kept.extend(chunk.iter().take(room));
+        }
+    }
+}
+
+/// Standard error, line by line.
+#[derive(Default)]
+struct Said {
+    line: Vec<u8>,
+    count: usize,
+    last: VecDeque<String>,
+}
+
+impl Said {
+    async fn read(&mut self, mut pipe: impl AsyncRead + Unpin, context: &Context) {
+        let mut chunk = vec![0; CHUNK];
+        while let Ok(count @ 1..) = pipe.read(&mut chunk).await {
+            for byte in chunk.iter().take(count) {
+                match byte {
+                    b'\n' => self.end_line(context),
+                    _ if self.line.len() < LONGEST_LINE => self.line.push(*byte),
+                    _ => {}
+                }
+            }
+        }
+        self.end_line(context);
+    }
+
+    fn end_line(&mut self, context: &Context) {
+        let line = String::from_utf8_lossy(&std::mem::take(&mut self.line)).trim_end().to_owned();
+        if line.is_empty() {
+            return;
+        }
+        self.count += 1;
+        if self.count <= MOST_LINES {
+            context.progress(line.clone());
+        }
+        if self.last.len() == KEPT_LINES {
+            self.last.pop_front();
+        }
+        self.last.push_back(line);
+    }
+
+    fn into_text(self) -> String {
+        Vec::from(self.last).join("\n")
+    }
+}
+
+impl Job {
+    /// Starts the process. An error means that nothing ran.
+    fn start(&self) -> io::Result<Group> {
+        let mut command = Command::new(&self.program);
+        command.args(&self.arguments).env_clear();
+        if let Some(path) = std::env::var_os("PATH") {
+            command.env("PATH", path);
+        }
+        command.envs(self.environment.iter().map(|(name, value)| (name, value.expose())));
+        if let Some(directory) = &self.directory {
+            command.current_dir(directory);
+        }
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        #[cfg(unix)]
+        command.process_group(0);
+        let child = command.spawn()?;
+        Ok(Group { id: child.id(), child })
+    }
+
+    /// Runs the process to its end, its deadline or its cancellation. An error means that nothing ran.
+    pub(super) async fn run(self, deadline: Instant, context: &Context) -> io::Result<Finished> {
+        let mut group = self.start()?;
+        let (stdin, stdout, stderr) =
+            (group.child.stdin.take(), group.child.stdout.take(), group.child.stderr.take());
+        let (mut printed, mut said) = (Printed::default(), Said::default());
+        let end = {
+            let feed = async {
+                if let Some(mut stdin) = stdin {
+                    // A command that does not read its arguments is no error.
+                    let _ = stdin.write_all(&self.input).await;
+                }
+            };
+            let hear = async {
+                if let Some(stdout) = stdout {
+                    printed.read(stdout, self.output_limit).await;
+                }
+            };
+            let listen = async {
+                if let Some(stderr) = stderr {
+                    said.read(stderr, context).await;
+                }
+            };
+            let talk = futures::future::join3(feed, hear, listen);
+            tokio::pin!(talk);
+            let cancelled = context.cancelled();
+            let mut talking = true;
+            let end = loop {
+                tokio::select! {
+                    biased;
+                    status = group.child.wait() => break End::Exited(status?),
+                    () = cancelled.cancelled() => break End::Cancelled,
+                    () = tokio::time::sleep_until(deadline.into()) => break End::Deadline,
+                    _ = &mut talk, if talking => talking = false,
+                }
+            };
+            // Also after an ordinary end: what it left running would hold the pipes open, or stay for ever.
+            group.kill();
+            if talking {
+                let _ = tokio::time::timeout(GRACE, talk).await;
+            }
+            end
+        };
+        // What was killed is waited for, so that it is gone when the call has ended.
+        let _ = tokio::time::timeout(GRACE, group.child.wait()).await;
+        group.id = None;
+        Ok(Finished { end, printed, said: said.into_text() })
+    }
+}
+
+/// A process and all that it started. Killed when dropped.
+struct Group {
+    id: Option<u32>,
+    child: Child,
+}
+
+impl Group {
+    fn kill(&mut self) {
+        #[cfg(unix)]
+        if let Some(id) =
+            self.id.and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw)
+        {
+            // It fails when all are gone already. The number of a group is not given to another process while a
+            // member of the group lives, and numbers are handed out in turn, so nobody else is hit.
+            let _ = rustix::process::kill_process_group(id, rustix::process::Signal::KILL);
+        }
+        let _ = self.child.start_kill();
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if self.id.is_some() {
+            self.kill();
+        }
+    }
+}

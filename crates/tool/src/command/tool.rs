@@ -1,0 +1,133 @@
+//! [`CommandTool`]: a process behind the tool trait.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use adjutant_core::secret::Secret;
+use adjutant_core::tool::ToolSpec;
+use adjutant_core::{Code, Error, Result};
+use futures::future::{BoxFuture, FutureExt};
+use serde_json::{Value, json};
+
+use super::config::{Config, Variable};
+use super::interpret;
+use super::process::{Finished, Job};
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::tool::{Reconciled, Tool};
+
+/// An executable as a tool. The [module](super) says what is expected of it.
+#[derive(Debug)]
+pub struct CommandTool {
+    config: Arc<Config>,
+    spec: ToolSpec,
+}
+
+impl CommandTool {
+    /// Makes the tool. Nothing is run; fails with [`Code::ToolInvalid`] when the configuration contradicts itself.
+    pub fn new(config: Config) -> Result<Self> {
+        config.check()?;
+        Ok(Self { spec: config.spec(), config: Arc::new(config) })
+    }
+}
+
+impl Tool for CommandTool {
+    fn spec(&self) -> &ToolSpec {
+        &self.spec
+    }
+
+    fn call(&self, arguments: Value, context: Context) -> BoxFuture<'static, Result<Output, Failure>> {
+        let config = Arc::clone(&self.config);
+        async move {
+            let finished = run(&config, &config.command, &arguments, &context).await?;
+            interpret::outcome(&config, &finished)
+        }
+        .boxed()
+    }
+
+    fn reconcile(
+        &self,
+        arguments: Value,
+        context: Context,
+    ) -> BoxFuture<'static, Result<Reconciled, Failure>> {
+        let config = Arc::clone(&self.config);
+        async move {
+            let Some(command) = &config.reconcile else { return Ok(Reconciled::Unknown) };
+            let question = json!({"idempotency_key": context.idempotency_key(), "arguments": arguments});
+            let finished = run(&config, command, &question, &context).await?;
+            interpret::reconciled(&config, &finished)
+        }
+        .boxed()
+    }
+}
+
+impl From<CommandTool> for Arc<dyn Tool> {
+    fn from(tool: CommandTool) -> Self {
+        Arc::new(tool)
+    }
+}
+
+async fn run(
+    config: &Config,
+    command: &[String],
+    input: &Value,
+    context: &Context,
+) -> Result<Finished, Failure> {
+    let (program, arguments) = command.split_first().ok_or_else(|| {
+        Failure::Run(Error::new(
+            Code::ToolInvalid,
+            format!("the command tool `{}` has no command", config.name),
+        ))
+    })?;
+    let job = Job {
+        program: locate(program, config.working_directory.as_deref()),
+        arguments: arguments.to_vec(),
+        directory: config.working_directory.clone(),
+        environment: environment(config, context)?,
+        input: format!("{input}\n").into_bytes(),
+        output_limit: config.output_limit,
+    };
+    let timeout = Instant::now() + config.timeout;
+    let deadline = context.deadline().map_or(timeout, |deadline| deadline.min(timeout));
+    job.run(deadline, context).await.map_err(|error| {
+        let broken = Error::new(Code::ToolBroken, format!("the command `{program}` cannot be started"));
+        let directory = config.working_directory.as_deref().filter(|directory| !directory.is_dir());
+        Failure::from(match directory {
+            Some(directory) => broken.with_help(format!("there is no directory `{}`", directory.display())),
+            None => broken.caused_by(&error),
+        })
+    })
+}
+
+/// The program, with a relative path taken from where the command runs: which directory the system would take it from
+/// differs between systems.
+fn locate(program: &str, directory: Option<&Path>) -> PathBuf {
+    let path = Path::new(program);
+    match directory {
+        Some(directory) if path.is_relative() && path.components().count() > 1 => {
+            let joined = directory.join(path);
+            std::path::absolute(&joined).unwrap_or(joined)
+        }
+        _ => path.to_path_buf(),
+    }
+}
+
+fn environment(config: &Config, context: &Context) -> Result<Vec<(String, Secret)>> {
+    let mut environment = vec![
+        ("ADJUTANT_RUN".to_owned(), Secret::new(context.run().as_str())),
+        ("ADJUTANT_STEP".to_owned(), Secret::new(context.step().as_str())),
+        ("ADJUTANT_IDEMPOTENCY_KEY".to_owned(), Secret::new(context.idempotency_key())),
+        ("ADJUTANT_ATTEMPT".to_owned(), Secret::new(context.attempt().to_string())),
+    ];
+    for (name, variable) in &config.environment {
+        let value = match variable {
+            Variable::Text(text) => Some(Secret::new(text)),
+            Variable::Secret(secret) => Some(context.secret(secret)?),
+            Variable::Inherit => std::env::var(name).ok().map(Secret::new),
+        };
+        environment.extend(value.map(|value| (name.clone(), value)));
+    }
+    Ok(environment)
+}
