@@ -3,22 +3,25 @@
 //! A [`Model`] takes a [`Request`] and streams [`Delta`]s; a [`Collector`] folds them into a [`Response`], which is
 //! what a run records. A [`Profile`] says what a model can do, so that what it cannot do is refused before the call.
 //!
-//! - `openai` speaks OpenAI's chat completions to any base URL.
+//! - [`openai`] speaks OpenAI's chat completions to any base URL.
 //! - [`offline`] is the built-in model that needs no key and no network. It works by rules and is no LLM.
 //! - [`scripted`] plays a script, for tests.
 //!
-//! Only a provider's own folder knows its wire format; `transport` and `sse` are what the providers share.
+//! Only a provider's own folder knows its wire format; [`transport`] and [`sse`] are what the providers share.
 
 mod call_id;
 mod collect;
 mod delta;
 mod model;
 pub mod offline;
+pub mod openai;
 mod profile;
 mod request;
 mod response;
 pub mod scripted;
+pub mod sse;
 pub mod token;
+pub mod transport;
 
 pub use collect::{Collector, collect};
 pub use delta::{Delta, Deltas, StopReason};

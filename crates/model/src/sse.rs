@@ -1,0 +1,192 @@
+//! Server-sent events, decoded as they arrive.
+//!
+//! The format is the one of the HTML standard, section 9.2 (event streams). Where the standard throws an unfinished
+//! last event away, [`Decoder::finish`] returns it: some servers forget the last empty line.
+
+use adjutant_core::{Code, Error, Result};
+
+/// One event.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Event {
+    /// Its type; empty where the server names none.
+    pub name: String,
+    /// Its data lines, joined by line feeds.
+    pub data: String,
+}
+
+/// Decodes a stream of events from pieces of bytes, cut anywhere.
+#[derive(Debug)]
+pub struct Decoder {
+    /// The line that is not complete yet.
+    line: Vec<u8>,
+    event: Event,
+    has_data: bool,
+    /// The last byte was a carriage return: a line feed next belongs to it.
+    after_return: bool,
+    /// A byte-order mark may stand before the first line.
+    at_start: bool,
+    limit: usize,
+}
+
+impl Decoder {
+    /// A decoder for events of at most so many bytes.
+    pub fn new(limit: usize) -> Self {
+        Self {
+            line: Vec::new(),
+            event: Event::default(),
+            has_data: false,
+            after_return: false,
+            at_start: true,
+            limit,
+        }
+    }
+
+    /// Takes the next bytes and returns the events that they complete. Fails with `model-answer-invalid` where an
+    /// event is larger than the limit.
+    pub fn feed(&mut self, bytes: &[u8]) -> Result<Vec<Event>> {
+        let mut events = Vec::new();
+        let mut rest = bytes;
+        while let Some(first) = rest.first() {
+            if std::mem::take(&mut self.after_return) && *first == b'\n' {
+                rest = rest.get(1..).unwrap_or_default();
+                continue;
+            }
+            let Some(end) = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')) else {
+                self.grow(rest)?;
+                break;
+            };
+            let (line, after) = rest.split_at(end);
+            self.grow(line)?;
+            self.after_return = after.first() == Some(&b'\r');
+            rest = after.get(1..).unwrap_or_default();
+            events.extend(self.end_line());
+        }
+        Ok(events)
+    }
+
+    /// Ends the stream and returns the event that no empty line has completed.
+    pub fn finish(mut self) -> Option<Event> {
+        let last = if self.line.is_empty() { None } else { self.end_line() };
+        last.or_else(|| self.dispatch())
+    }
+
+    fn grow(&mut self, bytes: &[u8]) -> Result<()> {
+        if self.line.len() + self.event.data.len() + bytes.len() > self.limit {
+            let limit = self.limit;
+            return Err(Error::new(
+                Code::ModelAnswerInvalid,
+                format!("an event of the provider's stream is larger than {limit} bytes"),
+            ));
+        }
+        self.line.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn end_line(&mut self) -> Option<Event> {
+        let line = std::mem::take(&mut self.line);
+        let text = String::from_utf8_lossy(&line);
+        let text = match std::mem::take(&mut self.at_start) {
+            true => text.strip_prefix('\u{feff}').unwrap_or(&text),
+            false => &text,
+        };
+        if text.is_empty() {
+            return self.dispatch();
+        }
+        let (field, value) = text.split_once(':').unwrap_or((text, ""));
+        let value = value.strip_prefix(' ').unwrap_or(value);
+        match field {
+            "data" => {
+                if self.has_data {
+                    self.event.data.push('\n');
+                }
+                self.event.data.push_str(value);
+                self.has_data = true;
+            }
+            "event" => value.clone_into(&mut self.event.name),
+            // Comments have an empty field name; ids and retry times are of no use where nobody reconnects.
+            _ => {}
+        }
+        None
+    }
+
+    fn dispatch(&mut self) -> Option<Event> {
+        let event = std::mem::take(&mut self.event);
+        std::mem::take(&mut self.has_data).then_some(event)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn decode(chunks: &[&[u8]]) -> Vec<(String, String)> {
+        let mut decoder = Decoder::new(1_000);
+        let mut events = Vec::new();
+        for chunk in chunks {
+            events.extend(decoder.feed(chunk).unwrap());
+        }
+        events.extend(decoder.finish());
+        events.into_iter().map(|event| (event.name, event.data)).collect()
+    }
+
+    #[test]
+    fn streams_are_read_as_the_standard_says() {
+        let cases: [(&str, &[(&str, &str)]); 14] = [
+            ("", &[]),
+            ("data: a\n\n", &[("", "a")]),
+            ("data:a\r\n\r\ndata: b\r\r", &[("", "a"), ("", "b")]),
+            ("data: a\ndata: b\n\n", &[("", "a\nb")]),
+            ("data\ndata\n\n", &[("", "\n")]),
+            ("data\n\n", &[("", "")]),
+            ("event: x\ndata:  a\n\n", &[("x", " a")]),
+            ("event: x\n\ndata: a\n\n", &[("", "a")]),
+            (": comment\n\ndata: a\n\n", &[("", "a")]),
+            ("\u{feff}data: a\n\n", &[("", "a")]),
+            ("data: a\n\n\u{feff}data: b\n\n", &[("", "a")]),
+            ("data: a", &[("", "a")]),
+            ("id: 1\nretry: 5\nunknown: 2\n\n", &[]),
+            ("data: ü€𝄞\n\n", &[("", "ü€𝄞")]),
+        ];
+        for (text, expected) in cases {
+            let expected: Vec<_> = expected.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
+            assert_eq!(decode(&[text.as_bytes()]), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_event_has_a_largest_size() {
+        for chunk in [vec![b'x'; 1_001], b"data: 0123456789\n".repeat(101)] {
+            assert!(Decoder::new(1_000).feed(&chunk).is_err());
+        }
+        let comments = b": ping\n\n".repeat(1_000);
+        assert_eq!(Decoder::new(1_000).feed(&comments).unwrap(), []);
+    }
+
+    fn stream() -> impl Strategy<Value = Vec<u8>> {
+        let piece = prop_oneof![
+            Just(b"data: ".to_vec()),
+            Just(b"event:".to_vec()),
+            Just(b"\n".to_vec()),
+            Just(b"\r".to_vec()),
+            Just(b"\r\n".to_vec()),
+            Just(b":".to_vec()),
+            Just("\u{feff}".as_bytes().to_vec()),
+            Just("ä€".as_bytes().to_vec()),
+            prop::collection::vec(any::<u8>(), 0..4),
+        ];
+        prop::collection::vec(piece, 0..30).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn chunks_never_change_the_result(bytes in stream(), cuts in prop::collection::vec(0usize..100, 0..8)) {
+            let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(bytes.len())).collect();
+            cuts.extend([0, bytes.len()]);
+            cuts.sort_unstable();
+            let chunks: Vec<&[u8]> = cuts.windows(2).map(|pair| &bytes[pair[0]..pair[1]]).collect();
+            prop_assert_eq!(decode(&chunks), decode(&[&bytes]));
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! One HTTP client, and how it sends.
+
+use std::sync::OnceLock;
+
+use adjutant_core::{Code, Error, Result};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::redirect;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use super::body::{Body, cancelled, late};
+use super::peer::Peer;
+use super::refusal::{Complaint, refusal};
+use super::timeouts::Timeouts;
+
+/// An HTTP client with the connections that it keeps. It is built at the first use.
+///
+/// A proxy is taken from the environment (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`).
+#[derive(Debug)]
+pub struct Client {
+    http: OnceLock<Result<reqwest::Client>>,
+    timeouts: Timeouts,
+}
+
+/// A request to a provider.
+#[derive(Debug)]
+pub struct Post {
+    /// Where to.
+    pub url: Url,
+    /// The other side, for errors.
+    pub peer: Peer,
+    /// Headers; the values that are secret must be marked so.
+    pub headers: HeaderMap,
+    /// The JSON text.
+    pub body: String,
+    /// Ends the request early.
+    pub cancel: CancellationToken,
+}
+
+/// An answer that the provider gave with a status of success.
+#[derive(Debug)]
+pub struct Answer {
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: Body,
+}
+
+impl Client {
+    /// A client with these time limits.
+    pub fn new(timeouts: Timeouts) -> Self {
+        Self { http: OnceLock::new(), timeouts }
+    }
+
+    /// Sends a request, and resolves when the provider has accepted it.
+    ///
+    /// Fails with the code that fits the provider's status, with `model-unreachable`, `model-timeout` or
+    /// `run-cancelled`.
+    pub async fn post(&self, post: Post) -> Result<Answer> {
+        let Post { url, peer, headers, body, cancel } = post;
+        let deadline = Instant::now() + self.timeouts.whole;
+        let request = self.http()?.post(url).headers(headers).body(body);
+        let wake = deadline.min(Instant::now() + self.timeouts.first_byte);
+        let sent = tokio::select! {
+            biased;
+            () = cancel.cancelled() => return Err(cancelled()),
+            sent = tokio::time::timeout_at(wake, request.send()) => sent,
+        };
+        let response = match sent {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => return Err(self.unreachable(&peer, error)),
+            Err(_) => return Err(late(&peer, "did not answer", self.timeouts.first_byte)),
+        };
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = Body::new(response, peer.clone(), self.timeouts, deadline, cancel);
+        if status.is_success() {
+            return Ok(Answer { headers, body });
+        }
+        let mut complaint = Complaint::read(&body.complaint().await);
+        if let (true, Some(to)) = (status.is_redirection(), headers.get(http::header::LOCATION)) {
+            complaint.message = format!("it redirects to `{}`", String::from_utf8_lossy(to.as_bytes()));
+        }
+        Err(refusal(&peer, status.as_u16(), &headers, &complaint))
+    }
+
+    fn http(&self) -> Result<&reqwest::Client> {
+        self.http.get_or_init(|| build(self.timeouts)).as_ref().map_err(Clone::clone)
+    }
+
+    fn unreachable(&self, peer: &Peer, error: reqwest::Error) -> Error {
+        let name = peer.name();
+        let (code, message) = match (error.is_connect(), error.is_timeout()) {
+            (_, true) => {
+                return late(peer, "could not be connected to", self.timeouts.connect);
+            }
+            (true, false) => (Code::ModelUnreachable, format!("the provider at `{name}` cannot be reached")),
+            (false, false) => {
+                (Code::ModelUnreachable, format!("the connection to the provider at `{name}` broke"))
+            }
+        };
+        let help = match peer.is_local() {
+            true => format!("start the server at `{name}`, or set another `base_url`"),
+            false => "check `base_url`, the network, and `HTTPS_PROXY` where a proxy is needed".to_owned(),
+        };
+        Error::new(code, message).caused_by(&error.without_url()).with_help(help)
+    }
+}
+
+fn build(timeouts: Timeouts) -> Result<reqwest::Client> {
+    // Whoever comes first decides for the process; either choice serves.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .connect_timeout(timeouts.connect)
+        .tcp_nodelay(true)
+        .redirect(redirect::Policy::custom(follow))
+        .user_agent(concat!("adjutant/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|error| Error::new(Code::ModelUnreachable, "no HTTPS client can be made").caused_by(&error))
+}
+
+/// Follows a redirect only where the request stays the same and stays with the same server: headers hold the key.
+fn follow(attempt: redirect::Attempt<'_>) -> redirect::Action {
+    let same = attempt.previous().first().is_some_and(|first| first.origin() == attempt.url().origin());
+    let whole = matches!(attempt.status().as_u16(), 307 | 308);
+    if same && whole && attempt.previous().len() <= 3 { attempt.follow() } else { attempt.stop() }
+}
+
+/// A header that errors and logs do not show. Fails with `input-invalid` where it cannot be a header.
+pub(crate) fn secret_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue)> {
+    let invalid = |what: &str| {
+        Error::new(
+            Code::InputInvalid,
+            format!("the {what} of the header `{name}` has characters that no header can have"),
+        )
+    };
+    let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid("name"))?;
+    let mut value = HeaderValue::from_str(value.trim()).map_err(|_| invalid("value"))?;
+    value.set_sensitive(true);
+    Ok((header, value))
+}

@@ -1,0 +1,47 @@
+//! How long a provider may take.
+
+use std::time::Duration;
+
+use adjutant_core::time::{format_exact, parse_duration};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// How long a provider may take for each part of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Timeouts {
+    /// Until the connection stands, TLS included.
+    #[serde(serialize_with = "write", deserialize_with = "read")]
+    pub connect: Duration,
+    /// Until the provider accepts the request, and again until the first byte of the answer.
+    #[serde(serialize_with = "write", deserialize_with = "read")]
+    pub first_byte: Duration,
+    /// Between two pieces of the answer.
+    #[serde(serialize_with = "write", deserialize_with = "read")]
+    pub idle: Duration,
+    /// For everything.
+    #[serde(serialize_with = "write", deserialize_with = "read")]
+    pub whole: Duration,
+}
+
+impl Default for Timeouts {
+    /// Wide enough for a model that reasons for minutes, or that a local server has to load first.
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            first_byte: Duration::from_secs(5 * 60),
+            idle: Duration::from_secs(2 * 60),
+            whole: Duration::from_secs(30 * 60),
+        }
+    }
+}
+
+fn write<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_exact(*duration))
+}
+
+fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    parse_duration(&text).filter(|duration| !duration.is_zero()).ok_or_else(|| {
+        serde::de::Error::custom(format!("`{text}` is not a time limit: write it as `90s`, `5m` or `1h 30m`"))
+    })
+}
