@@ -108,8 +108,7 @@ async fn drive_segment<S: Session>(session: &mut S, ctx: &Ctx, mut code: Code) -
 async fn end<S: Session>(session: &mut S, ctx: &Ctx, mut code: Code, outcome: Outcome) -> Result<Segment> {
     code.discard()?;
     pass_on(session, ctx).await?;
-    session.finish(outcome).await?;
-    Ok(Segment::Driven(Driven::Ended))
+    session.finish(outcome).await.map(Segment::Driven)
 }
 
 /// Hands what the code asked for to the session, in the order in which it asked.
