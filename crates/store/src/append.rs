@@ -1,0 +1,273 @@
+//! Appending to a journal, behind the fence of an epoch.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
+
+use adjutant_core::id::{RunId, StepKey};
+use adjutant_core::time::{Clock, Timestamp};
+use adjutant_core::{Code, Error, Result};
+use adjutant_durable::{Admission, Amount, Entry, Mail, Moment, Record, RunState, Stopwatch};
+use rusqlite::{Connection, params};
+use tokio::sync::watch;
+
+use crate::codec::Encoded;
+use crate::connection::fault;
+use crate::store::Owner;
+use crate::writer::Writer;
+use crate::{budget, claim};
+
+/// What an append does beside the records, in the same transaction.
+pub(crate) enum Also {
+    /// Mail took effect.
+    Take(i64),
+    /// A run is started by this one.
+    Start(Box<Admission>),
+    /// Another run is sent something.
+    Send(RunId, Mail),
+    /// An amount is set aside for a step, if there is room; whether there was is told before it is on disk.
+    Reserve(StepKey, Amount, Arc<OnceLock<bool>>),
+    /// A step took so much; all that was set aside for it where it cannot say.
+    Settle(StepKey, Option<Amount>),
+    /// The run is let go. If mail came that this worker has not seen, it is ready at once.
+    Release {
+        /// How it stands now.
+        state: RunState,
+        /// When a timer wakes it.
+        wake_at: Option<Timestamp>,
+        /// The last piece of mail that this worker has seen.
+        seen: i64,
+        /// Why it halted.
+        halted: Option<Error>,
+    },
+    /// A new segment begins with the record after this one.
+    Segment {
+        /// Active milliseconds so far.
+        active_ms: u64,
+    },
+}
+
+/// A piece of work for the writer.
+pub(crate) struct Append {
+    owner: Arc<Owner>,
+    records: Vec<Encoded>,
+    also: Vec<Also>,
+    segment: u32,
+    at: Timestamp,
+    number: u64,
+    progress: watch::Sender<Progress>,
+}
+
+/// How much of what was appended is on disk.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Progress {
+    /// How many appends are.
+    durable: u64,
+    /// Why nothing more will be.
+    error: Option<Error>,
+}
+
+impl Append {
+    /// Writes it within the current transaction. `fences` remembers, for this transaction, which epochs hold.
+    pub(crate) fn write(
+        &self,
+        connection: &Connection,
+        fences: &mut HashMap<(i64, u64), bool>,
+    ) -> Result<()> {
+        let owner = &self.owner;
+        let holds = match fences.get(&(owner.row, owner.epoch)) {
+            Some(holds) => *holds,
+            None => connection
+                .prepare_cached(
+                    "UPDATE runs SET updated = ?3 WHERE id = ?1 AND epoch = ?2 AND state = 'running'",
+                )
+                .and_then(|mut update| update.execute(params![owner.row, owner.epoch, self.at.0]))
+                .map_err(fault)?
+                .eq(&1),
+        };
+        let releases = self.also.iter().any(|also| matches!(also, Also::Release { .. }));
+        fences.insert((owner.row, owner.epoch), holds && !releases);
+        if !holds {
+            return Err(fenced(&owner.run));
+        }
+        for record in &self.records {
+            record.insert(connection, &owner.scope.tenant, owner.row)?;
+        }
+        for also in &self.also {
+            self.write_also(connection, also)?;
+        }
+        Ok(())
+    }
+
+    fn write_also(&self, connection: &Connection, also: &Also) -> Result<()> {
+        let owner = &self.owner;
+        match also {
+            Also::Take(mail) => connection
+                .prepare_cached("UPDATE mail SET taken = 1 WHERE id = ?1")
+                .and_then(|mut update| update.execute([mail]))
+                .map(drop)
+                .map_err(fault),
+            Also::Start(admission) => claim::admit(connection, &owner.scope, admission, self.at).map(drop),
+            Also::Send(run, mail) => claim::post(connection, &owner.scope, run, mail, self.at).map(drop),
+            Also::Reserve(key, amount, granted) => {
+                let room = budget::reserve(connection, owner.row, self.segment, key, *amount)?;
+                granted.get_or_init(|| room);
+                Ok(())
+            }
+            Also::Settle(key, spent) => budget::settle(connection, owner.row, self.segment, key, *spent),
+            Also::Release { state, wake_at, seen, halted } => {
+                let halted = halted.as_ref().map(serde_json::to_string).transpose().unwrap_or_default();
+                connection
+                    .prepare_cached(
+                        "UPDATE runs SET worker = NULL, wake_at = ?3, halted = ?4, state = CASE
+                           WHEN ?2 <> 'ended' AND EXISTS
+                             (SELECT 1 FROM mail WHERE run = ?1 AND taken = 0 AND id > ?5) THEN 'ready'
+                           ELSE ?2 END
+                         WHERE id = ?1",
+                    )
+                    .and_then(|mut update| {
+                        update.execute(params![
+                            owner.row,
+                            state.as_str(),
+                            wake_at.map(|at| at.0),
+                            halted,
+                            seen
+                        ])
+                    })
+                    .map(drop)
+                    .map_err(fault)
+            }
+            Also::Segment { active_ms } => {
+                let start = self.records.last().map_or(0, |record| record.offset + 1);
+                connection
+                    .prepare_cached(
+                        "UPDATE runs SET segment = ?2, segment_start = ?3, segment_active = ?4 WHERE id = ?1",
+                    )
+                    .and_then(|mut update| {
+                        update.execute(params![owner.row, self.segment + 1, start, active_ms])
+                    })
+                    .map(drop)
+                    .map_err(fault)
+            }
+        }
+    }
+
+    /// Tells how it came out.
+    pub(crate) fn acknowledge(self, committed: &Result<()>) {
+        self.progress.send_modify(|progress| match committed {
+            Ok(()) => progress.durable = self.number,
+            Err(error) => progress.error = Some(error.clone()),
+        });
+        self.owner.bell.committed();
+    }
+}
+
+fn fenced(run: &RunId) -> Error {
+    Error::new(Code::RunFenced, format!("another process has taken over the run `{run}`"))
+}
+
+/// Appends to the journal of one run, as one of its activations.
+pub(crate) struct Appender {
+    owner: Arc<Owner>,
+    writer: Writer,
+    state: Mutex<State>,
+    progress: watch::Sender<Progress>,
+}
+
+struct State {
+    offset: u64,
+    appends: u64,
+    segment: u32,
+    /// The wall-clock time at which this activation began, and the same by the clock that never jumps.
+    began: (Timestamp, Instant),
+    /// Sees every record in the order of the journal, so that a replay measures the same time.
+    stopwatch: Stopwatch,
+}
+
+impl State {
+    /// Within an activation time passes by the clock that never jumps, and never goes back.
+    fn now(&self) -> Timestamp {
+        self.began.0.plus(self.began.1.elapsed()).max(self.stopwatch.moment().at)
+    }
+}
+
+impl Appender {
+    /// Begins after what is recorded: `offset` is the first free one, `last` the time of the last record,
+    /// `stopwatch` has seen them all.
+    pub(crate) fn new(
+        owner: Arc<Owner>,
+        writer: Writer,
+        clock: &dyn Clock,
+        offset: u64,
+        segment: u32,
+        last: Timestamp,
+        stopwatch: Stopwatch,
+    ) -> Self {
+        let began = (clock.now().max(last), Instant::now());
+        let state = Mutex::new(State { offset, appends: 0, segment, began, stopwatch });
+        Self { owner, writer, state, progress: watch::channel(Progress::default()).0 }
+    }
+
+    /// Whose journal it is.
+    pub(crate) fn owner(&self) -> &Arc<Owner> {
+        &self.owner
+    }
+
+    /// Appends entries, and does something beside them, in one transaction. Returns at once, with the moment of the
+    /// last record and the number of this append, which [`Self::durable`] waits for.
+    pub(crate) fn append(&self, entries: &[Entry], also: Vec<Also>) -> Result<(Moment, u64)> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = state.now();
+        let segment = state.segment;
+        let mut records = Vec::with_capacity(entries.len());
+        for (entry, offset) in entries.iter().zip(state.offset..) {
+            records.push(Encoded::of(&Record { offset, segment, at, entry: entry.clone() })?);
+        }
+        state.offset += entries.len() as u64;
+        for entry in entries {
+            state.stopwatch.observe(at, entry);
+        }
+        let moment = state.stopwatch.moment();
+        if also.iter().any(|also| matches!(also, Also::Segment { .. })) {
+            state.segment += 1;
+        }
+        state.appends += 1;
+        let number = state.appends;
+        // Sent under the lock, so that the order in the queue is the order of the offsets.
+        self.writer.append(Append {
+            owner: Arc::clone(&self.owner),
+            records,
+            also,
+            segment,
+            at,
+            number,
+            progress: self.progress.clone(),
+        });
+        Ok((moment, number))
+    }
+
+    /// Waits until an append and all before it are on disk. Fails if that will never be.
+    pub(crate) async fn durable(&self, number: u64) -> Result<()> {
+        let mut progress = self.progress.subscribe();
+        let progress = progress
+            .wait_for(|progress| progress.error.is_some() || progress.durable >= number)
+            .await
+            .map_err(|_| Error::new(Code::StoreUnavailable, "the store was closed"))?;
+        progress.error.clone().map_or(Ok(()), Err)
+    }
+
+    /// Fails if something that was appended could not be written.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.progress.borrow().error.clone().map_or(Ok(()), Err)
+    }
+
+    /// The wall-clock time now, never before the last record.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).now()
+    }
+
+    /// The moment of the last record.
+    pub(crate) fn moment(&self) -> Moment {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).stopwatch.moment()
+    }
+}

@@ -1,0 +1,313 @@
+//! Runs as rows: admitting them, sending to them, and claiming them for a worker.
+
+use adjutant_core::hash::Digest;
+use adjutant_core::id::{RunId, Scope, SessionId};
+use adjutant_core::json::Json;
+use adjutant_core::time::Timestamp;
+use adjutant_core::{Code, Error, Result};
+use adjutant_durable::{Admission, Edit, Entry, Letter, Mail, Origin, Record, Serve};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::budget;
+use crate::codec::{Encoded, row_id};
+use crate::connection::fault;
+
+/// Finds the row of a run.
+pub(crate) fn row_of(connection: &Connection, scope: &Scope, run: &RunId) -> Result<i64> {
+    connection
+        .prepare_cached("SELECT id FROM runs WHERE tenant = ?1 AND project = ?2 AND run = ?3")
+        .and_then(|mut select| {
+            select.query_row(params![scope.tenant, scope.project, run.as_str()], |row| row.get(0)).optional()
+        })
+        .map_err(fault)?
+        .ok_or_else(|| {
+            Error::new(Code::NotFound, format!("there is no run `{run}`"))
+                .with_help("`adjutant runs` lists them")
+        })
+}
+
+/// Records a run, unless it is there. Returns its row and whether it is new.
+pub(crate) fn admit(
+    connection: &Connection,
+    scope: &Scope,
+    admission: &Admission,
+    at: Timestamp,
+) -> Result<(i64, bool)> {
+    let existing = connection
+        .prepare_cached("SELECT id FROM runs WHERE tenant = ?1 AND project = ?2 AND run = ?3")
+        .and_then(|mut select| {
+            select
+                .query_row(params![scope.tenant, scope.project, admission.run.as_str()], |row| row.get(0))
+                .optional()
+        })
+        .map_err(fault)?;
+    if let Some(row) = existing {
+        return Ok((row, false));
+    }
+    let root = match &admission.origin {
+        Some(Origin::Child { parent, .. }) => Some(root_of(connection, row_of(connection, scope, parent)?)?),
+        _ => None,
+    };
+    let turn = match &admission.session {
+        Some(session) => Some(next_turn(connection, scope, session)?),
+        None => None,
+    };
+    let without_input = Json::of(&Admission { input: Json::null(), ..admission.clone() })?;
+    connection
+        .prepare_cached(
+            "INSERT INTO runs (tenant, project, run, name, definition, admission, session, turn, user, root, state,
+                               created, updated)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'ready', ?11, ?11)",
+        )
+        .and_then(|mut insert| {
+            insert.execute(params![
+                scope.tenant,
+                scope.project,
+                admission.run.as_str(),
+                admission.name,
+                admission.definition.as_bytes(),
+                without_input.as_str(),
+                admission.session.as_ref().map(SessionId::as_str),
+                turn,
+                admission.user,
+                root,
+                at.0
+            ])
+        })
+        .map_err(fault)?;
+    let row = connection.last_insert_rowid();
+    if let Some(limit) = admission.budget {
+        budget::open(connection, row, limit)?;
+    }
+    let record = Record { offset: 0, segment: 0, at, entry: Entry::Admitted(Box::new(admission.clone())) };
+    Encoded::of(&record)?.insert(connection, &scope.tenant, row)?;
+    Ok((row, true))
+}
+
+fn root_of(connection: &Connection, row: i64) -> Result<i64> {
+    connection
+        .prepare_cached("SELECT coalesce(root, id) FROM runs WHERE id = ?1")
+        .and_then(|mut select| select.query_row([row], |row| row.get(0)))
+        .map_err(fault)
+}
+
+fn next_turn(connection: &Connection, scope: &Scope, session: &SessionId) -> Result<i64> {
+    connection
+        .prepare_cached(
+            "SELECT coalesce(max(turn), -1) + 1 FROM runs WHERE tenant = ?1 AND project = ?2 AND session = ?3",
+        )
+        .and_then(|mut select| {
+            select.query_row(params![scope.tenant, scope.project, session.as_str()], |row| row.get(0))
+        })
+        .map_err(fault)
+}
+
+/// Puts mail into a run's box and makes the run ready if that is what it waits for. Returns the run's row.
+pub(crate) fn post(
+    connection: &Connection,
+    scope: &Scope,
+    run: &RunId,
+    mail: &Mail,
+    at: Timestamp,
+) -> Result<i64> {
+    let row = row_of(connection, scope, run)?;
+    let state: String = connection
+        .prepare_cached("SELECT state FROM runs WHERE id = ?1")
+        .and_then(|mut select| select.query_row([row], |row| row.get(0)))
+        .map_err(fault)?;
+    if state == "ended" {
+        return match mail.letter {
+            // A child that was cancelled may still tell a parent that is over.
+            Letter::ChildEnded { .. } => Ok(row),
+            _ => Err(Error::new(Code::Conflict, format!("the run `{run}` is over"))),
+        };
+    }
+    let letter = Json::of(&mail.letter)?;
+    connection
+        .prepare_cached("INSERT OR IGNORE INTO mail (run, mail_id, letter, sent) VALUES (?1, ?2, ?3, ?4)")
+        .and_then(|mut insert| insert.execute(params![row, mail.id, letter.as_str(), at.0]))
+        .map_err(fault)?;
+    let wakes: &[&str] = match mail.letter {
+        Letter::Resume | Letter::Cancel { .. } => &["waiting", "paused", "halted"],
+        _ => &["waiting"],
+    };
+    if wakes.contains(&state.as_str()) {
+        connection
+            .prepare_cached("UPDATE runs SET state = 'ready', halted = NULL WHERE id = ?1")
+            .and_then(|mut update| update.execute([row]))
+            .map_err(fault)?;
+    }
+    Ok(row)
+}
+
+/// A run that a worker has claimed.
+pub(crate) struct Claimed {
+    pub(crate) row: i64,
+    pub(crate) run: RunId,
+    pub(crate) epoch: u64,
+    pub(crate) segment: u32,
+    pub(crate) segment_start: u64,
+    pub(crate) segment_active: u64,
+}
+
+/// The condition under which a run can be driven, over `runs r`, with the time as `:now`. Turns of one session run
+/// one after the other.
+const CLAIMABLE: &str = "
+    r.tenant = :tenant AND r.project = :project
+    AND (r.state = 'ready' OR (r.state = 'waiting' AND r.wake_at <= :now))
+    AND (:row IS NULL OR r.id = :row OR r.root = :row
+         OR r.session = (SELECT session FROM runs WHERE id = :row))
+    AND NOT EXISTS (SELECT 1 FROM runs p WHERE p.tenant = r.tenant AND p.project = r.project
+                    AND p.session = r.session AND p.turn < r.turn AND p.state <> 'ended')";
+
+/// The runs that can be driven now, oldest first, at most `most`.
+pub(crate) fn candidates(
+    connection: &Connection,
+    scope: &Scope,
+    what: &Serve,
+    now: Timestamp,
+    most: usize,
+) -> Result<Vec<i64>> {
+    let row = served(connection, scope, what)?;
+    connection
+        .prepare_cached(&format!("SELECT r.id FROM runs r WHERE {CLAIMABLE} ORDER BY r.id LIMIT :most"))
+        .and_then(|mut select| {
+            select
+                .query_map(
+                    rusqlite::named_params! {
+                        ":tenant": scope.tenant, ":project": scope.project, ":row": row, ":now": now.0,
+                        ":most": i64::try_from(most).unwrap_or(i64::MAX),
+                    },
+                    |row| row.get(0),
+                )?
+                .collect()
+        })
+        .map_err(fault)
+}
+
+/// When the next timer of a parked run fires.
+pub(crate) fn next_timer(connection: &Connection, scope: &Scope, what: &Serve) -> Result<Option<Timestamp>> {
+    let row = served(connection, scope, what)?;
+    connection
+        .prepare_cached(
+            "SELECT min(r.wake_at) FROM runs r WHERE r.state = 'waiting' AND r.wake_at IS NOT NULL
+               AND r.tenant = ?1 AND r.project = ?2 AND (?3 IS NULL OR r.id = ?3 OR r.root = ?3)",
+        )
+        .and_then(|mut select| {
+            select.query_row(params![scope.tenant, scope.project, row], |row| row.get::<_, Option<i64>>(0))
+        })
+        .map(|at| at.map(Timestamp))
+        .map_err(fault)
+}
+
+/// The row that a worker is restricted to.
+fn served(connection: &Connection, scope: &Scope, what: &Serve) -> Result<Option<i64>> {
+    match what {
+        Serve::All => Ok(None),
+        Serve::Run(run) => row_of(connection, scope, run).map(Some),
+    }
+}
+
+/// Claims a run, unless another worker was faster: a new epoch begins, and every write under an older one is refused.
+pub(crate) fn claim(
+    connection: &Connection,
+    scope: &Scope,
+    row: i64,
+    worker: i64,
+    now: Timestamp,
+) -> Result<Option<Claimed>> {
+    let claimed = connection
+        .prepare_cached(&format!(
+            "UPDATE runs SET state = 'running', worker = :worker, epoch = epoch + 1, wake_at = NULL, halted = NULL
+             WHERE id = (SELECT r.id FROM runs r WHERE r.id = :row AND {CLAIMABLE})
+             RETURNING id, run, epoch, segment, segment_start, segment_active"
+        ))
+        .and_then(|mut update| {
+            update
+                .query_row(
+                    rusqlite::named_params! {
+                        ":tenant": scope.tenant, ":project": scope.project, ":row": row, ":now": now.0,
+                        ":worker": worker,
+                    },
+                    |row| {
+                        Ok(Claimed {
+                            row: row.get(0)?,
+                            run: RunId::new(row.get::<_, String>(1)?),
+                            epoch: row.get(2)?,
+                            segment: row.get(3)?,
+                            segment_start: row.get(4)?,
+                            segment_active: row.get(5)?,
+                        })
+                    },
+                )
+                .optional()
+        })
+        .map_err(fault)?;
+    Ok(claimed)
+}
+
+/// Where the journal of a run goes on before its own records begin.
+pub(crate) struct Prefix {
+    pub(crate) of: i64,
+    pub(crate) before: u64,
+    pub(crate) edits: Vec<Edit>,
+}
+
+/// The prefix of a forked run.
+pub(crate) fn prefix(connection: &Connection, row: i64) -> Result<Option<Prefix>> {
+    let read = |row: &Row<'_>| {
+        Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, Option<u64>>(1)?, row.get::<_, Option<String>>(2)?))
+    };
+    let (of, before, edits) = connection
+        .prepare_cached("SELECT fork_of, fork_before, fork_edits FROM runs WHERE id = ?1")
+        .and_then(|mut select| select.query_row([row], read))
+        .map_err(fault)?;
+    let (Some(of), Some(before)) = (of, before) else { return Ok(None) };
+    let edits = Json::parse(edits.as_deref().unwrap_or("[]"))?.to()?;
+    Ok(Some(Prefix { of, before, edits }))
+}
+
+/// A piece of mail that has not taken effect.
+pub(crate) struct Waiting {
+    pub(crate) id: i64,
+    pub(crate) letter: Letter,
+}
+
+/// The mail of a run after a piece that was seen, oldest first.
+pub(crate) fn mail(connection: &Connection, row: i64, seen: i64) -> Result<Vec<Waiting>> {
+    let rows: Vec<(i64, String)> = connection
+        .prepare_cached("SELECT id, letter FROM mail WHERE run = ?1 AND taken = 0 AND id > ?2 ORDER BY id")
+        .and_then(|mut select| {
+            select.query_map(params![row, seen], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+        })
+        .map_err(fault)?;
+    rows.into_iter()
+        .map(|(id, letter)| {
+            let letter = Json::parse(&letter)
+                .and_then(|letter| letter.to())
+                .map_err(|_| Error::new(Code::StoreCorrupt, format!("mail {id} cannot be read")))?;
+            Ok(Waiting { id, letter })
+        })
+        .collect()
+}
+
+/// The first free offset of a run's journal, and the time of its last record.
+pub(crate) fn end_of_journal(connection: &Connection, row: i64) -> Result<(u64, Timestamp)> {
+    let (id, at) = connection
+        .prepare_cached("SELECT id, at FROM journal WHERE id >= ?1 AND id < ?2 ORDER BY id DESC LIMIT 1")
+        .and_then(|mut select| {
+            select.query_row(params![row_id(row, 0), row_id(row + 1, 0)], |row| {
+                Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+            })
+        })
+        .map_err(fault)?;
+    Ok((crate::codec::offset_of(id) + 1, Timestamp(at)))
+}
+
+/// Reads a digest from a column.
+pub(crate) fn digest(bytes: &[u8]) -> Result<Digest> {
+    bytes
+        .try_into()
+        .map(Digest::from_bytes)
+        .map_err(|_| Error::new(Code::StoreCorrupt, "a stored hash does not have 32 bytes"))
+}

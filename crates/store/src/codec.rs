@@ -1,0 +1,275 @@
+//! Records as rows. Small things are readable columns; what went in or came out is the body, and a large body is a
+//! blob of its own, known by its content.
+
+use adjutant_core::hash::Digest;
+use adjutant_core::id::StepKey;
+use adjutant_core::json::Json;
+use adjutant_core::time::Timestamp;
+use adjutant_core::{Code, Error, Result};
+use adjutant_durable::{Entry, Kind, Operation, OperationHash, Outcome, RECORD_VERSION, Record};
+use rusqlite::{Connection, Row, params};
+use serde::{Deserialize, Serialize};
+
+use crate::connection::fault;
+
+/// Bodies over this many bytes are kept as blobs.
+const LARGE: usize = 16 * 1024;
+
+/// The largest offset: a row's id is the run's id and the offset in one number.
+const OFFSET_BITS: u32 = 32;
+
+/// The id of the row of a record.
+pub(crate) fn row_id(run: i64, offset: u64) -> i64 {
+    (run << OFFSET_BITS) | i64::try_from(offset).unwrap_or(i64::MAX)
+}
+
+/// The offset that is in the id of a row.
+pub(crate) fn offset_of(id: i64) -> u64 {
+    u64::try_from(id & ((1 << OFFSET_BITS) - 1)).unwrap_or_default()
+}
+
+/// A record, ready to be written.
+#[derive(Debug)]
+pub(crate) struct Encoded {
+    pub(crate) offset: u64,
+    segment: u32,
+    at: Timestamp,
+    kind: &'static str,
+    key: Option<StepKey>,
+    hash: Option<OperationHash>,
+    meta: Option<String>,
+    body: Option<Json>,
+    digest: Option<Digest>,
+}
+
+/// What of an operation is not its input.
+#[derive(Serialize, Deserialize)]
+struct OperationMeta {
+    kind: Kind,
+    name: String,
+    /// Of an operation that answered at once: its input, small; its answer is the body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    input: Option<Json>,
+}
+
+impl Encoded {
+    /// Writes a record as a row.
+    pub(crate) fn of(record: &Record) -> Result<Self> {
+        let Record { offset, segment, at, entry } = record;
+        let mut row = Self {
+            offset: *offset,
+            segment: *segment,
+            at: *at,
+            kind: "",
+            key: entry.key().cloned(),
+            hash: None,
+            meta: None,
+            body: None,
+            digest: None,
+        };
+        let kind = match entry {
+            Entry::Admitted(admission) => {
+                row.body = Some(Json::of(admission)?);
+                "admitted"
+            }
+            Entry::Activated { epoch } => {
+                row.meta = Some(epoch.to_string());
+                "activated"
+            }
+            Entry::Issued { hash, operation, .. } => {
+                row.hash = Some(*hash);
+                row.meta = Some(meta(operation, false)?);
+                row.body = Some(operation.input.clone());
+                "issued"
+            }
+            Entry::Attempted { attempt, decision, .. } => {
+                row.meta = Some(attempt.to_string());
+                row.body.clone_from(decision);
+                "attempted"
+            }
+            Entry::Completed { outcome, .. } => row.outcome(outcome, "completed", "failed")?,
+            Entry::Answered { hash, operation, outcome, .. } => {
+                row.hash = Some(*hash);
+                row.meta = Some(meta(operation, true)?);
+                row.outcome(outcome, "answered", "answered_error")?
+            }
+            Entry::Dropped { .. } => "dropped",
+            Entry::Late { outcome, .. } => row.outcome(outcome, "late", "late_error")?,
+            Entry::Unknown { reason, .. } => {
+                row.meta = Some(reason.clone());
+                "unknown"
+            }
+            Entry::Received(letter) => {
+                row.body = Some(Json::of(letter)?);
+                "received"
+            }
+            Entry::Halted(error) => {
+                row.body = Some(Json::of(error)?);
+                "halted"
+            }
+            Entry::RolledOver { state, active_ms } => {
+                row.meta = Some(active_ms.to_string());
+                row.body = Some(state.clone());
+                "rolled_over"
+            }
+            Entry::Ended(outcome) => row.outcome(outcome, "ended", "ended_error")?,
+        };
+        row.kind = kind;
+        row.digest = row
+            .body
+            .as_ref()
+            .filter(|body| body.len() > LARGE)
+            .map(|body| Digest::of(body.as_str().as_bytes()));
+        Ok(row)
+    }
+
+    fn outcome(&mut self, outcome: &Outcome, ok: &'static str, error: &'static str) -> Result<&'static str> {
+        let (body, kind) = match outcome {
+            Ok(json) => (json.clone(), ok),
+            Err(failure) => (Json::of(failure)?, error),
+        };
+        self.body = Some(body);
+        Ok(kind)
+    }
+
+    /// Writes the row, and the blob if there is one.
+    pub(crate) fn insert(&self, connection: &Connection, tenant: &str, run: i64) -> Result<()> {
+        let mut body = self.body.as_ref().map(Json::as_str);
+        if let (Some(digest), Some(text)) = (&self.digest, body) {
+            connection
+                .prepare_cached("INSERT OR IGNORE INTO blobs (tenant, digest, bytes) VALUES (?1, ?2, ?3)")
+                .and_then(|mut insert| insert.execute(params![tenant, digest.as_bytes(), text]))
+                .map_err(fault)?;
+            body = None;
+        }
+        connection
+            .prepare_cached(
+                "INSERT INTO journal (id, version, segment, at, kind, key, hash, meta, body, blob)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            )
+            .and_then(|mut insert| {
+                insert.execute(params![
+                    row_id(run, self.offset),
+                    RECORD_VERSION,
+                    self.segment,
+                    self.at.0,
+                    self.kind,
+                    self.key.as_ref().map(StepKey::as_str),
+                    self.hash.as_ref().map(|hash| hash.0.as_slice()),
+                    self.meta,
+                    body,
+                    self.digest.as_ref().map(|digest| digest.as_bytes().as_slice()),
+                ])
+            })
+            .map_err(fault)?;
+        Ok(())
+    }
+}
+
+fn meta(operation: &Operation, with_input: bool) -> Result<String> {
+    let meta = OperationMeta {
+        kind: operation.kind.clone(),
+        name: operation.name.clone(),
+        input: with_input.then(|| operation.input.clone()),
+    };
+    Json::of(&meta).map(|json| json.as_str().to_owned())
+}
+
+/// Reads the records of one run's own journal in a range of offsets, blobs included.
+pub(crate) fn read(
+    connection: &Connection,
+    tenant: &str,
+    run: i64,
+    from: u64,
+    before: Option<u64>,
+) -> Result<Vec<Record>> {
+    let mut select = connection
+        .prepare_cached(
+            "SELECT j.id, j.version, j.segment, j.at, j.kind, j.key, j.meta, coalesce(j.body, b.bytes), j.hash
+             FROM journal j LEFT JOIN blobs b ON b.tenant = ?3 AND b.digest = j.blob
+             WHERE j.id >= ?1 AND j.id < ?2 ORDER BY j.id",
+        )
+        .map_err(fault)?;
+    let end = before.map_or_else(|| row_id(run + 1, 0), |before| row_id(run, before));
+    let mut rows = select.query(params![row_id(run, from), end, tenant]).map_err(fault)?;
+    let mut records = Vec::new();
+    while let Some(row) = rows.next().map_err(fault)? {
+        records.push(decode(row)?);
+    }
+    Ok(records)
+}
+
+fn decode(row: &Row<'_>) -> Result<Record> {
+    let offset = offset_of(row.get(0).map_err(fault)?);
+    let version: u16 = row.get(1).map_err(fault)?;
+    if version > RECORD_VERSION {
+        return Err(Error::new(
+            Code::StoreNewer,
+            format!("record {offset} was written by a newer version of adjutant (format {version}, this one knows {RECORD_VERSION})"),
+        )
+        .with_help("use that version; nothing was changed"));
+    }
+    let kind: String = row.get(4).map_err(fault)?;
+    let corrupt = |what: &str| {
+        Error::new(Code::StoreCorrupt, format!("record {offset} (`{kind}`) cannot be read: {what}"))
+            .with_help("restore the store from a backup")
+    };
+    let key: Option<String> = row.get(5).map_err(fault)?;
+    let meta: Option<String> = row.get(6).map_err(fault)?;
+    let body: Option<String> = row.get(7).map_err(fault)?;
+    let hash: Option<Vec<u8>> = row.get(8).map_err(fault)?;
+
+    let key = || key.as_deref().map(StepKey::parse).ok_or_else(|| corrupt("no key"));
+    let meta = || meta.clone().ok_or_else(|| corrupt("no details"));
+    let number = || meta()?.parse::<u64>().map_err(|_| corrupt("a number is expected"));
+    let body = || {
+        Json::parse(body.as_deref().ok_or_else(|| corrupt("no body"))?)
+            .map_err(|_| corrupt("the body is not JSON"))
+    };
+    let failure = || body()?.to::<Error>().map_err(|_| corrupt("the body is not an error"));
+    let hash = || {
+        hash.as_deref()
+            .and_then(|hash| hash.try_into().ok())
+            .map(OperationHash)
+            .ok_or_else(|| corrupt("no hash"))
+    };
+    let operation = || -> Result<Operation> {
+        let meta: OperationMeta = serde_json::from_str(&meta()?).map_err(|_| corrupt("no operation"))?;
+        Ok(Operation { kind: meta.kind, name: meta.name, input: meta.input.map_or_else(body, Ok)? })
+    };
+
+    let entry = match kind.as_str() {
+        "admitted" => Entry::Admitted(Box::new(body()?.to().map_err(|_| corrupt("no admission"))?)),
+        "activated" => Entry::Activated { epoch: number()? },
+        "issued" => Entry::Issued { key: key()?, hash: hash()?, operation: operation()? },
+        "attempted" => Entry::Attempted {
+            key: key()?,
+            attempt: u32::try_from(number()?).map_err(|_| corrupt("too many attempts"))?,
+            decision: body().ok(),
+        },
+        "completed" => Entry::Completed { key: key()?, outcome: Ok(body()?) },
+        "failed" => Entry::Completed { key: key()?, outcome: Err(failure()?) },
+        "answered" => {
+            Entry::Answered { key: key()?, hash: hash()?, operation: operation()?, outcome: Ok(body()?) }
+        }
+        "answered_error" => {
+            Entry::Answered { key: key()?, hash: hash()?, operation: operation()?, outcome: Err(failure()?) }
+        }
+        "dropped" => Entry::Dropped { key: key()? },
+        "late" => Entry::Late { key: key()?, outcome: Ok(body()?) },
+        "late_error" => Entry::Late { key: key()?, outcome: Err(failure()?) },
+        "unknown" => Entry::Unknown { key: key()?, reason: meta()? },
+        "received" => Entry::Received(body()?.to().map_err(|_| corrupt("no letter"))?),
+        "halted" => Entry::Halted(failure()?),
+        "rolled_over" => Entry::RolledOver { state: body()?, active_ms: number()? },
+        "ended" => Entry::Ended(Ok(body()?)),
+        "ended_error" => Entry::Ended(Err(failure()?)),
+        _ => return Err(corrupt("an unknown kind of record")),
+    };
+    Ok(Record {
+        offset,
+        segment: row.get(2).map_err(fault)?,
+        at: Timestamp(row.get(3).map_err(fault)?),
+        entry,
+    })
+}

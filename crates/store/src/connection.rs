@@ -1,0 +1,88 @@
+//! Opening connections, and what SQLite's errors mean.
+
+use std::path::Path;
+use std::time::Duration;
+
+use adjutant_core::{Code, Error, Result};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+/// How long a connection waits for another process that is writing.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// Where the data is.
+#[derive(Clone, Debug)]
+pub(crate) enum Place {
+    /// In a file.
+    File(std::path::PathBuf),
+    /// In the memory of this process; gone with it.
+    Memory,
+}
+
+/// Opens the connection that writes.
+pub(crate) fn open_writer(place: &Place, vfs: Option<&str>) -> Result<Connection> {
+    let connection = match place {
+        Place::File(path) => open(path, OpenFlags::default(), vfs)?,
+        Place::Memory => Connection::open_in_memory().map_err(fault)?,
+    };
+    // FULL: a commit is on the disk when it returns, also when the power fails.
+    connection
+        .execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
+             PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000;",
+        )
+        .map_err(fault)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+/// Opens a connection that reads.
+pub(crate) fn open_reader(path: &Path, vfs: Option<&str>) -> Result<Connection> {
+    let connection = open(path, OpenFlags::default() & !OpenFlags::SQLITE_OPEN_CREATE, vfs)?;
+    connection.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -4000;").map_err(fault)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+fn open(path: &Path, flags: OpenFlags, vfs: Option<&str>) -> Result<Connection> {
+    let opened = match vfs {
+        Some(vfs) => Connection::open_with_flags_and_vfs(path, flags, vfs),
+        None => Connection::open_with_flags(path, flags),
+    };
+    let connection = opened.map_err(|error| {
+        Error::new(Code::StoreUnavailable, format!("the store `{}` cannot be opened", path.display()))
+            .caused_by(&error)
+            .with_help("check that the folder exists and may be written to")
+    })?;
+    connection.busy_timeout(BUSY).map_err(fault)?;
+    Ok(connection)
+}
+
+/// What an error of SQLite's means to us.
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err asks for")]
+pub(crate) fn fault(error: rusqlite::Error) -> Error {
+    let (code, message, help) = match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => {
+            (Code::StoreFull, "the disk is full", "free some space; everything that was acknowledged is safe")
+        }
+        Some(ErrorCode::SystemIoFailure) => (
+            Code::StoreFull,
+            "the disk does not take the data",
+            "check the disk and its space; everything that was acknowledged is safe",
+        ),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            (Code::StoreUnavailable, "another process holds the store", "wait for it, or stop it")
+        }
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => (
+            Code::StoreUnavailable,
+            "the store may not be written",
+            "check the permissions of the file and its folder",
+        ),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => (
+            Code::StoreCorrupt,
+            "the file is not a store of adjutant's, or is damaged",
+            "restore it from a backup, or use another file",
+        ),
+        _ => (Code::Internal, "the store does not answer as expected", "please report this"),
+    };
+    Error::new(code, message).caused_by(&error).with_help(help)
+}

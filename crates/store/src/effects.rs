@@ -1,0 +1,221 @@
+//! Doing the work of an effect: deciding, recording the intent, trying, trying again.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use adjutant_core::error::Retry;
+use adjutant_core::id::StepKey;
+use adjutant_core::{Code, Error, Result};
+use adjutant_durable::stream::{Channel, Sink};
+use adjutant_durable::{Amount, Attempt, Done, Effects, Entry, Finished, Reconciled, Work};
+use futures::FutureExt;
+use tokio_util::sync::CancellationToken;
+
+use crate::append::{Also, Appender};
+use crate::session::Grant;
+
+/// An effect that is to be done.
+pub(crate) struct Task {
+    pub(crate) key: StepKey,
+    pub(crate) effects: Effects,
+    pub(crate) work: Arc<dyn Work>,
+    pub(crate) appender: Arc<Appender>,
+    pub(crate) channel: Arc<Channel>,
+    pub(crate) cancel: CancellationToken,
+    /// Tells that the code no longer waits for it: what has not begun is not to begin.
+    pub(crate) withdrawn: CancellationToken,
+    pub(crate) segment: u32,
+    /// How many attempts had their intent recorded.
+    pub(crate) attempts: u32,
+    /// Whether a person said to do it again.
+    pub(crate) retry: bool,
+    /// The append that recorded the operation in this activation; 0 if an earlier one did.
+    pub(crate) issued: u64,
+    /// Whether there was room in the budget, known once the record is on disk.
+    pub(crate) granted: Option<Grant>,
+}
+
+/// How an effect ended.
+pub(crate) struct Ended {
+    pub(crate) key: StepKey,
+    pub(crate) done: Done,
+    pub(crate) spent: Option<Amount>,
+    /// The store failed; the effect was not begun or its end cannot be recorded.
+    pub(crate) broken: Option<Error>,
+}
+
+impl Task {
+    /// Does the work until it has an end.
+    pub(crate) async fn run(mut self) -> Ended {
+        let key = self.key.clone();
+        match self.work_on().await {
+            Ok(Finished { done, spent }) => Ended { key, done, spent, broken: None },
+            Err(error) => Ended { key, done: Done::Err(error.clone()), spent: None, broken: Some(error) },
+        }
+    }
+
+    /// An error here is the store's, not the effect's.
+    async fn work_on(&mut self) -> Result<Finished> {
+        if let Some(granted) = self.granted.take() {
+            self.appender.durable(self.issued).await?;
+            if granted.get() != Some(&true) {
+                let error = Error::new(Code::RunBudget, "the shared budget has no room for this call")
+                    .with_help("raise the budget, or wait for its next period");
+                return Ok(nothing(Done::Err(error)));
+            }
+        }
+        if self.attempts > 0 && !self.retry && !self.effects.effect.is_repeatable() {
+            match self.look_up().await? {
+                Reconciled::Happened(result) => return Ok(Finished { done: Done::Ok(result), spent: None }),
+                Reconciled::NotHappened => {}
+                Reconciled::Unknown => {
+                    let why = "the process ended while the call was under way";
+                    return Ok(Finished { done: Done::Unknown(why.to_owned()), spent: None });
+                }
+            }
+        }
+        loop {
+            self.attempts += 1;
+            let finished = self.attempt().await?;
+            let Done::Err(error) = &finished.done else { return Ok(finished) };
+            let again = self.effects.effect.is_repeatable() && error.code().retry() == Retry::Later;
+            let Some(wait) = self.effects.retry.wait_after(self.attempts).filter(|_| again) else {
+                return Ok(finished);
+            };
+            let wait = error.retry_after().map_or(wait, |asked| asked.max(wait));
+            if cancelled_within(&self.cancel, wait).await {
+                return Ok(finished);
+            }
+        }
+    }
+
+    async fn attempt(&self) -> Result<Finished> {
+        let attempt = self.describe();
+        let decision = match guard(self.work.decide(&attempt)).await {
+            Ok(Ok(decision)) => decision,
+            Ok(Err(error)) | Err(error) => return Ok(nothing(Done::Err(error))),
+        };
+        if self.withdrawn.is_cancelled() {
+            return Ok(nothing(Done::Err(Error::new(Code::RunCancelled, "cancelled before it began"))));
+        }
+        let mut recorded = self.issued;
+        if !self.effects.effect.is_repeatable() || decision.is_some() {
+            let intent = Entry::Attempted { key: self.key.clone(), attempt: self.attempts, decision };
+            recorded = self.appender.append(&[intent], Vec::new())?.1;
+        }
+        // Nothing leaves the process before everything in front of it is on disk.
+        if self.effects.effect != adjutant_core::tool::Effect::Pure {
+            self.appender.durable(recorded).await?;
+        }
+        let sink = attempt.sink.clone();
+        let working = guard(self.work.attempt(attempt));
+        let finished = tokio::select! {
+            biased;
+            finished = working => finished.unwrap_or_else(|error| nothing(self.broken_off(error))),
+            error = self.out_of_time(&sink) => nothing(self.broken_off(error)),
+        };
+        Ok(match finished.done {
+            Done::Unknown(reason) if self.effects.effect.is_repeatable() => {
+                Finished { done: Done::Err(Error::new(Code::ToolBroken, reason)), ..finished }
+            }
+            Done::Unknown(_) => match self.look_up().await? {
+                Reconciled::Happened(result) => Finished { done: Done::Ok(result), ..finished },
+                Reconciled::NotHappened => {
+                    let error =
+                        Error::new(Code::ToolFailed, "the call was broken off before it had any effect");
+                    Finished { done: Done::Err(error), ..finished }
+                }
+                Reconciled::Unknown => finished,
+            },
+            _ => finished,
+        })
+    }
+
+    fn describe(&self) -> Attempt {
+        let owner = self.appender.owner();
+        Attempt {
+            run: owner.run.clone(),
+            scope: owner.scope.clone(),
+            key: self.key.clone(),
+            number: self.attempts,
+            idempotency_key: Attempt::idempotency_key(&owner.run, self.segment, &self.key),
+            deadline: self.effects.timeout_ms.map(|ms| Instant::now() + Duration::from_millis(ms)),
+            cancel: self.cancel.clone(),
+            sink: Sink::new(Arc::clone(&self.channel), self.key.clone(), self.attempts),
+        }
+    }
+
+    /// Asks the work what came of the earlier attempt, if it can tell.
+    async fn look_up(&self) -> Result<Reconciled> {
+        if self.effects.effect != adjutant_core::tool::Effect::Reconcile {
+            return Ok(Reconciled::Unknown);
+        }
+        self.appender.durable(self.issued).await?;
+        let looked_up =
+            tokio::time::timeout(self.patience(), guard(self.work.reconcile(self.describe()))).await;
+        Ok(looked_up.ok().and_then(Result::ok).unwrap_or(Reconciled::Unknown))
+    }
+
+    fn patience(&self) -> Duration {
+        self.effects.timeout_ms.map_or(Duration::from_secs(60), Duration::from_millis)
+    }
+
+    /// Resolves when the attempt has taken too long, or has shown no sign of life for too long.
+    async fn out_of_time(&self, sink: &Sink) -> Error {
+        let whole = self.effects.timeout_ms.map(Duration::from_millis);
+        let idle = self.effects.idle_ms.map(Duration::from_millis);
+        let too_long = async {
+            match whole {
+                Some(whole) => tokio::time::sleep(whole).await,
+                None => std::future::pending().await,
+            }
+        };
+        let silent = async {
+            let Some(idle) = idle else { return std::future::pending().await };
+            while let Some(rest) = idle.checked_sub(sink.idle()).filter(|rest| !rest.is_zero()) {
+                tokio::time::sleep(rest).await;
+            }
+        };
+        let after =
+            |duration: Option<Duration>| adjutant_core::time::format_duration(duration.unwrap_or_default());
+        tokio::select! {
+            () = too_long => Error::new(Code::ToolTimeout, format!("no answer within {}", after(whole))),
+            () = silent => Error::new(Code::ToolTimeout, format!("no sign of life for {}", after(idle))),
+        }
+    }
+
+    /// What an attempt that did not come to its own end means.
+    fn broken_off(&self, error: Error) -> Done {
+        if self.effects.effect.is_repeatable() {
+            Done::Err(error)
+        } else {
+            Done::Unknown(error.message().to_owned())
+        }
+    }
+}
+
+impl Ended {
+    /// What is to be done beside recording the end.
+    pub(crate) fn also(&self, reserved: bool) -> Vec<Also> {
+        if reserved { vec![Also::Settle(self.key.clone(), self.spent)] } else { Vec::new() }
+    }
+}
+
+fn nothing(done: Done) -> Finished {
+    Finished { done, spent: Some(Amount::default()) }
+}
+
+/// Turns a panic of somebody's work into an error.
+async fn guard<T>(work: impl Future<Output = T>) -> Result<T> {
+    AssertUnwindSafe(work).catch_unwind().await.map_err(|panic| {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+        Error::new(Code::ToolBroken, format!("the code of the call panicked: {text}"))
+    })
+}
+
+/// Waits, unless it is cancelled before; returns whether it was.
+async fn cancelled_within(cancel: &CancellationToken, wait: Duration) -> bool {
+    tokio::time::timeout(wait, cancel.cancelled()).await.is_ok()
+}

@@ -1,0 +1,265 @@
+//! The engine of one tenant and project.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use adjutant_core::hash::Digest;
+use adjutant_core::id::{RunId, Scope, SessionId};
+use adjutant_core::json::Json;
+use adjutant_core::{Code, Error, Result};
+use adjutant_durable::stream::Reader;
+use adjutant_durable::{
+    Admission, Admitted, Engine, Entry, Fork, Forked, Host, Mail, Observed, Record, RunInfo, RunState, Serve,
+};
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::{self, BoxStream};
+use rusqlite::{OptionalExtension, params};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::connection::fault;
+use crate::store::Inner;
+use crate::worker::Service;
+use crate::{claim, erase, fork, query};
+
+/// How often a watcher looks for what another process wrote.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Runs of one tenant and project on SQLite.
+pub(crate) struct SqliteEngine {
+    store: Arc<Inner>,
+    scope: Scope,
+}
+
+impl SqliteEngine {
+    pub(crate) fn new(store: Arc<Inner>, scope: Scope) -> Self {
+        Self { store, scope }
+    }
+}
+
+impl Engine for SqliteEngine {
+    fn start(&self, admission: Admission) -> BoxFuture<'_, Result<Admitted>> {
+        let (scope, now) = (self.scope.clone(), self.store.options.clock.now());
+        Box::pin(async move {
+            let run = admission.run.clone();
+            let (_, new) = self
+                .store
+                .writer
+                .call(move |connection| claim::admit(connection, &scope, &admission, now))
+                .await?;
+            self.store.wake_workers();
+            Ok(Admitted { run, new })
+        })
+    }
+
+    fn send<'a>(&'a self, run: &'a RunId, mail: Mail) -> BoxFuture<'a, Result<()>> {
+        let (scope, to, now) = (self.scope.clone(), run.clone(), self.store.options.clock.now());
+        Box::pin(async move {
+            self.store
+                .writer
+                .call(move |connection| claim::post(connection, &scope, &to, &mail, now))
+                .await?;
+            self.store.ring(run);
+            self.store.wake_workers();
+            Ok(())
+        })
+    }
+
+    fn fork(&self, fork: Fork) -> BoxFuture<'_, Result<Forked>> {
+        let (scope, now) = (self.scope.clone(), self.store.options.clock.now());
+        Box::pin(async move {
+            let forked =
+                self.store.writer.call(move |connection| fork::fork(connection, &scope, &fork, now)).await?;
+            self.store.wake_workers();
+            Ok(forked)
+        })
+    }
+
+    fn info<'a>(&'a self, run: &'a RunId) -> BoxFuture<'a, Result<RunInfo>> {
+        let (scope, run) = (self.scope.clone(), run.clone());
+        Box::pin(
+            async move { self.store.read(move |connection| query::info(connection, &scope, &run)).await },
+        )
+    }
+
+    fn history<'a>(&'a self, run: &'a RunId, from: u64) -> BoxFuture<'a, Result<Vec<Record>>> {
+        let (scope, run) = (self.scope.clone(), run.clone());
+        Box::pin(async move {
+            self.store.read(move |connection| fork::history(connection, &scope, &run, from)).await
+        })
+    }
+
+    fn watch(&self, run: &RunId, from: u64) -> BoxStream<'static, Result<Observed>> {
+        let bell = self.store.bell(run);
+        let watcher = Watcher {
+            store: Arc::clone(&self.store),
+            scope: self.scope.clone(),
+            run: run.clone(),
+            next: from,
+            deltas: self.store.hub.channel(run).subscribe(),
+            commits: bell.commits(),
+            _bell: bell,
+            state: None,
+            buffer: VecDeque::new(),
+            over: false,
+        };
+        stream::unfold(watcher, Watcher::step).boxed()
+    }
+
+    fn serve(
+        &self,
+        host: Arc<dyn Host>,
+        what: Serve,
+        stop: CancellationToken,
+    ) -> BoxFuture<'static, Result<()>> {
+        let service = Service { store: Arc::clone(&self.store), scope: self.scope.clone(), host, what, stop };
+        Box::pin(service.run())
+    }
+
+    fn put_definition(&self, definition: Json) -> BoxFuture<'_, Result<Digest>> {
+        let scope = self.scope.clone();
+        let digest = Digest::of(definition.as_str().as_bytes());
+        Box::pin(async move {
+            self.store
+                .writer
+                .call(move |connection| {
+                    connection
+                        .prepare_cached(
+                            "INSERT OR IGNORE INTO definitions (tenant, project, digest, text) VALUES (?1, ?2, ?3, ?4)",
+                        )
+                        .and_then(|mut insert| {
+                            insert.execute(params![
+                                scope.tenant,
+                                scope.project,
+                                digest.as_bytes(),
+                                definition.as_str()
+                            ])
+                        })
+                        .map(|_| digest)
+                        .map_err(fault)
+                })
+                .await
+        })
+    }
+
+    fn definition(&self, digest: Digest) -> BoxFuture<'_, Result<Json>> {
+        let scope = self.scope.clone();
+        Box::pin(async move {
+            self.store
+                .read(move |connection| {
+                    let text: Option<String> = connection
+                        .prepare_cached(
+                            "SELECT text FROM definitions WHERE tenant = ?1 AND project = ?2 AND digest = ?3",
+                        )
+                        .and_then(|mut select| {
+                            select
+                                .query_row(params![scope.tenant, scope.project, digest.as_bytes()], |row| {
+                                    row.get(0)
+                                })
+                                .optional()
+                        })
+                        .map_err(fault)?;
+                    let text = text.ok_or_else(|| {
+                        Error::new(
+                            Code::RunDefinitionMissing,
+                            format!("there is no definition `{}`", digest.short()),
+                        )
+                    })?;
+                    Json::parse(&text)
+                })
+                .await
+        })
+    }
+
+    fn turns<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, Result<Vec<RunInfo>>> {
+        let (scope, session) = (self.scope.clone(), session.clone());
+        Box::pin(async move {
+            self.store.read(move |connection| query::turns(connection, &scope, &session)).await
+        })
+    }
+
+    fn runs(&self, most: usize) -> BoxFuture<'_, Result<Vec<RunInfo>>> {
+        let scope = self.scope.clone();
+        Box::pin(
+            async move { self.store.read(move |connection| query::newest(connection, &scope, most)).await },
+        )
+    }
+
+    fn prune(&self, keep: Duration) -> BoxFuture<'_, Result<u64>> {
+        let (scope, now) = (self.scope.clone(), self.store.options.clock.now());
+        Box::pin(async move {
+            self.store.writer.call(move |connection| erase::prune(connection, &scope, now, keep)).await
+        })
+    }
+
+    fn erase_user<'a>(&'a self, user: &'a str) -> BoxFuture<'a, Result<u64>> {
+        let (scope, user) = (self.scope.clone(), user.to_owned());
+        Box::pin(async move {
+            self.store.writer.call(move |connection| erase::user(connection, &scope, &user)).await
+        })
+    }
+}
+
+/// One who watches a run, at their own pace: what they have not asked for is not read.
+struct Watcher {
+    store: Arc<Inner>,
+    scope: Scope,
+    run: RunId,
+    next: u64,
+    deltas: Reader,
+    commits: watch::Receiver<u64>,
+    _bell: Arc<crate::store::Bell>,
+    state: Option<RunState>,
+    buffer: VecDeque<Observed>,
+    over: bool,
+}
+
+impl Watcher {
+    async fn step(mut self) -> Option<(Result<Observed>, Self)> {
+        loop {
+            if let Some(observed) = self.buffer.pop_front() {
+                return Some((Ok(observed), self));
+            }
+            if self.over {
+                return None;
+            }
+            // Deltas first: what a step said comes before how it ended.
+            self.buffer.extend(self.deltas.read().into_iter().map(Observed::Delta));
+            self.commits.mark_unchanged();
+            if let Err(error) = self.look().await {
+                self.over = true;
+                return Some((Err(error), self));
+            }
+            if self.buffer.is_empty() {
+                tokio::select! {
+                    () = self.deltas.changed() => {}
+                    _ = self.commits.changed() => {}
+                    () = tokio::time::sleep(LOOK) => {}
+                }
+            }
+        }
+    }
+
+    async fn look(&mut self) -> Result<()> {
+        let (scope, run, from) = (self.scope.clone(), self.run.clone(), self.next);
+        let (records, state) = self
+            .store
+            .read(move |connection| {
+                let row = claim::row_of(connection, &scope, &run)?;
+                Ok((fork::records(connection, &scope, row, from)?, query::state_of(connection, row)?))
+            })
+            .await?;
+        if let Some(last) = records.last() {
+            self.next = last.offset + 1;
+            self.over = matches!(last.entry, Entry::Ended(_));
+        }
+        self.buffer.extend(records.into_iter().map(|record| Observed::Record(Box::new(record))));
+        if self.state != Some(state) {
+            self.state = Some(state);
+            self.buffer.push_back(Observed::State(state));
+        }
+        Ok(())
+    }
+}

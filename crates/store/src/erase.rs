@@ -1,0 +1,106 @@
+//! Forgetting: what is old, and what belongs to a person.
+
+use std::time::Duration;
+
+use adjutant_core::id::Scope;
+use adjutant_core::time::Timestamp;
+use adjutant_core::{Code, Error, Result};
+use rusqlite::{Connection, params};
+
+use crate::codec::row_id;
+use crate::connection::fault;
+
+/// Forgets runs that ended before `now - keep`, oldest first, together with the runs they started. Stays: what a
+/// younger or unfinished run still refers to, as its beginning or as an earlier turn.
+pub(crate) fn prune(connection: &Connection, scope: &Scope, now: Timestamp, keep: Duration) -> Result<u64> {
+    let before = now.0.saturating_sub(i64::try_from(keep.as_millis()).unwrap_or(i64::MAX));
+    let mut gone = 0;
+    loop {
+        // A fork goes before what it refers to, so more may be free after each round.
+        let rows: Vec<i64> = connection
+            .prepare_cached(
+                "SELECT r.id FROM runs r
+                 WHERE r.tenant = ?1 AND r.project = ?2 AND r.state = 'ended' AND r.updated < ?3
+                   AND NOT EXISTS (SELECT 1 FROM runs f WHERE f.fork_of = r.id)
+                   AND NOT EXISTS (SELECT 1 FROM runs t WHERE t.tenant = r.tenant AND t.project = r.project
+                                   AND t.session = r.session AND (t.state <> 'ended' OR t.updated >= ?3))
+                   AND NOT EXISTS (SELECT 1 FROM runs o WHERE (o.id = r.root OR o.root = coalesce(r.root, r.id))
+                                   AND (o.state <> 'ended' OR o.updated >= ?3))",
+            )
+            .and_then(|mut select| {
+                select.query_map(params![scope.tenant, scope.project, before], |row| row.get(0))?.collect()
+            })
+            .map_err(fault)?;
+        if rows.is_empty() {
+            collect(connection, scope)?;
+            return Ok(gone);
+        }
+        gone += rows.len() as u64;
+        remove(connection, &rows)?;
+    }
+}
+
+/// Erases every run of one person, what those runs started, and what was forked from any of them.
+pub(crate) fn user(connection: &Connection, scope: &Scope, user: &str) -> Result<u64> {
+    let rows: Vec<(i64, String)> = connection
+        .prepare_cached(
+            "WITH RECURSIVE mine (id) AS (
+                 SELECT id FROM runs WHERE tenant = ?1 AND project = ?2 AND user = ?3
+                 UNION SELECT r.id FROM runs r JOIN mine ON r.root = mine.id OR r.fork_of = mine.id)
+             SELECT r.id, r.state FROM runs r JOIN mine ON mine.id = r.id",
+        )
+        .and_then(|mut select| {
+            select
+                .query_map(params![scope.tenant, scope.project, user], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect()
+        })
+        .map_err(fault)?;
+    if rows.iter().any(|(_, state)| state == "running") {
+        return Err(Error::new(Code::Conflict, format!("a run of `{user}` is being driven"))
+            .with_help("cancel it, or wait for its end, and try again"));
+    }
+    let rows: Vec<i64> = rows.into_iter().map(|(row, _)| row).collect();
+    remove(connection, &rows)?;
+    collect(connection, scope)?;
+    Ok(rows.len() as u64)
+}
+
+fn remove(connection: &Connection, rows: &[i64]) -> Result<()> {
+    let each = |statement: &str| -> Result<()> {
+        let mut delete = connection.prepare_cached(statement).map_err(fault)?;
+        rows.iter().try_for_each(|row| delete.execute([row]).map(drop)).map_err(fault)
+    };
+    each("DELETE FROM reservations WHERE run = ?1 OR account = ?1")?;
+    each("DELETE FROM accounts WHERE run = ?1")?;
+    each("DELETE FROM mail WHERE run = ?1")?;
+    // Forks go before what they refer to.
+    each("UPDATE runs SET fork_of = NULL WHERE id = ?1")?;
+    for row in rows {
+        connection
+            .prepare_cached("DELETE FROM journal WHERE id >= ?1 AND id < ?2")
+            .and_then(|mut delete| delete.execute([row_id(*row, 0), row_id(row + 1, 0)]))
+            .map_err(fault)?;
+    }
+    each("DELETE FROM runs WHERE id = ?1")
+}
+
+/// Collects blobs and definitions that nothing refers to any more.
+fn collect(connection: &Connection, scope: &Scope) -> Result<()> {
+    connection
+        .execute(
+            "DELETE FROM blobs WHERE tenant = ?1 AND NOT EXISTS
+               (SELECT 1 FROM journal j JOIN runs r ON r.id = j.id >> 32
+                WHERE j.blob = blobs.digest AND r.tenant = blobs.tenant)",
+            [&scope.tenant],
+        )
+        .map_err(fault)?;
+    connection
+        .execute(
+            "DELETE FROM definitions WHERE tenant = ?1 AND project = ?2 AND NOT EXISTS
+               (SELECT 1 FROM runs r WHERE r.tenant = definitions.tenant AND r.project = definitions.project
+                AND r.definition = definitions.digest)",
+            [&scope.tenant, &scope.project],
+        )
+        .map(drop)
+        .map_err(fault)
+}

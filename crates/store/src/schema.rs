@@ -1,0 +1,151 @@
+//! The tables, and how older files become newer ones.
+
+use adjutant_core::{Code, Error, Result};
+use rusqlite::Connection;
+
+use crate::connection::fault;
+
+/// Each step takes a file from the version of its index to the next. Steps that were released are never changed.
+const MIGRATIONS: &[&str] = &[r"
+-- A run: one row that its journal hangs on.
+CREATE TABLE runs (
+    id              INTEGER PRIMARY KEY,
+    tenant          TEXT NOT NULL,
+    project         TEXT NOT NULL,
+    run             TEXT NOT NULL,
+    name            TEXT NOT NULL,
+    definition      BLOB NOT NULL,
+    admission       TEXT NOT NULL,          -- JSON, without the input, which is in the first record
+    session         TEXT,
+    turn            INTEGER,                -- place within the session
+    user            TEXT,
+    root            INTEGER,                -- the run that started it all; itself where it is null
+    fork_of         INTEGER REFERENCES runs (id),
+    fork_before     INTEGER,
+    fork_edits      TEXT,                   -- JSON
+    state           TEXT NOT NULL,
+    halted          TEXT,                   -- JSON of an error
+    wake_at         INTEGER,                -- milliseconds since 1970
+    worker          INTEGER,
+    epoch           INTEGER NOT NULL DEFAULT 0,
+    segment         INTEGER NOT NULL DEFAULT 0,
+    segment_start   INTEGER NOT NULL DEFAULT 0,   -- offset of the segment's first record
+    segment_active  INTEGER NOT NULL DEFAULT 0,   -- active milliseconds before the segment
+    created         INTEGER NOT NULL,
+    updated         INTEGER NOT NULL,
+    UNIQUE (tenant, project, run)
+) STRICT;
+CREATE INDEX runs_by_state   ON runs (state, wake_at) WHERE state <> 'ended';
+CREATE INDEX runs_by_session ON runs (tenant, project, session, turn) WHERE session IS NOT NULL;
+CREATE INDEX runs_by_user    ON runs (tenant, project, user) WHERE user IS NOT NULL;
+CREATE INDEX runs_by_root    ON runs (root) WHERE root IS NOT NULL;
+CREATE INDEX runs_by_fork    ON runs (fork_of) WHERE fork_of IS NOT NULL;
+CREATE INDEX runs_by_age     ON runs (tenant, project, created);
+
+-- The journal: append only. id = run * 2^32 + offset, so that a run's records lie together.
+CREATE TABLE journal (
+    id       INTEGER PRIMARY KEY,
+    version  INTEGER NOT NULL,
+    segment  INTEGER NOT NULL,
+    at       INTEGER NOT NULL,
+    kind     TEXT NOT NULL,
+    key      TEXT,
+    hash     BLOB,
+    meta     TEXT,                          -- JSON, small
+    body     TEXT,                          -- JSON: what went in or came out
+    blob     BLOB                           -- the digest of the body, where it is kept as a blob
+) STRICT;
+CREATE INDEX journal_by_blob ON journal (blob) WHERE blob IS NOT NULL;
+
+-- Bodies over 16 KiB, by content, within their tenant.
+CREATE TABLE blobs (
+    id      INTEGER PRIMARY KEY,
+    tenant  TEXT NOT NULL,
+    digest  BLOB NOT NULL,
+    bytes   TEXT NOT NULL,
+    UNIQUE (tenant, digest)
+) STRICT;
+
+-- What was sent to a run and, once it took effect, is in its journal.
+CREATE TABLE mail (
+    id       INTEGER PRIMARY KEY AUTOINCREMENT,
+    run      INTEGER NOT NULL REFERENCES runs (id),
+    mail_id  TEXT NOT NULL,
+    letter   TEXT NOT NULL,                 -- JSON
+    sent     INTEGER NOT NULL,
+    taken    INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (run, mail_id)
+) STRICT;
+CREATE INDEX mail_waiting ON mail (run, id) WHERE taken = 0;
+
+CREATE TABLE definitions (
+    tenant   TEXT NOT NULL,
+    project  TEXT NOT NULL,
+    digest   BLOB NOT NULL,
+    text     TEXT NOT NULL,
+    PRIMARY KEY (tenant, project, digest)
+) STRICT, WITHOUT ROWID;
+
+-- What a run and all that it started may take together.
+CREATE TABLE accounts (
+    run           INTEGER PRIMARY KEY REFERENCES runs (id),
+    tokens_limit  INTEGER NOT NULL,
+    nanos_limit   INTEGER NOT NULL,
+    tokens_spent  INTEGER NOT NULL DEFAULT 0,
+    nanos_spent   INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE reservations (
+    run      INTEGER NOT NULL REFERENCES runs (id),
+    segment  INTEGER NOT NULL,
+    key      TEXT NOT NULL,
+    account  INTEGER NOT NULL REFERENCES accounts (run),
+    tokens   INTEGER NOT NULL,
+    nanos    INTEGER NOT NULL,
+    PRIMARY KEY (run, segment, key)
+) STRICT, WITHOUT ROWID;
+
+-- Processes that drive runs. Each also holds a lock on a file while it lives.
+CREATE TABLE workers (
+    id       INTEGER PRIMARY KEY AUTOINCREMENT,
+    beat     INTEGER NOT NULL DEFAULT 0,
+    started  INTEGER NOT NULL
+) STRICT;
+"];
+
+/// The version that this program writes.
+pub(crate) const VERSION: i64 = MIGRATIONS.len() as i64;
+
+/// Brings a file to the newest version, in one transaction. Fails with [`Code::StoreNewer`] for a file that a newer
+/// program wrote.
+pub(crate) fn migrate(connection: &mut Connection, path: &str) -> Result<()> {
+    let version = |connection: &Connection| {
+        connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)).map_err(fault)
+    };
+    let found = version(connection)?;
+    if found == VERSION {
+        return Ok(());
+    }
+    if found > VERSION {
+        return Err(newer(path, found));
+    }
+    let transaction =
+        connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(fault)?;
+    // Another process may have done it while this one waited for the lock.
+    let found = version(&transaction)?;
+    if found > VERSION {
+        return Err(newer(path, found));
+    }
+    for step in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or_default()) {
+        transaction.execute_batch(step).map_err(fault)?;
+    }
+    transaction.pragma_update(None, "user_version", VERSION).map_err(fault)?;
+    transaction.commit().map_err(fault)
+}
+
+fn newer(path: &str, found: i64) -> Error {
+    Error::new(
+        Code::StoreNewer,
+        format!("`{path}` was written by a newer version of adjutant (its format is {found}, this one knows {VERSION})"),
+    )
+    .with_help("use that version, or another store; nothing was changed")
+}

@@ -1,0 +1,239 @@
+//! [`Store`]: one file, opened once by each process.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use adjutant_core::id::{RunId, Scope};
+use adjutant_core::time::Clock;
+use adjutant_core::{Code, Error, Result};
+use adjutant_durable::Engine;
+use adjutant_durable::stream::Hub;
+use rusqlite::{Connection, params};
+use tokio::sync::{Notify, OnceCell, watch};
+
+use crate::clock::SystemClock;
+use crate::connection::{self, Place, fault};
+use crate::engine::SqliteEngine;
+use crate::lease::Lease;
+use crate::schema;
+use crate::writer::Writer;
+
+/// How a store is opened.
+#[derive(Clone)]
+pub struct Options {
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// How many runs one process drives at a time.
+    pub most_runs: usize,
+    /// The name of another SQLite virtual file system, for tests that make the disk fail.
+    pub vfs: Option<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { clock: Arc::new(SystemClock), most_runs: 1_000, vfs: None }
+    }
+}
+
+/// Runs and their journals. Cheap to clone; a clone is the same store.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+impl Store {
+    /// Opens a file, and makes it and its folder if they are not there. Fails with [`Code::StoreNewer`] if a newer
+    /// version wrote it.
+    pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self> {
+        let path = path.as_ref();
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).map_err(|error| {
+                Error::new(
+                    Code::StoreUnavailable,
+                    format!("the folder `{}` cannot be made", folder.display()),
+                )
+                .caused_by(&error)
+            })?;
+        }
+        Self::start(Place::File(path.to_owned()), options)
+    }
+
+    /// A store in the memory of this process: for runs that need not outlive it.
+    pub fn in_memory() -> Result<Self> {
+        Self::start(Place::Memory, Options::default())
+    }
+
+    fn start(place: Place, options: Options) -> Result<Self> {
+        let mut connection = connection::open_writer(&place, options.vfs.as_deref())?;
+        let name = match &place {
+            Place::File(path) => path.display().to_string(),
+            Place::Memory => ":memory:".to_owned(),
+        };
+        schema::migrate(&mut connection, &name)?;
+        let writer = Writer::start(connection)?;
+        Ok(Self(Arc::new(Inner {
+            place,
+            options,
+            writer,
+            readers: Mutex::default(),
+            hub: Hub::default(),
+            bells: Mutex::default(),
+            workers: Notify::new(),
+            worker: OnceCell::new(),
+        })))
+    }
+
+    /// The engine of one tenant and project.
+    pub fn engine(&self, scope: Scope) -> Arc<dyn Engine> {
+        Arc::new(SqliteEngine::new(Arc::clone(&self.0), scope))
+    }
+
+    /// The file; none for a store in memory.
+    pub fn path(&self) -> Option<&Path> {
+        self.0.path()
+    }
+}
+
+/// Rings when something came for a run, or something of it is on disk.
+pub(crate) struct Bell {
+    mail: watch::Sender<u64>,
+    commits: watch::Sender<u64>,
+}
+
+impl Bell {
+    fn new() -> Self {
+        Self { mail: watch::channel(0).0, commits: watch::channel(0).0 }
+    }
+
+    /// Tells that something came for the run.
+    pub(crate) fn ring(&self) {
+        self.mail.send_modify(|count| *count += 1);
+    }
+
+    /// Tells that something of the run is on disk.
+    pub(crate) fn committed(&self) {
+        self.commits.send_modify(|count| *count += 1);
+    }
+
+    pub(crate) fn mail(&self) -> watch::Receiver<u64> {
+        self.mail.subscribe()
+    }
+
+    pub(crate) fn commits(&self) -> watch::Receiver<u64> {
+        self.commits.subscribe()
+    }
+}
+
+/// Whose journal an activation writes.
+pub(crate) struct Owner {
+    pub(crate) row: i64,
+    pub(crate) run: RunId,
+    pub(crate) scope: Scope,
+    pub(crate) epoch: u64,
+    /// Whether the run, or the one that started it all, has an account.
+    pub(crate) budgeted: bool,
+    pub(crate) bell: Arc<Bell>,
+}
+
+/// A process as one that drives runs.
+pub(crate) struct Worker {
+    pub(crate) id: i64,
+    _lease: Option<Lease>,
+}
+
+pub(crate) struct Inner {
+    place: Place,
+    pub(crate) options: Options,
+    pub(crate) writer: Writer,
+    readers: Mutex<Vec<Connection>>,
+    pub(crate) hub: Hub,
+    bells: Mutex<HashMap<RunId, Weak<Bell>>>,
+    workers: Notify,
+    worker: OnceCell<Worker>,
+}
+
+impl Inner {
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match &self.place {
+            Place::File(path) => Some(path),
+            Place::Memory => None,
+        }
+    }
+
+    /// Reads something. Sees everything that was committed before.
+    pub(crate) async fn read<T, F>(self: &Arc<Self>, read: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+    {
+        let Some(path) = self.path().map(PathBuf::from) else { return self.writer.call(read).await };
+        let inner = Arc::clone(self);
+        let task = tokio::task::spawn_blocking(move || {
+            let idle = inner.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let connection = match idle {
+                Some(connection) => connection,
+                None => connection::open_reader(&path, inner.options.vfs.as_deref())?,
+            };
+            connection.execute_batch("BEGIN").map_err(fault)?;
+            let result = read(&connection);
+            connection.execute_batch("COMMIT").map_err(fault)?;
+            inner.readers.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+            result
+        });
+        task.await.map_err(|error| {
+            Error::new(Code::Internal, "a reading of the store broke off").caused_by(&error)
+        })?
+    }
+
+    /// The bell of a run; it lives as long as somebody holds it.
+    pub(crate) fn bell(&self, run: &RunId) -> Arc<Bell> {
+        let mut bells = self.bells.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bell) = bells.get(run).and_then(Weak::upgrade) {
+            return bell;
+        }
+        if bells.len() > 64 && bells.len() > 2 * bells.values().filter(|bell| bell.strong_count() > 0).count()
+        {
+            bells.retain(|_, bell| bell.strong_count() > 0);
+        }
+        let bell = Arc::new(Bell::new());
+        bells.insert(run.clone(), Arc::downgrade(&bell));
+        bell
+    }
+
+    /// Tells whoever drives a run in this process that something came for it.
+    pub(crate) fn ring(&self, run: &RunId) {
+        let bell = self.bells.lock().unwrap_or_else(PoisonError::into_inner).get(run).and_then(Weak::upgrade);
+        if let Some(bell) = bell {
+            bell.ring();
+        }
+    }
+
+    /// Tells the workers of this process that there may be a run to drive.
+    pub(crate) fn wake_workers(&self) {
+        self.workers.notify_waiters();
+    }
+
+    /// Waits until there may be a run to drive.
+    pub(crate) fn work(&self) -> tokio::sync::futures::Notified<'_> {
+        self.workers.notified()
+    }
+
+    /// This process as a worker.
+    pub(crate) async fn worker(&self) -> Result<&Worker> {
+        self.worker
+            .get_or_try_init(|| async {
+                let started = self.options.clock.now();
+                let id = self
+                    .writer
+                    .call(move |connection| {
+                        connection
+                            .execute("INSERT INTO workers (started) VALUES (?1)", params![started.0])
+                            .map_err(fault)?;
+                        Ok(connection.last_insert_rowid())
+                    })
+                    .await?;
+                let lease = self.path().map(|path| Lease::take(path, id)).transpose()?;
+                Ok(Worker { id, _lease: lease })
+            })
+            .await
+    }
+}

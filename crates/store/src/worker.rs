@@ -1,0 +1,313 @@
+//! A worker: claims runs that can go on, and drives each until it ends, parks or halts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use adjutant_core::id::Scope;
+use adjutant_core::{Code, Result};
+use adjutant_durable::{Ctx, Entry, Host, Letter, Moment, Record, Replay, Serve, Session, drive};
+use rusqlite::{OptionalExtension, params};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::append::Appender;
+use crate::claim::{self, Claimed};
+use crate::connection::fault;
+use crate::fork;
+use crate::lease::{BEAT, Watch};
+use crate::session::{Activation, SqliteSession};
+use crate::store::{Inner, Owner};
+
+/// How often a worker looks for what other processes did: half of the time in which a signal must have crossed.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// How often a worker looks for dead ones.
+const ROUND: Duration = Duration::from_millis(500);
+
+/// The longest wait before a run is tried again whose activation the store broke off.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
+
+pub(crate) struct Service {
+    pub(crate) store: Arc<Inner>,
+    pub(crate) scope: Scope,
+    pub(crate) host: Arc<dyn Host>,
+    pub(crate) what: Serve,
+    pub(crate) stop: CancellationToken,
+}
+
+impl Service {
+    /// Drives runs until told to stop, then lets go of those it has.
+    pub(crate) async fn run(self) -> Result<()> {
+        let worker = self.store.worker().await?.id;
+        let service = Arc::new(self);
+        let mut runs = JoinSet::new();
+        let mut chores = JoinSet::new();
+        chores.spawn(Arc::clone(&service).beat(worker));
+        chores.spawn(Arc::clone(&service).bury(worker));
+        chores.spawn(Arc::clone(&service).listen());
+        let result = service.claim_all(worker, &mut runs).await;
+        chores.abort_all();
+        while runs.join_next().await.is_some() {}
+        result
+    }
+
+    async fn claim_all(self: &Arc<Self>, worker: i64, runs: &mut JoinSet<()>) -> Result<()> {
+        let mut backoff = Duration::ZERO;
+        while !self.stop.is_cancelled() {
+            // Registered before looking, so that what comes meanwhile is not missed.
+            let mut work = std::pin::pin!(self.store.work());
+            work.as_mut().enable();
+            while runs.try_join_next().is_some() {}
+            let timer = match self.claim_some(worker, runs).await {
+                Ok(timer) => {
+                    backoff = Duration::ZERO;
+                    timer
+                }
+                Err(error) if matches!(self.what, Serve::Run(_)) => return Err(error),
+                Err(_) => {
+                    // A full disk or a lock that is held: what is not claimed now is claimed later.
+                    backoff = (backoff * 2).clamp(LOOK, LONGEST_BACKOFF);
+                    Some(backoff)
+                }
+            };
+            let timer = timer.unwrap_or(LONGEST_BACKOFF);
+            tokio::select! {
+                () = work => {}
+                () = tokio::time::sleep(timer) => {}
+                () = self.stop.cancelled() => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Claims what can be driven now. Returns when the next timer fires.
+    async fn claim_some(self: &Arc<Self>, worker: i64, runs: &mut JoinSet<()>) -> Result<Option<Duration>> {
+        let most = self.store.options.most_runs.saturating_sub(runs.len());
+        let now = self.store.options.clock.now();
+        let (scope, what) = (self.scope.clone(), self.what.clone());
+        let (rows, timer) = self
+            .store
+            .read(move |connection| {
+                let rows = claim::candidates(connection, &scope, &what, now, most)?;
+                Ok((rows, claim::next_timer(connection, &scope, &what)?))
+            })
+            .await?;
+        if !rows.is_empty() {
+            let scope = self.scope.clone();
+            let claimed = self
+                .store
+                .writer
+                .call(move |connection| {
+                    let claims =
+                        rows.into_iter().map(|row| claim::claim(connection, &scope, row, worker, now));
+                    claims.filter_map(Result::transpose).collect::<Result<Vec<_>>>()
+                })
+                .await?;
+            for claimed in claimed {
+                runs.spawn(Arc::clone(self).activate(claimed));
+            }
+        }
+        Ok(timer.map(|at| at.since(now).max(Duration::from_millis(10))))
+    }
+
+    /// Drives a claimed run, and lets go of it whatever happens.
+    async fn activate(self: Arc<Self>, claimed: Claimed) {
+        let mut guard =
+            Guard { store: Arc::clone(&self.store), row: claimed.row, epoch: claimed.epoch, armed: true };
+        match self.drive(claimed).await {
+            Ok(()) => guard.armed = false,
+            // The run belongs to somebody else now.
+            Err(error) if error.code() == Code::RunFenced => guard.armed = false,
+            Err(_) => {
+                // The store failed: what is recorded is safe, and the run is tried again after a while.
+                tokio::select! {
+                    () = tokio::time::sleep(Duration::from_secs(1)) => {}
+                    () = self.stop.cancelled() => {}
+                }
+            }
+        }
+    }
+
+    async fn drive(&self, claimed: Claimed) -> Result<()> {
+        let Claimed { row, run, epoch, segment, segment_start, segment_active } = claimed;
+        let scope = self.scope.clone();
+        let (admission, records, state, end, budgeted) = self
+            .store
+            .read(move |connection| {
+                let admission = fork::admission(connection, &scope, row)?;
+                let records = fork::records(connection, &scope, row, segment_start)?;
+                let state = match segment_start.checked_sub(1).filter(|_| segment > 0) {
+                    Some(before) => fork::rolled_over(connection, &scope, row, before)?,
+                    None => None,
+                };
+                let budgeted = connection
+                    .prepare_cached(
+                        "SELECT 1 FROM runs r JOIN accounts a ON a.run = r.id OR a.run = r.root WHERE r.id = ?1",
+                    )
+                    .and_then(|mut select| select.query_row([row], |_| Ok(())).optional())
+                    .map_err(fault)?
+                    .is_some();
+                Ok((admission, records, state, fork::end(connection, row)?, budgeted))
+            })
+            .await?;
+        let bell = self.store.bell(&run);
+        let mail = bell.mail();
+        let scope = self.scope.clone();
+        let owner = Arc::new(Owner { row, run: run.clone(), scope, epoch, budgeted, bell });
+        let (offset, last) = end;
+        let clock = self.store.options.clock.as_ref();
+        let writer = self.store.writer.clone();
+        let paused = is_paused(&records);
+        let (state, at) = state.unzip();
+        let start = Moment { at: at.unwrap_or_default(), active: Duration::from_millis(segment_active) };
+        let mut replay = Replay::new(records, start);
+        let ctx = Ctx::new(run.clone(), self.scope.clone(), segment, start);
+        let stopwatch = replay.take_stopwatch();
+        let appender = Arc::new(Appender::new(owner, writer, clock, offset, segment, last, stopwatch));
+        let mut session = SqliteSession::new(Activation {
+            store: Arc::clone(&self.store),
+            appender,
+            channel: self.store.hub.channel(&run),
+            bell: mail,
+            stop: self.stop.child_token(),
+            segment,
+            replay,
+            origin: admission.origin.clone(),
+            paused,
+        });
+        session.record(&Entry::Activated { epoch }, Vec::new())?;
+        match self.host.program(&admission).await {
+            Ok(program) => drive(&mut session, &program, ctx, state).await.map(drop),
+            Err(error) if error.code().kind() == adjutant_core::error::Kind::Store => Err(error),
+            Err(error) => session.halt(error).await,
+        }
+    }
+
+    /// Tells other processes that this one lives.
+    async fn beat(self: Arc<Self>, worker: i64) {
+        loop {
+            // A beat that the store does not take is missed; the next one counts.
+            let _ = self
+                .store
+                .writer
+                .call(move |connection| {
+                    connection
+                        .execute("UPDATE workers SET beat = beat + 1 WHERE id = ?1", [worker])
+                        .map(drop)
+                        .map_err(fault)
+                })
+                .await;
+            tokio::time::sleep(BEAT).await;
+        }
+    }
+
+    /// Makes the runs of dead workers ready for others.
+    async fn bury(self: Arc<Self>, worker: i64) {
+        let mut watch = Watch::default();
+        loop {
+            // What cannot be looked at now is looked at in the next round.
+            let _ = self.bury_once(worker, &mut watch).await;
+            tokio::time::sleep(ROUND).await;
+        }
+    }
+
+    async fn bury_once(&self, worker: i64, watch: &mut Watch) -> Result<()> {
+        let others: Vec<(i64, Option<i64>)> = self
+            .store
+            .read(move |connection| {
+                connection
+                    .prepare_cached(
+                        "SELECT DISTINCT r.worker, w.beat FROM runs r LEFT JOIN workers w ON w.id = r.worker
+                         WHERE r.state = 'running' AND r.worker <> ?1",
+                    )
+                    .and_then(|mut select| {
+                        select.query_map([worker], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+                    })
+                    .map_err(fault)
+            })
+            .await?;
+        for (other, beat) in others {
+            if watch.is_dead(self.store.path(), other, beat) {
+                self.store
+                    .writer
+                    .call(move |connection| {
+                        let free = "UPDATE runs SET state = 'ready', worker = NULL, epoch = epoch + 1
+                                    WHERE worker = ?1 AND state = 'running'";
+                        connection.execute(free, params![other]).map_err(fault)?;
+                        connection.execute("DELETE FROM workers WHERE id = ?1", params![other]).map_err(fault)
+                    })
+                    .await?;
+                self.store.wake_workers();
+            }
+        }
+        Ok(())
+    }
+
+    /// Notices what other processes did: mail for runs that this one drives, and runs that became ready.
+    async fn listen(self: Arc<Self>) {
+        let mut seen = 0;
+        loop {
+            let scope = self.scope.clone();
+            let fresh = self
+                .store
+                .read(move |connection| {
+                    let mail: Vec<(i64, String)> = connection
+                        .prepare_cached(
+                            "SELECT m.id, r.run FROM mail m JOIN runs r ON r.id = m.run
+                             WHERE m.id > ?1 AND m.taken = 0 AND r.tenant = ?2 AND r.project = ?3 ORDER BY m.id",
+                        )
+                        .and_then(|mut select| {
+                            select
+                                .query_map(params![seen, scope.tenant, scope.project], |row| {
+                                    Ok((row.get(0)?, row.get(1)?))
+                                })?
+                                .collect()
+                        })
+                        .map_err(fault)?;
+                    let ready = connection
+                        .prepare_cached("SELECT 1 FROM runs WHERE state = 'ready' LIMIT 1")
+                        .and_then(|mut select| select.exists([]))
+                        .map_err(fault)?;
+                    Ok((mail, ready))
+                })
+                .await;
+            if let Ok((mail, ready)) = fresh {
+                for (id, run) in mail {
+                    seen = seen.max(id);
+                    self.store.ring(&run.as_str().into());
+                }
+                if ready {
+                    self.store.wake_workers();
+                }
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+}
+
+/// Whether the last word about pausing was to pause.
+fn is_paused(records: &[Record]) -> bool {
+    let last = records.iter().rev().find_map(|record| match &record.entry {
+        Entry::Received(Letter::Pause { .. }) => Some(true),
+        Entry::Received(Letter::Resume | Letter::Cancel { .. }) => Some(false),
+        _ => None,
+    });
+    last.unwrap_or(false)
+}
+
+/// Makes a run ready for others when its activation ends in a way that did not let go of it.
+struct Guard {
+    store: Arc<Inner>,
+    row: i64,
+    epoch: u64,
+    armed: bool,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if self.armed {
+            self.store.writer.let_go(self.row, self.epoch);
+            self.store.wake_workers();
+        }
+    }
+}
