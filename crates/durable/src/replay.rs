@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use adjutant_core::id::{RunId, StepKey};
+use adjutant_core::json::Json;
 use adjutant_core::time::Timestamp;
 
 use crate::engine::Wait;
@@ -105,7 +106,7 @@ pub enum Asked {
     },
     /// Its answer is recorded and will be delivered, or the code will take it back as it did before.
     Settled,
-    /// It is a mark or an event that this run is too old to have.
+    /// It is an event that this run is too old to have.
     Absent,
 }
 
@@ -126,6 +127,10 @@ struct Step {
 pub struct Replay {
     steps: HashMap<StepKey, Step>,
     deliveries: VecDeque<Delivery>,
+    /// Marks that the run is too old to have. They are answered at once, and with the time that the code knows: the
+    /// same at every replay, however long the journal is by then.
+    absent: VecDeque<StepKey>,
+    delivered: Moment,
     withdrawn: HashSet<StepKey>,
     /// Steps that the code took back by the record, and has not taken back yet.
     kept: HashSet<StepKey>,
@@ -138,7 +143,7 @@ pub struct Replay {
 impl Replay {
     /// Takes the records of one segment; `start` is the moment at which it began.
     pub fn new(records: Vec<Record>, start: Moment) -> Self {
-        let mut replay = Self { stopwatch: Stopwatch::new(start), ..Self::default() };
+        let mut replay = Self { stopwatch: Stopwatch::new(start), delivered: start, ..Self::default() };
         for record in records {
             replay.take(record);
         }
@@ -233,7 +238,11 @@ impl Replay {
         let Some(step) = self.steps.get_mut(key) else {
             return match operation.kind {
                 _ if !replaying => Ok(Asked::New),
-                Kind::Version | Kind::Emit => Ok(Asked::Absent),
+                Kind::Emit => Ok(Asked::Absent),
+                Kind::Version => {
+                    self.absent.push_back(key.clone());
+                    Ok(Asked::Settled)
+                }
                 _ => Err(Divergence::Added { key: key.clone(), asked: operation.summary() }),
             };
         };
@@ -269,20 +278,29 @@ impl Replay {
     pub fn withdraw(&mut self, key: &StepKey) -> bool {
         self.withdrawn.insert(key.clone());
         self.kept.remove(key);
+        self.absent.retain(|absent| absent != key);
         self.steps.get(key).is_some_and(|step| step.dropped)
     }
 
     /// The next recorded answer; none when the code has caught up with the journal.
     pub fn deliver(&mut self) -> Result<Option<Delivery>, Divergence> {
+        if let Some(key) = self.absent.pop_front() {
+            return Ok(Some(Delivery::Completed { key, outcome: Json::of(&false), moment: self.delivered }));
+        }
         while let Some(delivery) = self.deliveries.pop_front() {
-            let Delivery::Completed { key, .. } = &delivery else { return Ok(Some(delivery)) };
-            if self.withdrawn.contains(key) {
-                continue;
+            let (key, moment) = match &delivery {
+                Delivery::Completed { key, moment, .. } => (Some(key), *moment),
+                Delivery::Cancelled { moment, .. } => (None, *moment),
+            };
+            match key {
+                Some(key) if self.withdrawn.contains(key) => continue,
+                Some(key) if !self.steps.get(key).is_some_and(|step| step.asked) => {
+                    return Err(Divergence::Missing { key: key.clone(), recorded: self.summary(key) });
+                }
+                _ => {}
             }
-            match self.steps.get(key) {
-                Some(step) if step.asked => return Ok(Some(delivery)),
-                _ => return Err(Divergence::Missing { key: key.clone(), recorded: self.summary(key) }),
-            }
+            self.delivered = moment;
+            return Ok(Some(delivery));
         }
         self.caught_up().map(|()| None)
     }
@@ -319,15 +337,15 @@ pub fn waits(run: &RunId, records: &[Record]) -> Vec<Wait> {
         match entry {
             Entry::Issued { key, operation, .. } => open.push((key.clone(), operation, *at, None)),
             Entry::Completed { key, .. } | Entry::Late { key, .. } => open.retain(|(open, ..)| open != key),
+            // A dropped effect may still have to be resolved.
             Entry::Dropped { key } => {
-                open.retain(|(open, operation, ..)| {
-                    open != key || !matches!(operation.kind, Kind::Effect(_))
-                });
+                open.retain(|(open, operation, ..)| open != key || matches!(operation.kind, Kind::Effect(_)));
             }
             Entry::Unknown { key, reason } => {
                 open.iter_mut().filter(|(open, ..)| open == key).for_each(|step| step.3 = Some(reason));
             }
-            Entry::Attempted { key, .. } | Entry::Received(Letter::Resolve { key, .. }) => {
+            Entry::Attempted { key, .. }
+            | Entry::Received(Letter::Resolve { key, resolution: Resolution::Retry }) => {
                 open.iter_mut().filter(|(open, ..)| open == key).for_each(|step| step.3 = None);
             }
             Entry::RolledOver { .. } => {
