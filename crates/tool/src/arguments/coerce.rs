@@ -23,8 +23,8 @@ fn walk(value: &mut Value, schema: &Value, root: &Value) {
             let properties = schema.get("properties").and_then(Value::as_object);
             fields.retain(|name, value| {
                 let must = required.is_some_and(|names| names.iter().any(|other| other == name));
-                let property = properties.and_then(|all| all.get(name)).and_then(|one| resolve(one, root));
-                !(value.is_null() && !must && property.is_some_and(refuses_null))
+                let property = properties.and_then(|all| all.get(name));
+                !(value.is_null() && !must && property.is_some_and(|schema| refuses_null(schema, root, 0)))
             });
             for (name, value) in fields {
                 let property = properties.and_then(|all| all.get(name));
@@ -75,7 +75,17 @@ fn kind(schema: &Value) -> Option<&str> {
 }
 
 /// Whether null is no value of the schema, as far as its types tell.
-fn refuses_null(schema: &Value) -> bool {
+fn refuses_null(schema: &Value, root: &Value, depth: usize) -> bool {
+    if depth > MOST_REFERENCES {
+        return false;
+    }
+    if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
+        let target = reference.strip_prefix('#').and_then(|pointer| root.pointer(pointer));
+        return target.is_some_and(|target| refuses_null(target, root, depth + 1));
+    }
+    if let Some(Value::Array(branches)) = schema.get("anyOf").or_else(|| schema.get("oneOf")) {
+        return branches.iter().all(|branch| refuses_null(branch, root, depth + 1));
+    }
     match schema.get("type") {
         Some(Value::String(name)) => name != "null",
         Some(Value::Array(names)) => !names.iter().any(|name| name == "null"),
