@@ -56,7 +56,9 @@ pub trait Session: Send {
     /// Takes back an operation that the code no longer waits for.
     fn withdraw(&mut self, key: StepKey) -> impl Future<Output = Result<()>> + Send;
 
-    /// Gives the next answer in recorded order, or the next that comes, which is then recorded.
+    /// Gives the next answer in recorded order, or the next that comes, which is then recorded. Answers may be
+    /// recorded ahead of their delivery; a cancel may not, and is recorded only when nothing else is to be delivered
+    /// before it: the code could end its segment first, and the next one would never hear of it.
     fn next(&mut self) -> impl Future<Output = Result<Next>> + Send;
 
     /// Ends the run: [`Driven::Ended`]. A run ends only when no effect is open; while it is not known what came of

@@ -35,8 +35,8 @@ pub(crate) struct Activation<'w> {
     /// What was delivered or taken back, and must not be delivered any more.
     over: HashSet<StepKey>,
     cancelled: bool,
-    /// Whether the code of the segment is over; a cancel is then for the next one.
-    closing: bool,
+    /// Whether the code cannot hear of a cancel now: it has other answers to hear first, or it is over.
+    deaf: bool,
 }
 
 struct Open {
@@ -105,7 +105,7 @@ impl<'w> Activation<'w> {
             asked: HashSet::new(),
             over: HashSet::new(),
             cancelled,
-            closing: false,
+            deaf: false,
         };
         activation.peril().await;
         activation
@@ -296,8 +296,10 @@ impl<'w> Activation<'w> {
             && !self.world.is_taken(mail)
             && match &post.letter {
                 Letter::Signal { .. } | Letter::ChildEnded { .. } => self.waiter(&post.letter).is_some(),
-                Letter::Resolve { key, .. } => self.unknown(key).is_some(),
-                Letter::Cancel { .. } => !self.closing,
+                Letter::Resolve { key, resolution } => self.unknown(key).is_some_and(|index| {
+                    !self.deaf || *resolution != Resolution::Abort || self.open[index].dropped
+                }),
+                Letter::Cancel { .. } => !self.deaf,
                 Letter::Message { .. } | Letter::Pause { .. } | Letter::Resume => false,
             }
     }
@@ -462,7 +464,7 @@ impl<'w> Activation<'w> {
     /// Says whether that is so, or somebody has to say first what came of one.
     async fn drain(&mut self, may_park: bool) -> Result<bool> {
         self.replay.caught_up()?;
-        self.closing = true;
+        self.deaf = true;
         assert!(self.open.iter().all(|open| open.dropped), "everything open is taken back before the end");
         while !self.open.is_empty() {
             if self.step().await?.is_some() {
@@ -500,10 +502,12 @@ impl<'w> Activation<'w> {
 
     /// Records more answers than one before the first of them is delivered, as an engine may.
     async fn step_ahead(&mut self) -> Result<()> {
+        self.deaf = true;
         while self.world.random.chance(300) {
             let next = self.step().await?;
             self.ready.extend(next);
         }
+        self.deaf = false;
         Ok(())
     }
 
@@ -619,7 +623,7 @@ impl Session for Activation<'_> {
         self.stopwatch = self.replay.take_stopwatch();
         self.start = start;
         self.last = start;
-        self.closing = false;
+        self.deaf = false;
         self.asked.clear();
         self.over.clear();
         Ok(start)

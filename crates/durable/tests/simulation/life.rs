@@ -1,10 +1,13 @@
 //! Drives a run in a world until it is over, however often its process dies.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use adjutant_core::Result;
-use adjutant_durable::{Driven, Entry, Program, Record, drive};
+use adjutant_core::json::Json;
+use adjutant_durable::{Ctx, Driven, Entry, Outcome, Program, Record, drive};
+use futures::FutureExt;
 
 use crate::activation::Activation;
 use crate::world::{Line, World};
@@ -29,10 +32,13 @@ pub(crate) fn live(world: &mut World, program: &Program) {
     panic!("the run does not end");
 }
 
-/// Drives the run until it parks for the first time with nothing more to come by itself.
-pub(crate) fn live_until_parked(world: &mut World, program: &Program) {
-    let driven = activate(world, program);
-    assert_eq!(driven, Some(Driven::Parked), "{:?}", world.halted);
+/// Makes the code of a run of an async function.
+pub(crate) fn code<F, R>(function: F) -> Program
+where
+    F: Fn(Ctx, Option<Json>) -> R + Send + Sync + 'static,
+    R: Future<Output = Outcome> + Send + 'static,
+{
+    Arc::new(move |ctx, state| function(ctx, state).boxed())
 }
 
 /// One activation; nothing when the process died in it.

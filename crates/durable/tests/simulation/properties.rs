@@ -79,7 +79,7 @@ fn prefixes(world: &World, seed: u64) -> Vec<usize> {
 }
 
 /// `executed` and `prefix`: how much was done and recorded before this life of the world.
-fn check_world(world: &World, executed: usize, prefix: usize) {
+pub(crate) fn check_world(world: &World, executed: usize, prefix: usize) {
     assert_eq!(world.halted, None, "unchanged code never diverges");
     assert!(world.ended.is_some());
     check_offsets(&world.journal);
