@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use adjutant_core::hash::Digest;
 use adjutant_core::id::{CallId, RunId, Scope, StepKey};
@@ -166,6 +166,12 @@ impl Context {
     pub fn resource<T: Send + Sync + 'static>(&self) -> Result<Arc<T>> {
         self.0.resources.get()
     }
+}
+
+/// The moment after a timeout. A timeout of more than a year is taken for a year: a clock cannot count for ever.
+pub(crate) fn deadline_after(timeout: Duration) -> Instant {
+    const YEAR: Duration = Duration::from_secs(365 * 86_400);
+    Instant::now() + timeout.min(YEAR)
 }
 
 impl fmt::Debug for Context {

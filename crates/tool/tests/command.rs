@@ -77,7 +77,12 @@ async fn only_what_is_listed_is_in_the_environment() {
     config.environment.insert("TOKEN".into(), Variable::Secret("token".into()));
     config.environment.insert("PLACE".into(), Variable::Text("here".into()));
     let vault = context().with_secrets(Arc::new(Vault));
-    assert_eq!(call(config.clone(), vault.clone()).await.unwrap().as_text(), "s3cret here");
+    assert_eq!(call(config.clone(), vault.clone()).await.unwrap().as_text(), "[secret] here");
+    config.command[2] = "test \"$TOKEN\" = s3cret && echo the right one; echo $TOKEN >&2; exit 1".into();
+    let (_, told) = heard(call(config.clone(), vault.clone()).await);
+    assert_eq!(told, "`script` exited with 1: [secret]");
+    config.command[2] = "test \"$TOKEN\" = s3cret && echo the right one".into();
+    assert_eq!(call(config.clone(), vault.clone()).await.unwrap().as_text(), "the right one");
     config.environment.insert("TOKEN".into(), Variable::Secret("other".into()));
     assert!(matches!(call(config, vault).await, Err(Failure::Run(error)) if error.code() == Code::NotFound));
 }

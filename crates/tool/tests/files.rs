@@ -265,3 +265,18 @@ async fn a_pipe_is_not_waited_for() {
     assert_eq!(text(&tools, "search_files", json!({"words": "zebra"})).await, "nothing found");
     assert!(began.elapsed() < Duration::from_secs(5));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn edits_at_the_same_time_are_all_kept() {
+    let (outer, tools) = folder().unwrap();
+    let words: Vec<_> = (0..20).map(|index| format!("<{index}>")).collect();
+    fs::write(outer.path().join("root/words.txt"), words.join("\n")).unwrap();
+    let edits = words.iter().map(|word| {
+        text(&tools, "edit_file", json!({"path": "words.txt", "old": word, "new": format!("[{word}]")}))
+    });
+    for told in futures::future::join_all(edits).await {
+        assert!(told.starts_with("edited words.txt"), "{told}");
+    }
+    let expected: Vec<_> = words.iter().map(|word| format!("[{word}]")).collect();
+    assert_eq!(fs::read_to_string(outer.path().join("root/words.txt")).unwrap(), expected.join("\n"));
+}

@@ -109,11 +109,7 @@ fn text(printed: &Printed) -> String {
     let text = String::from_utf8_lossy(&printed.kept);
     let text = text.trim_end();
     match printed.is_cut() {
-        true => format!(
-            "{text}\n[cut off: these are the first {} of {} bytes]",
-            printed.kept.len(),
-            printed.total
-        ),
+        true => format!("{text}\n[cut off: these are the first {} of {} bytes]", printed.read, printed.total),
         false if text.is_empty() => "done".to_owned(),
         false => text.to_owned(),
     }

@@ -7,6 +7,7 @@
 //! - Standard output is the result: JSON or plain text. What is beyond the limit is read and thrown away, so that a
 //!   talkative command still ends by itself, and the model is told that something is missing.
 //! - Each line of standard error is progress. The last lines are the reason when the command fails.
+//! - Secrets that it was given are taken out of what it prints and says, where they stand there as they were given.
 //! - It exits with 0 when it did its work. Any other code means that it failed and knows so, unless
 //!   [`Config::exit_codes`] says otherwise.
 //! - At the timeout, when the call is cancelled, and also after the command has ended, everything that is left in its
@@ -17,6 +18,7 @@
 mod config;
 mod interpret;
 mod process;
+mod redact;
 mod tool;
 
 pub use config::{Config, Exit, Format, Variable};

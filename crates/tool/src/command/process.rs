@@ -10,6 +10,7 @@ use adjutant_core::secret::Secret;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
+use super::redact::Redactor;
 use crate::context::Context;
 
 /// How long a pipe may stay open after the process has ended and its group was killed.
@@ -35,6 +36,7 @@ pub(super) struct Job {
     pub(super) environment: Vec<(String, Secret)>,
     pub(super) input: Vec<u8>,
     pub(super) output_limit: usize,
+    pub(super) redactor: Redactor,
 }
 
 /// How a process ended.
@@ -63,11 +65,13 @@ pub(super) struct Printed {
     pub(super) kept: Vec<u8>,
     /// How many bytes there were in all.
     pub(super) total: u64,
+    /// How many of them were kept.
+    pub(super) read: u64,
 }
 
 impl Printed {
     pub(super) fn is_cut(&self) -> bool {
-        self.total > self.kept.len() as u64
+        self.total > self.read
     }
 
     /// Reads to the end and keeps the first `limit` bytes.
@@ -77,6 +81,7 @@ impl Printed {
             self.total += count as u64;
             let room = limit.saturating_sub(self.kept.len()).min(count);
             self.kept.extend(chunk.iter().take(room));
+            self.read += room as u64;
         }
     }
 }
@@ -90,22 +95,23 @@ struct Said {
 }
 
 impl Said {
-    async fn read(&mut self, mut pipe: impl AsyncRead + Unpin, context: &Context) {
+    async fn read(&mut self, mut pipe: impl AsyncRead + Unpin, redactor: &Redactor, context: &Context) {
         let mut chunk = vec![0; CHUNK];
         while let Ok(count @ 1..) = pipe.read(&mut chunk).await {
             for byte in chunk.iter().take(count) {
                 match byte {
-                    b'\n' => self.end_line(context),
+                    b'\n' => self.end_line(redactor, context),
                     _ if self.line.len() < LONGEST_LINE => self.line.push(*byte),
                     _ => {}
                 }
             }
         }
-        self.end_line(context);
+        self.end_line(redactor, context);
     }
 
-    fn end_line(&mut self, context: &Context) {
+    fn end_line(&mut self, redactor: &Redactor, context: &Context) {
         let line = String::from_utf8_lossy(&std::mem::take(&mut self.line)).trim_end().to_owned();
+        let line = redactor.text(line);
         if line.is_empty() {
             return;
         }
@@ -163,7 +169,7 @@ impl Job {
             };
             let listen = async {
                 if let Some(stderr) = stderr {
-                    said.read(stderr, context).await;
+                    said.read(stderr, &self.redactor, context).await;
                 }
             };
             let talk = futures::future::join3(feed, hear, listen);
@@ -189,6 +195,7 @@ impl Job {
         // What was killed is waited for, so that it is gone when the call has ended.
         let _ = tokio::time::timeout(GRACE, group.child.wait()).await;
         group.id = None;
+        printed.kept = self.redactor.bytes(printed.kept);
         Ok(Finished { end, printed, said: said.into_text() })
     }
 }

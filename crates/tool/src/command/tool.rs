@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
 
 use adjutant_core::secret::Secret;
 use adjutant_core::tool::ToolSpec;
@@ -13,7 +12,8 @@ use serde_json::{Value, json};
 use super::config::{Config, Variable};
 use super::interpret;
 use super::process::{Finished, Job};
-use crate::context::Context;
+use super::redact::Redactor;
+use crate::context::{Context, deadline_after};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::tool::{Reconciled, Tool};
@@ -81,15 +81,17 @@ async fn run(
             format!("the command tool `{}` has no command", config.name),
         ))
     })?;
+    let (environment, redactor) = environment(config, context)?;
     let job = Job {
         program: locate(program, config.working_directory.as_deref()),
         arguments: arguments.to_vec(),
         directory: config.working_directory.clone(),
-        environment: environment(config, context)?,
+        environment,
+        redactor,
         input: format!("{input}\n").into_bytes(),
         output_limit: config.output_limit,
     };
-    let timeout = Instant::now() + config.timeout;
+    let timeout = deadline_after(config.timeout);
     let deadline = context.deadline().map_or(timeout, |deadline| deadline.min(timeout));
     job.run(deadline, context).await.map_err(|error| {
         let broken = Error::new(Code::ToolBroken, format!("the command `{program}` cannot be started"));
@@ -114,20 +116,26 @@ fn locate(program: &str, directory: Option<&Path>) -> PathBuf {
     }
 }
 
-fn environment(config: &Config, context: &Context) -> Result<Vec<(String, Secret)>> {
+/// The environment of a command, and the secrets in it.
+fn environment(config: &Config, context: &Context) -> Result<(Vec<(String, Secret)>, Redactor)> {
     let mut environment = vec![
         ("ADJUTANT_RUN".to_owned(), Secret::new(context.run().as_str())),
         ("ADJUTANT_STEP".to_owned(), Secret::new(context.step().as_str())),
         ("ADJUTANT_IDEMPOTENCY_KEY".to_owned(), Secret::new(context.idempotency_key())),
         ("ADJUTANT_ATTEMPT".to_owned(), Secret::new(context.attempt().to_string())),
     ];
+    let mut secrets = Vec::new();
     for (name, variable) in &config.environment {
         let value = match variable {
             Variable::Text(text) => Some(Secret::new(text)),
-            Variable::Secret(secret) => Some(context.secret(secret)?),
             Variable::Inherit => std::env::var(name).ok().map(Secret::new),
+            Variable::Secret(secret) => {
+                let secret = context.secret(secret)?;
+                secrets.push(secret.clone());
+                Some(secret)
+            }
         };
         environment.extend(value.map(|value| (name.clone(), value)));
     }
-    Ok(environment)
+    Ok((environment, Redactor::new(secrets.into_iter())))
 }

@@ -1,7 +1,7 @@
 //! Lookups: a query that a person wrote, as a tool of its own.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use adjutant_core::tool::ToolSpec;
 use adjutant_core::{Code, Error, Result};
@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Config, connection, rows};
 use crate::builtin::blocking::{blocking, stopped};
+use crate::context::deadline_after;
 use crate::{Effect, Failure, FunctionTool, Output, Tool};
 
 /// A query as a tool: `order(number)` for `SELECT * FROM orders WHERE number = :number`.
@@ -50,7 +51,7 @@ pub fn lookup(lookup: Lookup) -> Result<Arc<dyn Tool>> {
         description: lookup.description.clone(),
         parameters: lookup.parameters.clone(),
         effect: Effect::Pure,
-        timeout: lookup.database.timeout + Duration::from_secs(1),
+        timeout: lookup.database.timeout.saturating_add(Duration::from_secs(1)),
         concurrency: None,
     };
     let lookup = Arc::new(lookup);
@@ -90,7 +91,7 @@ fn check_parameters(statement: &Statement<'_>, schema: &Value) -> Result<(), Str
 fn answer(lookup: &Lookup, arguments: &Value, stop: &CancellationToken) -> Result<Output> {
     let config = &lookup.database;
     let mut connection = connection::open(&config.path)?;
-    connection::limit(&mut connection, Instant::now() + config.timeout, stop.clone())
+    connection::limit(&mut connection, deadline_after(config.timeout), stop.clone())
         .map_err(|error| rows::fault(&error, config))?;
     let run = || {
         let fault = |error: rusqlite::Error| rows::fault(&error, config);

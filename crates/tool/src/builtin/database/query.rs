@@ -1,13 +1,14 @@
 //! `query_database`: a model's own SQL.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use adjutant_core::{Code, Error, Result};
 use tokio_util::sync::CancellationToken;
 
 use super::{Config, connection, rows};
 use crate::builtin::blocking::{blocking, stopped};
+use crate::context::deadline_after;
 use crate::generated::specification;
 use crate::{Effect, Failure, FunctionTool, Output, Tool};
 
@@ -34,7 +35,7 @@ pub fn query_database(config: Config) -> Result<Arc<dyn Tool>> {
     let description =
         format!("Reads a SQLite database with one SELECT. It cannot change anything.\nIts tables:{schema}");
     let mut spec = specification::<Question>("query_database", &description, Effect::Pure, None, None);
-    spec.timeout = config.timeout + Duration::from_secs(1);
+    spec.timeout = config.timeout.saturating_add(Duration::from_secs(1));
     let config = Arc::new(config);
     let tool = FunctionTool::new(spec, move |arguments, context| {
         let config = Arc::clone(&config);
@@ -49,7 +50,7 @@ pub fn query_database(config: Config) -> Result<Arc<dyn Tool>> {
 
 fn answer(config: &Config, sql: &str, stop: &CancellationToken) -> Result<Output> {
     let mut connection = connection::open(&config.path)?;
-    connection::limit(&mut connection, Instant::now() + config.timeout, stop.clone())
+    connection::limit(&mut connection, deadline_after(config.timeout), stop.clone())
         .map_err(|error| rows::fault(&error, config))?;
     let run = || {
         let mut statement = connection.prepare(sql).map_err(|error| rows::fault(&error, config))?;

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::path::Path;
+use std::sync::PoisonError;
 
 use adjutant_core::hash::Digest;
 use adjutant_core::{Code, Error, Result};
@@ -16,11 +17,13 @@ const LARGEST: u64 = 16 << 20;
 
 pub(super) fn write(root: &Root, path: &str, content: &str, key: &str) -> Result<Output> {
     check(path)?;
+    let _alone = root.changing.lock().unwrap_or_else(PoisonError::into_inner);
     replace(root, path, content, key)?;
     Ok(Output::text(format!("wrote {} bytes to {path}", content.len())))
 }
 
 pub(super) fn edit(root: &Root, path: &str, old: &str, new: &str, key: &str) -> Result<Output> {
+    let _alone = root.changing.lock().unwrap_or_else(PoisonError::into_inner);
     let before = load(root, path)?;
     let refuse = |why: String, help: &str| Err(Error::new(Code::ToolFailed, why).with_help(help));
     if old.is_empty() {

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Seek};
 use std::path::Path;
+use std::sync::Mutex;
 
 use adjutant_core::{Code, Error, Result};
 use cap_std::fs::{Dir, File, OpenOptions};
@@ -12,6 +13,8 @@ const SAMPLE: u64 = 8_192;
 /// An open folder. What it is called may change; the tools stay in it.
 pub(super) struct Root {
     pub(super) folder: Dir,
+    /// Held while a file is changed, so that no change is lost to another one.
+    pub(super) changing: Mutex<()>,
 }
 
 impl Root {
@@ -20,7 +23,7 @@ impl Root {
             Error::new(Code::ToolInvalid, format!("the folder `{}` cannot be opened", path.display()))
                 .caused_by(&error)
         })?;
-        Ok(Self { folder })
+        Ok(Self { folder, changing: Mutex::new(()) })
     }
 
     /// Opens a file for reading. A pipe or a device is refused, and never waited for.
