@@ -154,7 +154,8 @@ pub(crate) struct Claimed {
 /// one after the other.
 const CLAIMABLE: &str = "
     r.tenant = :tenant AND r.project = :project
-    AND (r.state = 'ready' OR (r.state = 'waiting' AND r.wake_at <= :now))
+    AND r.id IN (SELECT id FROM runs WHERE state = 'ready'
+                 UNION ALL SELECT id FROM runs WHERE state = 'waiting' AND wake_at <= :now)
     AND (:row IS NULL OR r.id = :row OR r.root = :row
          OR r.session = (SELECT session FROM runs WHERE id = :row))
     AND NOT EXISTS (SELECT 1 FROM runs p WHERE p.tenant = r.tenant AND p.project = r.project

@@ -35,7 +35,7 @@ CREATE TABLE runs (
     updated         INTEGER NOT NULL,
     UNIQUE (tenant, project, run)
 ) STRICT;
-CREATE INDEX runs_by_state   ON runs (state, wake_at) WHERE state <> 'ended';
+CREATE INDEX runs_by_state   ON runs (state, wake_at);
 CREATE INDEX runs_by_session ON runs (tenant, project, session, turn) WHERE session IS NOT NULL;
 CREATE INDEX runs_by_user    ON runs (tenant, project, user) WHERE user IS NOT NULL;
 CREATE INDEX runs_by_root    ON runs (root) WHERE root IS NOT NULL;

@@ -10,7 +10,7 @@ use adjutant_core::{Code, Error, Result};
 use adjutant_durable::Engine;
 use adjutant_durable::stream::Hub;
 use rusqlite::{Connection, params};
-use tokio::sync::{Notify, OnceCell, watch};
+use tokio::sync::{Notify, OnceCell, Semaphore, watch};
 
 use crate::clock::SystemClock;
 use crate::connection::{self, Place, fault};
@@ -18,6 +18,9 @@ use crate::engine::SqliteEngine;
 use crate::lease::Lease;
 use crate::schema;
 use crate::writer::Writer;
+
+/// How many connections read at a time: each has a thread and a cache.
+const READERS: usize = 4;
 
 /// How a store is opened.
 #[derive(Clone)]
@@ -75,6 +78,7 @@ impl Store {
             options,
             writer,
             readers: Mutex::default(),
+            reading: Semaphore::new(READERS),
             hub: Hub::default(),
             bells: Mutex::default(),
             workers: Notify::new(),
@@ -145,6 +149,7 @@ pub(crate) struct Inner {
     pub(crate) options: Options,
     pub(crate) writer: Writer,
     readers: Mutex<Vec<Connection>>,
+    reading: Semaphore,
     pub(crate) hub: Hub,
     bells: Mutex<HashMap<RunId, Weak<Bell>>>,
     workers: Notify,
@@ -166,6 +171,8 @@ impl Inner {
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
     {
         let Some(path) = self.path().map(PathBuf::from) else { return self.writer.call(read).await };
+        let closed = |_| Error::new(Code::StoreUnavailable, "the store was closed");
+        let _permit = self.reading.acquire().await.map_err(closed)?;
         let inner = Arc::clone(self);
         let task = tokio::task::spawn_blocking(move || {
             let idle = inner.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
