@@ -1,1 +1,3 @@
-//! Empty.
+//! Adjutant as a library: agents that survive, their models, tools and projects.
+
+pub mod project;

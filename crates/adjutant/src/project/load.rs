@@ -1,0 +1,317 @@
+//! [`Project`]: a folder that is read as a whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use adjutant_agent::definition::document::{Problems, nearest};
+use adjutant_agent::definition::{Defaults, Definition, Source};
+use adjutant_core::limit::Limits;
+use adjutant_core::secret::Secrets;
+use adjutant_core::{Code, Error, Result};
+use adjutant_tool::Registry;
+
+use super::environment::Environment;
+use super::models::{Key, Models};
+use super::secrets::ProjectSecrets;
+use super::settings::{self, Settings};
+use super::tools::Toolsets;
+use super::{agents, file};
+
+/// The file that makes a folder a project.
+const FILE: &str = "adjutant.toml";
+/// Where its agents are.
+const AGENTS: &str = "agents";
+
+/// A project: its settings, its agents, their tools and models. It is read as a whole; so what is wrong with one file
+/// is known before the first run.
+#[derive(Debug)]
+pub struct Project {
+    folder: PathBuf,
+    settings: Settings,
+    agents: BTreeMap<String, Source>,
+    definitions: BTreeMap<String, Definition>,
+    toolsets: Toolsets,
+    models: Models,
+    secrets: Arc<ProjectSecrets>,
+}
+
+/// Where the parts of a project are, and how the person who named it knows them.
+struct Layout {
+    /// Absolute.
+    folder: PathBuf,
+    /// As the person named it.
+    shown: PathBuf,
+    /// The one agent that was named, if one was.
+    agent: Option<(PathBuf, PathBuf)>,
+}
+
+impl Project {
+    /// Reads a project with the environment of this process: a folder, or one Markdown file with an agent.
+    ///
+    /// A folder needs no `adjutant.toml` if it has `agents/*.md`. A single file belongs to the project around it, that
+    /// is to an `adjutant.toml` beside it or beside its folder `agents`.
+    ///
+    /// Reports everything that is wrong, in all files, each error with its file, line and column.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, Vec<Error>> {
+        Self::load_with(path, Environment::process())
+    }
+
+    /// Reads a project with another environment.
+    pub fn load_with(path: impl AsRef<Path>, environment: Environment) -> Result<Self, Vec<Error>> {
+        let layout = Layout::of(path.as_ref()).map_err(|error| vec![error])?;
+        let mut errors = Vec::new();
+        let (settings, problems) = read_settings(&layout, &environment, &mut errors)?;
+        let agents = match &layout.agent {
+            None => agents::read_all(&layout.folder.join(AGENTS), &layout.shown.join(AGENTS), &mut errors),
+            Some((path, shown)) => match agents::read(path, shown) {
+                Ok(source) => [(source.name.clone(), source)].into_iter().collect(),
+                Err(found) => {
+                    errors.extend(found);
+                    BTreeMap::new()
+                }
+            },
+        };
+
+        let used: BTreeSet<&str> =
+            agents.values().flat_map(|agent| &agent.tools).map(|tool| tool.name.as_str()).collect();
+        let toolsets = Toolsets::build(&settings.tools, &used, &problems);
+        let mut reported = problems.into_errors();
+        // Names that lead nowhere because their table is wrong would only hide the one mistake there is.
+        let is_whole = reported.is_empty();
+        reported.append(&mut errors);
+        let mut errors = reported;
+
+        let secrets = Arc::new(ProjectSecrets::new(
+            settings.secrets.clone(),
+            environment.clone(),
+            layout.folder.clone(),
+        ));
+        let models = Models::new(settings.models.clone(), environment, Arc::clone(&secrets));
+        let mut definitions = BTreeMap::new();
+        if is_whole {
+            let defaults = defaults(&settings);
+            for (name, source) in &agents {
+                match define(source, &defaults, &toolsets, &models) {
+                    Ok(definition) => {
+                        definitions.insert(name.clone(), definition);
+                    }
+                    Err(found) => errors.extend(found),
+                }
+            }
+        }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        Ok(Self { folder: layout.folder, settings, agents, definitions, toolsets, models, secrets })
+    }
+
+    /// A project of which nothing is written: no agents, no tools, the default settings, and the models that
+    /// `environment` gives. It is what a program has that brings its agents itself.
+    pub fn without_files(environment: Environment) -> Result<Self> {
+        let folder = std::path::absolute(".").map_err(|error| {
+            Error::new(Code::FileUnreadable, "the current folder cannot be read").caused_by(&error)
+        })?;
+        let settings = Settings::default_in(&folder);
+        let secrets = Arc::new(ProjectSecrets::new(BTreeMap::new(), environment.clone(), folder.clone()));
+        Ok(Self {
+            models: Models::new(BTreeMap::new(), environment, Arc::clone(&secrets)),
+            toolsets: Toolsets::build(&settings.tools, &BTreeSet::new(), &Problems::new(FILE)),
+            agents: BTreeMap::new(),
+            definitions: BTreeMap::new(),
+            folder,
+            settings,
+            secrets,
+        })
+    }
+
+    /// The folder, absolute. Relative paths in `adjutant.toml` begin here.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// What `adjutant.toml` says.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The agents as they are written, in the order of their names.
+    pub fn agents(&self) -> impl Iterator<Item = &Source> {
+        self.agents.values()
+    }
+
+    /// The agent of that name, ready to be pinned: with its tools looked up and the id of its model.
+    ///
+    /// Fails with [`Code::NotFound`].
+    pub fn definition(&self, agent: &str) -> Result<&Definition> {
+        self.definitions.get(agent).ok_or_else(|| self.no_such_agent(agent))
+    }
+
+    /// The agent to talk to where nobody names one: the only one there is, or the one called like the project.
+    ///
+    /// Fails with [`Code::NotFound`] when there are none, and with [`Code::InputInvalid`] when there are several.
+    pub fn default_agent(&self) -> Result<&Definition> {
+        let named = self.definitions.get(&*self.settings.scope.project);
+        let mut all = self.definitions.values();
+        match (all.next(), all.next(), named) {
+            (Some(only), None, _) => Ok(only),
+            (Some(_), Some(_), Some(named)) => Ok(named),
+            (None, ..) => Err(Error::new(Code::NotFound, "the project has no agents")
+                .with_help("write one: `agents/desk.md`, with front matter and a prompt")),
+            (Some(_), Some(_), None) => Err(Error::new(
+                Code::InputInvalid,
+                "the project has several agents, and none is called like it",
+            )
+            .with_help(format!("name one of {}", self.names()))),
+        }
+    }
+
+    /// Every tool that the settings or the agents name.
+    pub fn tools(&self) -> &Registry {
+        self.toolsets.registry()
+    }
+
+    /// The names under `[tools]` and the tools that each stands for.
+    pub fn toolsets(&self) -> impl Iterator<Item = (&str, &[String])> {
+        self.toolsets.names()
+    }
+
+    /// The models, by role and id.
+    pub fn models(&self) -> &Models {
+        &self.models
+    }
+
+    /// The secrets, for tools.
+    pub fn secrets(&self) -> Arc<dyn Secrets> {
+        Arc::<ProjectSecrets>::clone(&self.secrets) as Arc<dyn Secrets>
+    }
+
+    /// The secrets with their places, for those who report on them.
+    pub fn secret_places(&self) -> &ProjectSecrets {
+        &self.secrets
+    }
+
+    /// What is well written and still will not work here and now: a key or a secret that is not where it should be.
+    pub fn check(&self) -> Vec<Error> {
+        let mut errors = Vec::new();
+        let mut seen = BTreeSet::new();
+        for definition in self.definitions.values().filter(|definition| seen.insert(&definition.model)) {
+            match self.models.choice(&definition.model) {
+                Ok(choice) => {
+                    if let Key::Missing(..) = choice.key {
+                        errors.extend(self.models.get(&definition.model).err());
+                    }
+                }
+                Err(error) => errors.push(error),
+            }
+        }
+        for (name, source) in self.secrets.named() {
+            if let Err(error) = self.secrets.at(source) {
+                let message = format!("the secret `{name}` cannot be had: {}", error.message());
+                let explained = Error::new(error.code(), message);
+                errors.push(match error.help() {
+                    Some(help) => explained.with_help(help),
+                    None => explained,
+                });
+            }
+        }
+        errors
+    }
+
+    fn no_such_agent(&self, name: &str) -> Error {
+        let error = Error::new(Code::NotFound, format!("there is no agent `{name}`"));
+        match nearest(name, self.agents.keys().map(String::as_str)) {
+            Some(meant) => error.with_help(format!("did you mean `{meant}`?")),
+            None if self.agents.is_empty() => {
+                error.with_help("the project has no agents: write `agents/desk.md`")
+            }
+            None => error.with_help(format!("there are {}", self.names())),
+        }
+    }
+
+    fn names(&self) -> String {
+        self.agents.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    }
+}
+
+fn read_settings(
+    layout: &Layout,
+    environment: &Environment,
+    errors: &mut Vec<Error>,
+) -> Result<(Settings, Problems), Vec<Error>> {
+    let path = layout.folder.join(FILE);
+    let problems = Problems::new(layout.shown.join(FILE).to_string_lossy());
+    if !path.exists() {
+        if layout.agent.is_none() && !layout.folder.join(AGENTS).is_dir() {
+            let message = format!(
+                "`{}` is no project: it has neither `{FILE}` nor `{AGENTS}/`",
+                layout.shown.display()
+            );
+            return Err(vec![Error::new(Code::NotFound, message).with_help("`adjutant new` makes one")]);
+        }
+        return Ok((Settings::default_in(&layout.folder), problems));
+    }
+    match file::read(&path, settings::LONGEST) {
+        Ok(text) => Ok((Settings::read(&text, &layout.folder, environment, &problems), problems)),
+        Err(error) => {
+            errors.push(error);
+            Ok((Settings::default_in(&layout.folder), problems))
+        }
+    }
+}
+
+fn defaults(settings: &Settings) -> Defaults {
+    let mut limits = Limits::default();
+    settings.limits.iter().for_each(|setting| setting.apply(&mut limits));
+    Defaults { limits, variables: settings.variables.clone() }
+}
+
+fn define(
+    source: &Source,
+    defaults: &Defaults,
+    toolsets: &Toolsets,
+    models: &Models,
+) -> Result<Definition, Vec<Error>> {
+    let choice = models.choice(&source.model.name).map_err(|error| source.placed(error, source.model.place));
+    match (source.resolve(defaults, |name| toolsets.specs(name)), choice) {
+        (Ok(mut definition), Ok(choice)) => {
+            // A role may mean another model tomorrow; a run keeps the one that it began with.
+            definition.model = choice.id;
+            Ok(definition)
+        }
+        (Ok(_), Err(error)) => Err(vec![error]),
+        (Err(errors), choice) => Err(choice.err().into_iter().chain(errors).collect()),
+    }
+}
+
+impl Layout {
+    fn of(path: &Path) -> Result<Self> {
+        let unreadable = |error: &std::io::Error| {
+            Error::new(Code::FileUnreadable, format!("`{}` cannot be read: {error}", path.display()))
+        };
+        let metadata = std::fs::metadata(path).map_err(|error| unreadable(&error))?;
+        let absolute = std::path::absolute(path).map_err(|error| unreadable(&error))?;
+        let shown = if path == Path::new(".") { PathBuf::new() } else { path.to_owned() };
+        if metadata.is_dir() {
+            return Ok(Self { folder: absolute, shown, agent: None });
+        }
+        if path.file_name() == Some(FILE.as_ref()) {
+            let parent = |path: &Path| path.parent().map(Path::to_owned).unwrap_or_default();
+            return Ok(Self { folder: parent(&absolute), shown: parent(path), agent: None });
+        }
+        if path.extension().is_none_or(|extension| extension != "md") {
+            return Err(Error::new(Code::InputInvalid, format!("`{}` is no project", path.display()))
+                .with_help("name a folder, or a Markdown file with an agent"));
+        }
+        let beside = absolute.parent().unwrap_or(&absolute);
+        let above = beside.parent().filter(|above| {
+            beside.file_name() == Some(AGENTS.as_ref())
+                && !beside.join(FILE).exists()
+                && above.join(FILE).exists()
+        });
+        let folder = above.unwrap_or(beside).to_owned();
+        let levels = if above.is_some() { 2 } else { 1 };
+        let shown = path.ancestors().nth(levels).map_or_else(|| folder.clone(), Path::to_owned);
+        Ok(Self { folder, shown, agent: Some((absolute.clone(), path.to_owned())) })
+    }
+}

@@ -1,0 +1,22 @@
+//! A user's project: `adjutant.toml`, `agents/*.md`, and what they make together.
+//!
+//! [`Project::load`] reads all of it and reports everything that is wrong at once. Then a project answers which agents
+//! there are ([`Project::definition`]), with which tools ([`Project::tools`]) and models ([`Project::models`]).
+
+mod agents;
+mod environment;
+mod file;
+mod load;
+mod models;
+mod secrets;
+mod settings;
+mod substitution;
+mod toml;
+mod tools;
+
+pub use environment::Environment;
+pub use load::Project;
+pub use models::{Choice, Endpoint, Header, Key, ModelSettings, Models, Origin, Provider};
+pub use secrets::{ProjectSecrets, SecretSource};
+pub use settings::{Budget, Settings};
+pub use tools::{ToolKind, ToolSettings};

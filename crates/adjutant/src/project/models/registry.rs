@@ -1,0 +1,330 @@
+//! Which model stands behind a name.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use adjutant_agent::definition::document::nearest;
+use adjutant_core::secret::Secret;
+use adjutant_core::{Code, Error, Result};
+use adjutant_model::offline::Offline;
+use adjutant_model::{Model, openai};
+
+use super::provider::Provider;
+use super::settings::{Endpoint, Header, ModelSettings};
+use crate::project::environment::Environment;
+use crate::project::secrets::{ProjectSecrets, SecretSource};
+
+/// The role that an agent's model has unless its author says otherwise.
+const MAIN: &str = "main";
+/// Overrides the role `main`: a model id or another role.
+const VARIABLE: &str = "ADJUTANT_MODEL";
+/// OpenAI's model where nothing but a key is known.
+const DEFAULT_OPENAI: &str = "gpt-4.1-mini";
+/// How often one role may lead to another.
+const LONGEST_CHAIN: usize = 16;
+
+/// The models of a project, by role and by id. A model is built when it is first asked for; so a key that is missing
+/// matters only to those who use it.
+pub struct Models {
+    settings: BTreeMap<String, ModelSettings>,
+    environment: Environment,
+    secrets: Arc<ProjectSecrets>,
+    /// By role or id: what the program brought.
+    brought: Mutex<HashMap<String, Arc<dyn Model>>>,
+    /// By id: what was asked for before.
+    built: Mutex<HashMap<String, Arc<dyn Model>>>,
+}
+
+/// What was decided for a name, without building it or reaching out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// The role or id that was asked for.
+    pub name: String,
+    /// The id of the model.
+    pub id: String,
+    /// Whose model it is; `offline` for the built-in one.
+    pub provider: String,
+    /// Where requests go; none for the built-in model.
+    pub base_url: Option<String>,
+    /// Whether there is a key.
+    pub key: Key,
+    /// What decided it.
+    pub origin: Origin,
+}
+
+/// Whether there is a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// The server wants none, or nobody said where one is.
+    None,
+    /// It is there.
+    Found(SecretSource),
+    /// It is said where it should be, and it is not there.
+    Missing(SecretSource, Error),
+}
+
+/// What decided which model it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// An environment variable.
+    Variable(&'static str),
+    /// `adjutant.toml`.
+    Project,
+    /// The name itself is a model id.
+    Id,
+    /// The program that embeds Adjutant brought it.
+    Program,
+    /// Nothing: it is what there is without any setting.
+    Default,
+}
+
+impl Choice {
+    /// What a person must know before the model answers: that it is no LLM, where nobody chose it.
+    pub fn notice(&self) -> Option<String> {
+        (self.origin == Origin::Default).then(|| {
+            "no model is configured, so the built-in `offline` model answers; it works by rules and is no LLM. For a \
+             real one set OPENAI_API_KEY, or ADJUTANT_MODEL to a model id such as `ollama/llama3.2`"
+                .to_owned()
+        })
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Variable(name) => write!(f, "{name} in the environment"),
+            Self::Project => f.write_str("adjutant.toml"),
+            Self::Id => f.write_str("its id"),
+            Self::Program => f.write_str("the program"),
+            Self::Default => f.write_str("the default"),
+        }
+    }
+}
+
+enum Plan {
+    Offline,
+    Endpoint(Box<Endpoint>),
+    Program(Arc<dyn Model>),
+}
+
+impl Models {
+    pub(in crate::project) fn new(
+        settings: BTreeMap<String, ModelSettings>,
+        environment: Environment,
+        secrets: Arc<ProjectSecrets>,
+    ) -> Self {
+        Self { settings, environment, secrets, brought: Mutex::default(), built: Mutex::default() }
+    }
+
+    /// Brings a model of the program's own. It has that role, whatever the project and the environment say, and is
+    /// found by its id.
+    pub fn insert(&self, role: impl Into<String>, model: Arc<dyn Model>) {
+        let mut brought = lock(&self.brought);
+        brought.insert(model.id().to_owned(), Arc::clone(&model));
+        brought.insert(role.into(), model);
+    }
+
+    /// The model of a role or an id.
+    ///
+    /// Fails with [`Code::ModelUnknown`] for a name that nobody gave a model, with [`Code::ModelKeyMissing`] when the
+    /// key is not where it should be, and with [`Code::InputInvalid`] for an address that is none.
+    pub fn get(&self, name: &str) -> Result<Arc<dyn Model>> {
+        let (plan, _) = self.plan(name)?;
+        let endpoint = match plan {
+            Plan::Program(model) => return Ok(model),
+            Plan::Offline => return Ok(self.offline()),
+            Plan::Endpoint(endpoint) => endpoint,
+        };
+        if let Some(model) = lock(&self.built).get(&endpoint.id) {
+            return Ok(Arc::clone(model));
+        }
+        let model: Arc<dyn Model> = Arc::new(openai::Chat::new(self.config(&endpoint)?)?);
+        lock(&self.built).insert(endpoint.id.clone(), Arc::clone(&model));
+        Ok(model)
+    }
+
+    /// What stands behind a role or an id. Fails with [`Code::ModelUnknown`].
+    pub fn choice(&self, name: &str) -> Result<Choice> {
+        let (plan, origin) = self.plan(name)?;
+        let (id, provider, base_url, key) = match plan {
+            Plan::Offline => (Provider::OFFLINE.to_owned(), Provider::OFFLINE.to_owned(), None, Key::None),
+            Plan::Program(model) => (model.id().to_owned(), "program".to_owned(), None, Key::None),
+            Plan::Endpoint(endpoint) => {
+                let key = match self.key_source(&endpoint) {
+                    None => Key::None,
+                    Some((source, required)) => match self.secrets.at(&source) {
+                        Ok(_) => Key::Found(source),
+                        Err(error) if required => Key::Missing(source, error),
+                        Err(_) => Key::None,
+                    },
+                };
+                let base_url = self.base_url(&endpoint);
+                (endpoint.id.clone(), endpoint.provider.name.to_owned(), Some(base_url), key)
+            }
+        };
+        Ok(Choice { name: name.to_owned(), id, provider, base_url, key, origin })
+    }
+
+    /// Every role, `main` first, with what stands behind it.
+    pub fn roles(&self) -> Vec<Result<Choice>> {
+        let others = self.settings.keys().map(String::as_str).filter(|role| *role != MAIN);
+        std::iter::once(MAIN).chain(others).map(|role| self.choice(role)).collect()
+    }
+
+    fn plan(&self, name: &str) -> Result<(Plan, Origin)> {
+        let (mut name, mut origin) = (name.to_owned(), Origin::Id);
+        for _ in 0..LONGEST_CHAIN {
+            if let Some(model) = lock(&self.brought).get(&name) {
+                return Ok((Plan::Program(Arc::clone(model)), Origin::Program));
+            }
+            let is_main = name == MAIN;
+            if is_main
+                && origin != Origin::Variable(VARIABLE)
+                && let Some(chosen) = self.environment.get(VARIABLE)
+            {
+                (name, origin) = (chosen.trim().to_owned(), Origin::Variable(VARIABLE));
+                continue;
+            }
+            let keep = |origin: Origin| if origin == Origin::Id { Origin::Project } else { origin };
+            match self.settings.get(&name) {
+                Some(ModelSettings::Same(next, _)) => (name, origin) = (next.clone(), keep(origin)),
+                Some(ModelSettings::Offline) => return Ok((Plan::Offline, keep(origin))),
+                Some(ModelSettings::Endpoint(endpoint)) => {
+                    return Ok((Plan::Endpoint(endpoint.clone()), keep(origin)));
+                }
+                None if is_main => return self.unconfigured(),
+                None => return Ok((self.by_id(&name, &origin)?, origin)),
+            }
+        }
+        Err(Error::new(Code::ModelUnknown, format!("the role `{name}` leads back to itself")))
+    }
+
+    /// What `main` is where nobody says anything.
+    fn unconfigured(&self) -> Result<(Plan, Origin)> {
+        let openai = Provider::named("openai");
+        let variables =
+            openai.iter().flat_map(|provider| [provider.key_variable, provider.base_url_variable]);
+        match variables.flatten().find(|variable| self.environment.get(variable).is_some()) {
+            Some(variable) => {
+                let plan = self.by_id(&format!("openai/{DEFAULT_OPENAI}"), &Origin::Id)?;
+                Ok((plan, Origin::Variable(variable)))
+            }
+            None => Ok((Plan::Offline, Origin::Default)),
+        }
+    }
+
+    fn by_id(&self, id: &str, origin: &Origin) -> Result<Plan> {
+        if id == Provider::OFFLINE {
+            return Ok(Plan::Offline);
+        }
+        let configured = self.settings.values().find_map(|settings| match settings {
+            ModelSettings::Endpoint(endpoint) if endpoint.id == id => Some(endpoint.clone()),
+            _ => None,
+        });
+        if let Some(endpoint) = configured {
+            return Ok(Plan::Endpoint(endpoint));
+        }
+        let known = id.split_once('/').filter(|(_, model)| !model.is_empty());
+        let known = known.and_then(|(provider, model)| Some((Provider::named(provider)?, model)));
+        match known {
+            Some((provider, model)) => Ok(Plan::Endpoint(Box::new(Endpoint::new(provider, model)))),
+            None => Err(self.unknown(id, origin)),
+        }
+    }
+
+    fn unknown(&self, name: &str, origin: &Origin) -> Error {
+        let whence = match origin {
+            Origin::Variable(variable) => format!(", which {variable} asks for"),
+            _ => String::new(),
+        };
+        let error = Error::new(Code::ModelUnknown, format!("there is no model `{name}`{whence}"));
+        if let Some((provider, model)) = name.split_once('/') {
+            return match nearest(provider, Provider::names()) {
+                Some(meant) if !model.is_empty() => error.with_help(format!("did you mean `{meant}/{model}`?")),
+                _ => error.with_help(format!(
+                    "an id begins with one of {}; another server is added to `adjutant.toml` with its `base_url`",
+                    Provider::names().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+                )),
+            };
+        }
+        let roles = self.settings.keys().map(String::as_str).chain([MAIN, Provider::OFFLINE]);
+        match nearest(name, roles) {
+            Some(meant) => error.with_help(format!("did you mean `{meant}`?")),
+            None => error.with_help(format!(
+                "give the role a model in `adjutant.toml`: `[models.{name}]`, or write an id such as `openai/{DEFAULT_OPENAI}`"
+            )),
+        }
+    }
+
+    /// Where the key is, and whether the model is of no use without it.
+    fn key_source(&self, endpoint: &Endpoint) -> Option<(SecretSource, bool)> {
+        if let Some(source) = &endpoint.key {
+            return Some((source.clone(), true));
+        }
+        // A key goes only to whom it belongs: an address in a project's file gets no key that the file does not name.
+        if endpoint.base_url.is_some() {
+            return None;
+        }
+        let variable = endpoint.provider.key_variable?;
+        let moved = endpoint
+            .provider
+            .base_url_variable
+            .is_some_and(|variable| self.environment.get(variable).is_some());
+        Some((SecretSource::Environment(variable.to_owned()), !moved))
+    }
+
+    fn base_url(&self, endpoint: &Endpoint) -> String {
+        let provider = endpoint.provider;
+        let moved = provider.base_url_variable.and_then(|variable| self.environment.get(variable));
+        endpoint.base_url.as_deref().or(moved).unwrap_or(provider.base_url).trim().to_owned()
+    }
+
+    fn config(&self, endpoint: &Endpoint) -> Result<openai::Config> {
+        let mut config = openai::Config::new(&endpoint.id, self.base_url(endpoint), &endpoint.model);
+        if let Some((source, required)) = self.key_source(endpoint) {
+            config.key = match self.secrets.at(&source) {
+                Ok(key) => Some(key),
+                Err(error) if required => return Err(key_missing(endpoint, &error)),
+                Err(_) => None,
+            };
+        }
+        for (name, header) in &endpoint.headers {
+            let value = match header {
+                Header::Plain(value) => Secret::new(value),
+                Header::Secret(source) => {
+                    self.secrets.at(source).map_err(|error| key_missing(endpoint, &error))?
+                }
+            };
+            config.headers.insert(name.clone(), value);
+        }
+        config.timeouts = endpoint.timeouts;
+        config.profile = endpoint.profile.clone();
+        config.extra = endpoint.extra.clone();
+        config.reasoning_field.clone_from(&endpoint.reasoning_field);
+        Ok(config)
+    }
+
+    fn offline(&self) -> Arc<dyn Model> {
+        let mut cache = lock(&self.built);
+        let model = cache.entry(Provider::OFFLINE.to_owned()).or_insert_with(|| Arc::new(Offline::new()));
+        Arc::clone(model)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn key_missing(endpoint: &Endpoint, cause: &Error) -> Error {
+    let message = format!("the key for the model `{}` is missing: {}", endpoint.id, cause.message());
+    let help = cause.help().map_or_else(String::new, |help| format!("{help}, or "));
+    Error::new(Code::ModelKeyMissing, message)
+        .with_help(format!("{help}choose another model: `ADJUTANT_MODEL=offline` needs no key"))
+}
+
+impl fmt::Debug for Models {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Models").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}

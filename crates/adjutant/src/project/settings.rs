@@ -1,0 +1,126 @@
+//! `adjutant.toml` as data.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use adjutant_agent::definition::document::{Problems, Table};
+use adjutant_agent::definition::{Setting, read_settings};
+use adjutant_core::id::Scope;
+use adjutant_core::money::Money;
+use serde_json::{Map, Value};
+
+use super::environment::Environment;
+use super::models::{self, ModelSettings};
+use super::secrets::SecretSource;
+use super::substitution::substitute;
+use super::toml;
+use super::tools::{self, ToolSettings};
+
+/// The longest `adjutant.toml`, in bytes.
+pub(super) const LONGEST: u64 = 1 << 20;
+
+/// What a project may spend on a day (UTC), all of its runs together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Budget {
+    /// Money, over all model calls whose price is known; no bound where none is given.
+    pub money: Option<Money>,
+    /// Tokens in and out; no bound where none is given.
+    pub tokens: Option<u64>,
+}
+
+/// What `adjutant.toml` says. Every key is described in `docs/configuration.md`.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Whose project it is, and what it is called.
+    pub scope: Scope,
+    /// The file of the store.
+    pub store: PathBuf,
+    /// What the project may spend on a day.
+    pub budget: Budget,
+    /// Limits for all agents that do not say otherwise.
+    pub limits: Vec<Setting>,
+    /// Values for the variables of all prompts.
+    pub variables: Map<String, Value>,
+    /// What stands for each role.
+    pub models: BTreeMap<String, ModelSettings>,
+    /// The tools, by the names that agents use for them.
+    pub tools: BTreeMap<String, ToolSettings>,
+    /// Where secrets are, by the names that tools use for them.
+    pub secrets: BTreeMap<String, SecretSource>,
+}
+
+impl Settings {
+    /// What holds in a folder without `adjutant.toml`.
+    pub fn default_in(folder: &Path) -> Self {
+        Self {
+            scope: Scope::default(),
+            store: folder.join(".adjutant").join("adjutant.db"),
+            budget: Budget::default(),
+            limits: Vec::new(),
+            variables: Map::new(),
+            models: BTreeMap::new(),
+            tools: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+        }
+    }
+
+    /// Reads the text of `adjutant.toml`. What is wrong is noted and left out; relative paths begin at `folder`.
+    pub(super) fn read(text: &str, folder: &Path, environment: &Environment, problems: &Problems) -> Self {
+        let mut settings = Self::default_in(folder);
+        let Some(mut root) = toml::parse(text, problems) else { return settings };
+        substitute(&mut root, environment, problems);
+        let Some(root) = Table::new(&root, "", problems) else { return settings };
+        if let Some(project) = root.table("project") {
+            settings.scope = read_scope(project);
+        }
+        if let Some(store) = root.table("store") {
+            settings.store = store.text("path").map_or(settings.store, |path| folder.join(path));
+            store.finish();
+        }
+        if let Some(budget) = root.table("budget") {
+            settings.budget = read_budget(budget);
+        }
+        if let Some(limits) = root.table("limits") {
+            settings.limits = read_settings(limits);
+        }
+        for entry in root.named("variables") {
+            settings.variables.insert(entry.key.clone(), entry.value.to_json());
+        }
+        settings.secrets = read_secrets(&root, folder);
+        settings.models = models::read(&root, folder);
+        settings.tools = tools::read(&root, folder, &settings.secrets);
+        root.finish();
+        settings
+    }
+}
+
+fn read_scope(table: Table<'_>) -> Scope {
+    let default = Scope::default();
+    let name = table.text("name").unwrap_or(&default.project);
+    let tenant = table.text("tenant").unwrap_or(&default.tenant);
+    let scope = Scope::new(tenant, name);
+    if let Err(error) = &scope {
+        let bad =
+            [("name", name), ("tenant", tenant)].into_iter().find(|(_, text)| error.message().contains(text));
+        let place = bad.and_then(|(key, _)| table.value(key)).map_or(table.place(), |node| node.place);
+        table.problems().report_with(place, error.message(), error.help().unwrap_or_default());
+    }
+    table.finish();
+    scope.unwrap_or(default)
+}
+
+fn read_budget(table: Table<'_>) -> Budget {
+    let budget = Budget { money: table.money("money"), tokens: table.integer("tokens", 1..=u64::MAX / 2) };
+    table.choice("per", &[("day", ())]);
+    table.finish();
+    budget
+}
+
+fn read_secrets(root: &Table<'_>, folder: &Path) -> BTreeMap<String, SecretSource> {
+    let entries = root.named("secrets").iter();
+    let read = entries.filter_map(|entry| {
+        let path = format!("secrets.{}", entry.key);
+        Some((entry.key.clone(), SecretSource::of_node(&entry.value, &path, root, folder)?))
+    });
+    read.collect()
+}

@@ -1,0 +1,12 @@
+//! The tools of a project: what is written about them, and what is built from it.
+
+mod adapted;
+mod command;
+mod parameters;
+mod sets;
+mod settings;
+
+pub use settings::{ToolKind, ToolSettings};
+
+pub(super) use sets::Toolsets;
+pub(super) use settings::read;

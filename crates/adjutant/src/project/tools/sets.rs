@@ -1,0 +1,142 @@
+//! The tools themselves, by the names that agents use.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use adjutant_agent::definition::document::{Place, Problems, nearest};
+use adjutant_core::tool::ToolSpec;
+use adjutant_core::{Code, Error, Result};
+use adjutant_store::SystemClock;
+use adjutant_tool::command::CommandTool;
+use adjutant_tool::{Registry, Tool, builtin};
+
+use super::adapted;
+use super::settings::{ToolKind, ToolSettings};
+
+/// What needs no table: an agent names it and has it.
+const WITHOUT_TABLE: [&str; 2] = ["time", "calculator"];
+
+/// The tools themselves. One name under `[tools]` can stand for several.
+pub(in crate::project) struct Toolsets {
+    registry: Registry,
+    names: BTreeMap<String, Vec<String>>,
+}
+
+impl Toolsets {
+    /// Builds every tool that is written, and those that agents name and that need no writing. What cannot be built is
+    /// noted at its table.
+    pub(in crate::project) fn build(
+        settings: &BTreeMap<String, ToolSettings>,
+        used: &BTreeSet<&str>,
+        problems: &Problems,
+    ) -> Self {
+        let mut sets = Self { registry: Registry::new(), names: BTreeMap::new() };
+        for (name, tool) in settings {
+            let added = build(&tool.kind).and_then(|tools| sets.add(name, adapt(tools, tool)));
+            if let Err(error) = added {
+                problems.add(tool.place, explained(name, &error));
+            }
+        }
+        for name in WITHOUT_TABLE {
+            if used.contains(name) && !settings.contains_key(name) {
+                let kind = match name {
+                    "time" => ToolKind::Time { zone: "UTC".to_owned() },
+                    _ => ToolKind::Calculator,
+                };
+                let added = build(&kind).and_then(|tools| sets.add(name, tools));
+                if let Err(error) = added {
+                    problems.add(Place { line: 1, column: 1 }, explained(name, &error));
+                }
+            }
+        }
+        sets
+    }
+
+    fn add(&mut self, name: &str, tools: Vec<Arc<dyn Tool>>) -> Result<()> {
+        let mut names = Vec::with_capacity(tools.len());
+        for tool in tools {
+            names.push(tool.spec().name.clone());
+            self.registry.add(tool)?;
+        }
+        self.names.insert(name.to_owned(), names);
+        Ok(())
+    }
+
+    /// The specifications of the tools that a name stands for: a name under `[tools]`, or the name of one tool.
+    ///
+    /// Fails with [`Code::ProjectInvalid`].
+    pub(in crate::project) fn specs(&self, name: &str) -> Result<Vec<ToolSpec>> {
+        let names = match self.names.get(name) {
+            Some(names) => names.as_slice(),
+            None => &[name.to_owned()],
+        };
+        let specs: Vec<_> =
+            names.iter().filter_map(|name| self.registry.get(name)).map(|tool| tool.spec().clone()).collect();
+        if specs.is_empty() { Err(self.unknown(name)) } else { Ok(specs) }
+    }
+
+    fn unknown(&self, name: &str) -> Error {
+        let error = Error::new(Code::ProjectInvalid, format!("there is no tool `{name}`"));
+        let tools = self.registry.specs().map(|spec| spec.name.as_str());
+        let candidates = self.names.keys().map(String::as_str).chain(tools).chain(ToolKind::NAMES);
+        if ToolKind::NAMES.contains(&name) {
+            return error.with_help(format!(
+                "add it to `adjutant.toml`: `[tools.{name}]` with `type = \"{name}\"` and what it may reach"
+            ));
+        }
+        match nearest(name, candidates) {
+            Some(meant) => error.with_help(format!("did you mean `{meant}`?")),
+            None => error.with_help(format!("add it to `adjutant.toml`: `[tools.{name}]`")),
+        }
+    }
+
+    /// All tools.
+    pub(in crate::project) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// The names that agents may use, and the tools that each stands for.
+    pub(in crate::project) fn names(&self) -> impl Iterator<Item = (&str, &[String])> {
+        self.names.iter().map(|(name, tools)| (name.as_str(), tools.as_slice()))
+    }
+}
+
+fn build(kind: &ToolKind) -> Result<Vec<Arc<dyn Tool>>> {
+    Ok(match kind {
+        ToolKind::Files { root, write: true } => builtin::files(root)?,
+        ToolKind::Files { root, write: false } => builtin::files_read(root)?,
+        ToolKind::Fetch(config) => vec![builtin::fetch(config.clone())?],
+        ToolKind::Database(config) => vec![builtin::query_database(config.clone())?],
+        ToolKind::Lookup(lookup) => vec![builtin::lookup(lookup.clone())?],
+        ToolKind::Time { zone } => vec![builtin::now(Arc::new(SystemClock), zone)?],
+        ToolKind::Calculator => vec![builtin::calculate()],
+        ToolKind::Command(config) => vec![Arc::new(CommandTool::new((**config).clone())?)],
+    })
+}
+
+fn adapt(tools: Vec<Arc<dyn Tool>>, settings: &ToolSettings) -> Vec<Arc<dyn Tool>> {
+    let (prefix, about) = (settings.prefix.as_deref(), settings.description.as_deref());
+    tools.into_iter().map(|tool| adapted::adapt(tool, prefix, about)).collect()
+}
+
+/// The error of a tool as one about its table.
+fn explained(name: &str, error: &Error) -> Error {
+    let why: Vec<_> =
+        std::iter::once(error.message()).chain(error.causes().iter().map(String::as_str)).collect();
+    let explained = Error::new(Code::ProjectInvalid, format!("`tools.{name}`: {}", why.join(": ")));
+    match error.help() {
+        // The names of a set are its own; only a prefix makes them others.
+        Some(_) if error.message().starts_with("there are two tools") => {
+            explained.with_help(format!("put a prefix before its names, such as `prefix = \"{name}_\"`"))
+        }
+        Some(help) => explained.with_help(help),
+        None => explained,
+    }
+}
+
+impl fmt::Debug for Toolsets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(&self.names).finish()
+    }
+}

@@ -1,0 +1,182 @@
+//! `[tools]` of `adjutant.toml`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use adjutant_agent::definition::document::{Entry, Place, Table};
+use adjutant_tool::builtin::{database, fetch};
+use adjutant_tool::command;
+
+use super::{command as command_tool, parameters};
+use crate::project::secrets::SecretSource;
+
+/// One table under `[tools]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ToolSettings {
+    /// Where the table stands.
+    pub place: Place,
+    /// What kind of tool it is.
+    pub kind: ToolKind,
+    /// What stands before the names of the tools of a set.
+    pub prefix: Option<String>,
+    /// What models read of the set besides what its tools say of themselves.
+    pub description: Option<String>,
+}
+
+/// What kind of tool it is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ToolKind {
+    /// Files under a folder.
+    Files {
+        /// The folder.
+        root: PathBuf,
+        /// Whether files may be written and changed.
+        write: bool,
+    },
+    /// Pages of the web.
+    Fetch(fetch::Config),
+    /// SQL on a SQLite file, which is only read.
+    Database(database::Config),
+    /// One query with parameters on a SQLite file, which is only read.
+    Lookup(database::Lookup),
+    /// The time.
+    Time {
+        /// The time zone (IANA) where the model names none.
+        zone: String,
+    },
+    /// Exact arithmetic.
+    Calculator,
+    /// A program.
+    Command(Box<command::Config>),
+}
+
+impl ToolKind {
+    /// The words for `type`.
+    pub const NAMES: [&'static str; 7] =
+        ["files", "fetch", "database", "lookup", "time", "calculator", "command"];
+}
+
+/// Reads `[tools]`. What is wrong is noted and left out; paths are relative to `folder`.
+pub(in crate::project) fn read(
+    root: &Table<'_>,
+    folder: &Path,
+    secrets: &BTreeMap<String, SecretSource>,
+) -> BTreeMap<String, ToolSettings> {
+    let mut tools = BTreeMap::new();
+    for entry in root.named("tools") {
+        let is_name = !entry.key.is_empty()
+            && entry.key.len() <= 64
+            && entry.key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        if !is_name {
+            root.problems().report_with(
+                entry.place,
+                format!("`{}` cannot be the name of a tool", entry.key),
+                "use 1 to 64 letters, digits, - and _",
+            );
+        }
+        if let Some(settings) = read_tool(root, entry, folder, secrets) {
+            tools.insert(entry.key.clone(), settings);
+        }
+    }
+    tools
+}
+
+fn read_tool(
+    root: &Table<'_>,
+    entry: &Entry,
+    folder: &Path,
+    secrets: &BTreeMap<String, SecretSource>,
+) -> Option<ToolSettings> {
+    let table = Table::new(&entry.value, format!("tools.{}", entry.key), root.problems())?;
+    table.require("type", "add `type = \"files\"`, or another of `fetch`, `database`, `lookup`, `time`, `calculator`, `command`");
+    // Without the type nothing is known of the other keys.
+    let kind = table.choice("type", &ToolKind::NAMES.map(|name| (name, name)))?;
+    let (kind, is_set) = match kind {
+        "files" => (read_files(&table, folder), true),
+        "fetch" => (read_fetch(&table), true),
+        "database" => (read_database(&table, folder), true),
+        "lookup" => (read_lookup(&entry.key, &table, folder), false),
+        "time" => (Some(ToolKind::Time { zone: table.text("zone").unwrap_or("UTC").to_owned() }), true),
+        "calculator" => (Some(ToolKind::Calculator), true),
+        _ => (read_command(&entry.key, &table, folder, secrets), false),
+    };
+    let prefix = if is_set { table.text("prefix").map(str::to_owned) } else { None };
+    let description = if is_set { table.text("description").map(str::to_owned) } else { None };
+    table.finish();
+    kind.map(|kind| ToolSettings { place: entry.place, kind, prefix, description })
+}
+
+fn read_files(table: &Table<'_>, folder: &Path) -> Option<ToolKind> {
+    table.require("root", "add `root = \"folder\"`: the tools see nothing outside it");
+    let root = table.text("root").map(|root| folder.join(root));
+    let write = table.flag("write").unwrap_or(false);
+    Some(ToolKind::Files { root: root?, write })
+}
+
+fn read_fetch(table: &Table<'_>) -> Option<ToolKind> {
+    table.require("hosts", "add `hosts = [\"example.com\"]`: no other host is asked");
+    let hosts =
+        table.texts("hosts").map(|hosts| hosts.into_iter().map(|(host, _)| host.to_owned()).collect());
+    let mut config = fetch::Config::new(hosts.clone().unwrap_or_default());
+    config.bytes = table.integer("bytes", 1_000..=100_000_000).unwrap_or(config.bytes);
+    config.characters = table.integer("characters", 1_000..=10_000_000).unwrap_or(config.characters);
+    config.redirects = table.integer("redirects", 0..=20).unwrap_or(config.redirects);
+    config.timeout = table.duration("timeout").unwrap_or(config.timeout);
+    config.loopback = table.flag("loopback").unwrap_or(config.loopback);
+    hosts.map(|_| ToolKind::Fetch(config))
+}
+
+fn read_database(table: &Table<'_>, folder: &Path) -> Option<ToolKind> {
+    database_config(table, folder).map(ToolKind::Database)
+}
+
+fn database_config(table: &Table<'_>, folder: &Path) -> Option<database::Config> {
+    table.require("path", "add `path = \"orders.db\"`: a SQLite file, which is only read");
+    let path = table.text("path").map(|path| folder.join(path));
+    let mut config = database::Config::new(path.clone().unwrap_or_default());
+    config.rows = table.integer("rows", 1..=100_000).unwrap_or(config.rows);
+    config.bytes = table.integer("bytes", 100..=16 << 20).unwrap_or(config.bytes);
+    config.timeout = table.duration("timeout").unwrap_or(config.timeout);
+    path.map(|_| config)
+}
+
+fn read_lookup(name: &str, table: &Table<'_>, folder: &Path) -> Option<ToolKind> {
+    table.require("query", "add `query = \"SELECT ... WHERE number = :number\"`");
+    table.require("description", "say what is looked up: models choose tools by it");
+    let database = database_config(table, folder);
+    let sql = table.text("query").map(str::to_owned);
+    let description = table.text("description").map(|text| text.trim().to_owned());
+    let parameters = parameters::read(table);
+    Some(ToolKind::Lookup(database::Lookup {
+        name: name.to_owned(),
+        description: description?,
+        database: database?,
+        sql: sql?,
+        parameters: parameters?,
+    }))
+}
+
+fn read_command(
+    name: &str,
+    table: &Table<'_>,
+    folder: &Path,
+    secrets: &BTreeMap<String, SecretSource>,
+) -> Option<ToolKind> {
+    let config = command_tool::read(name, table, folder)?;
+    for (variable, value) in &config.environment {
+        if let command::Variable::Secret(secret) = value
+            && !secrets.contains_key(secret)
+        {
+            let place = table.value("env").map_or(table.place(), |node| node.place);
+            table.problems().report_with(
+                place,
+                format!(
+                    "`{}.{variable}` names the secret `{secret}`, which is not there",
+                    table.name_of("env")
+                ),
+                format!("add it: `[secrets]` and `{secret} = {{ env = \"NAME\" }}`"),
+            );
+        }
+    }
+    Some(ToolKind::Command(Box::new(config)))
+}
