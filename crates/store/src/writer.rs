@@ -144,7 +144,7 @@ fn commit(connection: &Connection, batch: Vec<Job>) {
                 }
             }
             Job::Append(append) => {
-                acknowledge.push(Box::new(move |committed| append.acknowledge(&committed)))
+                acknowledge.push(Box::new(move |committed| append.acknowledge(&committed)));
             }
             Job::Call(call) => acknowledge.push(call(failed.clone().map_or(Ok(connection), Err))),
         }

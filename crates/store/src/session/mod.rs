@@ -1,7 +1,10 @@
 //! A session on SQLite: one activation of one run.
 
+mod letters;
+mod operations;
+
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use adjutant_core::id::{RunId, StepKey};
@@ -10,8 +13,8 @@ use adjutant_core::time::Timestamp;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::stream::Channel;
 use adjutant_durable::{
-    Admission, Asked, Delivery, Done, Driven, Entry, Kind, Letter, Mail, Moment, Next, Operation, Origin,
-    Outcome, Replay, Request, Resolution, RunState, Session, Work,
+    Asked, Delivery, Driven, Entry, Kind, Letter, Mail, Moment, Next, Operation, Origin, Outcome, Replay,
+    Request, RunState, Session, Work,
 };
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -19,9 +22,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::append::{Also, Appender};
 use crate::claim;
-use crate::effects::{Ended, Task};
-use crate::random;
+use crate::effects::Ended;
 use crate::store::Inner;
+use operations::Earlier;
+pub(crate) use operations::Grant;
 
 /// How long an effect that must not be repeated may take to come to its own end after nobody wants it any more.
 const GRACE: Duration = Duration::from_secs(5);
@@ -144,254 +148,6 @@ impl SqliteSession {
         Ok(())
     }
 
-    async fn issue_new(&mut self, request: Request) -> Result<()> {
-        let Request { key, operation, work } = request;
-        match &operation.kind {
-            Kind::Emit => self.answer(key, operation, Ok(Json::null()), Vec::new()),
-            Kind::Version => self.answer(key, operation, Json::of(&true), Vec::new()),
-            Kind::Random => {
-                let bytes = random::bytes::<16>()?;
-                self.answer(key, operation, Json::of(&bytes), Vec::new())
-            }
-            Kind::Inbox => {
-                self.read_mail().await?;
-                let (messages, also) = self.take_messages();
-                self.answer(key, operation, Json::of(&messages), also)
-            }
-            Kind::Effect(_) | Kind::Timer { .. } | Kind::Signal | Kind::Child => {
-                let (also, granted) = self.beside(&key, &operation)?;
-                let entry =
-                    Entry::Issued { key: key.clone(), hash: operation.hash(), operation: operation.clone() };
-                let (moment, append) = self.record(&entry, also)?;
-                self.begin(
-                    key,
-                    operation,
-                    work,
-                    moment.at,
-                    &Earlier { append, granted, ..Earlier::default() },
-                );
-                Ok(())
-            }
-        }
-    }
-
-    /// What is to happen in the transaction that records an operation.
-    fn beside(&self, key: &StepKey, operation: &Operation) -> Result<(Vec<Also>, Option<Grant>)> {
-        match &operation.kind {
-            Kind::Child => Ok((vec![Also::Start(Box::new(self.child(key, operation)?))], None)),
-            Kind::Effect(effects) => Ok(match effects.reserve.filter(|_| self.appender.owner().budgeted) {
-                Some(amount) => {
-                    let granted = Arc::new(OnceLock::new());
-                    (vec![Also::Reserve(key.clone(), amount, Arc::clone(&granted))], Some(granted))
-                }
-                None => (Vec::new(), None),
-            }),
-            _ => Ok((Vec::new(), None)),
-        }
-    }
-
-    fn child(&self, key: &StepKey, operation: &Operation) -> Result<Admission> {
-        let mut admission: Admission = operation.input.to()?;
-        admission.run = RunId::child(self.run(), self.segment, key.as_str());
-        admission.origin =
-            Some(Origin::Child { parent: self.run().clone(), segment: self.segment, key: key.clone() });
-        Ok(admission)
-    }
-
-    /// Takes an operation as open, and sets to work what needs work.
-    fn begin(
-        &mut self,
-        key: StepKey,
-        operation: Operation,
-        work: Option<Arc<dyn Work>>,
-        issued: Timestamp,
-        earlier: &Earlier,
-    ) {
-        let reserved = earlier.granted.is_some();
-        let open = Open {
-            operation,
-            issued,
-            work,
-            cancel: CancellationToken::new(),
-            withdrawn: CancellationToken::new(),
-            attempts: earlier.attempts,
-            reserved,
-            unknown: earlier.unknown,
-        };
-        if !open.unknown {
-            self.set_to_work(&key, &open, earlier);
-        }
-        self.open.insert(key, open);
-    }
-
-    fn set_to_work(&mut self, key: &StepKey, open: &Open, earlier: &Earlier) {
-        let (Kind::Effect(effects), Some(work)) = (&open.operation.kind, &open.work) else { return };
-        let task = Task {
-            key: key.clone(),
-            effects: effects.clone(),
-            work: Arc::clone(work),
-            appender: Arc::clone(&self.appender),
-            channel: Arc::clone(&self.channel),
-            cancel: open.cancel.clone(),
-            withdrawn: open.withdrawn.clone(),
-            segment: self.segment,
-            attempts: open.attempts,
-            retry: earlier.retry,
-            issued: earlier.append,
-            granted: earlier.granted.clone(),
-        };
-        let ended = self.ended.0.clone();
-        self.working.insert(key.clone());
-        self.tasks.spawn(async move {
-            // The session is gone if nobody listens; the next one will ask again.
-            let _ = ended.send(task.run().await);
-        });
-    }
-
-    /// An effect came to its end.
-    fn end(&mut self, ended: Ended) -> Result<()> {
-        self.working.remove(&ended.key);
-        if let Some(error) = ended.broken {
-            return Err(error);
-        }
-        let Some(open) = self.open.get_mut(&ended.key) else { return Ok(()) };
-        let also = ended.also(open.reserved);
-        let Ended { key, done, .. } = ended;
-        let outcome = match done {
-            Done::Ok(json) => Ok(json),
-            Done::Err(error) => Err(error),
-            Done::Unknown(reason) => {
-                open.unknown = true;
-                return self.record(&Entry::Unknown { key, reason }, also).map(drop);
-            }
-        };
-        if open.withdrawn.is_cancelled() {
-            self.open.remove(&key);
-            self.channel.close(&key);
-            return self.record(&Entry::Late { key, outcome }, also).map(drop);
-        }
-        self.complete(key, outcome, also)
-    }
-
-    /// Looks for new mail, if somebody rang.
-    async fn read_mail(&mut self) -> Result<()> {
-        if !self.bell.has_changed().unwrap_or(false) {
-            return Ok(());
-        }
-        self.bell.mark_unchanged();
-        let (row, seen) = (self.appender.owner().row, self.seen);
-        let fresh = self.store.read(move |connection| claim::mail(connection, row, seen)).await?;
-        self.seen = fresh.last().map_or(seen, |mail| mail.id);
-        self.mail.extend(fresh);
-        Ok(())
-    }
-
-    fn take_messages(&mut self) -> (Vec<Json>, Vec<Also>) {
-        let (mut messages, mut also) = (Vec::new(), Vec::new());
-        self.mail.retain(|mail| match &mail.letter {
-            Letter::Message { payload } => {
-                messages.push(payload.clone());
-                also.push(Also::Take(mail.id));
-                false
-            }
-            _ => true,
-        });
-        (messages, also)
-    }
-
-    /// Lets the mail take effect that can.
-    fn work_mail(&mut self) -> Result<()> {
-        let mut kept = Vec::new();
-        for mail in std::mem::take(&mut self.mail) {
-            if let Some(mail) = self.deliver_mail(mail)? {
-                kept.push(mail);
-            }
-        }
-        self.mail = kept;
-        Ok(())
-    }
-
-    /// Lets one piece of mail take effect, or gives it back.
-    fn deliver_mail(&mut self, mail: claim::Waiting) -> Result<Option<claim::Waiting>> {
-        let taken = vec![Also::Take(mail.id)];
-        match mail.letter {
-            Letter::Signal { ref name, ref payload } => {
-                let Some(key) = self.signal_waiting(name) else { return Ok(Some(mail)) };
-                self.complete(key, Ok(payload.clone()), taken)?;
-            }
-            Letter::ChildEnded { key, segment, outcome } => {
-                let waits = segment == self.segment
-                    && self.open.get(&key).is_some_and(|open| !open.withdrawn.is_cancelled());
-                if waits {
-                    self.complete(key, outcome, taken)?;
-                } else {
-                    self.appender.append(&[], taken)?;
-                }
-            }
-            Letter::Cancel { ref reason } => {
-                let reason = reason.clone();
-                let (moment, _) = self.record(&Entry::Received(mail.letter), taken)?;
-                if !self.replay.is_cancelled() && self.cancel.is_none() {
-                    self.cancel = Some((reason, moment));
-                }
-                self.pausing = false;
-            }
-            Letter::Pause { .. } => {
-                self.record(&Entry::Received(mail.letter), taken)?;
-                self.pausing = true;
-            }
-            Letter::Resume => {
-                self.record(&Entry::Received(mail.letter), taken)?;
-                self.pausing = false;
-            }
-            Letter::Resolve { ref key, ref resolution } => {
-                let (key, resolution) = (key.clone(), resolution.clone());
-                self.record(&Entry::Received(mail.letter), taken)?;
-                self.resolve(&key, resolution)?;
-            }
-            Letter::Message { .. } => return Ok(Some(mail)),
-        }
-        Ok(None)
-    }
-
-    /// The oldest operation that waits for a signal of this name.
-    fn signal_waiting(&self, name: &str) -> Option<StepKey> {
-        self.open
-            .iter()
-            .filter(|(_, open)| open.operation.kind == Kind::Signal && open.operation.name == name)
-            .min_by_key(|(key, open)| (open.issued, (*key).clone()))
-            .map(|(key, _)| key.clone())
-    }
-
-    /// A person says what came of an effect. About another step, or too late, it means nothing.
-    fn resolve(&mut self, key: &StepKey, resolution: Resolution) -> Result<()> {
-        let Some(mut open) = self.open.remove(key).filter(|open| open.unknown) else { return Ok(()) };
-        match resolution {
-            Resolution::Happened(result) if open.withdrawn.is_cancelled() => {
-                self.record(&Entry::Late { key: key.clone(), outcome: Ok(result) }, Vec::new())?;
-            }
-            Resolution::Happened(result) => self.complete(key.clone(), Ok(result), Vec::new())?,
-            Resolution::Retry => {
-                open.unknown = false;
-                let earlier = Earlier { retry: true, ..Earlier::default() };
-                self.set_to_work(key, &open, &earlier);
-                self.open.insert(key.clone(), open);
-            }
-            Resolution::Abort => {
-                let error = Error::new(Code::ToolOutcomeUnknown, "it is not known whether the call happened");
-                self.record(&Entry::Late { key: key.clone(), outcome: Err(error) }, Vec::new())?;
-                let reason =
-                    format!("the outcome of step `{key}` is not known, and the run was aborted for it");
-                let (moment, _) =
-                    self.record(&Entry::Received(Letter::Cancel { reason: reason.clone() }), Vec::new())?;
-                if !self.replay.is_cancelled() && self.cancel.is_none() {
-                    self.cancel = Some((reason, moment));
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Answers the timers that have fired, in the order of their deadlines.
     fn work_timers(&mut self) -> Result<()> {
         let now = self.appender.now();
@@ -509,19 +265,6 @@ impl SqliteSession {
             .iter()
             .any(|(key, open)| open.withdrawn.is_cancelled() && (open.unknown || self.working.contains(key)))
     }
-}
-
-/// Whether there was room in the budget, told by the writer.
-pub(crate) type Grant = Arc<OnceLock<bool>>;
-
-/// What happened to an operation before this activation.
-#[derive(Default)]
-struct Earlier {
-    append: u64,
-    attempts: u32,
-    retry: bool,
-    unknown: bool,
-    granted: Option<Grant>,
 }
 
 impl Session for SqliteSession {

@@ -1,0 +1,132 @@
+//! Mail: looking for it, and letting it take effect.
+
+use adjutant_core::id::StepKey;
+use adjutant_core::json::Json;
+use adjutant_core::{Code, Error, Result};
+use adjutant_durable::{Entry, Kind, Letter, Resolution};
+
+use super::SqliteSession;
+use super::operations::Earlier;
+use crate::append::Also;
+use crate::claim;
+
+impl SqliteSession {
+    /// Looks for new mail, if somebody rang.
+    pub(super) async fn read_mail(&mut self) -> Result<()> {
+        if !self.bell.has_changed().unwrap_or(false) {
+            return Ok(());
+        }
+        self.bell.mark_unchanged();
+        let (row, seen) = (self.appender.owner().row, self.seen);
+        let fresh = self.store.read(move |connection| claim::mail(connection, row, seen)).await?;
+        self.seen = fresh.last().map_or(seen, |mail| mail.id);
+        self.mail.extend(fresh);
+        Ok(())
+    }
+
+    pub(super) fn take_messages(&mut self) -> (Vec<Json>, Vec<Also>) {
+        let (mut messages, mut also) = (Vec::new(), Vec::new());
+        self.mail.retain(|mail| match &mail.letter {
+            Letter::Message { payload } => {
+                messages.push(payload.clone());
+                also.push(Also::Take(mail.id));
+                false
+            }
+            _ => true,
+        });
+        (messages, also)
+    }
+
+    /// Lets the mail take effect that can.
+    pub(super) fn work_mail(&mut self) -> Result<()> {
+        let mut kept = Vec::new();
+        for mail in std::mem::take(&mut self.mail) {
+            if let Some(mail) = self.deliver_mail(mail)? {
+                kept.push(mail);
+            }
+        }
+        self.mail = kept;
+        Ok(())
+    }
+
+    /// Lets one piece of mail take effect, or gives it back.
+    pub(super) fn deliver_mail(&mut self, mail: claim::Waiting) -> Result<Option<claim::Waiting>> {
+        let taken = vec![Also::Take(mail.id)];
+        match mail.letter {
+            Letter::Signal { ref name, ref payload } => {
+                let Some(key) = self.signal_waiting(name) else { return Ok(Some(mail)) };
+                self.complete(key, Ok(payload.clone()), taken)?;
+            }
+            Letter::ChildEnded { key, segment, outcome } => {
+                let waits = segment == self.segment
+                    && self.open.get(&key).is_some_and(|open| !open.withdrawn.is_cancelled());
+                if waits {
+                    self.complete(key, outcome, taken)?;
+                } else {
+                    self.appender.append(&[], taken)?;
+                }
+            }
+            Letter::Cancel { ref reason } => {
+                let reason = reason.clone();
+                let (moment, _) = self.record(&Entry::Received(mail.letter), taken)?;
+                if !self.replay.is_cancelled() && self.cancel.is_none() {
+                    self.cancel = Some((reason, moment));
+                }
+                self.pausing = false;
+            }
+            Letter::Pause { .. } => {
+                self.record(&Entry::Received(mail.letter), taken)?;
+                self.pausing = true;
+            }
+            Letter::Resume => {
+                self.record(&Entry::Received(mail.letter), taken)?;
+                self.pausing = false;
+            }
+            Letter::Resolve { ref key, ref resolution } => {
+                let (key, resolution) = (key.clone(), resolution.clone());
+                self.record(&Entry::Received(mail.letter), taken)?;
+                self.resolve(&key, resolution)?;
+            }
+            Letter::Message { .. } => return Ok(Some(mail)),
+        }
+        Ok(None)
+    }
+
+    /// The oldest operation that waits for a signal of this name.
+    pub(super) fn signal_waiting(&self, name: &str) -> Option<StepKey> {
+        self.open
+            .iter()
+            .filter(|(_, open)| open.operation.kind == Kind::Signal && open.operation.name == name)
+            .min_by_key(|(key, open)| (open.issued, (*key).clone()))
+            .map(|(key, _)| key.clone())
+    }
+
+    /// A person says what came of an effect. About another step, or too late, it means nothing.
+    pub(super) fn resolve(&mut self, key: &StepKey, resolution: Resolution) -> Result<()> {
+        let Some(mut open) = self.open.remove(key).filter(|open| open.unknown) else { return Ok(()) };
+        match resolution {
+            Resolution::Happened(result) if open.withdrawn.is_cancelled() => {
+                self.record(&Entry::Late { key: key.clone(), outcome: Ok(result) }, Vec::new())?;
+            }
+            Resolution::Happened(result) => self.complete(key.clone(), Ok(result), Vec::new())?,
+            Resolution::Retry => {
+                open.unknown = false;
+                let earlier = Earlier { retry: true, ..Earlier::default() };
+                self.set_to_work(key, &open, &earlier);
+                self.open.insert(key.clone(), open);
+            }
+            Resolution::Abort => {
+                let error = Error::new(Code::ToolOutcomeUnknown, "it is not known whether the call happened");
+                self.record(&Entry::Late { key: key.clone(), outcome: Err(error) }, Vec::new())?;
+                let reason =
+                    format!("the outcome of step `{key}` is not known, and the run was aborted for it");
+                let (moment, _) =
+                    self.record(&Entry::Received(Letter::Cancel { reason: reason.clone() }), Vec::new())?;
+                if !self.replay.is_cancelled() && self.cancel.is_none() {
+                    self.cancel = Some((reason, moment));
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,159 @@
+//! Operations: recording them, setting them to work, and taking in their ends.
+
+use std::sync::{Arc, OnceLock};
+
+use adjutant_core::Result;
+use adjutant_core::id::{RunId, StepKey};
+use adjutant_core::json::Json;
+use adjutant_core::time::Timestamp;
+use adjutant_durable::{Admission, Done, Entry, Kind, Operation, Origin, Request, Work};
+use tokio_util::sync::CancellationToken;
+
+use super::{Open, SqliteSession};
+use crate::append::Also;
+use crate::effects::{Ended, Task};
+use crate::random;
+
+/// Whether there was room in the budget, told by the writer.
+pub(crate) type Grant = Arc<OnceLock<bool>>;
+
+/// What happened to an operation before this activation.
+#[derive(Default)]
+pub(super) struct Earlier {
+    pub(super) append: u64,
+    pub(super) attempts: u32,
+    pub(super) retry: bool,
+    pub(super) unknown: bool,
+    pub(super) granted: Option<Grant>,
+}
+
+impl SqliteSession {
+    pub(super) async fn issue_new(&mut self, request: Request) -> Result<()> {
+        let Request { key, operation, work } = request;
+        match &operation.kind {
+            Kind::Emit => self.answer(key, operation, Ok(Json::null()), Vec::new()),
+            Kind::Version => self.answer(key, operation, Json::of(&true), Vec::new()),
+            Kind::Random => {
+                let bytes = random::bytes::<16>()?;
+                self.answer(key, operation, Json::of(&bytes), Vec::new())
+            }
+            Kind::Inbox => {
+                self.read_mail().await?;
+                let (messages, also) = self.take_messages();
+                self.answer(key, operation, Json::of(&messages), also)
+            }
+            Kind::Effect(_) | Kind::Timer { .. } | Kind::Signal | Kind::Child => {
+                let (also, granted) = self.beside(&key, &operation)?;
+                let entry =
+                    Entry::Issued { key: key.clone(), hash: operation.hash(), operation: operation.clone() };
+                let (moment, append) = self.record(&entry, also)?;
+                self.begin(
+                    key,
+                    operation,
+                    work,
+                    moment.at,
+                    &Earlier { append, granted, ..Earlier::default() },
+                );
+                Ok(())
+            }
+        }
+    }
+
+    /// What is to happen in the transaction that records an operation.
+    pub(super) fn beside(&self, key: &StepKey, operation: &Operation) -> Result<(Vec<Also>, Option<Grant>)> {
+        match &operation.kind {
+            Kind::Child => Ok((vec![Also::Start(Box::new(self.child(key, operation)?))], None)),
+            Kind::Effect(effects) => Ok(match effects.reserve.filter(|_| self.appender.owner().budgeted) {
+                Some(amount) => {
+                    let granted = Arc::new(OnceLock::new());
+                    (vec![Also::Reserve(key.clone(), amount, Arc::clone(&granted))], Some(granted))
+                }
+                None => (Vec::new(), None),
+            }),
+            _ => Ok((Vec::new(), None)),
+        }
+    }
+
+    pub(super) fn child(&self, key: &StepKey, operation: &Operation) -> Result<Admission> {
+        let mut admission: Admission = operation.input.to()?;
+        admission.run = RunId::child(self.run(), self.segment, key.as_str());
+        admission.origin =
+            Some(Origin::Child { parent: self.run().clone(), segment: self.segment, key: key.clone() });
+        Ok(admission)
+    }
+
+    /// Takes an operation as open, and sets to work what needs work.
+    pub(super) fn begin(
+        &mut self,
+        key: StepKey,
+        operation: Operation,
+        work: Option<Arc<dyn Work>>,
+        issued: Timestamp,
+        earlier: &Earlier,
+    ) {
+        let reserved = earlier.granted.is_some();
+        let open = Open {
+            operation,
+            issued,
+            work,
+            cancel: CancellationToken::new(),
+            withdrawn: CancellationToken::new(),
+            attempts: earlier.attempts,
+            reserved,
+            unknown: earlier.unknown,
+        };
+        if !open.unknown {
+            self.set_to_work(&key, &open, earlier);
+        }
+        self.open.insert(key, open);
+    }
+
+    pub(super) fn set_to_work(&mut self, key: &StepKey, open: &Open, earlier: &Earlier) {
+        let (Kind::Effect(effects), Some(work)) = (&open.operation.kind, &open.work) else { return };
+        let task = Task {
+            key: key.clone(),
+            effects: effects.clone(),
+            work: Arc::clone(work),
+            appender: Arc::clone(&self.appender),
+            channel: Arc::clone(&self.channel),
+            cancel: open.cancel.clone(),
+            withdrawn: open.withdrawn.clone(),
+            segment: self.segment,
+            attempts: open.attempts,
+            retry: earlier.retry,
+            issued: earlier.append,
+            granted: earlier.granted.clone(),
+        };
+        let ended = self.ended.0.clone();
+        self.working.insert(key.clone());
+        self.tasks.spawn(async move {
+            // The session is gone if nobody listens; the next one will ask again.
+            let _ = ended.send(task.run().await);
+        });
+    }
+
+    /// An effect came to its end.
+    pub(super) fn end(&mut self, ended: Ended) -> Result<()> {
+        self.working.remove(&ended.key);
+        if let Some(error) = ended.broken {
+            return Err(error);
+        }
+        let Some(open) = self.open.get_mut(&ended.key) else { return Ok(()) };
+        let also = ended.also(open.reserved);
+        let Ended { key, done, .. } = ended;
+        let outcome = match done {
+            Done::Ok(json) => Ok(json),
+            Done::Err(error) => Err(error),
+            Done::Unknown(reason) => {
+                open.unknown = true;
+                return self.record(&Entry::Unknown { key, reason }, also).map(drop);
+            }
+        };
+        if open.withdrawn.is_cancelled() {
+            self.open.remove(&key);
+            self.channel.close(&key);
+            return self.record(&Entry::Late { key, outcome }, also).map(drop);
+        }
+        self.complete(key, outcome, also)
+    }
+}
