@@ -428,6 +428,14 @@ fn a_program_brings_its_own_model() {
 }
 
 #[test]
+fn a_program_needs_no_files() {
+    let project = Project::without_files(environment(&[("OPENAI_API_KEY", "sk-1")])).unwrap();
+    assert_eq!(project.models().choice("main").unwrap().id, "openai/gpt-4.1-mini");
+    assert_eq!((project.agents().count(), project.tools().len()), (0, 0));
+    assert_eq!(project.default_agent().unwrap_err().code(), Code::NotFound);
+}
+
+#[test]
 fn secrets_are_told_by_name() {
     let (_folder, project) =
         with("[secrets]\ntoken = { env = \"TOKEN\" }\nother = { file = \"no\" }\n", &[("TOKEN", "t0k")]);

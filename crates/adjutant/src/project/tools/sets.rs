@@ -18,6 +18,7 @@ use super::settings::{ToolKind, ToolSettings};
 const WITHOUT_TABLE: [&str; 2] = ["time", "calculator"];
 
 /// The tools themselves. One name under `[tools]` can stand for several.
+#[derive(Default)]
 pub(in crate::project) struct Toolsets {
     registry: Registry,
     names: BTreeMap<String, Vec<String>>,
@@ -31,7 +32,7 @@ impl Toolsets {
         used: &BTreeSet<&str>,
         problems: &Problems,
     ) -> Self {
-        let mut sets = Self { registry: Registry::new(), names: BTreeMap::new() };
+        let mut sets = Self::default();
         for (name, tool) in settings {
             let added = build(&tool.kind).and_then(|tools| sets.add(name, adapt(tools, tool)));
             if let Err(error) = added {
