@@ -27,6 +27,8 @@
 //! ```
 
 pub mod admission;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod ctx;
 mod driver;
 mod engine;

@@ -199,7 +199,7 @@ impl<'w> Activation<'w> {
                 open.state = State::Timer { until };
             }
             Kind::Effect(effects) if unknown && !effects.effect.is_repeatable() => {
-                open.state = State::Unknown
+                open.state = State::Unknown;
             }
             Kind::Effect(effects) => {
                 let (effect, interrupted) = (effects.effect, open.attempts > 0 && !retry);

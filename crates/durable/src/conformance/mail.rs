@@ -1,0 +1,98 @@
+//! What is sent to runs.
+
+use adjutant_core::json::Json;
+use adjutant_core::{Code, Result};
+
+use super::probe::{
+    asking, cancel, ends_with, fails, host, open, outcome, records, same, serve, signal, start, stays, until,
+};
+use super::{Harness, Instance};
+use crate::engine::RunState;
+use crate::mail::{Letter, Mail};
+use crate::record::Entry;
+
+/// An answer may come before it is waited for, before anybody drives the run, and before a crash.
+pub async fn mail_may_come_early(harness: &impl Harness) -> Result<()> {
+    let instance = open(harness).await?;
+    let run = start(&*instance.engine(), "one", Json::null()).await?;
+    signal(&*instance.engine(), &run, "a", 7).await?;
+    instance.crash().await?;
+    let instance = serve(harness, asking()).await?;
+    ends_with(&*instance.engine(), &run, 7).await
+}
+
+/// Mail with an id that was there before changes nothing; other mail is taken in the order in which it came.
+pub async fn mail_is_taken_once(harness: &impl Harness) -> Result<()> {
+    let twice = host(|ctx, _, _| async move {
+        let first = ctx.signal("go", Json::null()).await?;
+        let second = ctx.signal("go", Json::null()).await?;
+        let third = ctx.signal("go", Json::null()).await?;
+        Json::of(&[first, second, third])
+    });
+    let instance = serve(harness, twice).await?;
+    let engine = instance.engine();
+    let run = start(&*engine, "one", Json::null()).await?;
+    signal(&*engine, &run, "a", 1).await?;
+    signal(&*engine, &run, "a", 1).await?;
+    until(&*engine, &run, RunState::Waiting).await?;
+    signal(&*engine, &run, "a", 1).await?;
+    stays(&*engine, &run, RunState::Waiting).await?;
+    signal(&*engine, &run, "b", 2).await?;
+    signal(&*engine, &run, "c", 3).await?;
+    ends_with(&*engine, &run, [1, 2, 3]).await
+}
+
+/// Messages are read together, oldest first, each once.
+pub async fn messages_are_read_in_order(harness: &impl Harness) -> Result<()> {
+    let listening = host(|ctx, _, _| async move {
+        ctx.signal("go", Json::null()).await?;
+        let first = ctx.inbox().await?.messages;
+        let second = ctx.inbox().await?.messages;
+        Json::of(&(first, second))
+    });
+    let instance = serve(harness, listening).await?;
+    let engine = instance.engine();
+    let run = start(&*engine, "one", Json::null()).await?;
+    for number in 1..=3 {
+        let letter = Letter::Message { payload: Json::of(&number)? };
+        engine.send(&run, Mail::new(format!("message-{number}"), letter)).await?;
+    }
+    signal(&*engine, &run, "go", 0).await?;
+    ends_with(&*engine, &run, ([1, 2, 3], [0; 0])).await
+}
+
+/// A cancel ends a run that waits, and one that nobody has driven yet; it is recorded, and heard once.
+pub async fn cancels_end_runs(harness: &impl Harness) -> Result<()> {
+    let instance = open(harness).await?;
+    let engine = instance.engine();
+    let early = start(&*engine, "early", Json::null()).await?;
+    cancel(&*engine, &early).await?;
+    instance.serve(asking());
+    let late = start(&*engine, "late", Json::null()).await?;
+    until(&*engine, &late, RunState::Waiting).await?;
+    cancel(&*engine, &late).await?;
+    for run in [early, late] {
+        fails(outcome(&*engine, &run).await?, Code::RunCancelled)?;
+        let heard = |entry: &Entry| matches!(entry, Entry::Received(Letter::Cancel { .. }));
+        same("the cancels", records(&*engine, &run, |record| heard(&record.entry)).await?, 1)?;
+    }
+    Ok(())
+}
+
+/// A pause holds a run, also when what it waits for comes and when its process dies; a resume lets it go on.
+pub async fn paused_runs_stay_until_they_are_resumed(harness: &impl Harness) -> Result<()> {
+    let instance = serve(harness, asking()).await?;
+    let engine = instance.engine();
+    let run = start(&*engine, "one", Json::null()).await?;
+    until(&*engine, &run, RunState::Waiting).await?;
+    engine.send(&run, Mail::new("pause", Letter::Pause { reason: "lunch".to_owned() })).await?;
+    until(&*engine, &run, RunState::Paused).await?;
+    signal(&*engine, &run, "a", 4).await?;
+    stays(&*engine, &run, RunState::Paused).await?;
+    instance.crash().await?;
+    let instance = serve(harness, asking()).await?;
+    let engine = instance.engine();
+    stays(&*engine, &run, RunState::Paused).await?;
+    engine.send(&run, Mail::new("resume", Letter::Resume)).await?;
+    ends_with(&*engine, &run, 4).await
+}

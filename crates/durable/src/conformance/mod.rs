@@ -1,0 +1,125 @@
+//! What every engine promises, as functions that try it: one for each promise.
+//!
+//! An engine brings a [`Harness`] and calls [`conformance_suite!`](crate::conformance_suite) in a test; each promise
+//! becomes a test of its own, on a store of its own. Promises are tried from outside, over [`Engine`] alone, with
+//! real time and tasks; only the time that leases, timers and retention go by is the harness's.
+
+mod admission;
+mod budget;
+mod conversation;
+mod fork;
+mod journal;
+mod keeping;
+mod mail;
+mod probe;
+mod recovery;
+mod waking;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use adjutant_core::Result;
+use adjutant_core::id::Scope;
+
+use crate::engine::{Engine, Host};
+
+pub use admission::{
+    definitions_are_kept, starts_are_idempotent, starts_are_recorded_before_they_are_acknowledged,
+    unknown_runs_are_not_found,
+};
+pub use budget::{budgets_are_shared_with_children, budgets_are_upper_bounds, lost_calls_are_charged};
+pub use conversation::turns_run_one_after_the_other;
+pub use fork::{forks_keep_what_came_before, forks_need_a_step_that_is_there};
+pub use journal::{histories_are_complete, runs_are_listed, watches_miss_nothing, watches_show_tokens};
+pub use keeping::{pruning_forgets_ended_runs, scopes_do_not_see_each_other, users_can_be_erased};
+pub use mail::{
+    cancels_end_runs, mail_is_taken_once, mail_may_come_early, messages_are_read_in_order,
+    paused_runs_stay_until_they_are_resumed,
+};
+pub use recovery::{
+    halted_runs_go_on_with_mended_code, lookups_settle_what_was_lost, runs_are_driven_by_one,
+    runs_survive_crashes, stale_activations_are_refused, unknown_outcomes_wait_for_a_person,
+};
+pub use waking::{children_wake_their_parents, rolled_over_runs_go_on, signals_wake_runs, timers_wake_runs};
+
+/// One store, fresh and empty, and the engine under test on it.
+pub trait Harness: Send + Sync {
+    /// What [`Self::open`] gives.
+    type Instance: Instance;
+
+    /// Opens another instance of the engine on the store, as another process would, for one tenant and project.
+    fn open(&self, owner: Scope) -> impl Future<Output = Result<Self::Instance>> + Send;
+
+    /// Lets time go by for timers, leases and retention: on a clock, or by waiting. Instances that serve notice it.
+    fn pass(&self, time: Duration) -> impl Future<Output = Result<()>> + Send;
+}
+
+/// One instance of the engine: what one process would have.
+pub trait Instance: Send + Sync {
+    /// The engine.
+    fn engine(&self) -> Arc<dyn Engine>;
+
+    /// Begins to drive every run in the background, with the host's code, until the instance stops or dies.
+    fn serve(&self, host: Arc<dyn Host>);
+
+    /// Stops in order: what it drives is let go for others.
+    fn stop(self) -> impl Future<Output = Result<()>> + Send;
+
+    /// Dies as by `kill -9`: from here on nothing of it runs, and nothing that it did not commit is kept.
+    fn crash(self) -> impl Future<Output = Result<()>> + Send;
+
+    /// Makes every other instance take this one for dead, while it goes on: a process that was stopped for a while,
+    /// or lost its network.
+    fn lapse(&self) -> impl Future<Output = Result<()>> + Send;
+}
+
+/// Makes a test of every promise. The argument is an expression that makes a fresh [`Harness`]; the caller depends on
+/// `tokio`.
+#[macro_export]
+macro_rules! conformance_suite {
+    ($harness:expr) => {
+        $crate::conformance_suite! { $harness;
+            starts_are_idempotent
+            starts_are_recorded_before_they_are_acknowledged
+            unknown_runs_are_not_found
+            definitions_are_kept
+            mail_may_come_early
+            mail_is_taken_once
+            messages_are_read_in_order
+            cancels_end_runs
+            paused_runs_stay_until_they_are_resumed
+            histories_are_complete
+            watches_miss_nothing
+            watches_show_tokens
+            runs_are_listed
+            signals_wake_runs
+            timers_wake_runs
+            children_wake_their_parents
+            rolled_over_runs_go_on
+            runs_survive_crashes
+            runs_are_driven_by_one
+            stale_activations_are_refused
+            unknown_outcomes_wait_for_a_person
+            lookups_settle_what_was_lost
+            halted_runs_go_on_with_mended_code
+            forks_keep_what_came_before
+            forks_need_a_step_that_is_there
+            budgets_are_upper_bounds
+            budgets_are_shared_with_children
+            lost_calls_are_charged
+            turns_run_one_after_the_other
+            pruning_forgets_ended_runs
+            users_can_be_erased
+            scopes_do_not_see_each_other
+        }
+    };
+    ($harness:expr; $($promise:ident)+) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $promise() {
+                $crate::conformance::$promise(&$harness).await.unwrap();
+            }
+        )+
+    };
+}

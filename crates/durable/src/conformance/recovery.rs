@@ -1,0 +1,245 @@
+//! Processes that die, and those that only seem to.
+
+use std::sync::Arc;
+
+use adjutant_core::id::{RunId, StepKey};
+use adjutant_core::json::Json;
+use adjutant_core::tool::Effect;
+use adjutant_core::{Code, Result};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+
+use super::probe::{
+    Outside, broken, check, ends_with, fails, host, outcome, records, resolve, run_id, same, serve, start,
+    until,
+};
+use super::{Harness, Instance};
+use crate::engine::{Engine, Host, RunState, Wait};
+use crate::mail::{Letter, Mail, Resolution};
+use crate::operation::Effects;
+use crate::record::Entry;
+use crate::replay::waits;
+use crate::work::{Attempt, Done, Finished, Reconciled, Work};
+
+/// How many steps the runs here have.
+const STEPS: u64 = 8;
+
+fn steps(outside: &Outside) -> Arc<dyn Host> {
+    let outside = outside.clone();
+    host(move |ctx, _, _| {
+        let outside = outside.clone();
+        async move {
+            let mut sum = 0;
+            for step in 0..STEPS {
+                sum += outside.call(&ctx, "step", Effects::new(Effect::Idempotent), step).await?;
+            }
+            Json::of(&sum)
+        }
+    })
+}
+
+/// A run whose process dies in the middle of an effect is taken over and ends, each effect done under one key.
+pub async fn runs_survive_crashes(harness: &impl Harness) -> Result<()> {
+    let outside = Outside::new();
+    let run = run_id("one");
+    for crash in 0..3 {
+        let shut = Outside::shut();
+        let before = outside.total();
+        // The first life has every effect held up; later ones get through some more before they die.
+        let instance = serve(harness, steps(if crash == 0 { &shut } else { &outside })).await?;
+        if crash == 0 {
+            start(&*instance.engine(), "one", Json::null()).await?;
+            shut.until(1).await?;
+        } else {
+            outside.until(before + 1).await?;
+        }
+        instance.crash().await?;
+    }
+    let instance = serve(harness, steps(&outside)).await?;
+    let engine = instance.engine();
+    ends_with(&*engine, &run, STEPS * (STEPS - 1) / 2).await?;
+    same("the keys of the effects", outside.counts().len() as u64, STEPS)?;
+    let completed = |entry: &Entry| matches!(entry, Entry::Completed { .. });
+    same("the answers", records(&*engine, &run, |record| completed(&record.entry)).await? as u64, STEPS)
+}
+
+/// With several instances, each run is driven by one at a time: nothing is done twice.
+pub async fn runs_are_driven_by_one(harness: &impl Harness) -> Result<()> {
+    const RUNS: u32 = 12;
+    let outside = Outside::new();
+    let one = serve(harness, steps(&outside)).await?;
+    let two = serve(harness, steps(&outside)).await?;
+    let mut runs = Vec::new();
+    for number in 0..RUNS {
+        let instance = if number % 2 == 0 { &one } else { &two };
+        runs.push(start(&*instance.engine(), &format!("run-{number}"), Json::null()).await?);
+    }
+    for run in &runs {
+        ends_with(&*one.engine(), run, STEPS * (STEPS - 1) / 2).await?;
+    }
+    same("the executions", u64::from(outside.total()), u64::from(RUNS) * STEPS)
+}
+
+/// What a process that was taken for dead still writes is refused: the journal stays that of its successor.
+pub async fn stale_activations_are_refused(harness: &impl Harness) -> Result<()> {
+    let outside = Outside::shut();
+    let stale = serve(harness, steps(&outside)).await?;
+    let run = start(&*stale.engine(), "one", Json::null()).await?;
+    outside.until(1).await?;
+    stale.lapse().await?;
+    let fresh = serve(harness, steps(&outside)).await?;
+    outside.until(2).await?;
+    outside.open();
+    let engine = fresh.engine();
+    ends_with(&*engine, &run, STEPS * (STEPS - 1) / 2).await?;
+    let mut epochs = Vec::new();
+    let mut answered = Vec::new();
+    for record in engine.history(&run, 0).await? {
+        match record.entry {
+            Entry::Activated { epoch } => epochs.push(epoch),
+            Entry::Completed { key, .. } => answered.push(key),
+            _ => {}
+        }
+    }
+    check(epochs.is_sorted_by(|one, two| one < two) && epochs.len() >= 2, || {
+        format!("the epochs are {epochs:?}")
+    })?;
+    let count = answered.len();
+    answered.sort();
+    answered.dedup();
+    same("the answers, each once", (count as u64, answered.len() as u64), (STEPS, STEPS))
+}
+
+/// An effect that may happen once and was cut off waits for a person, who can say each of the three things.
+pub async fn unknown_outcomes_wait_for_a_person(harness: &impl Harness) -> Result<()> {
+    let outside = Outside::shut();
+    let names = ["happened", "retry", "abort"];
+    let instance = serve(harness, once(&outside)).await?;
+    for name in names {
+        start(&*instance.engine(), name, Json::null()).await?;
+    }
+    outside.until(3).await?;
+    instance.crash().await?;
+    let instance = serve(harness, once(&outside)).await?;
+    let engine = instance.engine();
+    for name in names {
+        let run = run_id(name);
+        until(&*engine, &run, RunState::Waiting).await?;
+        unknown(&*engine, &run).await?;
+    }
+    same("the executions", outside.total(), 3)?;
+    outside.open();
+    let happened = Resolution::Happened(Json::of(&100)?);
+    for (name, resolution) in names.into_iter().zip([happened, Resolution::Retry, Resolution::Abort]) {
+        let run = run_id(name);
+        let key = unknown(&*engine, &run).await?;
+        resolve(&*engine, &run, &key, resolution).await?;
+    }
+    ends_with(&*engine, &run_id("happened"), 100).await?;
+    ends_with(&*engine, &run_id("retry"), 1).await?;
+    fails(outcome(&*engine, &run_id("abort")).await?, Code::RunCancelled)?;
+    let mut counts = outside.counts();
+    counts.sort_unstable();
+    same("the executions of each", counts, vec![1, 1, 2])
+}
+
+fn once(outside: &Outside) -> Arc<dyn Host> {
+    let outside = outside.clone();
+    host(move |ctx, _, _| {
+        let outside = outside.clone();
+        async move { Json::of(&outside.call(&ctx, "pay", Effects::new(Effect::AtMostOnce), 1).await?) }
+    })
+}
+
+/// The step of which a run waits to hear what came of it.
+async fn unknown(engine: &dyn Engine, run: &RunId) -> Result<StepKey> {
+    match waits(run, &engine.history(run, 0).await?).as_slice() {
+        [Wait::Unknown { key, .. }] => Ok(key.clone()),
+        other => Err(broken(&format!("the run waits for {other:?}"))),
+    }
+}
+
+/// An effect that can be looked up is, before anything else is done about it.
+pub async fn lookups_settle_what_was_lost(harness: &impl Harness) -> Result<()> {
+    let cases = [
+        ("happened", Reconciled::Happened(Json::of(&50)?)),
+        ("not-happened", Reconciled::NotHappened),
+        ("unknown", Reconciled::Unknown),
+    ];
+    let outside = Outside::shut();
+    let looking = || {
+        let (outside, cases) = (outside.clone(), cases.clone());
+        host(move |ctx, admission, _| {
+            let found =
+                cases.iter().find(|(name, _)| *name == admission.name).map(|(_, found)| found.clone());
+            let errand = Errand { outside: outside.clone(), found: found.unwrap_or(Reconciled::Unknown) };
+            async move { ctx.effect("pay", Effects::new(Effect::Reconcile), Json::null(), errand).await }
+        })
+    };
+    let instance = serve(harness, looking()).await?;
+    for (name, _) in &cases {
+        start(&*instance.engine(), name, Json::null()).await?;
+    }
+    outside.until(3).await?;
+    instance.crash().await?;
+    outside.open();
+    let instance = serve(harness, looking()).await?;
+    let engine = instance.engine();
+    ends_with(&*engine, &run_id("happened"), 50).await?;
+    ends_with(&*engine, &run_id("not-happened"), 1).await?;
+    until(&*engine, &run_id("unknown"), RunState::Waiting).await?;
+    let key = unknown(&*engine, &run_id("unknown")).await?;
+    resolve(&*engine, &run_id("unknown"), &key, Resolution::Happened(Json::of(&2)?)).await?;
+    ends_with(&*engine, &run_id("unknown"), 2).await?;
+    same("the executions", outside.total(), 4)
+}
+
+struct Errand {
+    outside: Outside,
+    found: Reconciled,
+}
+
+impl Work for Errand {
+    fn attempt(&self, attempt: Attempt) -> BoxFuture<'static, Finished> {
+        let outside = self.outside.clone();
+        async move {
+            outside.execute(&attempt.idempotency_key).await;
+            let done = Json::of(&1).map_or_else(Done::Err, Done::Ok);
+            Finished { done, spent: None }
+        }
+        .boxed()
+    }
+
+    fn reconcile(&self, _: Attempt) -> BoxFuture<'static, Reconciled> {
+        let found = self.found.clone();
+        async move { found }.boxed()
+    }
+}
+
+/// A run that cannot go on is halted with the reason; with mended code it goes on where it was.
+pub async fn halted_runs_go_on_with_mended_code(harness: &impl Harness) -> Result<()> {
+    let outside = Outside::new();
+    let code = |mended: bool| {
+        let outside = outside.clone();
+        host(move |ctx, _, _| {
+            let outside = outside.clone();
+            async move {
+                let answer = outside.call(&ctx, "pay", Effects::new(Effect::AtMostOnce), 1).await?;
+                if !mended {
+                    std::future::pending::<()>().await;
+                }
+                Json::of(&answer)
+            }
+        })
+    };
+    let instance = serve(harness, code(false)).await?;
+    let run = start(&*instance.engine(), "one", Json::null()).await?;
+    let info = until(&*instance.engine(), &run, RunState::Halted).await?;
+    same("the reason", info.halted.map(|error| error.code()), Some(Code::RunStuck))?;
+    instance.stop().await?;
+    let instance = serve(harness, code(true)).await?;
+    let engine = instance.engine();
+    engine.send(&run, Mail::new("resume", Letter::Resume)).await?;
+    ends_with(&*engine, &run, 1).await?;
+    same("the executions", outside.total(), 1)
+}

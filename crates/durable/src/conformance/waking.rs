@@ -1,0 +1,105 @@
+//! Waiting without memory, and waking.
+
+use std::time::Duration;
+
+use adjutant_core::Result;
+use adjutant_core::json::Json;
+
+use super::probe::{asking, ends_with, host, outcome, records, same, serve, signal, start, stays, until};
+use super::{Harness, Instance};
+use crate::admission::{Admission, Origin};
+use crate::engine::{RunState, Wait};
+use crate::record::Entry;
+use crate::replay::waits;
+
+/// A run that waits for an answer is put aside, and goes on when it comes, in whatever process.
+pub async fn signals_wake_runs(harness: &impl Harness) -> Result<()> {
+    let instance = serve(harness, asking()).await?;
+    let engine = instance.engine();
+    let run = start(&*engine, "one", Json::null()).await?;
+    until(&*engine, &run, RunState::Waiting).await?;
+    match waits(&run, &engine.history(&run, 0).await?).as_slice() {
+        [Wait::Signal { name, .. }] => same("the name", name.as_str(), "go")?,
+        other => return Err(super::probe::broken(&format!("the run waits for {other:?}"))),
+    }
+    instance.stop().await?;
+    let instance = serve(harness, asking()).await?;
+    let engine = instance.engine();
+    stays(&*engine, &run, RunState::Waiting).await?;
+    signal(&*engine, &run, "a", 5).await?;
+    ends_with(&*engine, &run, 5).await
+}
+
+/// A long timer fires at its time, not earlier, and counts from when it was first set.
+pub async fn timers_wake_runs(harness: &impl Harness) -> Result<()> {
+    let sleeping = || {
+        host(|ctx, _, _| async move {
+            ctx.sleep(Duration::from_secs(3_600)).await?;
+            Json::of("awake")
+        })
+    };
+    let instance = serve(harness, sleeping()).await?;
+    let run = start(&*instance.engine(), "one", Json::null()).await?;
+    until(&*instance.engine(), &run, RunState::Waiting).await?;
+    harness.pass(Duration::from_secs(1_800)).await?;
+    stays(&*instance.engine(), &run, RunState::Waiting).await?;
+    instance.crash().await?;
+    let instance = serve(harness, sleeping()).await?;
+    harness.pass(Duration::from_secs(1_801)).await?;
+    ends_with(&*instance.engine(), &run, "awake").await
+}
+
+/// A child has the id that follows from its parent, knows where it comes from, and wakes its parent when it ends.
+pub async fn children_wake_their_parents(harness: &impl Harness) -> Result<()> {
+    let family = host(|ctx, admission, _| async move {
+        match admission.origin {
+            Some(_) => ctx.signal("go", Json::null()).await,
+            None => ctx.child("child", &Admission { name: "child".to_owned(), ..admission }).await,
+        }
+    });
+    let instance = serve(harness, family).await?;
+    let engine = instance.engine();
+    let parent = start(&*engine, "parent", Json::null()).await?;
+    until(&*engine, &parent, RunState::Waiting).await?;
+    let child = match waits(&parent, &engine.history(&parent, 0).await?).as_slice() {
+        [Wait::Child { run, .. }] => run.clone(),
+        other => return Err(super::probe::broken(&format!("the parent waits for {other:?}"))),
+    };
+    let info = until(&*engine, &child, RunState::Waiting).await?;
+    match info.origin {
+        Some(Origin::Child { parent: of, segment: 0, .. }) => same("the parent", of, parent.clone())?,
+        other => return Err(super::probe::broken(&format!("the child comes from {other:?}"))),
+    }
+    signal(&*engine, &child, "a", 6).await?;
+    ends_with(&*engine, &child, 6).await?;
+    ends_with(&*engine, &parent, 6).await
+}
+
+/// A run that rolls over goes on from what it passed on, in one journal, through a wait and a crash.
+pub async fn rolled_over_runs_go_on(harness: &impl Harness) -> Result<()> {
+    let rolling = || {
+        host(|ctx, _, state| async move {
+            let sum: u64 = state.map_or(Ok(0), |state| state.to())?;
+            let sum = sum + ctx.signal("go", Json::null()).await?.to::<u64>()?;
+            match ctx.segment() {
+                2 => Json::of(&sum),
+                _ => match ctx.roll_over(Json::of(&sum)?).await? {},
+            }
+        })
+    };
+    let instance = serve(harness, rolling()).await?;
+    let run = start(&*instance.engine(), "one", Json::null()).await?;
+    signal(&*instance.engine(), &run, "a", 1).await?;
+    signal(&*instance.engine(), &run, "b", 20).await?;
+    until(&*instance.engine(), &run, RunState::Waiting).await?;
+    instance.crash().await?;
+    let instance = serve(harness, rolling()).await?;
+    let engine = instance.engine();
+    signal(&*engine, &run, "c", 300).await?;
+    outcome(&*engine, &run).await?.map(drop)?;
+    ends_with(&*engine, &run, 321).await?;
+    let rolled = |entry: &Entry| matches!(entry, Entry::RolledOver { .. });
+    same("the roll-overs", records(&*engine, &run, |record| rolled(&record.entry)).await?, 2)?;
+    let history = engine.history(&run, 0).await?;
+    same("the last segment", history.last().map(|record| record.segment), Some(2))
+}
