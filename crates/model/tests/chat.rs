@@ -1,5 +1,7 @@
 //! Chat completions against the mock provider, which checks every request.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

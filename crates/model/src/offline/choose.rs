@@ -37,6 +37,7 @@ const ENOUGH: f64 = 2.0;
 /// calls for an order and for a search.
 pub(super) fn lookups(tools: &[ToolSpec], turn: &Turn<'_>, text: &str, mut search_anyway: bool) -> Choice {
     let mut choice = Choice::default();
+    let vocabularies: Vec<Vocabulary> = tools.iter().map(Vocabulary::of).collect();
     let parts = clauses(text);
     let whole = Facts::of(text);
     for part in &parts {
@@ -47,7 +48,7 @@ pub(super) fn lookups(tools: &[ToolSpec], turn: &Turn<'_>, text: &str, mut searc
             known: turn.known(),
         };
         let before = choice.lacks.len();
-        let found = best_tool(tools, &sources, &mut choice.lacks);
+        let found = best_tool(tools, &vocabularies, &sources, &mut choice.lacks);
         // What is only about a tool that lacks something is asked for, not searched for.
         let asks_back = choice.lacks.iter().skip(before).any(|lack| is_all_about(tools, lack, part));
         match found {
@@ -86,11 +87,16 @@ fn is_all_about(tools: &[ToolSpec], lack: &Lack, part: &str) -> bool {
     tool.map(Vocabulary::of).is_some_and(|words| stems(part).iter().all(|stem| words.weight(stem) > 0.5))
 }
 
-fn best_tool(tools: &[ToolSpec], sources: &Sources<'_>, lacks: &mut Vec<Lack>) -> Option<Vec<Proposal>> {
+fn best_tool(
+    tools: &[ToolSpec],
+    vocabularies: &[Vocabulary],
+    sources: &Sources<'_>,
+    lacks: &mut Vec<Lack>,
+) -> Option<Vec<Proposal>> {
     let asked: Vec<String> = stems(sources.text);
     let mut best: Option<(f64, Vec<Proposal>)> = None;
-    for tool in tools.iter().filter(|tool| tool.effect == Effect::Pure) {
-        let overlap = overlap(tool, tools, &asked);
+    for (tool, own) in tools.iter().zip(vocabularies).filter(|(tool, _)| tool.effect == Effect::Pure) {
+        let overlap = overlap(own, vocabularies, &asked);
         match fill(tool, sources) {
             Ok(filled) => {
                 let score = overlap + filled.evidence;
@@ -117,12 +123,10 @@ fn is_vague(tool: &ToolSpec, overlap: f64) -> bool {
 }
 
 /// How much of a text a tool speaks of. A word in its name weighs most; a word that many tools share weighs little.
-fn overlap(tool: &ToolSpec, tools: &[ToolSpec], asked: &[String]) -> f64 {
-    let mine = Vocabulary::of(tool);
-    let all: Vec<Vocabulary> = tools.iter().map(Vocabulary::of).collect();
+fn overlap(own: &Vocabulary, all: &[Vocabulary], asked: &[String]) -> f64 {
     let weigh = |stem: &String| {
         let sharing = all.iter().filter(|other| other.weight(stem) > 1.0).count().max(1);
-        mine.weight(stem) / (sharing as f64).sqrt()
+        own.weight(stem) / (sharing as f64).sqrt()
     };
     asked.iter().filter(|stem| !stem.starts_with(|c: char| c.is_ascii_digit())).map(weigh).sum()
 }

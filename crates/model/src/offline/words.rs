@@ -1,5 +1,8 @@
 //! Words of a text, as far as rules can compare them: lower case, light stems, no stop words, a few synonyms.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
 /// Words that say nothing about a subject.
 const STOP: &str = " a about above after again all also am an and any anybody anyone are as at be because been before being \
     both but by can cannot could did do does doing done down each either else ever every few for from further get gets give \
@@ -47,8 +50,9 @@ pub(super) fn name_words(name: &str) -> Vec<String> {
 
 /// Whether the word says nothing about a subject.
 pub(super) fn is_stop(word: &str) -> bool {
-    word.len() < 2 && !word.chars().all(|c| c.is_ascii_digit())
-        || STOP.contains(&format!(" {} ", word.replace('\'', "")))
+    static ALL: LazyLock<HashSet<&str>> = LazyLock::new(|| STOP.split_whitespace().collect());
+    let is_letter = word.len() < 2 && !word.bytes().all(|byte| byte.is_ascii_digit());
+    is_letter || ALL.contains(word) || word.contains('\'') && ALL.contains(word.replace('\'', "").as_str())
 }
 
 /// The words of a text that say something, without repetition, in their order.

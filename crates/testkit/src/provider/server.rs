@@ -330,7 +330,8 @@ fn misbehave(mut events: Vec<String>, fault: Option<&Fault>) -> Body {
         }
         Some(Fault::Garbage) => whole(vec!["data: <html>oops</html>\n\n".to_owned()]),
         Some(Fault::Endless) => {
-            let again = events.get(1).cloned().unwrap_or_default().repeat(200);
+            let delta = json!({"choices": [{"index": 0, "delta": {"content": "and on ".repeat(10_000)}}]});
+            let again = format!("data: {delta}\n\n");
             Body::from_stream(futures::stream::repeat_with(move || Ok::<_, Infallible>(again.clone())))
         }
         Some(Fault::ErrorEvent(after, error)) => {
