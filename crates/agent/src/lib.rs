@@ -1,7 +1,65 @@
 //! The loop of Adjutant: agents as data, and what runs them.
+//!
+//! A [`Definition`] is an agent as a run knows it; a [`Runtime`] is that agent with its model and its tools; and
+//! [`turn`] is the way of one turn: perceive, plan, act, remember, and so on until it is time to answer. It is plain
+//! async code over a [`Ctx`](adjutant_durable::Ctx), so it survives its process.
+//!
+//! - [`act`](mod@act) is the one choke point of all tool calls, [`approval`] what a person is asked before one.
+//! - [`termination`] holds the limits and every reason to stop, [`output`](mod@output) the form of an answer,
+//!   [`context`](mod@context) what happens when a conversation outgrows its model.
+//! - [`AgentHost`] brings the code of runs that are agents; [`start`](mod@start) starts them and speaks to them.
+//! - [`View`] is the journal of a run as events, [`Summary`] the run at a glance.
+//! - [`link`] is how a growing transcript is recorded without being written again; [`history`] rebuilds it.
 
+mod act;
+mod answer;
+pub mod approval;
 mod builder;
+mod compact;
+mod context;
+mod conversation;
 pub mod definition;
+mod hands;
+pub mod history;
+mod host;
+pub mod input;
+pub mod link;
+mod memory;
+mod models;
+mod note;
+mod output;
+mod patience;
+mod reply;
+mod returned;
+mod runtime;
+mod session;
+mod shorten;
+pub mod start;
+pub mod summary;
+mod tally;
+pub mod termination;
+mod think;
+mod transcript;
+mod turn;
+mod view;
 
+pub use answer::Answer;
 pub use builder::Agent;
+pub use conversation::{Conversation, Earlier};
 pub use definition::{Definition, Source};
+pub use hands::Hands;
+pub use host::AgentHost;
+pub use input::Input;
+pub use memory::Memory;
+pub use models::Models;
+pub use note::Note;
+pub use reply::Reply;
+pub use returned::{Called, LONGEST_RESULT, Returned};
+pub use runtime::{Runtime, UNKNOWN_WINDOW};
+pub use start::Start;
+pub use summary::Summary;
+pub use tally::Tally;
+pub use termination::Stop;
+pub use transcript::Transcript;
+pub use turn::{Begin, turn};
+pub use view::View;

@@ -1,0 +1,81 @@
+//! [`Answer`]: what a model step records.
+
+use adjutant_core::json::Json;
+use adjutant_core::message::{Message, Part};
+use adjutant_core::money::Money;
+use adjutant_core::usage::Usage;
+use adjutant_core::{Code, Error, Result};
+use adjutant_model::{Response, StopReason};
+use serde::{Deserialize, Serialize};
+
+/// What a model step records: the whole response, and what it cost.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    /// The whole response.
+    pub response: Response,
+    /// An estimate of the tokens, where the provider does not count them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimate: Option<Usage>,
+    /// What it cost; none where the price is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Money>,
+}
+
+impl Answer {
+    /// Reads what is recorded. A text alone, which a person may have put in its place, is an answer of this text.
+    pub fn read(recorded: &Json) -> Result<Self> {
+        let invalid = match recorded.to::<Self>() {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        match recorded.to::<String>() {
+            Ok(text) => Ok(Self::of_text(text)),
+            Err(_) => Err(Error::new(Code::InputInvalid, "this is not the answer of a model")
+                .caused_by(&invalid)
+                .with_help("give a text, or the whole recorded answer with its changes")),
+        }
+    }
+
+    fn of_text(text: String) -> Self {
+        let response = Response {
+            message: Message::assistant(vec![Part::text(text)]),
+            usage: None,
+            stop: StopReason::EndTurn,
+            model: None,
+            request_id: None,
+            unknown: Vec::new(),
+        };
+        Self { response, estimate: None, cost: Some(Money::ZERO) }
+    }
+
+    /// The tokens used: as the provider counted them, otherwise the estimate.
+    pub fn usage(&self) -> Usage {
+        self.response.usage.or(self.estimate).unwrap_or_default()
+    }
+
+    /// The message as it goes into the transcript; none where the model said nothing.
+    ///
+    /// An answer that was refused or held back calls no tools, whatever came before it was.
+    pub fn message(&self) -> Option<Message> {
+        let mut message = self.response.message.clone();
+        if self.is_withheld() {
+            message.parts.retain(|part| !matches!(part, Part::ToolCall(_)));
+        }
+        let says = |part: &Part| match part {
+            Part::Text { text } => !text.trim().is_empty(),
+            Part::Reasoning(_) => false,
+            _ => true,
+        };
+        message.parts.iter().any(says).then_some(message)
+    }
+
+    /// Whether the model declined, or its provider held the answer back.
+    pub fn is_withheld(&self) -> bool {
+        matches!(self.response.stop, StopReason::Refusal | StopReason::ContentFilter)
+    }
+
+    /// The text of the answer.
+    pub fn text(&self) -> String {
+        self.response.message.text()
+    }
+}

@@ -1,0 +1,162 @@
+//! [`Conversation`]: the transcript while it grows, and how much of it is recorded already.
+
+use std::sync::Arc;
+
+use adjutant_core::Result;
+use adjutant_core::hash::Digest;
+use adjutant_core::id::{RunId, StepKey};
+use adjutant_core::json::Json;
+use adjutant_core::message::Message;
+use adjutant_model::{ToolChoice, token};
+use serde::{Deserialize, Serialize};
+
+use crate::answer::Answer;
+use crate::link::{Entry, Link};
+use crate::transcript::Transcript;
+
+/// The transcript while it grows, and how much of it is recorded already.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Conversation {
+    transcript: Transcript,
+    /// What no link holds yet.
+    entries: Vec<Entry>,
+    previous: Option<Digest>,
+    /// What everything together counts: as the provider counted it last, and an estimate of what came since.
+    tokens: u64,
+}
+
+/// What was said in a session before this run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Earlier {
+    /// The run that was the turn before.
+    pub run: RunId,
+    /// All that was said up to its end.
+    pub transcript: Transcript,
+}
+
+impl Conversation {
+    /// A conversation that begins with the instructions, what was said before, and the message that the run was
+    /// started with. `overhead` is what tools and schemas add to every request, in tokens.
+    pub(crate) fn begin(
+        instructions: &str,
+        earlier: Option<&Earlier>,
+        input: Message,
+        overhead: u64,
+    ) -> Self {
+        let mut conversation = Self { tokens: overhead, ..Self::default() };
+        if !instructions.is_empty() {
+            conversation.add(Entry::Instructions(instructions.to_owned()), Message::system(instructions));
+        }
+        if let Some(Earlier { run, transcript }) = earlier {
+            conversation.entries.push(Entry::Earlier(run.clone()));
+            conversation.transcript.follow(transcript);
+            conversation.recount(overhead);
+        }
+        conversation.add(Entry::Input, input);
+        conversation
+    }
+
+    /// The transcript as it would be sent now.
+    pub fn transcript(&self) -> &Transcript {
+        &self.transcript
+    }
+
+    /// The messages of the transcript.
+    pub fn messages(&self) -> &[Arc<Message>] {
+        self.transcript.messages()
+    }
+
+    /// What a request of the conversation counts, in tokens.
+    pub fn tokens(&self) -> u64 {
+        self.tokens
+    }
+
+    /// Records what is new: the input of the next model step.
+    pub(crate) fn link(&mut self, model: &str, tool_choice: ToolChoice, output: bool) -> Result<Json> {
+        let entries = std::mem::take(&mut self.entries);
+        let link = Link { previous: self.previous, entries, model: model.to_owned(), tool_choice, output };
+        let (json, digest) = link.seal()?;
+        self.previous = Some(digest);
+        Ok(json)
+    }
+
+    /// The digest of all that is recorded.
+    pub(crate) fn digest(&self) -> Option<Digest> {
+        self.previous
+    }
+
+    /// What was said since the last model step.
+    pub fn rest(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Ends the part of the conversation whose steps can be referred to. Its steps are in a segment of their own.
+    pub(crate) fn close_segment(&mut self) -> Result<()> {
+        self.link("", ToolChoice::Auto, false).map(drop)
+    }
+
+    /// Adds what a model said.
+    pub(crate) fn answer(&mut self, step: StepKey, answer: &Answer) {
+        if let Some(message) = self.transcript.answer(step.clone(), answer) {
+            self.tokens = self.tokens.saturating_add(token::estimate(message));
+            self.entries.push(Entry::Answer(step));
+        }
+        if let Some(usage) = answer.response.usage {
+            self.tokens = usage.total();
+        }
+    }
+
+    /// Adds the result of a call.
+    pub(crate) fn result(&mut self, step: StepKey, message: Message) {
+        self.add(Entry::Result(step), message);
+    }
+
+    /// Adds what the runtime tells the model.
+    pub(crate) fn note(&mut self, step: StepKey, text: String) {
+        self.add(Entry::Note(step.clone()), Message::user(text).from_step(step));
+    }
+
+    /// Adds what people said meanwhile.
+    pub(crate) fn hear(&mut self, step: StepKey, messages: Vec<Message>) {
+        for message in messages {
+            self.push(message.from_step(step.clone()));
+        }
+        self.entries.push(Entry::Heard(step));
+    }
+
+    /// Shortens old results.
+    pub(crate) fn shorten(&mut self, before: usize, tokens: u32, overhead: u64) {
+        self.transcript.shorten(before, tokens);
+        self.entries.push(Entry::Shortened { before, tokens });
+        self.recount(overhead);
+    }
+
+    /// Puts a summary in the place of the oldest messages.
+    pub(crate) fn summarise(&mut self, messages: usize, step: StepKey, summary: &Answer, overhead: u64) {
+        self.transcript.summarise(messages, step.clone(), summary);
+        self.entries.push(Entry::Summarised { messages, step });
+        self.recount(overhead);
+    }
+
+    /// Leaves out the oldest messages.
+    pub(crate) fn forget(&mut self, messages: usize, overhead: u64) {
+        self.transcript.forget(messages);
+        self.entries.push(Entry::Forgotten { messages });
+        self.recount(overhead);
+    }
+
+    fn add(&mut self, entry: Entry, message: Message) {
+        self.entries.push(entry);
+        self.push(message);
+    }
+
+    fn push(&mut self, message: Message) {
+        self.tokens = self.tokens.saturating_add(token::estimate(&message));
+        self.transcript.push(message);
+    }
+
+    fn recount(&mut self, overhead: u64) {
+        let messages = self.messages().iter().map(|message| token::estimate(message));
+        self.tokens = messages.fold(overhead, u64::saturating_add);
+    }
+}

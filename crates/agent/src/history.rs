@@ -1,0 +1,279 @@
+//! Rebuilds what was said, and what was sent, from the journal alone.
+//!
+//! A model step records its predecessor's digest and what was added. Following these links back and making their
+//! changes again gives the transcript at any step. What a step said is read from its own record.
+
+use std::collections::BTreeMap;
+
+use adjutant_core::error::Audience;
+use adjutant_core::hash::Digest;
+use adjutant_core::id::StepKey;
+use adjutant_core::json::Json;
+use adjutant_core::message::Message;
+use adjutant_core::{Code, Error, Result};
+use adjutant_durable::{Entry as Recorded, Operation, Outcome, Record};
+use adjutant_model::Request;
+
+use crate::answer::Answer;
+use crate::conversation::Earlier;
+use crate::definition::Definition;
+use crate::input::{Input, heard};
+use crate::link::{Entry, Link};
+use crate::memory::Memory;
+use crate::output::Form;
+use crate::reply::Reply;
+use crate::returned::{Called, Returned};
+use crate::runtime;
+use crate::think::MODEL;
+use crate::transcript::Transcript;
+
+/// The transcript of a run as its model would be sent it at the end of `records`, and always a valid one: a call
+/// that has no result, because the run was cancelled or failed, is given one that says so.
+///
+/// `earlier` is what was said in the session before. Fails with [`Code::NotFound`] when it is needed and not there,
+/// and with [`Code::StoreCorrupt`] when the records do not belong together.
+pub fn transcript(records: &[Record], earlier: Option<&Earlier>) -> Result<Transcript> {
+    let journal = Journal::read(records);
+    let Some((place, link)) = journal.links.last_key_value().and_then(|(_, place)| journal.link(place))
+    else {
+        return journal.begin(journal.segment);
+    };
+    let mut transcript = journal.follow(place, &link, earlier)?;
+    match journal.ended.and_then(|outcome| outcome.as_ref().ok()).and_then(|json| json.to::<Reply>().ok()) {
+        Some(reply) => journal.apply(&mut transcript, place.0, &reply.rest, earlier)?,
+        None => journal.close(&mut transcript, place)?,
+    }
+    Ok(transcript)
+}
+
+/// The request exactly as the model step `key` of a segment sent it. `definition` is the one that the run is pinned
+/// to.
+///
+/// Fails like [`transcript`], and with [`Code::NotFound`] when there is no such model step.
+pub fn request(
+    records: &[Record],
+    earlier: Option<&Earlier>,
+    definition: &Definition,
+    segment: u32,
+    key: &StepKey,
+) -> Result<Request> {
+    let journal = Journal::read(records);
+    let place = (segment, key.clone());
+    let (_, link) = journal.link(&place).ok_or_else(|| {
+        Error::new(Code::NotFound, format!("`{key}` is not a step in which a model was asked"))
+    })?;
+    let transcript = journal.follow(&place, &link, earlier)?;
+    let form = definition.output.as_ref().filter(|_| link.output);
+    let form = form.map(|schema| Form::new(&definition.name, schema)).transpose()?;
+    let (messages, tools) = (transcript.messages().to_vec(), definition.tools.clone().into());
+    Ok(runtime::request(definition, messages, &tools, link.tool_choice, form.as_ref()))
+}
+
+/// A step's segment and key.
+type Place = (u32, StepKey);
+
+/// The records of a run by what they are about.
+#[derive(Default)]
+struct Journal<'a> {
+    input: Option<&'a Json>,
+    operations: BTreeMap<Place, &'a Operation>,
+    outcomes: BTreeMap<Place, &'a Outcome>,
+    /// The model steps, in the order in which they were asked for.
+    links: BTreeMap<u64, Place>,
+    /// The steps of calls, by the step path of the turn and the call's id.
+    calls: BTreeMap<(u32, StepKey, String), StepKey>,
+    digests: BTreeMap<Digest, Place>,
+    /// What each segment but the first began with.
+    states: Vec<&'a Json>,
+    segment: u32,
+    ended: Option<&'a Outcome>,
+}
+
+impl<'a> Journal<'a> {
+    fn read(records: &'a [Record]) -> Self {
+        let mut journal = Self::default();
+        records.iter().for_each(|record| journal.take(record));
+        journal
+    }
+
+    fn take(&mut self, record: &'a Record) {
+        let segment = record.segment;
+        self.segment = self.segment.max(segment);
+        match &record.entry {
+            Recorded::Admitted(admission) => self.input = Some(&admission.input),
+            Recorded::Issued { key, operation, .. } => {
+                self.begun(record.offset, (segment, key.clone()), operation);
+            }
+            Recorded::Answered { key, operation, outcome, .. } => {
+                self.operations.insert((segment, key.clone()), operation);
+                self.outcomes.insert((segment, key.clone()), outcome);
+            }
+            Recorded::Completed { key, outcome } | Recorded::Late { key, outcome } => {
+                self.outcomes.insert((segment, key.clone()), outcome);
+            }
+            Recorded::RolledOver { state, .. } => self.states.push(state),
+            Recorded::Ended(outcome) => self.ended = Some(outcome),
+            _ => {}
+        }
+    }
+
+    fn begun(&mut self, offset: u64, place: Place, operation: &'a Operation) {
+        if operation.name == MODEL && operation.input.to::<Link>().is_ok() {
+            self.links.insert(offset, place.clone());
+            self.digests.insert(Digest::of(operation.input.as_str().as_bytes()), place.clone());
+        } else if let Ok(called) = Called::read(&operation.input) {
+            let turn = parent(&parent(&place.1));
+            self.calls.insert((place.0, turn, called.call.to_string()), place.1.clone());
+        }
+        self.operations.insert(place, operation);
+    }
+
+    fn link<'b>(&self, place: &'b Place) -> Option<(&'b Place, Link)> {
+        let link = self.operations.get(place)?.input.to().ok()?;
+        Some((place, link))
+    }
+
+    /// The transcript that the model step at `place` was sent.
+    fn follow(&self, place: &Place, link: &Link, earlier: Option<&Earlier>) -> Result<Transcript> {
+        let mut chain = vec![link.clone()];
+        let mut previous = link.previous;
+        while let Some(place) = previous.and_then(|digest| self.digests.get(&digest)) {
+            let (_, link) = self.link(place).ok_or_else(|| missing(&place.1))?;
+            previous = link.previous;
+            chain.push(link);
+        }
+        // What no link of this segment refers to is what the segment began with.
+        let mut transcript = self.begin(place.0)?;
+        for link in chain.iter().rev() {
+            self.apply(&mut transcript, place.0, &link.entries, earlier)?;
+        }
+        Ok(transcript)
+    }
+
+    fn begin(&self, segment: u32) -> Result<Transcript> {
+        let Some(index) = segment.checked_sub(1) else { return Ok(Transcript::default()) };
+        let state = usize::try_from(index).ok().and_then(|index| self.states.get(index));
+        let state = state.ok_or_else(|| {
+            Error::new(Code::StoreCorrupt, format!("the journal has no beginning of segment {segment}"))
+        })?;
+        Ok(Memory::read(state)?.conversation.transcript().clone())
+    }
+
+    fn apply(
+        &self,
+        transcript: &mut Transcript,
+        segment: u32,
+        entries: &[Entry],
+        earlier: Option<&Earlier>,
+    ) -> Result<()> {
+        for entry in entries {
+            match entry {
+                Entry::Instructions(text) => transcript.push(Message::system(text)),
+                Entry::Earlier(run) => match earlier.filter(|earlier| earlier.run == *run) {
+                    Some(earlier) => transcript.follow(&earlier.transcript),
+                    None => {
+                        let message =
+                            format!("what was said in the session up to the run `{run}` is not here");
+                        return Err(Error::new(Code::NotFound, message));
+                    }
+                },
+                Entry::Input => transcript.push(self.said()?),
+                Entry::Heard(key) => self.hear(transcript, segment, key)?,
+                Entry::Note(key) => {
+                    let text = self.outcome(segment, key)?.clone()?.to::<String>()?;
+                    transcript.push(Message::user(text).from_step(key.clone()));
+                }
+                Entry::Answer(key) => {
+                    transcript.answer(key.clone(), &self.answer(segment, key)?);
+                }
+                Entry::Result(key) => transcript.push(self.result(segment, key)?),
+                Entry::Shortened { before, tokens } => transcript.shorten(*before, *tokens),
+                Entry::Summarised { messages, step } => {
+                    transcript.summarise(*messages, step.clone(), &self.answer(segment, step)?);
+                }
+                Entry::Forgotten { messages } => transcript.forget(*messages),
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds what happened after the last request of a run that has no reply.
+    fn close(&self, transcript: &mut Transcript, (segment, key): &Place) -> Result<()> {
+        if let Some(Ok(_)) = self.outcomes.get(&(*segment, key.clone())) {
+            let answer = self.answer(*segment, key)?;
+            let message = transcript.answer(key.clone(), &answer).cloned();
+            for call in message.iter().flat_map(|message| message.calls()) {
+                let id = (*segment, parent(key), call.id.to_string());
+                let step = self
+                    .calls
+                    .get(&id)
+                    .filter(|step| self.outcomes.contains_key(&(*segment, (*step).clone())));
+                transcript.push(match step {
+                    Some(step) => self.result(*segment, step)?,
+                    None => Returned::Failed(self.unfinished()).message(key.clone(), &Called::raw(call)),
+                });
+            }
+        }
+        let inbox = parent(key).join("inbox", 0);
+        match self.outcomes.contains_key(&(*segment, inbox.clone())) {
+            true => self.hear(transcript, *segment, &inbox),
+            false => Ok(()),
+        }
+    }
+
+    /// Why a call has no result.
+    fn unfinished(&self) -> Error {
+        match self.ended {
+            Some(Err(error)) => {
+                Error::new(error.code(), format!("the run ended before the call did: {error}"))
+            }
+            _ => Error::new(Code::RunCancelled, "the run has no result of the call yet"),
+        }
+    }
+
+    fn said(&self) -> Result<Message> {
+        let input =
+            self.input.ok_or_else(|| Error::new(Code::StoreCorrupt, "the journal has no beginning"))?;
+        Ok(input.to::<Input>()?.message)
+    }
+
+    fn hear(&self, transcript: &mut Transcript, segment: u32, key: &StepKey) -> Result<()> {
+        let messages = self.outcome(segment, key)?.clone()?.to::<Vec<Json>>()?;
+        messages.iter().for_each(|message| transcript.push(heard(message).from_step(key.clone())));
+        Ok(())
+    }
+
+    fn answer(&self, segment: u32, key: &StepKey) -> Result<Answer> {
+        Answer::read(&self.outcome(segment, key)?.clone()?)
+    }
+
+    fn result(&self, segment: u32, key: &StepKey) -> Result<Message> {
+        let operation = self.operations.get(&(segment, key.clone())).ok_or_else(|| missing(key))?;
+        let called = Called::read(&operation.input)?;
+        let returned = match self.outcome(segment, key)? {
+            Ok(recorded) => Returned::read(recorded),
+            Err(error) if error.code().audience() == Audience::Model => Returned::Failed(error.clone()),
+            Err(error) => Returned::Failed(Error::new(error.code(), format!("the call failed: {error}"))),
+        };
+        Ok(returned.message(key.clone(), &called))
+    }
+
+    fn outcome(&self, segment: u32, key: &StepKey) -> Result<&'a Outcome> {
+        self.outcomes.get(&(segment, key.clone())).copied().ok_or_else(|| missing(key))
+    }
+}
+
+fn missing(key: &StepKey) -> Error {
+    Error::new(
+        Code::StoreCorrupt,
+        format!("the journal refers to the step `{key}` and does not have its outcome"),
+    )
+}
+
+/// The scope that a step stands in.
+fn parent(key: &StepKey) -> StepKey {
+    match key.as_str().rsplit_once('/') {
+        Some((scope, _)) if !scope.is_empty() => StepKey::parse(scope),
+        _ => StepKey::root(),
+    }
+}

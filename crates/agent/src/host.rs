@@ -1,0 +1,136 @@
+//! [`AgentHost`]: brings the code of runs that are agents.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use adjutant_core::json::Json;
+use adjutant_core::secret::Secrets;
+use adjutant_core::{Code, Error, Result};
+use adjutant_durable::{Admission, Engine, Host, Program};
+use adjutant_tool::{Registry, Resources};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+
+use crate::builder::Agent;
+use crate::definition::Definition;
+use crate::hands::Hands;
+use crate::input::Input;
+use crate::models::Models;
+use crate::runtime::Runtime;
+use crate::session::Sessions;
+use crate::turn::{Begin, turn};
+
+/// The role of the model that summarises; the agent's own model where nothing is configured for it.
+const SUMMARISER: &str = "fast";
+
+/// Brings the code of runs that are agents: their pinned definition with the models and tools of this process.
+pub struct AgentHost {
+    engine: Arc<dyn Engine>,
+    models: Arc<dyn Models>,
+    tools: Registry,
+    own: RwLock<BTreeMap<String, Registry>>,
+    secrets: Option<Arc<dyn Secrets>>,
+    resources: Resources,
+    sessions: Sessions,
+}
+
+impl AgentHost {
+    /// The name of the program in the admission of a run.
+    pub const PROGRAM: &str = "agent";
+
+    /// A host whose agents share these tools; each is given those that its definition names.
+    pub fn new(engine: Arc<dyn Engine>, models: Arc<dyn Models>, tools: Registry) -> Self {
+        Self {
+            engine,
+            models,
+            tools,
+            own: RwLock::default(),
+            secrets: None,
+            resources: Resources::new(),
+            sessions: Sessions::default(),
+        }
+    }
+
+    /// Sets where tools get secrets from.
+    #[must_use]
+    pub fn with_secrets(mut self, secrets: Arc<dyn Secrets>) -> Self {
+        self.secrets = Some(secrets);
+        self
+    }
+
+    /// Sets what tools share.
+    #[must_use]
+    pub fn with_resources(mut self, resources: Resources) -> Self {
+        self.resources = resources;
+        self
+    }
+
+    /// Adds an agent whose tools no other is given. One of the same name gives way to it. Fails with
+    /// [`Code::ToolInvalid`] when its tools are not valid or lack something.
+    pub fn add(&self, agent: &Agent) -> Result<()> {
+        let mut own = Registry::new();
+        agent.own_tools().iter().try_for_each(|tool| own.add(Arc::clone(tool)))?;
+        own.check(&self.resources)?;
+        let mut agents = self.own.write().unwrap_or_else(PoisonError::into_inner);
+        agents.insert(agent.name().to_owned(), own);
+        Ok(())
+    }
+
+    /// The agent of a definition, with the models and tools of this process.
+    ///
+    /// Fails with [`Code::RunDefinitionMissing`] when a tool is missing or means something else than when it was
+    /// pinned, and with the error of [`Models::model`].
+    pub fn runtime(&self, definition: Definition) -> Result<Runtime> {
+        let own = self.own.read().unwrap_or_else(PoisonError::into_inner).get(&definition.name).cloned();
+        let hands = Hands::new(own.into_iter().chain([self.tools.clone()]));
+        hands.check(&definition.tools)?;
+        let model = self.models.model(&definition.model)?;
+        let summariser = self.models.model(SUMMARISER).unwrap_or_else(|_| Arc::clone(&model));
+        let runtime = Runtime::new(definition, model, hands)?
+            .with_summariser(summariser)
+            .with_resources(self.resources.clone());
+        Ok(match &self.secrets {
+            Some(secrets) => runtime.with_secrets(Arc::clone(secrets)),
+            None => runtime,
+        })
+    }
+
+    async fn find(&self, admission: &Admission) -> Result<Program> {
+        if admission.program != Self::PROGRAM {
+            let message = format!("there is no program `{}` here", admission.program);
+            return Err(Error::new(Code::RunDefinitionMissing, message)
+                .with_help("resume the run with the program that started it"));
+        }
+        let definition = read(&self.engine.definition(admission.definition).await?)?;
+        let agent = Arc::new(self.runtime(definition)?);
+        let input: Input = admission.input.to()?;
+        let earlier = self.sessions.before(self.engine.as_ref(), admission).await?;
+        Ok(Arc::new(move |ctx, state| {
+            let agent = Arc::clone(&agent);
+            let begin = match state {
+                Some(state) => Begin::Next(state),
+                None => Begin::First(input.clone(), earlier.clone()),
+            };
+            async move { Json::of(&turn(&ctx, &agent, begin).await?) }.boxed()
+        }))
+    }
+}
+
+impl Host for AgentHost {
+    fn program<'a>(&'a self, admission: &'a Admission) -> BoxFuture<'a, Result<Program>> {
+        self.find(admission).boxed()
+    }
+}
+
+/// Reads a pinned definition. Fails with [`Code::RunDefinitionMissing`] when it cannot be read.
+fn read(pinned: &Json) -> Result<Definition> {
+    let unreadable = |why: String| {
+        Error::new(Code::RunDefinitionMissing, format!("the definition of the run cannot be read: {why}"))
+            .with_help("use the version of the program that the run was started with, or a later one")
+    };
+    let definition: Definition = pinned.to().map_err(|error| unreadable(error.to_string()))?;
+    match definition.version > Definition::VERSION {
+        true => Err(unreadable(format!("it has version {}", definition.version))),
+        false => Ok(definition),
+    }
+}

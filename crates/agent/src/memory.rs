@@ -1,0 +1,49 @@
+//! [`Memory`]: what a run knows at a point between two of its turns.
+
+use adjutant_core::json::Json;
+use adjutant_core::{Code, Error, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::conversation::Conversation;
+use crate::tally::Tally;
+use crate::termination::Tried;
+
+/// The version of the form of a [`Memory`].
+const VERSION: u16 = 1;
+
+/// What a run knows at a point between two of its turns. A segment of a long run begins with it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Memory {
+    version: u16,
+    /// What was said.
+    pub conversation: Conversation,
+    /// What was used and done.
+    pub tally: Tally,
+    pub(crate) tried: Tried,
+    /// About how many steps the segment has recorded.
+    #[serde(skip)]
+    pub(crate) recorded: u32,
+}
+
+impl Memory {
+    /// What a run knows at its beginning.
+    pub(crate) fn new(conversation: Conversation) -> Self {
+        Self { version: VERSION, conversation, tally: Tally::default(), tried: Tried::default(), recorded: 0 }
+    }
+
+    /// Reads what a segment begins with. Fails with [`Code::StoreNewer`] when a later version wrote it.
+    pub(crate) fn read(recorded: &Json) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Version {
+            version: u16,
+        }
+        let Version { version } = recorded.to()?;
+        if version > VERSION {
+            let message =
+                format!("the run's memory has version {version}, and this program reads up to {VERSION}");
+            return Err(Error::new(Code::StoreNewer, message)
+                .with_help("use the version that wrote it, or a later one"));
+        }
+        recorded.to()
+    }
+}

@@ -1,0 +1,16 @@
+//! [`Models`]: where agents get their models from.
+
+use std::sync::Arc;
+
+use adjutant_core::Result;
+use adjutant_model::Model;
+
+/// The models that are configured.
+pub trait Models: Send + Sync + 'static {
+    /// The model of a role (`main`, `fast`) or with an id ([`Model::id`]). Every id that a role leads to must be found
+    /// as an id as well: a run that was started with it goes on with it.
+    ///
+    /// Fails with [`Code::ModelUnknown`](adjutant_core::Code::ModelUnknown), and where its key is not there with
+    /// [`Code::ModelKeyMissing`](adjutant_core::Code::ModelKeyMissing).
+    fn model(&self, role_or_id: &str) -> Result<Arc<dyn Model>>;
+}

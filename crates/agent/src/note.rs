@@ -1,0 +1,76 @@
+//! What the runtime tells the model when something is the matter.
+
+use adjutant_core::Result;
+use adjutant_core::json::Json;
+use adjutant_core::limit::Limit;
+use adjutant_durable::{Ctx, Effects, work};
+use serde::{Deserialize, Serialize};
+
+use crate::conversation::Conversation;
+use crate::transcript::NOTE;
+
+/// What the runtime tells the model when something is the matter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// A limit is reached: answer now, without tools.
+    LastTurn(Limit),
+    /// The answer was empty.
+    Empty,
+    /// The answer announces something and then ends.
+    Unfinished,
+    /// The answer does not fit the schema, for these reasons.
+    Misfit(String),
+}
+
+/// The note as a step: which, without its words, so that better words in a later version change no recorded step.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    LastTurn(Limit),
+    Empty,
+    Unfinished,
+    Misfit,
+}
+
+impl Note {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::LastTurn(limit) => Kind::LastTurn(*limit),
+            Self::Empty => Kind::Empty,
+            Self::Unfinished => Kind::Unfinished,
+            Self::Misfit(_) => Kind::Misfit,
+        }
+    }
+
+    /// The words that the model reads.
+    pub fn text(&self) -> String {
+        let text = match self {
+            Self::LastTurn(limit) => format!(
+                "The limit of {} for this task is reached. Tools are no longer available. Answer now with what you \
+                 have, and say what is missing.",
+                limit.as_str()
+            ),
+            Self::Empty => "Your last answer was empty. Go on: call a tool, or answer.".to_owned(),
+            Self::Unfinished => {
+                "Your last answer announces something and then ends. Go on: call a tool, or give the whole answer."
+                    .to_owned()
+            }
+            Self::Misfit(violations) => format!(
+                "Your last answer does not have the required form:\n{violations}\nAnswer again, with nothing but JSON \
+                 that fits the schema."
+            ),
+        };
+        format!("[Note from the runtime, not from the user] {text}")
+    }
+}
+
+/// Tells the model something.
+pub(crate) async fn tell(step: &Ctx, conversation: &mut Conversation, note: Note) -> Result<()> {
+    let key = step.path().join(NOTE, 0);
+    let kind = Json::of(&note.kind())?;
+    let text = step
+        .effect(NOTE, Effects::pure(), kind, work(move |_| std::future::ready(Json::of(&note.text()))))
+        .await?;
+    conversation.note(key, text.to()?);
+    Ok(())
+}

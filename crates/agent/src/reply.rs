@@ -1,0 +1,46 @@
+//! [`Reply`]: what came of a run of an agent.
+
+use std::fmt;
+
+use adjutant_core::money::Money;
+use adjutant_core::usage::Usage;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::link::Entry;
+use crate::termination::Stop;
+
+/// What came of a run of an agent: the outcome that is recorded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reply {
+    /// The version of this form: [`Reply::VERSION`] for what is made now.
+    pub version: u16,
+    /// The text of the answer.
+    pub text: String,
+    /// The answer as data, where the agent has an output schema.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<Value>,
+    /// Why the run ended.
+    pub stop: Stop,
+    /// The tokens used, over all model calls; an estimate where a provider does not count them.
+    pub usage: Usage,
+    /// What the run cost; none where the price of any of its model calls is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Money>,
+    /// Turns of the model.
+    pub turns: u32,
+    /// What was said since the last request, which no link holds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rest: Vec<Entry>,
+}
+
+impl Reply {
+    /// The version of the form that is written now.
+    pub const VERSION: u16 = 1;
+}
+
+impl fmt::Display for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}

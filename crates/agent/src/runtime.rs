@@ -1,0 +1,137 @@
+//! [`Runtime`]: an agent with all that it takes to run it.
+
+use std::sync::Arc;
+
+use adjutant_core::Result;
+use adjutant_core::id::CallId;
+use adjutant_core::message::Message;
+use adjutant_core::secret::Secrets;
+use adjutant_core::tool::ToolSpec;
+use adjutant_durable::Attempt;
+use adjutant_durable::stream::Piece;
+use adjutant_model::{Model, Request, ToolChoice, token};
+use adjutant_tool::{Context, Resources};
+
+use crate::definition::Definition;
+use crate::hands::Hands;
+use crate::output::Form;
+
+/// The context window of a model of which nothing is known, in tokens. Many local servers load models with less than
+/// these can do; set `context.tokens` of the agent, or `context_window` of the model, to use more.
+pub const UNKNOWN_WINDOW: u64 = 32_768;
+
+/// An agent with all that it takes to run it: its definition, a brain and hands.
+pub struct Runtime {
+    pub(crate) definition: Definition,
+    pub(crate) model: Arc<dyn Model>,
+    /// The model that summarises.
+    pub(crate) summariser: Arc<dyn Model>,
+    pub(crate) tools: Hands,
+    pub(crate) secrets: Option<Arc<dyn Secrets>>,
+    pub(crate) resources: Resources,
+    pub(crate) form: Option<Form>,
+    offered: Arc<[ToolSpec]>,
+    overhead: u64,
+}
+
+impl Runtime {
+    /// Puts an agent together. `tools` must hold those of the definition; it may hold others, which the agent is not
+    /// given. Fails with [`Code::ProjectInvalid`](adjutant_core::Code::ProjectInvalid) when the output schema is none.
+    pub fn new(definition: Definition, model: Arc<dyn Model>, tools: impl Into<Hands>) -> Result<Self> {
+        let form =
+            definition.output.as_ref().map(|schema| Form::new(&definition.name, schema)).transpose()?;
+        let offered: Arc<[ToolSpec]> = definition.tools.clone().into();
+        let summariser = Arc::clone(&model);
+        let (tools, secrets, resources) = (tools.into(), None, Resources::new());
+        let mut runtime =
+            Self { definition, model, summariser, tools, secrets, resources, form, offered, overhead: 0 };
+        runtime.overhead = token::estimate_request(&runtime.request(&Arc::default(), ToolChoice::Auto));
+        Ok(runtime)
+    }
+
+    /// Sets the model that summarises a conversation that grows too long.
+    #[must_use]
+    pub fn with_summariser(mut self, model: Arc<dyn Model>) -> Self {
+        self.summariser = model;
+        self
+    }
+
+    /// Sets where the tools get secrets from.
+    #[must_use]
+    pub fn with_secrets(mut self, secrets: Arc<dyn Secrets>) -> Self {
+        self.secrets = Some(secrets);
+        self
+    }
+
+    /// Sets what the tools share.
+    #[must_use]
+    pub fn with_resources(mut self, resources: Resources) -> Self {
+        self.resources = resources;
+        self
+    }
+
+    /// The definition of the agent.
+    pub fn definition(&self) -> &Definition {
+        &self.definition
+    }
+
+    /// The request that sends these messages.
+    pub(crate) fn request(&self, messages: &Arc<Vec<Arc<Message>>>, tool_choice: ToolChoice) -> Request {
+        let form = self.form.as_ref().filter(|_| self.enforces_form());
+        request(&self.definition, messages.to_vec(), &self.offered, tool_choice, form)
+    }
+
+    /// Whether the provider is given the schema of the answer; otherwise the instructions hold it.
+    pub(crate) fn enforces_form(&self) -> bool {
+        self.form.is_some() && self.model.profile().abilities.structured_output
+    }
+
+    /// What tools and schemas add to every request, in tokens.
+    pub(crate) fn overhead(&self) -> u64 {
+        self.overhead
+    }
+
+    /// The size of the context window, in tokens.
+    pub(crate) fn window(&self) -> u64 {
+        let known = self.definition.context.tokens.or(self.model.profile().context_window);
+        known.unwrap_or(UNKNOWN_WINDOW)
+    }
+
+    /// What a tool knows of the run around one attempt of a call.
+    pub(crate) fn context(&self, call: &CallId, attempt: &Attempt) -> Context {
+        let sink = attempt.sink.clone();
+        let mut context = Context::new(attempt.run.clone(), attempt.key.clone(), call.clone())
+            .with_scope(attempt.scope.clone())
+            .with_idempotency_key(Arc::clone(&attempt.idempotency_key))
+            .with_attempt(attempt.number)
+            .with_cancellation(attempt.cancel.clone())
+            .with_progress(Arc::new(move |text| sink.push(Piece::Progress(text))))
+            .with_resources(&self.resources);
+        if let Some(deadline) = attempt.deadline {
+            context = context.with_deadline(deadline);
+        }
+        match &self.secrets {
+            Some(secrets) => context.with_secrets(Arc::clone(secrets)),
+            None => context,
+        }
+    }
+}
+
+/// The request that sends these messages in the name of an agent.
+pub(crate) fn request(
+    definition: &Definition,
+    messages: Vec<Arc<Message>>,
+    tools: &Arc<[ToolSpec]>,
+    tool_choice: ToolChoice,
+    form: Option<&Form>,
+) -> Request {
+    Request {
+        messages,
+        tools: Arc::clone(tools),
+        tool_choice,
+        output: form.map(|form| form.schema.clone()),
+        max_output_tokens: definition.max_output_tokens,
+        temperature: definition.temperature,
+        ..Request::default()
+    }
+}

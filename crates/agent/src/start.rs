@@ -1,0 +1,137 @@
+//! Starting runs of agents, and speaking to them.
+//!
+//! Ids come in as arguments: nothing here is random, and who sends the same again under the same id is understood.
+
+use adjutant_core::id::{RunId, SessionId, StepKey};
+use adjutant_core::json::Json;
+use adjutant_core::message::Message;
+use adjutant_core::{Code, Error, Result};
+use adjutant_durable::{Admission, Admitted, Amount, Engine, Letter, Mail, Resolution};
+use adjutant_model::Request;
+
+use crate::approval;
+use crate::definition::Definition;
+use crate::host::AgentHost;
+use crate::input::{self, Input};
+use crate::models::Models;
+
+/// A run that is to be started.
+#[derive(Clone, Debug)]
+pub struct Start {
+    /// Its id: starting the same id twice starts one run.
+    pub run: RunId,
+    /// The agent.
+    pub definition: Definition,
+    /// What goes in.
+    pub input: Input,
+    /// The conversation that it is a turn of.
+    pub session: Option<SessionId>,
+    /// The person whose data it handles.
+    pub user: Option<String>,
+    /// The most that it and all that it starts may take together.
+    pub budget: Option<Amount>,
+}
+
+impl Start {
+    /// A run with nothing optional.
+    pub fn new(run: RunId, definition: Definition, input: Input) -> Self {
+        Self { run, definition, input, session: None, user: None, budget: None }
+    }
+}
+
+/// Starts a run: checks what goes in, pins the definition, and has the run recorded. When this returns, the run is on
+/// disk and will not be lost.
+///
+/// Fails, before anything is recorded, with what would make the run fail at once: a variable of the prompt that has no
+/// value, a model that is not configured or lacks its key or what the agent needs of it, a message that a person
+/// cannot say.
+pub async fn start(engine: &dyn Engine, models: &dyn Models, start: Start) -> Result<Admitted> {
+    let Start { run, definition, input, session, user, budget } = start;
+    input::check(&input.message)?;
+    definition.prompt(&input.variables)?;
+    let definition = pin(definition, models, &input.message)?;
+    let name = definition.name.clone();
+    let definition = engine.put_definition(sorted(&definition)?).await?;
+    let admission = Admission {
+        session,
+        user,
+        budget,
+        ..Admission::new(run, name, AgentHost::PROGRAM, definition, Json::of(&input)?)
+    };
+    engine.start(admission).await
+}
+
+/// Fixes what the definition leaves to the configuration: which model a role means, and how much it takes in. So a
+/// run goes on as it began, whatever is configured later.
+///
+/// Fails with [`Code::ModelUnknown`], [`Code::ModelKeyMissing`] or [`Code::ModelUnsupported`].
+pub fn pin(mut definition: Definition, models: &dyn Models, first: &Message) -> Result<Definition> {
+    let model = models.model(&definition.model)?;
+    let profile = model.profile();
+    let request = Request {
+        tools: definition.tools.clone().into(),
+        max_output_tokens: definition.max_output_tokens,
+        ..Request::new([first.clone()])
+    };
+    profile.check(model.id(), &request)?;
+    definition.context.tokens = definition.context.tokens.or(profile.context_window);
+    definition.model = model.id().to_owned();
+    Ok(definition)
+}
+
+/// The JSON that the digest of a definition is made of: with sorted keys.
+fn sorted(definition: &Definition) -> Result<Json> {
+    let value = serde_json::to_value(definition).map_err(|error| {
+        Error::new(Code::Internal, "the definition cannot be written as JSON").caused_by(&error)
+    })?;
+    Ok(value.into())
+}
+
+/// Says something to a running agent: it reads it at the next turn of its model. `id` makes a second copy of the same
+/// message recognisable.
+///
+/// Fails with [`Code::InputInvalid`] for what a person cannot say, and with [`Code::Conflict`] when the run is over.
+pub async fn steer(engine: &dyn Engine, run: &RunId, id: &str, message: &Message) -> Result<()> {
+    input::check(message)?;
+    let payload = Json::of(message)?;
+    engine.send(run, Mail::new(format!("message:{id}"), Letter::Message { payload })).await
+}
+
+/// Tells a run to stop for good. What is under way is told so; the session stays usable.
+pub async fn cancel(engine: &dyn Engine, run: &RunId, reason: &str) -> Result<()> {
+    engine.send(run, Mail::new("cancel", Letter::Cancel { reason: reason.to_owned() })).await
+}
+
+/// Tells a run to stop between two steps, and to stay stopped. `id` is new for each pause.
+pub async fn pause(engine: &dyn Engine, run: &RunId, id: &str, reason: &str) -> Result<()> {
+    engine.send(run, Mail::new(format!("pause:{id}"), Letter::Pause { reason: reason.to_owned() })).await
+}
+
+/// Tells a run to go on, after a pause or after it halted. `id` is new each time.
+pub async fn resume(engine: &dyn Engine, run: &RunId, id: &str) -> Result<()> {
+    engine.send(run, Mail::new(format!("resume:{id}"), Letter::Resume)).await
+}
+
+/// Answers a request for approval. The first answer counts; a later one changes nothing.
+pub async fn approve(
+    engine: &dyn Engine,
+    run: &RunId,
+    signal: &str,
+    approve: bool,
+    reason: Option<String>,
+) -> Result<()> {
+    let payload = Json::of(&approval::Answer { approve, reason })?;
+    let letter = Letter::Signal { name: signal.to_owned(), payload };
+    engine.send(run, Mail::new(format!("signal:{signal}"), letter)).await
+}
+
+/// Says what is known of a call whose outcome was not. `id` is new each time.
+pub async fn resolve(
+    engine: &dyn Engine,
+    run: &RunId,
+    id: &str,
+    key: StepKey,
+    resolution: Resolution,
+) -> Result<()> {
+    engine.send(run, Mail::new(format!("resolve:{id}"), Letter::Resolve { key, resolution })).await
+}

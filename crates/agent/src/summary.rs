@@ -1,0 +1,157 @@
+//! [`Summary`]: a run at a glance, with its steps.
+
+use std::collections::BTreeMap;
+
+use adjutant_core::id::{RunId, StepKey};
+use adjutant_core::money::Money;
+use adjutant_core::time::Timestamp;
+use adjutant_core::usage::Usage;
+use adjutant_core::{Code, Error, Result};
+use adjutant_durable::{Entry, Kind, Operation, Outcome, Record};
+use serde::Serialize;
+
+use crate::answer::Answer;
+use crate::returned::Returned;
+
+/// A run at a glance, with its steps in the order in which they were asked for.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Summary {
+    /// The run.
+    pub run: RunId,
+    /// The agent's or workflow's name.
+    pub name: String,
+    /// When it was recorded.
+    pub started: Timestamp,
+    /// When its last record was written.
+    pub updated: Timestamp,
+    /// The tokens used; an estimate where a provider does not count them.
+    pub usage: Usage,
+    /// What it cost; none where the price of any model call is not known.
+    pub cost: Option<Money>,
+    /// What came of it; none while it is not over.
+    pub outcome: Option<Outcome>,
+    /// Its steps. Their keys are paths, so they are a tree as well.
+    pub steps: Vec<Step>,
+}
+
+/// One step of a run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Step {
+    /// The segment that it is in.
+    pub segment: u32,
+    /// Its key within the segment.
+    pub key: StepKey,
+    /// The kind of operation: `effect`, `timer`, `signal`...
+    pub kind: &'static str,
+    /// What went in.
+    pub input: adjutant_core::json::Json,
+    /// When it was asked for.
+    pub started: Timestamp,
+    /// When it was answered.
+    pub ended: Option<Timestamp>,
+    /// How it stands.
+    pub state: State,
+    /// The tokens used, if it asked a model.
+    pub usage: Option<Usage>,
+    /// What it cost, if it asked a model whose price is known.
+    pub cost: Option<Money>,
+}
+
+/// How a step stands.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// It has no answer yet.
+    Open,
+    /// It was answered.
+    Done,
+    /// It failed.
+    Failed(Error),
+    /// Nobody waits for it any more.
+    Dropped,
+    /// It is not known whether it happened, for this reason.
+    Unknown(String),
+}
+
+impl Summary {
+    /// Reads the records of a run, from the first on. Fails with [`Code::StoreCorrupt`] when there is no beginning.
+    pub fn of(records: &[Record]) -> Result<Self> {
+        let Some(Record { at, entry: Entry::Admitted(admission), .. }) = records.first() else {
+            return Err(Error::new(Code::StoreCorrupt, "the journal has no beginning"));
+        };
+        let mut summary = Self {
+            run: admission.run.clone(),
+            name: admission.name.clone(),
+            started: *at,
+            updated: *at,
+            usage: Usage::default(),
+            cost: Some(Money::ZERO),
+            outcome: None,
+            steps: Vec::new(),
+        };
+        let mut places = BTreeMap::new();
+        records.iter().for_each(|record| summary.take(record, &mut places));
+        Ok(summary)
+    }
+
+    fn take(&mut self, record: &Record, places: &mut BTreeMap<(u32, StepKey), usize>) {
+        self.updated = record.at;
+        match &record.entry {
+            Entry::Issued { key, operation, .. } => {
+                places.insert((record.segment, key.clone()), self.steps.len());
+                self.steps.push(step(record, key, operation));
+                return;
+            }
+            // An event is no step of its own.
+            Entry::Answered { operation, .. } if operation.kind == Kind::Emit => return,
+            Entry::Answered { key, operation, outcome, .. } => {
+                let mut step = step(record, key, operation);
+                (step.ended, step.state) = (Some(record.at), settled(outcome));
+                self.steps.push(step);
+                return;
+            }
+            Entry::Ended(outcome) => self.outcome = Some(outcome.clone()),
+            _ => {}
+        }
+        let place = record.entry.key().and_then(|key| places.get(&(record.segment, key.clone())));
+        let Some(step) = place.and_then(|place| self.steps.get_mut(*place)) else { return };
+        match &record.entry {
+            Entry::Completed { outcome, .. } | Entry::Late { outcome, .. } => {
+                (step.ended, step.state) = (Some(record.at), settled(outcome));
+                if let Some(answer) = outcome.as_ref().ok().and_then(|json| json.to::<Answer>().ok()) {
+                    (step.usage, step.cost) = (Some(answer.usage()), answer.cost);
+                    self.usage += answer.usage();
+                    self.cost = self.cost.zip(answer.cost).map(|(sum, cost)| sum + cost);
+                }
+            }
+            Entry::Dropped { .. } => step.state = State::Dropped,
+            Entry::Unknown { reason, .. } => step.state = State::Unknown(reason.clone()),
+            Entry::Attempted { .. } => step.state = State::Open,
+            _ => {}
+        }
+    }
+}
+
+fn step(record: &Record, key: &StepKey, operation: &Operation) -> Step {
+    Step {
+        segment: record.segment,
+        key: key.clone(),
+        kind: operation.kind.as_str(),
+        input: operation.input.clone(),
+        started: record.at,
+        ended: None,
+        state: State::Open,
+        usage: None,
+        cost: None,
+    }
+}
+
+fn settled(outcome: &Outcome) -> State {
+    match outcome {
+        Ok(recorded) => match recorded.to::<Returned>() {
+            Ok(Returned::Failed(error) | Returned::Idle(error)) => State::Failed(error),
+            _ => State::Done,
+        },
+        Err(error) => State::Failed(error.clone()),
+    }
+}

@@ -1,0 +1,136 @@
+//! [`Tally`]: what a run has used and done so far, counted from what is recorded.
+
+use adjutant_core::hash::Digest;
+use adjutant_core::money::Money;
+use adjutant_core::usage::Usage;
+use serde::{Deserialize, Serialize};
+
+use crate::answer::Answer;
+
+/// What a run has used and done so far.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Turns of the model.
+    pub turns: u32,
+    /// Tokens over all model calls, those for summaries included.
+    pub usage: Usage,
+    /// Money over all model calls whose price is known.
+    pub cost: Money,
+    /// Model calls whose price is not known.
+    pub unpriced: u32,
+    /// Failed tool calls in a row.
+    pub errors: u32,
+    /// Whether a call was given up because nothing happened at all.
+    #[serde(default)]
+    pub idle: bool,
+    /// The latest calls, each with its result.
+    calls: Vec<Digest>,
+    /// The latest turns that called tools, each with all its calls and results.
+    rounds: Vec<Digest>,
+}
+
+/// The longest cycle that counts as repetition.
+const LONGEST_CYCLE: usize = 3;
+
+impl Tally {
+    /// Counts a turn of the model.
+    pub(crate) fn turn(&mut self, answer: &Answer) {
+        self.turns = self.turns.saturating_add(1);
+        self.spend(answer);
+    }
+
+    /// Counts what a model call took.
+    pub(crate) fn spend(&mut self, answer: &Answer) {
+        self.usage += answer.usage();
+        match answer.cost {
+            Some(cost) => self.cost += cost,
+            None => self.unpriced = self.unpriced.saturating_add(1),
+        }
+    }
+
+    /// Counts the calls of one turn, each given as its digest with its result, and whether it failed. `repeats` is
+    /// how many repetitions will ever be asked for.
+    pub(crate) fn calls(&mut self, calls: &[(Digest, bool)], repeats: u32) {
+        if calls.is_empty() {
+            return;
+        }
+        for (digest, failed) in calls {
+            self.errors = if *failed { self.errors.saturating_add(1) } else { 0 };
+            self.calls.push(*digest);
+        }
+        let round: Vec<&[u8]> = calls.iter().map(|(digest, _)| digest.as_bytes().as_slice()).collect();
+        self.rounds.push(Digest::of_parts(&round));
+        let most = (repeats as usize).saturating_mul(LONGEST_CYCLE);
+        keep_last(&mut self.calls, most);
+        keep_last(&mut self.rounds, most);
+    }
+
+    /// How often the same was done with the same result, up to now: one call, or a cycle of two or three calls or
+    /// turns.
+    pub fn repetitions(&self) -> u32 {
+        repetitions(&self.calls).max(repetitions(&self.rounds))
+    }
+
+    /// What it cost; none where the price of any call is not known.
+    pub fn known_cost(&self) -> Option<Money> {
+        (self.unpriced == 0).then_some(self.cost)
+    }
+}
+
+fn keep_last<T>(items: &mut Vec<T>, most: usize) {
+    let excess = items.len().saturating_sub(most);
+    items.drain(..excess);
+}
+
+/// How often the last item, or the last cycle of two or three items, comes in a row at the end.
+fn repetitions<T: PartialEq>(items: &[T]) -> u32 {
+    let cycles = (1..=LONGEST_CYCLE).filter(|length| *length <= items.len());
+    let most = cycles.map(|length| {
+        let mut blocks = items.rchunks_exact(length);
+        let last = blocks.next();
+        1 + blocks.take_while(|block| Some(*block) == last).count()
+    });
+    u32::try_from(most.max().unwrap_or(0)).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn repetition_is_seen_in_cycles_up_to_three() {
+        let cases = [
+            ("", 0),
+            ("a", 1),
+            ("aaa", 3),
+            ("baaa", 3),
+            ("aab", 1),
+            ("abab", 2),
+            ("xababab", 3),
+            ("abcabcabc", 3),
+            ("abcdabcdabcd", 1),
+            ("aabaab", 2),
+        ];
+        for (items, expected) in cases {
+            assert_eq!(repetitions(items.as_bytes()), expected, "{items}");
+        }
+    }
+
+    #[test]
+    fn wide_turns_repeat_as_a_whole() {
+        let mut tally = Tally::default();
+        let round: Vec<_> = ["a", "b", "c", "d"].map(|text| (Digest::of(text.as_bytes()), false)).into();
+        (0..3).for_each(|_| tally.calls(&round, 3));
+        assert_eq!(tally.repetitions(), 3);
+    }
+
+    #[test]
+    fn a_success_ends_a_row_of_errors() {
+        let mut tally = Tally::default();
+        let call = |text: &str, failed| (Digest::of(text.as_bytes()), failed);
+        tally.calls(&[call("a", true), call("b", true)], 3);
+        assert_eq!(tally.errors, 2);
+        tally.calls(&[call("c", false), call("d", true)], 3);
+        assert_eq!(tally.errors, 1);
+    }
+}

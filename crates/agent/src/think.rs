@@ -1,0 +1,203 @@
+//! One call of the model.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use adjutant_core::json::Json;
+use adjutant_core::money::Money;
+use adjutant_core::time::format_duration;
+use adjutant_core::usage::Usage;
+use adjutant_core::{Code, Error, Result};
+use adjutant_durable::stream::{Piece, Sink};
+use adjutant_durable::{Amount, Attempt, Ctx, Done, Effects, Finished, RetryPolicy, Work};
+use adjutant_model::{Call, Collector, Delta, Deltas, Model, Profile, Request, ToolChoice, token};
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt};
+
+use crate::answer::Answer;
+use crate::context::make_room;
+use crate::memory::Memory;
+use crate::patience::{after, silence, unless};
+use crate::runtime::Runtime;
+
+/// The name of the steps in which the model is asked.
+pub(crate) const MODEL: &str = "model";
+
+/// A model that fails for a reason that passes is asked again, four times in all.
+const RETRY: RetryPolicy = RetryPolicy { attempts: 4, first_wait_ms: 500 };
+/// How long a model call may take at least, also when the wall time is nearly over: the last turn needs it.
+const SHORTEST_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long to wait at most before a provider that is busy is asked again.
+const LONGEST_PATIENCE: Duration = Duration::from_secs(120);
+/// What is reserved for an answer where nobody says how long it may be, in tokens.
+const UNKNOWN_ANSWER: u64 = 4_096;
+
+/// Asks the model what comes next, and takes its answer into the conversation. A conversation that the provider finds
+/// too long for the model, whatever was thought of its size, is halved and sent once more.
+pub(crate) async fn think(step: &Ctx, agent: &Runtime, memory: &mut Memory) -> Result<Answer> {
+    match ask(step, agent, memory, 0).await {
+        Err(error) if error.code() == Code::ModelContextExceeded => {
+            let half = memory.conversation.tokens() / 2;
+            make_room(&step.scope("halve"), agent, memory, half).await?;
+            ask(step, agent, memory, 1).await
+        }
+        answer => answer,
+    }
+}
+
+async fn ask(step: &Ctx, agent: &Runtime, memory: &mut Memory, count: u32) -> Result<Answer> {
+    let choice = if memory.tried.last_turn.is_some() { ToolChoice::None } else { ToolChoice::Auto };
+    let request = Asked::new(agent, memory, choice.clone());
+    let link = memory.conversation.link(agent.model.id(), choice, agent.enforces_form())?;
+    let limits = &agent.definition.limits;
+    let timeout = limits.wall_time.saturating_sub(step.active()).max(SHORTEST_TIMEOUT);
+    let request = request.within(timeout, limits.idle_time);
+    let effects = Effects::pure().retry(RETRY).reserve(request.most());
+    let recorded = step.effect(MODEL, effects, link, request).await?;
+    let answer = Answer::read(&recorded)?;
+    memory.conversation.answer(step.path().join(MODEL, count), &answer);
+    memory.tally.turn(&answer);
+    Ok(answer)
+}
+
+/// A request on its way to a model.
+pub(crate) struct Asked {
+    model: Arc<dyn Model>,
+    /// Makes the request: a replay asks for many steps and sends none of them.
+    request: Box<dyn Fn() -> Request + Send + Sync>,
+    tokens: u64,
+    max_output: Option<u64>,
+    /// Whether watchers see the answer while it comes.
+    show: bool,
+    timeout: Duration,
+    idle: Duration,
+}
+
+impl Asked {
+    fn new(agent: &Runtime, memory: &Memory, choice: ToolChoice) -> Self {
+        let messages = memory.conversation.transcript().shared();
+        let request = agent.request(&Arc::default(), choice);
+        Self {
+            model: Arc::clone(&agent.model),
+            tokens: memory.conversation.tokens(),
+            max_output: request.max_output_tokens.map(u64::from),
+            show: true,
+            timeout: SHORTEST_TIMEOUT,
+            idle: SHORTEST_TIMEOUT,
+            request: Box::new(move || Request { messages: messages.to_vec(), ..request.clone() }),
+        }
+    }
+
+    /// A request that stands alone, and whose answer is nobody's but the runtime's.
+    pub(crate) fn alone(model: Arc<dyn Model>, request: Request) -> Self {
+        Self {
+            model,
+            tokens: token::estimate_request(&request),
+            max_output: request.max_output_tokens.map(u64::from),
+            show: false,
+            timeout: SHORTEST_TIMEOUT,
+            idle: SHORTEST_TIMEOUT,
+            request: Box::new(move || request.clone()),
+        }
+    }
+
+    /// Sets how long the call may take, and how long it may go without a sign of life.
+    pub(crate) fn within(mut self, timeout: Duration, idle: Duration) -> Self {
+        (self.timeout, self.idle) = (timeout, idle);
+        self
+    }
+
+    /// The most that the call may take.
+    pub(crate) fn most(&self) -> Amount {
+        let profile = self.model.profile();
+        let output = self.max_output.or(profile.max_output_tokens).unwrap_or(UNKNOWN_ANSWER);
+        let usage = Usage { input: self.tokens, output, ..Default::default() };
+        let nanos = profile.prices.map_or(0, |prices| prices.cost(&usage).nanos());
+        Amount { tokens: usage.total(), nanos }
+    }
+}
+
+impl Work for Asked {
+    fn attempt(&self, attempt: Attempt) -> BoxFuture<'static, Finished> {
+        let (model, request, show) = (Arc::clone(&self.model), (self.request)(), self.show);
+        let (timeout, idle) = (self.timeout, self.idle);
+        async move {
+            let failed = |code, why: String| Finished { done: Done::Err(Error::new(code, why)), spent: None };
+            let cancelled = async {
+                attempt.cancel.cancelled().await;
+                failed(Code::RunCancelled, "the call of the model was cancelled".to_owned())
+            };
+            let late = async {
+                after(timeout).await;
+                let within = format_duration(timeout);
+                failed(Code::ModelTimeout, format!("the model gave no whole answer within {within}"))
+            };
+            let silent = async {
+                let why = silence(&attempt.sink, idle).await;
+                failed(Code::ModelTimeout, format!("the model gave {why}"))
+            };
+            let asked = converse(model.as_ref(), request, &attempt, show);
+            let finished = unless(cancelled, unless(late, unless(silent, asked))).await;
+            patient(finished)
+        }
+        .boxed()
+    }
+}
+
+/// Waits at most [`LONGEST_PATIENCE`] for a provider that asks to wait longer.
+fn patient(finished: Finished) -> Finished {
+    match finished.done {
+        Done::Err(error) if error.retry_after() > Some(LONGEST_PATIENCE) => {
+            Finished { done: Done::Err(error.with_retry_after(LONGEST_PATIENCE)), ..finished }
+        }
+        _ => finished,
+    }
+}
+
+async fn converse(model: &dyn Model, request: Request, attempt: &Attempt, show: bool) -> Finished {
+    let call =
+        Call { cancel: attempt.cancel.clone(), idempotency_key: Some(attempt.idempotency_key.to_string()) };
+    let deltas = match model.stream(request.clone(), call).await {
+        Ok(deltas) => deltas,
+        // Nothing was accepted, so nothing is charged.
+        Err(error) => return Finished { done: Done::Err(error), spent: Some(Amount::default()) },
+    };
+    match listen(deltas, &request, &attempt.sink, show, model.profile()).await {
+        Ok(answer) => {
+            let usage = answer.usage();
+            let spent = Amount { tokens: usage.total(), nanos: answer.cost.map_or(0, Money::nanos) };
+            let done = match Json::of(&answer) {
+                Ok(json) => Done::Ok(json),
+                Err(error) => Done::Err(error),
+            };
+            Finished { done, spent: Some(spent) }
+        }
+        Err(error) => Finished { done: Done::Err(error), spent: None },
+    }
+}
+
+/// Shows an answer while it comes, and gives the whole.
+async fn listen(
+    mut deltas: Deltas,
+    request: &Request,
+    sink: &Sink,
+    show: bool,
+    profile: &Profile,
+) -> Result<Answer> {
+    let mut collector = Collector::for_request(request);
+    while let Some(delta) = deltas.next().await {
+        let delta = delta?;
+        // Every delta is a sign of life; those that show nothing are an empty text.
+        sink.push(match &delta {
+            Delta::Text(text) if show => Piece::Text(text.clone()),
+            Delta::Reasoning(text) if show => Piece::Reasoning(text.clone()),
+            _ => Piece::Text(String::new()),
+        });
+        collector.push(delta);
+    }
+    let response = collector.finish()?;
+    let counted = response.usage;
+    let estimate = counted.is_none().then(|| token::estimate_usage(request, &response.message));
+    let cost = profile.prices.zip(counted.or(estimate)).map(|(prices, usage)| prices.cost(&usage));
+    Ok(Answer { response, estimate, cost })
+}

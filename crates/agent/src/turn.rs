@@ -1,0 +1,126 @@
+//! The way of one turn: perceive, plan, act, remember, and so on until it is time to answer.
+
+use std::sync::Arc;
+
+use adjutant_core::Result;
+use adjutant_core::event::EventKind;
+use adjutant_core::json::Json;
+use adjutant_durable::Ctx;
+
+use crate::act::act;
+use crate::answer::Answer;
+use crate::context::fit;
+use crate::conversation::{Conversation, Earlier};
+use crate::input::{self, Input};
+use crate::memory::Memory;
+use crate::note::{Note, tell};
+use crate::reply::Reply;
+use crate::runtime::Runtime;
+use crate::termination::{Facts, Next, Stop, decide, reached};
+use crate::think::think;
+
+/// After so many steps a run begins a new segment, so that nothing ever replays a long journal.
+const SEGMENT: u32 = 500;
+
+/// What a segment of a run begins with.
+#[derive(Clone, Debug)]
+pub enum Begin {
+    /// The run's input, and what was said in its session before.
+    First(Input, Option<Arc<Earlier>>),
+    /// What the segment before knew at its end.
+    Next(Json),
+}
+
+/// Runs one turn of a session: from what somebody says to the agent's reply.
+///
+/// A limit, a refusal or an answer that is cut off ends it with a reply that says so. It fails with
+/// [`Code::RunCancelled`](adjutant_core::Code::RunCancelled) when it is told to stop, with
+/// [`Code::RunOutputInvalid`](adjutant_core::Code::RunOutputInvalid) when the answer has the wrong form, and with the
+/// error of a model or a tool that nothing said to the model could mend.
+pub async fn turn(ctx: &Ctx, agent: &Arc<Runtime>, begin: Begin) -> Result<Reply> {
+    let mut memory = perceive(agent, begin)?;
+    loop {
+        let step = ctx.scope("turn");
+        fit(&step, agent, &mut memory).await?;
+        let answer = think(&step, agent, &mut memory).await?;
+        let acted = act(&step, agent, &mut memory, &answer).await?;
+        let heard = listen(&step, &mut memory).await?;
+        let facts = Facts {
+            answer: &answer,
+            acted,
+            heard,
+            tried: memory.tried,
+            limit: reached(&agent.definition.limits, &memory.tally, ctx.active()),
+            form: agent.form.as_ref(),
+        };
+        match decide(&facts)? {
+            Next::Continue => {}
+            Next::Tell(note) => nudge(&step, &mut memory, note).await?,
+            Next::LastTurn(limit) => {
+                ctx.emit(&EventKind::LimitReached { limit })?;
+                nudge(&step, &mut memory, Note::LastTurn(limit)).await?;
+            }
+            Next::End(stop, data) => return Ok(reply(&answer, memory, stop, data)),
+        }
+        remember(ctx, &mut memory).await?;
+    }
+}
+
+/// Begins with what the run was started with, or goes on from where the segment before ended.
+fn perceive(agent: &Runtime, begin: Begin) -> Result<Memory> {
+    let (input, earlier) = match begin {
+        Begin::First(input, earlier) => (input, earlier),
+        Begin::Next(memory) => return Memory::read(&memory),
+    };
+    let mut instructions = agent.definition.prompt(&input.variables)?;
+    if let Some(form) = agent.form.as_ref().filter(|_| !agent.enforces_form()) {
+        instructions = format!("{instructions}\n\n{}", form.instructions());
+    }
+    let conversation =
+        Conversation::begin(&instructions, earlier.as_deref(), input.message, agent.overhead());
+    Ok(Memory::new(conversation))
+}
+
+/// Takes in what people said to the run meanwhile.
+async fn listen(step: &Ctx, memory: &mut Memory) -> Result<bool> {
+    let messages: Vec<_> = step.inbox().await?.messages.iter().map(input::heard).collect();
+    let heard = !messages.is_empty();
+    if heard {
+        memory.conversation.hear(step.path().join("inbox", 0), messages);
+    }
+    Ok(heard)
+}
+
+/// Tells the model something, and that it was told.
+async fn nudge(step: &Ctx, memory: &mut Memory, note: Note) -> Result<()> {
+    match &note {
+        Note::LastTurn(limit) => memory.tried.last_turn = Some(*limit),
+        Note::Misfit(_) => memory.tried.repair = true,
+        Note::Empty | Note::Unfinished => memory.tried.nudge = true,
+    }
+    tell(step, &mut memory.conversation, note).await
+}
+
+/// Begins a new segment when this one has grown long.
+async fn remember(ctx: &Ctx, memory: &mut Memory) -> Result<()> {
+    memory.recorded += 2;
+    if memory.recorded < SEGMENT {
+        return Ok(());
+    }
+    memory.conversation.close_segment()?;
+    match ctx.roll_over(Json::of(memory)?).await? {}
+}
+
+fn reply(answer: &Answer, memory: Memory, stop: Stop, data: Option<serde_json::Value>) -> Reply {
+    let tally = memory.tally;
+    Reply {
+        version: Reply::VERSION,
+        text: answer.text(),
+        data,
+        stop,
+        usage: tally.usage,
+        cost: tally.known_cost(),
+        turns: tally.turns,
+        rest: memory.conversation.rest().to_vec(),
+    }
+}

@@ -1,0 +1,178 @@
+//! [`View`]: the journal of a run as events.
+
+use std::collections::BTreeMap;
+
+use adjutant_core::event::{EVENT_VERSION, Event, EventKind};
+use adjutant_core::id::{RunId, StepKey};
+use adjutant_core::json::Json;
+use adjutant_core::message::ToolCall;
+use adjutant_core::time::Timestamp;
+use adjutant_durable::stream::{Delta, Piece};
+use adjutant_durable::{Entry, Kind, Letter, Operation, Outcome, Record};
+use serde_json::Value;
+
+use crate::answer::Answer;
+use crate::input::{Input, heard};
+use crate::link::Link;
+use crate::returned::{Called, Returned};
+use crate::think::MODEL;
+use crate::transcript::NOTE;
+
+/// Makes events of the records of one run, and of what passes by without being recorded.
+///
+/// It is shown all records from the first on, since what a record means depends on those before it.
+pub struct View {
+    run: RunId,
+    at: Timestamp,
+    open: BTreeMap<StepKey, Step>,
+}
+
+/// What an open step is.
+enum Step {
+    Model,
+    Call(Called),
+    Signal(String),
+    Other,
+}
+
+impl View {
+    /// A view of a run from its first record.
+    pub fn new(run: RunId) -> Self {
+        Self { run, at: Timestamp::default(), open: BTreeMap::new() }
+    }
+
+    /// The events of the next record; none for what only engines care about.
+    pub fn record(&mut self, record: &Record) -> Vec<Event> {
+        self.at = record.at;
+        if let Entry::RolledOver { .. } = record.entry {
+            // Keys begin anew.
+            self.open.clear();
+        }
+        let kinds = self.kinds(&record.entry);
+        let step = record.entry.key();
+        kinds.into_iter().map(|kind| self.event(Some(record.offset), step, kind)).collect()
+    }
+
+    /// The event of something that passes by. It has the time of the last record.
+    pub fn delta(&self, delta: &Delta) -> Option<Event> {
+        let cursor = delta.cursor;
+        let kind = match &delta.piece {
+            Piece::Text(text) => EventKind::TextDelta { cursor, text: text.clone() },
+            Piece::Reasoning(text) => EventKind::ReasoningDelta { cursor, text: text.clone() },
+            Piece::Reset => EventKind::Reset { attempt: cursor.attempt },
+            Piece::Progress(text) => match self.open.get(&delta.step) {
+                Some(Step::Call(called)) => {
+                    EventKind::ToolProgress { call: called.call.clone(), text: text.clone() }
+                }
+                _ => return None,
+            },
+        };
+        Some(self.event(None, Some(&delta.step), kind))
+    }
+
+    fn event(&self, offset: Option<u64>, step: Option<&StepKey>, kind: EventKind) -> Event {
+        Event {
+            version: EVENT_VERSION,
+            run: self.run.clone(),
+            offset,
+            at: self.at,
+            step: step.cloned(),
+            kind,
+        }
+    }
+
+    fn kinds(&mut self, entry: &Entry) -> Vec<EventKind> {
+        match entry {
+            Entry::Admitted(admission) => {
+                let said = admission.input.to::<Input>().ok().map(|input| EventKind::Heard(input.message));
+                let started = EventKind::Started { name: admission.name.clone() };
+                [started].into_iter().chain(said).collect()
+            }
+            Entry::Issued { key, operation, .. } => {
+                let (step, kind) = begun(operation);
+                self.open.insert(key.clone(), step);
+                Vec::from_iter(kind)
+            }
+            Entry::Completed { key, outcome } => {
+                let step = self.open.remove(key);
+                Vec::from_iter(step.and_then(|step| answered(step, outcome)))
+            }
+            Entry::Answered { operation, outcome, .. } => at_once(operation, outcome),
+            Entry::Unknown { reason, .. } => vec![EventKind::OutcomeUnknown { reason: reason.clone() }],
+            Entry::Received(Letter::Cancel { reason }) => {
+                vec![EventKind::CancelRequested { reason: reason.clone() }]
+            }
+            Entry::Received(Letter::Pause { reason }) => vec![EventKind::Paused { reason: reason.clone() }],
+            Entry::Received(Letter::Resume) => vec![EventKind::Resumed],
+            Entry::Halted(error) => vec![EventKind::Paused { reason: error.to_string() }],
+            Entry::Ended(outcome) => vec![EventKind::Ended { result: outcome.clone() }],
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// What an operation that was asked for is, and the event of its beginning.
+fn begun(operation: &Operation) -> (Step, Option<EventKind>) {
+    let other = || EventKind::Step { operation: operation.name.clone() };
+    match &operation.kind {
+        Kind::Effect(_) if operation.name == NOTE => (Step::Other, None),
+        Kind::Effect(_) => match (operation.input.to::<Link>(), Called::read(&operation.input)) {
+            (Ok(link), _) if operation.name == MODEL => {
+                (Step::Model, Some(EventKind::ModelCalled { model: link.model }))
+            }
+            (_, Ok(called)) => {
+                let event = EventKind::ToolCalled(as_call(&called));
+                (Step::Call(called), Some(event))
+            }
+            _ => (Step::Other, Some(other())),
+        },
+        Kind::Signal => {
+            let (signal, request) = (operation.name.clone(), operation.input.clone());
+            (Step::Signal(signal.clone()), Some(EventKind::ApprovalRequested { signal, request }))
+        }
+        _ => (Step::Other, Some(other())),
+    }
+}
+
+fn as_call(called: &Called) -> ToolCall {
+    let arguments = match &called.arguments {
+        // As the model wrote it.
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    ToolCall { id: called.call.clone(), name: called.name.clone(), arguments }
+}
+
+/// The event of an answer.
+fn answered(step: Step, outcome: &Outcome) -> Option<EventKind> {
+    match (step, outcome) {
+        (Step::Model, Ok(recorded)) => {
+            let answer = Answer::read(recorded).ok()?;
+            let (usage, cost) = (answer.usage(), answer.cost);
+            Some(EventKind::ModelAnswered { message: answer.response.message, usage, cost })
+        }
+        (Step::Call(called), outcome) => {
+            let returned = match outcome {
+                Ok(recorded) => Returned::read(recorded),
+                Err(error) => Returned::Failed(error.clone()),
+            };
+            Some(EventKind::ToolAnswered(returned.result(&called.call, &called.name)))
+        }
+        (Step::Signal(signal), Ok(answer)) => {
+            Some(EventKind::ApprovalAnswered { signal, answer: answer.clone() })
+        }
+        _ => None,
+    }
+}
+
+/// The events of an operation that was asked for and answered at once.
+fn at_once(operation: &Operation, outcome: &Outcome) -> Vec<EventKind> {
+    match operation.kind {
+        Kind::Inbox => {
+            let messages = outcome.as_ref().ok().and_then(|json| json.to::<Vec<Json>>().ok());
+            messages.unwrap_or_default().iter().map(|message| EventKind::Heard(heard(message))).collect()
+        }
+        Kind::Emit => Vec::from_iter(operation.input.to::<EventKind>().ok()),
+        _ => vec![EventKind::Step { operation: operation.name.clone() }],
+    }
+}

@@ -1,0 +1,236 @@
+//! What the tests of the loop share: an engine in memory, scripted models and tools made of functions.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use adjutant_agent::definition::Definition;
+use adjutant_agent::{Agent, AgentHost, Input, Models, Reply, Start, history, start};
+use adjutant_core::id::{RunId, Scope, SessionId};
+use adjutant_core::message::{Message, ToolResult, transcript_fault};
+use adjutant_core::tool::{Effect, ToolSpec};
+use adjutant_core::{Code, Error, Result};
+use adjutant_durable::{Engine, Entry, Observed, Record, RunState, Serve};
+use adjutant_model::Model;
+use adjutant_model::scripted::{Scripted, Turn};
+use adjutant_store::Store;
+use adjutant_tool::{Context, Failure, FunctionTool, Output, Registry, Tool};
+use futures::StreamExt;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+/// Models by role and id.
+#[derive(Clone, Default)]
+pub(crate) struct Roles(BTreeMap<String, Arc<dyn Model>>);
+
+impl Roles {
+    pub(crate) fn main(model: Scripted) -> Self {
+        Self::default().with("main", model)
+    }
+
+    pub(crate) fn with(mut self, role: &str, model: Scripted) -> Self {
+        let model: Arc<dyn Model> = Arc::new(model);
+        self.0.insert(model.id().to_owned(), Arc::clone(&model));
+        self.0.insert(role.to_owned(), model);
+        self
+    }
+}
+
+impl Models for Roles {
+    fn model(&self, role_or_id: &str) -> Result<Arc<dyn Model>> {
+        let found = self.0.get(role_or_id).cloned();
+        found.ok_or_else(|| Error::new(Code::ModelUnknown, format!("there is no model `{role_or_id}`")))
+    }
+}
+
+/// An engine with one agent.
+pub(crate) struct Bench {
+    pub(crate) engine: Arc<dyn Engine>,
+    pub(crate) host: Arc<AgentHost>,
+    pub(crate) agent: Agent,
+    pub(crate) models: Roles,
+    stop: CancellationToken,
+    next: AtomicU32,
+}
+
+impl Bench {
+    pub(crate) fn new(agent: Agent, turns: impl IntoIterator<Item = Turn>) -> Self {
+        Self::with(agent, Roles::main(Scripted::new(turns)))
+    }
+
+    pub(crate) fn with(agent: Agent, models: Roles) -> Self {
+        let store = Store::in_memory().unwrap();
+        Self::on(store.engine(Scope::default()), agent, models)
+    }
+
+    /// A second host, as after a crash, may be put on the engine of a first.
+    pub(crate) fn on(engine: Arc<dyn Engine>, agent: Agent, models: Roles) -> Self {
+        let host = AgentHost::new(Arc::clone(&engine), Arc::new(models.clone()), Registry::new());
+        host.add(&agent).unwrap();
+        let stop = CancellationToken::new();
+        Self { engine, host: Arc::new(host), agent, models, stop, next: AtomicU32::new(0) }
+    }
+
+    pub(crate) fn definition(&self) -> Definition {
+        self.agent.definition().unwrap()
+    }
+
+    pub(crate) async fn begin(&self, text: &str, session: Option<&str>) -> RunId {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let run = RunId::from_bytes([u8::try_from(number).unwrap(), 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        let mut start = Start::new(run.clone(), self.definition(), Input::text(text));
+        start.session = session.map(SessionId::from);
+        start::start(self.engine.as_ref(), &self.models, start).await.unwrap();
+        run
+    }
+
+    /// Drives runs until the bench is dropped.
+    pub(crate) fn serve(&self) {
+        let host: Arc<AgentHost> = Arc::clone(&self.host);
+        in_background(self.engine.serve(host, Serve::All, self.stop.clone()));
+    }
+
+    /// Waits for the end of a run.
+    pub(crate) async fn end(&self, run: &RunId) -> Result<Reply> {
+        let mut watch = self.engine.watch(run, 0);
+        let waiting = async {
+            while let Some(observed) = watch.next().await {
+                match observed.unwrap() {
+                    Observed::Record(record) => {
+                        if let Entry::Ended(outcome) = record.entry {
+                            return outcome.map(|json| json.to().unwrap());
+                        }
+                    }
+                    Observed::State(RunState::Halted) => {
+                        return Err(self.engine.info(run).await.unwrap().halted.unwrap());
+                    }
+                    _ => {}
+                }
+            }
+            panic!("the watch ended before the run did");
+        };
+        in_time(waiting).await
+    }
+
+    /// Waits until a record of the run is as wanted.
+    pub(crate) async fn until(&self, run: &RunId, wanted: impl Fn(&Record) -> bool) {
+        let mut watch = self.engine.watch(run, 0);
+        let waiting = async {
+            while let Some(observed) = watch.next().await {
+                if let Observed::Record(record) = observed.unwrap()
+                    && wanted(&record)
+                {
+                    return;
+                }
+            }
+            panic!("the run ended before");
+        };
+        in_time(waiting).await;
+    }
+
+    pub(crate) async fn run(&self, text: &str) -> Result<Reply> {
+        self.serve();
+        let run = self.begin(text, None).await;
+        let reply = self.end(&run).await;
+        self.check(&run).await;
+        reply
+    }
+
+    pub(crate) async fn records(&self, run: &RunId) -> Vec<Record> {
+        self.engine.history(run, 0).await.unwrap()
+    }
+
+    /// What was said in a run without a session before it, after a check that the transcript is valid.
+    pub(crate) async fn check(&self, run: &RunId) -> Vec<Message> {
+        let transcript = history::transcript(&self.records(run).await, None).unwrap();
+        let messages: Vec<Message> =
+            transcript.messages().iter().map(|message| (**message).clone()).collect();
+        assert_eq!(transcript_fault(&messages), None, "{messages:#?}");
+        messages
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests stand outside the code of a run")]
+pub(crate) async fn in_time<T>(waiting: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("it comes in time")
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests stand outside the code of a run")]
+fn in_background(serving: impl Future<Output = Result<()>> + Send + 'static) {
+    tokio::spawn(serving);
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// A tool that takes a text.
+pub(crate) fn spec(name: &str, effect: Effect) -> ToolSpec {
+    ToolSpec {
+        name: name.to_owned(),
+        description: format!("Does {name}."),
+        parameters: json!({
+            "type": "object",
+            "properties": { "text": { "type": "string" } },
+            "required": ["text"],
+            "additionalProperties": false,
+        }),
+        effect,
+        timeout: Duration::from_secs(10),
+        concurrency: None,
+    }
+}
+
+/// A pure tool that answers at once.
+pub(crate) fn tool(
+    name: &str,
+    answer: impl Fn(&str) -> Result<Output, Failure> + Send + Sync + 'static,
+) -> FunctionTool {
+    let answer = Arc::new(answer);
+    FunctionTool::new(spec(name, Effect::Pure), move |arguments: Value, _: Context| {
+        let answer = Arc::clone(&answer);
+        async move { answer(arguments["text"].as_str().unwrap()) }
+    })
+}
+
+/// A tool that repeats what it is told.
+pub(crate) fn echo() -> FunctionTool {
+    tool("echo", |text| Ok(Output::text(format!("echo: {text}"))))
+}
+
+/// An effect class with a list of what was done.
+pub(crate) fn deed(effect: Effect) -> (Arc<dyn Tool>, Arc<Mutex<Vec<String>>>) {
+    let done = Arc::new(Mutex::new(Vec::new()));
+    let list = Arc::clone(&done);
+    let tool = FunctionTool::new(spec("deed", effect), move |arguments: Value, _: Context| {
+        list.lock().unwrap().push(arguments["text"].as_str().unwrap().to_owned());
+        async { Ok(Output::text("done")) }
+    });
+    (tool.into(), done)
+}
+
+/// A turn that calls `echo` with a text.
+pub(crate) fn echoes(text: &str) -> Turn {
+    Turn::calls([("echo", json!({ "text": text }))])
+}
+
+pub(crate) fn agent() -> Agent {
+    Agent::new("desk").instructions("You are a desk.").tool(echo())
+}
+
+/// The texts of messages, results included, each with its role.
+pub(crate) fn shown(messages: &[Message]) -> Vec<String> {
+    messages
+        .iter()
+        .map(|message| {
+            let calls: Vec<_> =
+                message.calls().map(|call| format!("{}{}", call.name, call.arguments)).collect();
+            let results: Vec<_> = message.results().map(ToolResult::as_text).collect();
+            let role = format!("{:?}", message.role).to_lowercase();
+            format!("{role}: {}{}{}", message.text(), calls.join(" "), results.join(" "))
+        })
+        .collect()
+}
