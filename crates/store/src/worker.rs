@@ -70,7 +70,8 @@ impl Service {
                     Some(backoff)
                 }
             };
-            let timer = timer.unwrap_or(LONGEST_BACKOFF);
+            // The wall clock may be set; a timer must not wait for a time that has passed already.
+            let timer = timer.map_or(ROUND, |timer| timer.min(ROUND));
             tokio::select! {
                 () = work => {}
                 () = tokio::time::sleep(timer) => {}
