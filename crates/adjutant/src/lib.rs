@@ -1,3 +1,85 @@
-//! Adjutant as a library: agents that survive, their models, tools and projects.
+//! Adjutant as a library: agents that survive their process.
+//!
+//! An [`Agent`] is a prompt, a model, tools and limits. [`Adjutant`] runs it: every step is recorded before it counts,
+//! so a run that is interrupted, by a crash or by a wait of days, goes on where it was.
+//!
+//! ```
+//! use adjutant::prelude::*;
+//!
+//! /// Finds an order by its number.
+//! #[tool(pure)]
+//! async fn order(
+//!     /// The number on the receipt.
+//!     number: u32,
+//! ) -> Result<String, ToolError> {
+//!     match number {
+//!         1042 => Ok("Order 1042 left our warehouse yesterday.".to_owned()),
+//!         _ => Err(ToolError::new(format!("there is no order {number}"))),
+//!     }
+//! }
+//!
+//! # #[tokio::main]
+//! # async fn main() -> adjutant::Result<()> {
+//! let adjutant = Adjutant::builder().in_memory().model("main", Offline::new()).build()?;
+//! let desk = Agent::new("desk").instructions("You run the service desk of a shop.").tool(order).limit(steps(20));
+//!
+//! let reply = adjutant.run(&desk, "Where is order 1042?").await?;
+//! assert!(reply.text.contains("left our warehouse"));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! - [`Adjutant::builder`] puts one together in Rust; [`Adjutant::open`] takes a [`Project`]: a folder with
+//!   `adjutant.toml` and `agents/*.md`.
+//! - [`Adjutant::run`] asks and waits. [`Adjutant::start`] gives the [`Run`]: to watch, approve, steer, cancel, fork.
+//! - [`Adjutant::session`] is a conversation. [`Task::id`] makes a task happen once, also over crashes.
+//! - [`Adjutant::serve`] drives every run that can go on, also those that dead processes left behind.
 
+mod adjutant;
+mod builder;
+mod hand;
 pub mod project;
+mod run;
+mod runnable;
+mod session;
+mod task;
+mod transcript;
+mod updates;
+
+/// The words that everything shares: messages, events, money, errors.
+pub use adjutant_core as core;
+/// The spine: what an engine records, and code that is written over it.
+pub use adjutant_durable as durable;
+/// The brain: models.
+pub use adjutant_model as model;
+/// The hands: tools.
+pub use adjutant_tool as tool;
+
+pub use adjutant_agent as agent;
+pub use adjutant_agent::{Agent, Reply, Stop};
+pub use adjutant_core::{Code, Error, Result};
+pub use adjutant_store::Options as StoreOptions;
+
+pub use crate::adjutant::Adjutant;
+pub use builder::Builder;
+pub use hand::call_tool;
+pub use project::Project;
+pub use run::Run;
+pub use runnable::Runnable;
+pub use session::Session;
+pub use task::Task;
+pub use transcript::SentRequest;
+pub use updates::{Update, Updates};
+
+/// What most programs need: `use adjutant::prelude::*;`.
+pub mod prelude {
+    pub use adjutant_agent::definition::{
+        errors, idle_time, money, parallel, repeats, steps, tokens, wall_time,
+    };
+    pub use adjutant_agent::{Agent, Reply, Stop};
+    pub use adjutant_core::event::{Event, EventKind};
+    pub use adjutant_model::offline::Offline;
+    pub use adjutant_tool::{Context, ToolError, tool};
+
+    pub use crate::{Adjutant, Project, Run, Session, Task, Update};
+}

@@ -43,6 +43,8 @@ impl Exit {
 pub(crate) enum Failure {
     /// What is wrong.
     Errors(Vec<Error>),
+    /// What a run ended or halted with. Whatever it is, what was typed was right.
+    Run(Error),
     /// Whoever reads the output has gone away; there is nobody to tell.
     ReaderGone,
 }
@@ -52,7 +54,23 @@ impl Failure {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Errors(errors) => errors.first().map_or(Exit::Failure, Exit::of),
+            Self::Run(error) if error.code() == Code::RunCancelled => Exit::Interrupted,
+            Self::Run(_) => Exit::Failure,
             Self::ReaderGone => Exit::Success,
+        }
+    }
+
+    /// What a run ended or halted with.
+    pub(crate) fn of_run(error: Error) -> Self {
+        Self::Run(error)
+    }
+
+    /// What the person is told.
+    pub(crate) fn errors(&self) -> &[Error] {
+        match self {
+            Self::Errors(errors) => errors,
+            Self::Run(error) => std::slice::from_ref(error),
+            Self::ReaderGone => &[],
         }
     }
 }

@@ -36,8 +36,6 @@ pub(crate) enum Style {
     Bold,
     /// Fainter: what is less important.
     Dim,
-    /// Slanted.
-    Italic,
     /// An error.
     Red,
     /// A success.
@@ -54,7 +52,6 @@ impl Style {
             Self::Plain => "",
             Self::Bold => "\x1b[1m",
             Self::Dim => "\x1b[2m",
-            Self::Italic => "\x1b[3m",
             Self::Red => "\x1b[1;31m",
             Self::Green => "\x1b[32m",
             Self::Yellow => "\x1b[33m",

@@ -1,0 +1,292 @@
+//! [`Adjutant`]: everything put together.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use adjutant_agent::definition::Defaults;
+use adjutant_agent::{Agent, AgentHost, Input, Reply, Start, View};
+use adjutant_core::hash::Digest;
+use adjutant_core::id::{RunId, SessionId};
+use adjutant_core::limit::Limits;
+use adjutant_core::secret::Secrets;
+use adjutant_core::{Code, Error, Result};
+use adjutant_durable::{Engine, Host, Observed, RunInfo, Serve};
+use adjutant_model::Model;
+use adjutant_store::random;
+use adjutant_tool::Resources;
+use tokio_util::sync::CancellationToken;
+
+use crate::builder::Builder;
+use crate::project::Project;
+use crate::run::Run;
+use crate::runnable::Runnable;
+use crate::session::Session;
+use crate::task::Task;
+use crate::updates::{Driving, Update, Updates};
+
+/// Runs agents: a store for their runs, models, tools, and what drives them. Cheap to clone; a clone is the same one.
+#[derive(Clone)]
+pub struct Adjutant(Arc<Inner>);
+
+struct Inner {
+    engine: Arc<dyn Engine>,
+    project: Arc<Project>,
+    defaults: Defaults,
+    host: Arc<AgentHost>,
+    /// How many workers of this process drive every run.
+    workers: AtomicUsize,
+}
+
+impl Adjutant {
+    /// Begins to put one together.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Opens a project: a folder with an `adjutant.toml` or with `agents/*.md`, or one agent's Markdown file.
+    ///
+    /// Fails with the first thing that is wrong with it; [`Project::load`] tells all of them.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let project = Project::load(path).map_err(|mut errors| match errors.is_empty() {
+            true => Error::new(Code::Internal, "the project was refused without a reason"),
+            false => errors.swap_remove(0),
+        })?;
+        Self::of(project)
+    }
+
+    /// Opens the store of a project.
+    pub fn of(project: Project) -> Result<Self> {
+        Self::builder().project(project).build()
+    }
+
+    pub(crate) fn assemble(
+        engine: Arc<dyn Engine>,
+        project: Project,
+        secrets: Arc<dyn Secrets>,
+        resources: Resources,
+    ) -> Self {
+        let mut limits = Limits::default();
+        project.settings().limits.iter().for_each(|setting| setting.apply(&mut limits));
+        let defaults = Defaults { limits, variables: project.settings().variables.clone() };
+        let project = Arc::new(project);
+        let models = Arc::new(ProjectModels(Arc::clone(&project)));
+        let host = AgentHost::new(Arc::clone(&engine), models, project.tools().clone())
+            .with_secrets(secrets)
+            .with_resources(resources);
+        Self(Arc::new(Inner {
+            engine,
+            project,
+            defaults,
+            host: Arc::new(host),
+            workers: AtomicUsize::new(0),
+        }))
+    }
+
+    /// Asks an agent, and waits for its answer: one built in Rust (`&desk`), or one of the project's by name
+    /// (`"desk"`).
+    ///
+    /// The run is recorded before anything happens. Where the process dies, the run is there and goes on when somebody
+    /// drives it: [`serve`](Self::serve), or the same call again if the task has an [id](Task::id). It waits as long as
+    /// the run waits, for a person too; [`start`](Self::start) gives the run itself, to be looked at meanwhile.
+    pub async fn run(&self, agent: &(impl Runnable + ?Sized), task: impl Into<Task>) -> Result<Reply> {
+        self.start(agent, task).await?.reply().await
+    }
+
+    /// Asks an agent something that is to be done once: the same id again, also in another process, goes on with the
+    /// run that is there, or gives its answer.
+    ///
+    /// Fails with [`Code::Conflict`] when that id was given to another task.
+    pub async fn run_with_id(
+        &self,
+        id: &str,
+        agent: &(impl Runnable + ?Sized),
+        task: impl Into<Task>,
+    ) -> Result<Reply> {
+        self.run(agent, task.into().id(id)).await
+    }
+
+    /// Asks an agent, and streams what happens until the run is over.
+    pub async fn stream(&self, agent: &(impl Runnable + ?Sized), task: impl Into<Task>) -> Result<Updates> {
+        Ok(self.start(agent, task).await?.drive())
+    }
+
+    /// Records a run. It begins when somebody drives it.
+    pub async fn start(&self, agent: &(impl Runnable + ?Sized), task: impl Into<Task>) -> Result<Run> {
+        let task = task.into();
+        let mut definition = agent.definition(self)?;
+        if let Some(model) = task.model {
+            definition.model = model;
+        }
+        let run = match &task.id {
+            Some(id) => run_of(id),
+            None => random::run_id()?,
+        };
+        let input = Input::new(task.message).with_variables(task.variables);
+        let start = Start {
+            session: task.session.clone(),
+            user: task.user,
+            budget: task.budget,
+            ..Start::new(run.clone(), definition, input.clone())
+        };
+        let models = ProjectModels(Arc::clone(&self.0.project));
+        let admitted = adjutant_agent::start::start(self.0.engine.as_ref(), &models, start).await?;
+        let run = self.handle(&run);
+        match task.id {
+            Some(id) if !admitted.new => run.is_of(&id, &input, task.session.as_ref()).await?,
+            _ => {}
+        }
+        Ok(run)
+    }
+
+    /// A conversation.
+    pub fn session(&self, id: impl Into<SessionId>) -> Session {
+        Session::new(self.clone(), id.into())
+    }
+
+    /// A new conversation, with an id that nobody has.
+    pub fn new_session(&self) -> Result<Session> {
+        Ok(self.session(random::session_id()?))
+    }
+
+    /// A run by its id.
+    pub fn handle(&self, run: &RunId) -> Run {
+        Run::new(self.clone(), run.clone())
+    }
+
+    /// A run by its id, or by the beginning of it where no other run begins so.
+    ///
+    /// Fails with [`Code::NotFound`] when there is none, and with [`Code::InputInvalid`] when there are several.
+    pub async fn find(&self, prefix: &str) -> Result<Run> {
+        let exact = RunId::from(prefix);
+        match self.0.engine.info(&exact).await {
+            Ok(_) => return Ok(self.handle(&exact)),
+            Err(error) if error.code() == Code::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        let runs = self.0.engine.runs(usize::MAX).await?;
+        let found: Vec<_> = runs.iter().filter(|info| info.run.as_str().starts_with(prefix)).collect();
+        match found.as_slice() {
+            [only] if !prefix.is_empty() => Ok(self.handle(&only.run)),
+            [] | [_] => Err(Error::new(Code::NotFound, format!("there is no run `{prefix}`"))
+                .with_help("`adjutant runs` lists the runs of this project")),
+            [first, second, ..] => {
+                Err(Error::new(Code::InputInvalid, format!("several runs begin with `{prefix}`"))
+                    .with_help(format!("type more of it: `{}` or `{}`, for example", first.run, second.run)))
+            }
+        }
+    }
+
+    /// The newest runs, newest first.
+    pub async fn runs(&self, most: usize) -> Result<Vec<RunInfo>> {
+        self.0.engine.runs(most).await
+    }
+
+    /// Drives every run that can go on, also those that other processes left behind, until told to stop. Runs of agents
+    /// that this one does not know are halted, with the reason; make agents known with [`Builder::agent`].
+    pub async fn serve(&self, stop: CancellationToken) -> Result<()> {
+        self.0.workers.fetch_add(1, Ordering::AcqRel);
+        let served = self.0.engine.serve(self.host(), Serve::All, stop).await;
+        self.0.workers.fetch_sub(1, Ordering::AcqRel);
+        served
+    }
+
+    /// Forgets runs that ended longer ago than `keep`. Returns how many.
+    pub async fn prune(&self, keep: Duration) -> Result<u64> {
+        self.0.engine.prune(keep).await
+    }
+
+    /// Erases every run of one person. Returns how many.
+    pub async fn erase_user(&self, user: &str) -> Result<u64> {
+        self.0.engine.erase_user(user).await
+    }
+
+    /// Makes an agent known, so that its runs go on after a restart before it is asked anything. Fails with
+    /// [`Code::ToolInvalid`] when its tools are not valid or lack something.
+    pub fn add(&self, agent: &Agent) -> Result<()> {
+        self.0.host.add(agent)
+    }
+
+    /// The project's agent of that name; without a name the only one there is, or the one that the project means.
+    ///
+    /// Fails with [`Code::NotFound`] and with [`Code::InputInvalid`], saying which there are.
+    pub fn choose(&self, name: Option<&str>) -> Result<String> {
+        let definition = match name {
+            Some(name) => self.0.project.definition(name)?,
+            None => self.0.project.default_agent()?,
+        };
+        Ok(definition.name.clone())
+    }
+
+    /// What keeps the runs.
+    pub fn engine(&self) -> &Arc<dyn Engine> {
+        &self.0.engine
+    }
+
+    /// The project; an empty one where there is none.
+    pub fn project(&self) -> &Project {
+        &self.0.project
+    }
+
+    /// What brings the code of runs, for those who drive an engine themselves.
+    pub fn host(&self) -> Arc<dyn Host> {
+        Arc::clone(&self.0.host) as Arc<dyn Host>
+    }
+
+    pub(crate) fn defaults(&self) -> &Defaults {
+        &self.0.defaults
+    }
+
+    /// Turns what the engine shows of a run into updates.
+    pub(crate) fn view(run: &RunId) -> impl FnMut(Observed) -> Vec<Update> + Send + 'static {
+        let mut view = View::new(run.clone());
+        move |observed| match observed {
+            Observed::Record(record) => {
+                view.record(&record).into_iter().map(|event| Update::Event(Box::new(event))).collect()
+            }
+            Observed::Delta(delta) => {
+                view.delta(&delta).map(|event| Update::Event(Box::new(event))).into_iter().collect()
+            }
+            Observed::State(state) => vec![Update::State(state)],
+        }
+    }
+
+    /// Drives one run, unless a worker of this process drives them all.
+    pub(crate) fn drive(&self, run: &RunId) -> Driving {
+        let stop = CancellationToken::new();
+        let served = (self.0.workers.load(Ordering::Acquire) == 0)
+            .then(|| self.0.engine.serve(self.host(), Serve::Run(run.clone()), stop.clone()));
+        let task = tokio::spawn(async move {
+            match served {
+                Some(served) => served.await,
+                None => Ok(()),
+            }
+        });
+        Driving::new(task, stop)
+    }
+}
+
+/// The id of the run that a task of this name is.
+fn run_of(id: &str) -> RunId {
+    let digest = Digest::of_parts(&[b"task", id.as_bytes()]);
+    let mut bytes = [0; 10];
+    bytes.iter_mut().zip(digest.as_bytes()).for_each(|(to, from)| *to = *from);
+    RunId::from_bytes(bytes)
+}
+
+/// The models of a project, as the loop asks for them.
+struct ProjectModels(Arc<Project>);
+
+impl adjutant_agent::Models for ProjectModels {
+    fn model(&self, role_or_id: &str) -> Result<Arc<dyn Model>> {
+        self.0.models().get(role_or_id)
+    }
+}
+
+impl fmt::Debug for Adjutant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Adjutant").field("project", &self.0.project).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,220 @@
+//! [`Run`]: one run, and what can be done with it.
+
+use std::fmt;
+
+use adjutant_agent::{Input, Reply, Summary, start};
+use adjutant_core::id::{RunId, SessionId, StepKey};
+use adjutant_core::message::Message;
+use adjutant_core::{Code, Error, Result};
+use adjutant_durable::{Edit, Engine, Entry, Fork, Forked, Record, Resolution, RunInfo, RunState, Wait};
+use adjutant_store::random;
+use futures::StreamExt;
+
+use crate::adjutant::Adjutant;
+use crate::updates::{Update, Updates};
+
+/// One run, and what can be done with it. Cheap to clone.
+#[derive(Clone)]
+pub struct Run {
+    adjutant: Adjutant,
+    id: RunId,
+}
+
+impl Run {
+    pub(crate) fn new(adjutant: Adjutant, id: RunId) -> Self {
+        Self { adjutant, id }
+    }
+
+    pub(crate) fn adjutant(&self) -> &Adjutant {
+        &self.adjutant
+    }
+
+    /// Its id.
+    pub fn id(&self) -> &RunId {
+        &self.id
+    }
+
+    /// How it stands.
+    pub async fn info(&self) -> Result<RunInfo> {
+        self.adjutant.engine().info(&self.id).await
+    }
+
+    /// Everything it did, in order.
+    pub async fn records(&self) -> Result<Vec<Record>> {
+        self.adjutant.engine().history(&self.id, 0).await
+    }
+
+    /// Its steps, with times, tokens and money.
+    pub async fn summary(&self) -> Result<Summary> {
+        Summary::of(&self.records().await?)
+    }
+
+    /// What it waits for.
+    pub async fn waits(&self) -> Result<Vec<Wait>> {
+        Ok(adjutant_durable::waits(&self.id, &self.records().await?))
+    }
+
+    /// Drives it to its end and gives its answer. It waits as long as the run waits, for a person too.
+    ///
+    /// Fails with what the run failed with, with [`Code::Conflict`] when the run is paused, and with what halted it.
+    /// Dropping the future stops the driving, not the run.
+    pub async fn reply(&self) -> Result<Reply> {
+        let mut updates = self.drive();
+        while let Some(update) = updates.next().await {
+            match update? {
+                Update::State(RunState::Paused) => {
+                    return Err(Error::new(Code::Conflict, format!("the run `{}` is paused", self.id))
+                        .with_help(format!("`adjutant runs resume {}` lets it go on", self.id)));
+                }
+                Update::State(RunState::Halted) => return Err(self.halted().await?),
+                Update::State(_) | Update::Event(_) => {}
+            }
+        }
+        updates.stop().await?;
+        self.outcome().await
+    }
+
+    /// What came of it. Fails with what the run failed with, and with [`Code::Conflict`] while it is not over.
+    pub async fn outcome(&self) -> Result<Reply> {
+        let info = self.info().await?;
+        match info.outcome {
+            Some(outcome) => outcome?.to(),
+            None => Err(Error::new(
+                Code::Conflict,
+                format!("the run `{}` is not over: it is {}", self.id, info.state.as_str()),
+            )),
+        }
+    }
+
+    /// Checks that it was started with this.
+    pub(crate) async fn is_of(&self, id: &str, input: &Input, session: Option<&SessionId>) -> Result<()> {
+        let records = self.records().await?;
+        let is_same = records.first().is_some_and(|record| match &record.entry {
+            Entry::Admitted(there) => {
+                there.input.to::<Input>().is_ok_and(|there| there == *input)
+                    && there.session.as_ref() == session
+            }
+            _ => false,
+        });
+        if is_same {
+            return Ok(());
+        }
+        Err(Error::new(Code::Conflict, format!("the id `{id}` was given to another task"))
+            .with_help(format!("it is the run `{}`; use another id for another task", self.id)))
+    }
+
+    async fn halted(&self) -> Result<Error> {
+        let halted = self.info().await?.halted;
+        Ok(halted.unwrap_or_else(|| Error::new(Code::Conflict, format!("the run `{}` was halted", self.id))))
+    }
+
+    /// Watches it without driving it, from its first record on.
+    pub fn watch(&self) -> Updates {
+        Updates::new(self.adjutant.engine().watch(&self.id, 0), Box::new(Adjutant::view(&self.id)))
+    }
+
+    /// Watches it, and drives it for as long as the updates are held.
+    pub fn drive(&self) -> Updates {
+        self.watch().driven_by(self.adjutant.drive(&self.id))
+    }
+
+    /// Lets a call that waits for a person happen. Fails with [`Code::Conflict`] when nothing waits under that name.
+    pub async fn approve(&self, signal: &str) -> Result<()> {
+        self.answer(signal, true, None).await
+    }
+
+    /// Refuses a call that waits for a person; the model is told the reason. Fails with [`Code::Conflict`] when
+    /// nothing waits under that name.
+    pub async fn deny(&self, signal: &str, reason: &str) -> Result<()> {
+        self.answer(signal, false, Some(reason.to_owned())).await
+    }
+
+    async fn answer(&self, signal: &str, approve: bool, reason: Option<String>) -> Result<()> {
+        let waits = self.waits().await?;
+        if !waits.iter().any(|wait| matches!(wait, Wait::Signal { name, .. } if name == signal)) {
+            return Err(Error::new(
+                Code::Conflict,
+                format!("the run `{}` does not wait for `{signal}`", self.id),
+            )
+            .with_help("somebody may have answered already"));
+        }
+        start::approve(self.engine(), &self.id, signal, approve, reason).await
+    }
+
+    /// Says something to it while it works; the model hears it at its next turn.
+    pub async fn steer(&self, text: impl Into<String>) -> Result<()> {
+        self.open_or("take a message").await?;
+        start::steer(self.engine(), &self.id, &letter()?, &Message::user(text)).await
+    }
+
+    /// Ends it in order: what it is doing is stopped, and nothing begins any more. It takes somebody who drives it.
+    pub async fn cancel(&self, reason: &str) -> Result<()> {
+        self.open_or("be cancelled").await?;
+        start::cancel(self.engine(), &self.id, reason).await
+    }
+
+    /// Stops it between two steps, until somebody resumes it.
+    pub async fn pause(&self, reason: &str) -> Result<()> {
+        self.open_or("be paused").await?;
+        start::pause(self.engine(), &self.id, &letter()?, reason).await
+    }
+
+    /// Lets it go on after a pause, or after it halted. It takes somebody who drives it.
+    pub async fn resume(&self) -> Result<()> {
+        self.open_or("go on").await?;
+        start::resume(self.engine(), &self.id, &letter()?).await
+    }
+
+    /// Says what came of an effect whose outcome was not known. Fails with [`Code::Conflict`] when the step is none.
+    pub async fn resolve(&self, step: &StepKey, resolution: Resolution) -> Result<()> {
+        let waits = self.waits().await?;
+        let unknown = waits.iter().filter_map(|wait| match wait {
+            Wait::Unknown { key, .. } => Some(key),
+            _ => None,
+        });
+        let unknown: Vec<_> = unknown.collect();
+        if !unknown.contains(&step) {
+            let names: Vec<_> = unknown.iter().map(|key| format!("`{key}`")).collect();
+            let help = match names.as_slice() {
+                [] => "no step of this run has an unknown outcome".to_owned(),
+                names => format!("the outcome of {} is not known", names.join(", ")),
+            };
+            let message = format!("the outcome of the step `{step}` is not in question");
+            return Err(Error::new(Code::Conflict, message).with_help(help));
+        }
+        start::resolve(self.engine(), &self.id, &letter()?, step.clone(), resolution).await
+    }
+
+    /// Starts a run that does the same up to a step and everything from there on anew, with other answers in place of
+    /// recorded ones where some are given.
+    pub async fn fork(&self, from: &StepKey, edits: Vec<Edit>) -> Result<Forked> {
+        let fork =
+            Fork { of: self.id.clone(), run: random::run_id()?, from: from.clone(), segment: None, edits };
+        self.adjutant.engine().fork(fork).await
+    }
+
+    async fn open_or(&self, what: &str) -> Result<()> {
+        if self.info().await?.state == RunState::Ended {
+            return Err(Error::new(
+                Code::Conflict,
+                format!("the run `{}` is over and cannot {what}", self.id),
+            ));
+        }
+        Ok(())
+    }
+
+    fn engine(&self) -> &dyn Engine {
+        self.adjutant.engine().as_ref()
+    }
+}
+
+/// What makes one letter different from every other.
+fn letter() -> Result<String> {
+    Ok(random::run_id()?.to_string())
+}
+
+impl fmt::Debug for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Run").field(&self.id).finish()
+    }
+}

@@ -1,0 +1,89 @@
+//! What was said in a session, and what was sent to a model, read from the journals.
+
+use adjutant_agent::history;
+use adjutant_agent::link::Link;
+use adjutant_agent::{AgentHost, Definition, Earlier};
+use adjutant_core::id::{RunId, SessionId, StepKey};
+use adjutant_core::json::Json;
+use adjutant_core::{Code, Error, Result};
+use adjutant_durable::{Admission, Engine, Entry, Origin, Record};
+
+use crate::run::Run;
+
+/// One request to a model, exactly as it was sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SentRequest {
+    /// The segment of the run.
+    pub segment: u32,
+    /// The step.
+    pub step: StepKey,
+    /// The model's id.
+    pub model: String,
+    /// The body in the wire format of the model's provider. No key stands in it.
+    pub body: Json,
+}
+
+impl Run {
+    /// The requests that its models were sent, in order, rebuilt from its journal.
+    ///
+    /// Fails with [`Code::ModelKeyMissing`] or [`Code::ModelUnknown`] when a model of it is not configured any more.
+    pub async fn requests(&self) -> Result<Vec<SentRequest>> {
+        let records = self.records().await?;
+        let admission = admission(&records)?;
+        let engine = self.adjutant().engine().as_ref();
+        let definition: Definition = engine.definition(admission.definition).await?.to()?;
+        let earlier = match &admission.session {
+            Some(session) => before(engine, session, Some(&turn(engine, admission).await?)).await?,
+            None => None,
+        };
+        let sent = records.iter().filter_map(|record| match &record.entry {
+            Entry::Issued { key, operation, .. } => {
+                Some((record.segment, key, operation.input.to::<Link>().ok()?))
+            }
+            _ => None,
+        });
+        sent.map(|(segment, key, link)| {
+            let request = history::request(&records, earlier.as_ref(), &definition, segment, key)?;
+            let model = self.adjutant().project().models().get(&link.model)?;
+            Ok(SentRequest { segment, step: key.clone(), model: link.model, body: model.preview(&request)? })
+        })
+        .collect()
+    }
+}
+
+/// All that was said in a session, up to one of its turns or to its end.
+pub(crate) async fn before(
+    engine: &dyn Engine,
+    session: &SessionId,
+    turn: Option<&RunId>,
+) -> Result<Option<Earlier>> {
+    let mut earlier = None;
+    for info in engine.turns(session).await? {
+        if turn == Some(&info.run) {
+            break;
+        }
+        let records = engine.history(&info.run, 0).await?;
+        if admission(&records)?.program == AgentHost::PROGRAM {
+            let transcript = history::transcript(&records, earlier.as_ref())?;
+            earlier = Some(Earlier { run: info.run, transcript });
+        }
+    }
+    Ok(earlier)
+}
+
+/// The turn of the session that a run is, or that it was forked from.
+async fn turn(engine: &dyn Engine, admission: &Admission) -> Result<RunId> {
+    let (mut run, mut origin) = (admission.run.clone(), admission.origin.clone());
+    while let Some(Origin::Fork { of, .. }) = origin {
+        origin = engine.info(&of).await?.origin;
+        run = of;
+    }
+    Ok(run)
+}
+
+fn admission(records: &[Record]) -> Result<&Admission> {
+    match records.first().map(|record| &record.entry) {
+        Some(Entry::Admitted(admission)) => Ok(admission),
+        _ => Err(Error::new(Code::StoreCorrupt, "the journal has no beginning")),
+    }
+}

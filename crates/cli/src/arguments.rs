@@ -1,0 +1,71 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::commands::{chat, check, doctor, models, new, run, runs, tools};
+use crate::screen::ColorChoice;
+
+/// Runs LLM agents that survive: every step is recorded, so a run that is killed goes on where it was.
+#[derive(Debug, Parser)]
+#[command(name = "adjutant", version, propagate_version = true, max_term_width = 100, after_help = EXIT_CODES)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) shared: Shared,
+}
+
+/// What every command takes.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Shared {
+    /// The project: a folder, or one agent's Markdown file. Otherwise the current folder, or the nearest one above it
+    /// that has an adjutant.toml.
+    #[arg(
+        long,
+        global = true,
+        value_name = "PROJECT",
+        env = "ADJUTANT_PROJECT",
+        help_heading = "Everywhere"
+    )]
+    pub(crate) project: Option<PathBuf>,
+    /// Write JSON to standard output.
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    pub(crate) json: bool,
+    /// When to use colour; NO_COLOR in the environment turns it off too.
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "WHEN",
+        default_value = "auto",
+        help_heading = "Everywhere"
+    )]
+    pub(crate) color: ColorChoice,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    New(new::Arguments),
+    Run(run::Arguments),
+    Chat(chat::Arguments),
+    Runs(runs::Arguments),
+    Models(models::Arguments),
+    Tools(tools::Arguments),
+    Check(check::Arguments),
+    Doctor(doctor::Arguments),
+    /// Writes the reference of all commands as Markdown.
+    #[command(hide = true)]
+    Reference,
+}
+
+/// What the exit codes mean, as the help and the reference say it.
+pub(crate) const EXIT_CODES: &str = "\
+Exit codes:
+  0    done
+  1    the command or the run failed
+  2    what was typed, or a file of the project, is wrong
+  3    the run waits for a person: an approval, or an effect whose outcome is not known
+  4    the run answered, but a limit ended it
+  130  interrupted, or cancelled";

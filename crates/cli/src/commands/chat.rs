@@ -1,0 +1,92 @@
+//! `adjutant chat`: a conversation.
+
+use std::path::PathBuf;
+
+use adjutant::{Adjutant, Run};
+use clap::Args;
+
+use super::run::{Terms, close, notice};
+use crate::arguments::Shared;
+use crate::exit::{Ended, Exit, Failure};
+use crate::place;
+use crate::screen::{Output, report};
+use crate::turn::{Followed, Manners, People, Show, follow};
+
+/// Talks with an agent. The conversation is recorded: the same session goes on where it was.
+///
+/// Ctrl-C cancels what the agent is doing and keeps the conversation; at the prompt it leaves. What is typed while the
+/// agent works is heard at its next turn. Without a terminal each line of standard input is one message.
+#[derive(Args, Debug)]
+pub(crate) struct Arguments {
+    /// The project: a folder, or one agent's Markdown file.
+    #[arg(value_name = "PROJECT")]
+    place: Option<PathBuf>,
+    #[command(flatten)]
+    terms: Terms,
+}
+
+pub(crate) async fn execute(arguments: Arguments, shared: Shared, output: Output) -> Ended {
+    let place = arguments.place.as_deref();
+    let adjutant = place::open(place, &shared)?;
+    let agent = adjutant.choose(arguments.terms.agent())?;
+    notice(&adjutant, &agent, output);
+    let session = match arguments.terms.session() {
+        Some(session) => session.to_owned(),
+        None => adjutant.new_session()?.id().to_string(),
+    };
+    let project = place::typed(place, &shared);
+    output.aside(&format!("{agent}, session {session}; an empty line or Ctrl-D leaves"));
+    let terms = arguments.terms.in_session(&session);
+    let mut people = People::new()?;
+    let mut exit = open_turns(&adjutant, &session, &mut people, output, &project).await?;
+    while exit != Exit::Waiting {
+        let Some(message) = people.message().await? else { break };
+        if message.trim().is_empty() {
+            if people.is_terminal() {
+                break;
+            }
+            continue;
+        }
+        let run = adjutant.start(agent.as_str(), terms.task(message)).await?;
+        exit = turn(&run, &mut people, output, &project).await?;
+    }
+    output.aside(&format!("to go on: adjutant chat --session {session}{project}"));
+    Ok(exit)
+}
+
+/// Goes on with turns that an earlier process left open: the next one waits for them.
+async fn open_turns(
+    adjutant: &Adjutant,
+    session: &str,
+    people: &mut People,
+    output: Output,
+    project: &str,
+) -> Ended {
+    let mut exit = Exit::Success;
+    for open in adjutant.session(session).turns().await?.iter().filter(|turn| turn.outcome.is_none()) {
+        output.aside(&format!("run {} of this session is not over; it goes on", open.run));
+        let run = adjutant.handle(&open.run);
+        exit = turn(&run, people, output, project).await?;
+    }
+    Ok(exit)
+}
+
+/// One turn. An error of the run is told and does not end the conversation.
+async fn turn(run: &Run, people: &mut People, output: Output, project: &str) -> Ended {
+    let mut show = Show::new(output);
+    let mut updates = run.drive();
+    let mut followed = follow(run, &mut updates, &mut show, people, Manners::Converse).await?;
+    if followed == Followed::Interrupted {
+        run.cancel("the person pressed Ctrl-C").await?;
+        followed = follow(run, &mut updates, &mut show, people, Manners::Watch).await?;
+    }
+    updates.stop().await?;
+    match close(run, followed, &mut show, project).await {
+        Ok(exit) => Ok(exit),
+        Err(Failure::ReaderGone) => Err(Failure::ReaderGone),
+        Err(failure) => {
+            failure.errors().iter().for_each(|error| output.raw_talk(&report(error, output.talk_colored)));
+            Ok(failure.exit())
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! `adjutant doctor`: what is configured, what is reachable, what is missing, and how to get it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use adjutant::project::{Choice, Key, ToolKind};
+use adjutant::{Adjutant, Project};
+use adjutant_core::Error;
+use clap::Args;
+use serde::Serialize;
+
+use super::models;
+use crate::arguments::Shared;
+use crate::exit::{Ended, Exit, Failure};
+use crate::place;
+use crate::screen::{Output, Style, count};
+
+/// How long a server may take to accept a connection.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Says what is configured, what can be reached, what is missing, and how to get it.
+#[derive(Args, Debug)]
+pub(crate) struct Arguments {
+    /// The project: a folder, or one agent's Markdown file.
+    #[arg(value_name = "PROJECT")]
+    place: Option<PathBuf>,
+}
+
+/// How one thing stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Health {
+    Ok,
+    Note,
+    Missing,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Serialize)]
+struct Finding {
+    health: Health,
+    what: String,
+    found: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    help: Option<String>,
+}
+
+impl Finding {
+    fn ok(what: impl Into<String>, found: impl Into<String>) -> Self {
+        Self { health: Health::Ok, what: what.into(), found: found.into(), help: None }
+    }
+
+    fn note(what: impl Into<String>, found: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { health: Health::Note, what: what.into(), found: found.into(), help: Some(help.into()) }
+    }
+
+    fn missing(what: impl Into<String>, error: &Error) -> Self {
+        let help = error.help().map(str::to_owned);
+        Self { health: Health::Missing, what: what.into(), found: error.to_string(), help }
+    }
+}
+
+pub(crate) async fn execute(arguments: Arguments, shared: Shared, output: Output) -> Ended {
+    let mut findings = vec![Finding::ok("version", env!("CARGO_PKG_VERSION"))];
+    match place::load(arguments.place.as_deref(), &shared) {
+        Ok(project) => examine(project, &mut findings).await,
+        Err(Failure::Errors(errors)) => {
+            findings.extend(errors.iter().map(|error| Finding::missing("project", error)))
+        }
+        Err(failure) => return Err(failure),
+    }
+    if output.json {
+        output.json(&findings)?;
+    } else {
+        findings.iter().try_for_each(|finding| tell(finding, output))?;
+    }
+    let is_well = findings.iter().all(|finding| finding.health != Health::Missing);
+    Ok(if is_well { Exit::Success } else { Exit::Failure })
+}
+
+async fn examine(project: Project, findings: &mut Vec<Finding>) {
+    let agents: Vec<_> = project.agents().map(|agent| agent.name.clone()).collect();
+    findings.push(Finding::ok("project", project.folder().display().to_string()));
+    findings.push(match agents.is_empty() {
+        false => Finding::ok("agents", agents.join(", ")),
+        true => {
+            Finding::note("agents", "none", "write one: `agents/desk.md`, with front matter and a prompt")
+        }
+    });
+    for choice in project.models().roles() {
+        findings.push(match choice {
+            Ok(choice) => model(&choice).await,
+            Err(error) => Finding::missing("model", &error),
+        });
+    }
+    findings.extend(secrets(&project));
+    findings.extend(programs(&project));
+    let path = project.settings().store.clone();
+    findings.push(store(project, &path).await);
+}
+
+async fn model(choice: &Choice) -> Finding {
+    let what = format!("model {}", choice.name);
+    if let Key::Missing(_, error) = &choice.key {
+        return Finding::missing(what, error);
+    }
+    let Some(url) = &choice.base_url else {
+        return match choice.notice() {
+            Some(notice) => Finding::note(what, &choice.id, notice),
+            None => Finding::ok(what, format!("{}, built in", choice.id)),
+        };
+    };
+    let found = format!("{} at {url}, key {}", choice.id, models::key(&choice.key));
+    match reach(url).await {
+        Ok(()) => Finding::ok(what, format!("{found}, reachable")),
+        Err(why) => Finding {
+            health: Health::Missing,
+            what,
+            found: format!("{found}; cannot be reached: {why}"),
+            help: Some(
+                "start the server, or correct `base_url`; behind a proxy this test may be wrong".to_owned(),
+            ),
+        },
+    }
+}
+
+/// Whether the server of an address takes connections.
+async fn reach(address: &str) -> Result<(), String> {
+    let url = url::Url::parse(address).map_err(|error| error.to_string())?;
+    let host = url.host_str().ok_or("the address has no host")?;
+    let port = url.port_or_known_default().ok_or("the address has no port")?;
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let connecting = tokio::net::TcpStream::connect((host, port));
+    match tokio::time::timeout(PATIENCE, connecting).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
+    }
+}
+
+fn secrets(project: &Project) -> Vec<Finding> {
+    let places = project.secret_places();
+    let named: Vec<_> = places.named().collect();
+    let finding = |(name, source): (&str, &adjutant::project::SecretSource)| {
+        let what = format!("secret {name}");
+        match places.at(source) {
+            Ok(_) => Finding::ok(what, format!("found in {source}")),
+            Err(error) => Finding::missing(what, &error),
+        }
+    };
+    named.into_iter().map(finding).collect()
+}
+
+/// The programs and the files that tools are made of.
+fn programs(project: &Project) -> Vec<Finding> {
+    let tools = project.settings().tools.iter();
+    tools
+        .map(|(name, tool)| {
+            let what = format!("tool {name}");
+            let there = |path: &Path, help: &str| match path.exists() {
+                true => Finding::ok(&what, path.display().to_string()),
+                false => Finding {
+                    health: Health::Missing,
+                    what: what.clone(),
+                    found: format!("`{}` is not there", path.display()),
+                    help: Some(help.to_owned()),
+                },
+            };
+            match &tool.kind {
+                ToolKind::Files { root, .. } => there(root, "make the folder, or correct `root`"),
+                ToolKind::Database(config) => there(&config.path, "make the file, or correct `path`"),
+                ToolKind::Lookup(lookup) => there(&lookup.database.path, "make the file, or correct `path`"),
+                ToolKind::Command(config) => {
+                    match config.command.first().and_then(|program| on_path(program)) {
+                        Some(path) => Finding::ok(&what, path.display().to_string()),
+                        None => Finding {
+                            health: Health::Missing,
+                            what: what.clone(),
+                            found: format!("the program `{}` is not there", config.command.join(" ")),
+                            help: Some("install it, or correct `command`".to_owned()),
+                        },
+                    }
+                }
+                ToolKind::Fetch(config) => Finding::ok(&what, format!("may ask {}", config.hosts.join(", "))),
+                ToolKind::Time { .. } | ToolKind::Calculator => Finding::ok(&what, "built in"),
+            }
+        })
+        .collect()
+}
+
+/// Where a program is, as a shell would find it.
+fn on_path(program: &str) -> Option<PathBuf> {
+    let path = Path::new(program);
+    if path.components().count() > 1 {
+        return path.is_file().then(|| path.to_owned());
+    }
+    let folders = std::env::var_os("PATH")?;
+    std::env::split_paths(&folders).map(|folder| folder.join(program)).find(|path| path.is_file())
+}
+
+async fn store(project: Project, path: &Path) -> Finding {
+    if !path.exists() {
+        return Finding::ok("store", format!("{}, not made yet", path.display()));
+    }
+    let runs = match Adjutant::of(project) {
+        Ok(adjutant) => adjutant.runs(usize::MAX).await,
+        Err(error) => Err(error),
+    };
+    match runs {
+        Ok(runs) => {
+            let open = runs.iter().filter(|info| info.outcome.is_none()).count();
+            let runs = count(runs.len() as u64, "run");
+            Finding::ok("store", format!("{}, {runs}, {open} of them not over", path.display()))
+        }
+        Err(error) => Finding::missing("store", &error),
+    }
+}
+
+fn tell(finding: &Finding, output: Output) -> Ended<()> {
+    let word = match finding.health {
+        Health::Ok => output.shaded(Style::Green, "ok     "),
+        Health::Note => output.shaded(Style::Yellow, "note   "),
+        Health::Missing => output.shaded(Style::Red, "missing"),
+    };
+    output.line(&format!("{word}  {}: {}", finding.what, finding.found))?;
+    match &finding.help {
+        Some(help) => output.line(&format!("         hint: {help}")),
+        None => Ok(()),
+    }
+}

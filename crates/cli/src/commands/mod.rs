@@ -1,0 +1,10 @@
+//! One module for each command: what can be typed after it, and what it does.
+
+pub(crate) mod chat;
+pub(crate) mod check;
+pub(crate) mod doctor;
+pub(crate) mod models;
+pub(crate) mod new;
+pub(crate) mod run;
+pub(crate) mod runs;
+pub(crate) mod tools;

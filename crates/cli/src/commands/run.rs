@@ -1,0 +1,269 @@
+//! `adjutant run`: one question, one answer.
+
+use std::io::Read as _;
+use std::path::PathBuf;
+
+use adjutant::{Adjutant, Reply, Run, Stop, Task};
+use adjutant_core::money::Money;
+use adjutant_core::{Code, Error, Result};
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::arguments::Shared;
+use crate::exit::{Ended, Exit, Failure};
+use crate::place;
+use crate::screen::Output;
+use crate::turn::{Followed, Manners, People, Show, explain, follow, summary};
+
+/// The longest question that is read from standard input, in bytes.
+const LONGEST: u64 = 4 << 20;
+
+/// Asks an agent, and prints its answer. The run is recorded: if it is killed, `adjutant runs resume` finishes it.
+#[derive(Args, Debug)]
+pub(crate) struct Arguments {
+    /// The project (a folder, or one agent's Markdown file), if it is not the current folder; then the question. `-`
+    /// reads the question from standard input.
+    #[arg(value_names = ["PROJECT", "QUESTION"], num_args = 1..=2, required = true)]
+    words: Vec<String>,
+    #[command(flatten)]
+    terms: Terms,
+    /// Name the task, so that it is done once: the same name again goes on with the run that is there.
+    #[arg(long, value_name = "NAME")]
+    id: Option<String>,
+}
+
+/// On which terms an agent is asked.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Terms {
+    /// The agent; otherwise the only one, or the one that adjutant.toml names.
+    #[arg(long, value_name = "NAME")]
+    agent: Option<String>,
+    /// A value for a variable of the prompt. JSON is read as JSON, anything else as text.
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
+    variables: Vec<(String, Value)>,
+    /// The conversation that the question is a turn of; any name will do.
+    #[arg(long, value_name = "NAME")]
+    session: Option<String>,
+    /// The person whose data the run handles; `adjutant runs erase --user` goes by it.
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    /// Another model than the agent's: a role or a model id, such as openai/gpt-4.1-mini.
+    #[arg(long, value_name = "MODEL")]
+    model: Option<String>,
+    /// The most that the run may spend, such as "0.50 USD".
+    #[arg(long, value_name = "MONEY", value_parser = money)]
+    budget: Option<Money>,
+}
+
+impl Terms {
+    /// The question on these terms.
+    pub(crate) fn task(&self, question: impl Into<String>) -> Task {
+        let mut task = Task::new(question);
+        for (name, value) in &self.variables {
+            task = task.variable(name, value.clone());
+        }
+        if let Some(session) = &self.session {
+            task = task.session(session.as_str());
+        }
+        if let Some(user) = &self.user {
+            task = task.user(user);
+        }
+        if let Some(model) = &self.model {
+            task = task.model(model);
+        }
+        if let Some(budget) = self.budget {
+            task = task.budget(budget);
+        }
+        task
+    }
+
+    /// The agent that was chosen.
+    pub(crate) fn agent(&self) -> Option<&str> {
+        self.agent.as_deref()
+    }
+
+    /// The conversation that was named.
+    pub(crate) fn session(&self) -> Option<&str> {
+        self.session.as_deref()
+    }
+
+    /// The same in another conversation.
+    pub(crate) fn in_session(&self, session: &str) -> Self {
+        Self { session: Some(session.to_owned()), ..self.clone() }
+    }
+}
+
+pub(crate) async fn execute(arguments: Arguments, shared: Shared, output: Output) -> Ended {
+    let (project, question) = match arguments.words.as_slice() {
+        [project, question] => (Some(PathBuf::from(project)), question),
+        [question] => (None, question),
+        _ => return Err(Error::new(Code::InputInvalid, "there is no question").into()),
+    };
+    let question = read(question)?;
+    let adjutant = place::open(project.as_deref(), &shared)?;
+    let agent = adjutant.choose(arguments.terms.agent())?;
+    let mut task = arguments.terms.task(question);
+    if let Some(id) = &arguments.id {
+        task = task.id(id);
+    }
+    if arguments.terms.model.is_none() {
+        notice(&adjutant, &agent, output);
+    }
+    let run = adjutant.start(agent.as_str(), task).await?;
+    output.aside(&format!("run {}", run.id()));
+    drive(&run, output, &place::typed(project.as_deref(), &shared)).await
+}
+
+/// Says what a person must know of the model that answers: that it is no LLM, where nobody chose it.
+pub(crate) fn notice(adjutant: &Adjutant, agent: &str, output: Output) {
+    let source = adjutant.project().agents().find(|source| source.name == agent);
+    let choice = source.and_then(|source| adjutant.project().models().choice(&source.model.name).ok());
+    if let Some(notice) = choice.and_then(|choice| choice.notice()) {
+        output.talk(&format!("note: {notice}"));
+    }
+}
+
+/// Drives a run to its end, or to where it waits for a person who is not here, and shows it.
+pub(crate) async fn drive(run: &Run, output: Output, project: &str) -> Ended {
+    let mut people = People::new()?;
+    let manners = if people.is_terminal() && !output.json { Manners::Answer } else { Manners::Watch };
+    let mut show = Show::new(output);
+    let mut updates = run.drive();
+    let followed = follow(run, &mut updates, &mut show, &mut people, manners).await;
+    updates.stop().await?;
+    let closed = close(run, followed?, &mut show, project).await;
+    if output.json {
+        let exit = closed.as_ref().map_or_else(Failure::exit, |exit| *exit);
+        output.json(&result(run, exit).await?)?;
+    }
+    closed
+}
+
+/// Says how a run came out, or why it does not go on.
+pub(crate) async fn close(run: &Run, followed: Followed, show: &mut Show, project: &str) -> Ended {
+    let output = show.output();
+    let id = run.id();
+    match followed {
+        Followed::Ended => {
+            let info = run.info().await?;
+            let reply = match info.outcome.clone() {
+                Some(outcome) => outcome.map_err(Failure::of_run)?.to::<Reply>()?,
+                None => {
+                    return Err(Error::new(
+                        Code::Internal,
+                        format!("the run `{id}` ended without an outcome"),
+                    )
+                    .into());
+                }
+            };
+            show.answer(&reply)?;
+            output.aside(&format!("run {id}: {}", tell(run, &reply).await?));
+            Ok(exit_of(&reply))
+        }
+        Followed::Waiting => {
+            explain(run, output, project).await?;
+            Ok(Exit::Waiting)
+        }
+        Followed::Paused => {
+            output.talk(&format!("run {id} is paused; `adjutant runs resume {id}{project}` lets it go on"));
+            Ok(Exit::Waiting)
+        }
+        Followed::Halted => Err(Failure::of_run(halted(run).await?)),
+        Followed::Interrupted => {
+            output.talk(&format!(
+                "run {id} is recorded\n  to go on:  adjutant runs resume {id}{project}\n  to end it: adjutant runs \
+                 cancel {id}{project}"
+            ));
+            Ok(Exit::Interrupted)
+        }
+    }
+}
+
+/// Why a run halted.
+async fn halted(run: &Run) -> Result<Error> {
+    let unsaid = || Error::new(Code::Conflict, format!("the run `{}` cannot go on", run.id()));
+    Ok(run.info().await?.halted.unwrap_or_else(unsaid))
+}
+
+async fn tell(run: &Run, reply: &Reply) -> Result<String> {
+    Ok(summary(reply, &run.summary().await?))
+}
+
+/// How a command ends that shows this reply.
+fn exit_of(reply: &Reply) -> Exit {
+    match reply.stop {
+        Stop::LimitReached(_) => Exit::Limited,
+        _ => Exit::Success,
+    }
+}
+
+/// A run as JSON.
+async fn result(run: &Run, exit: Exit) -> Result<Value> {
+    let info = run.info().await?;
+    let (reply, error) = match info.outcome {
+        Some(Ok(reply)) => (Some(reply), None),
+        Some(Err(error)) => (None, Some(error)),
+        None => (None, info.halted),
+    };
+    let waits = if exit == Exit::Waiting { run.waits().await? } else { Vec::new() };
+    Ok(json!({
+        "run": run.id(),
+        "agent": info.name,
+        "session": info.session,
+        "state": info.state,
+        "reply": reply,
+        "error": error,
+        "waits": waits,
+    }))
+}
+
+/// The question as it was typed, or from standard input.
+fn read(question: &str) -> Result<String> {
+    let mut text = question.to_owned();
+    if question == "-" {
+        text.clear();
+        std::io::stdin().take(LONGEST + 1).read_to_string(&mut text).map_err(|error| {
+            Error::new(Code::FileUnreadable, "the question cannot be read from standard input")
+                .caused_by(&error)
+        })?;
+    }
+    if text.trim().is_empty() {
+        return Err(Error::new(Code::InputInvalid, "the question is empty"));
+    }
+    if text.len() as u64 > LONGEST {
+        return Err(Error::new(Code::InputInvalid, format!("the question is longer than {LONGEST} bytes"))
+            .with_help("put long material into files and give the agent a tool that reads them"));
+    }
+    Ok(text)
+}
+
+fn variable(text: &str) -> Result<(String, Value), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() => {
+            let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
+            Ok((name.trim().to_owned(), value))
+        }
+        _ => Err("write it as `name=value`".to_owned()),
+    }
+}
+
+fn money(text: &str) -> Result<Money, String> {
+    text.parse().map_err(|error: Error| match error.help() {
+        Some(help) => format!("{}; {help}", error.message()),
+        None => error.message().to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_is_json_or_text() {
+        assert_eq!(variable("shop=Bluebell").unwrap(), ("shop".to_owned(), json!("Bluebell")));
+        assert_eq!(variable("count=3").unwrap(), ("count".to_owned(), json!(3)));
+        assert_eq!(variable("a=b=c").unwrap(), ("a".to_owned(), json!("b=c")));
+        assert!(variable("shop").is_err());
+        assert!(variable("=x").is_err());
+    }
+}

@@ -1,0 +1,168 @@
+//! `adjutant runs cancel`, `pause`, `approve` and `resolve`.
+
+use adjutant::durable::{Resolution, Wait};
+use adjutant::{Adjutant, Run};
+use adjutant_core::json::Json;
+use adjutant_core::{Code, Error, Result};
+use clap::Args;
+
+use super::{done, step};
+use crate::commands::run::drive;
+use crate::exit::Ended;
+use crate::screen::Output;
+use crate::turn::asked;
+
+/// Ends a run in order: what it is doing is stopped, and nothing begins any more.
+#[derive(Args, Debug)]
+pub(super) struct CancelArguments {
+    /// The run.
+    #[arg(value_name = "RUN")]
+    run: String,
+    /// Why; it is recorded.
+    #[arg(long, value_name = "TEXT", default_value = "cancelled from the command line")]
+    reason: String,
+}
+
+/// Stops a run between two steps, until `adjutant runs resume`.
+#[derive(Args, Debug)]
+pub(super) struct PauseArguments {
+    /// The run.
+    #[arg(value_name = "RUN")]
+    run: String,
+    /// Why; it is recorded.
+    #[arg(long, value_name = "TEXT", default_value = "paused from the command line")]
+    reason: String,
+}
+
+/// Allows, or refuses, a call that waits for a person, and drives the run on.
+#[derive(Args, Debug)]
+pub(super) struct ApproveArguments {
+    /// The run.
+    #[arg(value_name = "RUN")]
+    run: String,
+    /// Which call, where several wait.
+    #[arg(long, value_name = "CALL")]
+    call: Option<String>,
+    /// Refuse it.
+    #[arg(long)]
+    deny: bool,
+    /// Why it is refused; the model is told.
+    #[arg(long, value_name = "TEXT", requires = "deny")]
+    reason: Option<String>,
+    /// Only record the answer; whoever drives the run takes it.
+    #[arg(long)]
+    later: bool,
+}
+
+/// Says what came of an effect whose outcome is not known, and drives the run on.
+#[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("resolution").required(true))]
+pub(super) struct ResolveArguments {
+    /// The run.
+    #[arg(value_name = "RUN")]
+    run: String,
+    /// The step, as `adjutant runs show` names it.
+    #[arg(value_name = "STEP")]
+    step: String,
+    /// It happened, with this result.
+    #[arg(long, value_name = "JSON", group = "resolution", value_parser = json)]
+    happened: Option<Json>,
+    /// Do it again, under the same idempotency key.
+    #[arg(long, group = "resolution")]
+    retry: bool,
+    /// Leave it; the run is cancelled.
+    #[arg(long, group = "resolution")]
+    abort: bool,
+    /// Only record the answer; whoever drives the run takes it.
+    #[arg(long)]
+    later: bool,
+}
+
+pub(super) async fn cancel(arguments: CancelArguments, adjutant: &Adjutant, output: Output) -> Ended {
+    let run = adjutant.find(&arguments.run).await?;
+    run.cancel(&arguments.reason).await?;
+    done(output, run.id(), "told to stop")
+}
+
+pub(super) async fn pause(arguments: PauseArguments, adjutant: &Adjutant, output: Output) -> Ended {
+    let run = adjutant.find(&arguments.run).await?;
+    run.pause(&arguments.reason).await?;
+    done(output, run.id(), "told to pause")
+}
+
+pub(super) async fn approve(
+    arguments: ApproveArguments,
+    adjutant: &Adjutant,
+    output: Output,
+    project: &str,
+) -> Ended {
+    let run = adjutant.find(&arguments.run).await?;
+    let call = one_call(&run, arguments.call.as_deref()).await?;
+    if arguments.deny {
+        run.deny(&call, arguments.reason.as_deref().unwrap_or_default()).await?;
+    } else {
+        run.approve(&call).await?;
+    }
+    if arguments.later {
+        return done(output, run.id(), if arguments.deny { "refused" } else { "allowed" });
+    }
+    drive(&run, output, project).await
+}
+
+/// The call that is meant: the one that was named, or the only one that waits.
+async fn one_call(run: &Run, named: Option<&str>) -> Result<String> {
+    let waits = run.waits().await?;
+    let waiting: Vec<_> = waits
+        .iter()
+        .filter_map(|wait| match wait {
+            Wait::Signal { name, request, .. } => Some((name, request)),
+            _ => None,
+        })
+        .collect();
+    let conflict = |message: String| Error::new(Code::Conflict, message);
+    let list = || {
+        waiting
+            .iter()
+            .map(|(name, request)| format!("`{name}` ({})", asked(request)))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    match (waiting.as_slice(), named) {
+        ([], _) => Err(conflict(format!("nothing in the run `{}` waits for an approval", run.id()))),
+        (_, Some(named)) => {
+            let matches = |name: &str| name == named || name.strip_prefix("approve:") == Some(named);
+            let found = waiting.iter().find(|(name, _)| matches(name));
+            found.map(|(name, _)| (*name).clone()).ok_or_else(|| {
+                conflict(format!("no call `{named}` waits for an approval"))
+                    .with_help(format!("there is {}", list()))
+            })
+        }
+        ([(name, _)], None) => Ok((*name).clone()),
+        (_, None) => Err(conflict(format!("several calls of the run `{}` wait for an approval", run.id()))
+            .with_help(format!("say which with `--call`: {}", list()))),
+    }
+}
+
+pub(super) async fn resolve(
+    arguments: ResolveArguments,
+    adjutant: &Adjutant,
+    output: Output,
+    project: &str,
+) -> Ended {
+    let run = adjutant.find(&arguments.run).await?;
+    let resolution = match (arguments.happened, arguments.retry) {
+        (Some(result), _) => Resolution::Happened(result),
+        (None, true) => Resolution::Retry,
+        (None, false) => Resolution::Abort,
+    };
+    let step = step(&run, &arguments.step).await?;
+    run.resolve(&step, resolution).await?;
+    if arguments.later {
+        return done(output, run.id(), "told what came of the step");
+    }
+    drive(&run, output, project).await
+}
+
+fn json(text: &str) -> Result<Json, String> {
+    Json::parse(text).map_err(|error| format!("{}; a text needs quotes: '\"text\"'", error.message()))
+}

@@ -1,0 +1,45 @@
+//! `adjutant runs show --follow`.
+
+use adjutant::durable::RunState;
+use adjutant::{Run, Update};
+use futures::StreamExt;
+
+use crate::commands::run::close;
+use crate::exit::{Ended, Exit};
+use crate::screen::Output;
+use crate::turn::{Followed, Show};
+
+/// Shows what happens in a run that somebody else drives, from its beginning until it is over.
+pub(super) async fn follow(run: &Run, output: Output, project: &str) -> Ended {
+    let mut updates = run.watch();
+    let mut show = Show::new(output);
+    loop {
+        let update = tokio::select! {
+            update = updates.next() => update,
+            _ = tokio::signal::ctrl_c() => {
+                show.finish()?;
+                return Ok(Exit::Interrupted);
+            }
+        };
+        match update.transpose()? {
+            None => break,
+            Some(Update::Event(event)) if output.json => output.json(&event)?,
+            Some(Update::Event(event)) => show.event(&event)?,
+            Some(Update::State(state)) => tell(state, output),
+        }
+    }
+    if output.json {
+        return Ok(Exit::Success);
+    }
+    close(run, Followed::Ended, &mut show, project).await
+}
+
+fn tell(state: RunState, output: Output) {
+    match state {
+        RunState::Ready => output.aside("(waits for somebody to drive it)"),
+        RunState::Waiting => output.aside("(waits)"),
+        RunState::Paused => output.aside("(paused)"),
+        RunState::Halted => output.aside("(halted)"),
+        RunState::Running | RunState::Ended => {}
+    }
+}

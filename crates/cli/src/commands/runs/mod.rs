@@ -1,0 +1,93 @@
+//! `adjutant runs`: what runs there are, what they did, and what to do with them.
+
+mod control;
+mod follow;
+mod fork;
+mod list;
+mod remove;
+mod resume;
+mod show;
+mod tree;
+
+use adjutant::Run;
+use adjutant_core::id::{RunId, StepKey};
+use adjutant_core::{Code, Error, Result};
+use clap::{Args, Subcommand};
+
+use crate::arguments::Shared;
+use crate::exit::{Ended, Exit};
+use crate::place;
+use crate::screen::Output;
+
+/// Lists runs, shows what they did, and steers them. Without a command it lists.
+#[derive(Args, Debug)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    List(list::Arguments),
+    Show(show::Arguments),
+    Resume(resume::Arguments),
+    Fork(fork::Arguments),
+    Cancel(control::CancelArguments),
+    Pause(control::PauseArguments),
+    Approve(control::ApproveArguments),
+    Resolve(control::ResolveArguments),
+    Prune(remove::PruneArguments),
+    Erase(remove::EraseArguments),
+}
+
+pub(crate) async fn execute(arguments: Arguments, shared: Shared, output: Output) -> Ended {
+    let adjutant = place::open(None, &shared)?;
+    let project = place::typed(None, &shared);
+    match arguments.command.unwrap_or(Command::List(list::Arguments::default())) {
+        Command::List(command) => list::execute(command, &adjutant, output).await,
+        Command::Show(command) => show::execute(command, &adjutant, output, &project).await,
+        Command::Resume(command) => resume::execute(command, &adjutant, output, &project).await,
+        Command::Fork(command) => fork::execute(command, &adjutant, output, &project).await,
+        Command::Cancel(command) => control::cancel(command, &adjutant, output).await,
+        Command::Pause(command) => control::pause(command, &adjutant, output).await,
+        Command::Approve(command) => control::approve(command, &adjutant, output, &project).await,
+        Command::Resolve(command) => control::resolve(command, &adjutant, output, &project).await,
+        Command::Prune(command) => remove::prune(command, &adjutant, output).await,
+        Command::Erase(command) => remove::erase(command, &adjutant, output).await,
+    }
+}
+
+/// The step of a run that was typed: its whole path, or the end of it where no other step ends so.
+async fn step(run: &Run, typed: &str) -> Result<StepKey> {
+    let steps = run.summary().await?.steps;
+    let exact = StepKey::parse(typed);
+    if steps.iter().any(|step| step.key == exact) {
+        return Ok(exact);
+    }
+    let ending = exact.as_str();
+    let mut found: Vec<&StepKey> = steps
+        .iter()
+        .map(|step| &step.key)
+        .filter(|key| !ending.is_empty() && key.as_str().ends_with(ending))
+        .collect();
+    found.dedup();
+    match found.as_slice() {
+        [only] => Ok((*only).clone()),
+        [] => Err(Error::new(Code::NotFound, format!("the run `{}` has no step `{typed}`", run.id()))
+            .with_help(format!("`adjutant runs show {}` lists its steps", run.id()))),
+        [first, second, ..] => {
+            Err(Error::new(Code::InputInvalid, format!("several steps end with `{typed}`"))
+                .with_help(format!("type more of it: `{first}` or `{second}`, for example")))
+        }
+    }
+}
+
+/// Says in one line what was done to a run.
+fn done(output: Output, run: &RunId, what: &str) -> Ended {
+    if output.json {
+        output.json(&serde_json::json!({ "run": run, "done": what }))?;
+    } else {
+        output.talk(&format!("run {run}: {what}"));
+    }
+    Ok(Exit::Success)
+}

@@ -1,0 +1,99 @@
+//! `adjutant runs show`.
+
+use adjutant::{Adjutant, Run};
+use clap::Args;
+use serde_json::json;
+
+use super::{follow, list, tree};
+use crate::exit::{Ended, Exit};
+use crate::screen::{Output, Style, duration, local_time};
+use crate::turn::explain;
+
+/// Shows a run: what it was asked, its steps as a tree with times, tokens and money, and what came of it.
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    /// The run.
+    #[arg(value_name = "RUN")]
+    run: String,
+    /// Show what happens, as it happens, until the run is over. With --json: one event a line.
+    #[arg(long, conflicts_with = "requests")]
+    follow: bool,
+    /// Show the exact requests that its model was sent, as the provider's interface has them.
+    #[arg(long)]
+    requests: bool,
+}
+
+pub(super) async fn execute(
+    arguments: Arguments,
+    adjutant: &Adjutant,
+    output: Output,
+    project: &str,
+) -> Ended {
+    let run = adjutant.find(&arguments.run).await?;
+    if arguments.follow {
+        return follow::follow(&run, output, project).await;
+    }
+    if arguments.requests {
+        return requests(&run, output).await;
+    }
+    let summary = run.summary().await?;
+    if output.json {
+        let info = run.info().await?;
+        output.json(&json!({ "info": info, "summary": summary, "waits": run.waits().await? }))?;
+        return Ok(Exit::Success);
+    }
+    head(&run, output).await?;
+    output.data(&tree::render(&summary, output))?;
+    tail(&run, output, project).await?;
+    Ok(Exit::Success)
+}
+
+async fn head(run: &Run, output: Output) -> Ended<()> {
+    let info = run.info().await?;
+    let took = duration(info.updated.since(info.created));
+    output.line(&format!(
+        "{} {}, {}, began {}, took {took}",
+        output.shaded(Style::Bold, &format!("run {}", info.run)),
+        info.name,
+        info.state.as_str(),
+        local_time(info.created)
+    ))?;
+    if let Some(session) = &info.session {
+        output.foreign(&format!("session {session}\n"))?;
+    }
+    match &info.origin {
+        Some(adjutant::durable::Origin::Child { parent, key, .. }) => {
+            output.line(&format!("started by the run {parent} at {key}"))
+        }
+        Some(adjutant::durable::Origin::Fork { of, before }) => {
+            output.line(&format!("forked from the run {of} before its record {before}"))
+        }
+        None => Ok(()),
+    }
+}
+
+async fn tail(run: &Run, output: Output, project: &str) -> Ended<()> {
+    let info = run.info().await?;
+    let outcome = list::outcome(&info);
+    if !outcome.is_empty() {
+        output.foreign(&format!("{outcome}\n"))?;
+    }
+    if !run.waits().await?.is_empty() {
+        explain(run, output, project).await?;
+    }
+    Ok(())
+}
+
+/// One JSON value a request, each after a line that says which it is.
+async fn requests(run: &Run, output: Output) -> Ended {
+    for request in run.requests().await? {
+        if output.json {
+            output.json(&json!({ "segment": request.segment, "step": request.step, "model": request.model, "body": request.body }))?;
+        } else {
+            output.aside(&format!("{} to {}", request.step, request.model));
+            let body = serde_json::to_string_pretty(&request.body.value()).unwrap_or_default();
+            output.foreign(&format!("{body}\n"))?;
+        }
+    }
+    Ok(Exit::Success)
+}

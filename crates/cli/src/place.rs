@@ -1,0 +1,80 @@
+//! Which project a command is about.
+
+use std::path::{Path, PathBuf};
+
+use adjutant::{Adjutant, Project};
+use adjutant_core::{Code, Error, Result};
+
+use crate::arguments::Shared;
+use crate::exit::Ended;
+
+/// Opens the project that was typed, or the one around the current folder, with its store.
+pub(crate) fn open(positional: Option<&Path>, shared: &Shared) -> Ended<Adjutant> {
+    Ok(Adjutant::of(load(positional, shared)?)?)
+}
+
+/// Reads the project that was typed, or the one around the current folder.
+pub(crate) fn load(positional: Option<&Path>, shared: &Shared) -> Ended<Project> {
+    Ok(Project::load(find(positional, shared)?)?)
+}
+
+/// Finds the folder or the file of the project.
+pub(crate) fn find(positional: Option<&Path>, shared: &Shared) -> Result<PathBuf> {
+    match positional.or(shared.project.as_deref()) {
+        Some(path) => exists(path),
+        None => around(),
+    }
+}
+
+fn exists(path: &Path) -> Result<PathBuf> {
+    if path.exists() {
+        return Ok(path.to_owned());
+    }
+    Err(Error::new(Code::NotFound, format!("there is no project `{}`", path.display())).with_help(
+        "name a folder with an `adjutant.toml` or an `agents` folder, or an agent's Markdown file",
+    ))
+}
+
+/// The nearest folder with an `adjutant.toml`, from the current one upwards; otherwise the current one, if it has
+/// agents.
+fn around() -> Result<PathBuf> {
+    let current = std::env::current_dir().map_err(|error| {
+        Error::new(Code::FileUnreadable, "the current folder cannot be read").caused_by(&error)
+    })?;
+    if let Some(folder) = current.ancestors().find(|folder| folder.join("adjutant.toml").is_file()) {
+        // The way people would write it makes shorter messages.
+        return Ok(if folder == current { PathBuf::from(".") } else { folder.to_owned() });
+    }
+    if current.join("agents").is_dir() {
+        return Ok(PathBuf::from("."));
+    }
+    Err(Error::new(
+        Code::NotFound,
+        "there is no project here: neither `adjutant.toml` nor `agents`, nor above",
+    )
+    .with_help("name one (`--project FOLDER`), or make one: `adjutant new FOLDER`"))
+}
+
+/// What must be typed after a command to mean this project; nothing where it is found without.
+pub(crate) fn typed(positional: Option<&Path>, shared: &Shared) -> String {
+    let path = positional.or(shared.project.as_deref());
+    path.map(|path| format!(" --project {}", quoted(path))).unwrap_or_default()
+}
+
+/// A path as it can be typed into a shell.
+pub(crate) fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-".contains(c);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_can_be_typed_as_it_is_shown() {
+        assert_eq!(quoted(Path::new("examples/desk")), "examples/desk");
+        assert_eq!(quoted(Path::new("my desk's")), r"'my desk'\''s'");
+    }
+}

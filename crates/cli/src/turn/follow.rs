@@ -1,0 +1,153 @@
+//! Follows a run until it ends or nothing more happens without a person.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use adjutant::durable::{RunState, Wait};
+use adjutant::{Run, Update, Updates};
+use adjutant_core::event::EventKind;
+use adjutant_core::json::Json;
+use futures::StreamExt;
+
+use super::people::People;
+use super::show::Show;
+use crate::exit::Ended;
+use crate::screen::Style;
+
+/// As long as more comes within this time, the person is not asked: the question may be answered already.
+const QUIET: Duration = Duration::from_millis(150);
+
+/// How a run stands when there is nothing more to follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Followed {
+    /// It is over.
+    Ended,
+    /// It waits for a person who is not here.
+    Waiting,
+    /// It is paused.
+    Paused,
+    /// It cannot go on by itself.
+    Halted,
+    /// The person pressed Ctrl-C.
+    Interrupted,
+}
+
+/// What the person in front of the run may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Manners {
+    /// Look on.
+    Watch,
+    /// Answer questions.
+    Answer,
+    /// Answer questions, and say something while the run works.
+    Converse,
+}
+
+/// Follows a run: shows what happens, and asks the person what the run asks.
+pub(crate) async fn follow(
+    run: &Run,
+    updates: &mut Updates,
+    show: &mut Show,
+    people: &mut People,
+    manners: Manners,
+) -> Ended<Followed> {
+    let mut questions: BTreeMap<String, Json> = BTreeMap::new();
+    let mut open = manners == Manners::Converse && people.is_terminal();
+    loop {
+        let asks = manners != Manners::Watch && !questions.is_empty();
+        tokio::select! {
+            biased;
+            interrupt = tokio::signal::ctrl_c() => {
+                // Where the signal cannot be had there is none to react to.
+                if interrupt.is_ok() {
+                    show.finish()?;
+                    return Ok(Followed::Interrupted);
+                }
+            }
+            update = updates.next() => match update.transpose()? {
+                None => {
+                    show.finish()?;
+                    return Ok(Followed::Ended);
+                }
+                Some(Update::Event(event)) => {
+                    match &event.kind {
+                        EventKind::ApprovalRequested { signal, request } => {
+                            questions.insert(signal.clone(), request.clone());
+                        }
+                        EventKind::ApprovalAnswered { signal, .. } => {
+                            questions.remove(signal);
+                        }
+                        _ => {}
+                    }
+                    show.event(&event)?;
+                }
+                Some(Update::State(state)) => {
+                    if let Some(followed) = rests(run, state, manners).await? {
+                        show.finish()?;
+                        return Ok(followed);
+                    }
+                }
+            },
+            () = tokio::time::sleep(QUIET), if asks => {
+                show.finish()?;
+                if let Some((signal, request)) = questions.pop_first() && !ask(run, show, people, &signal, &request).await? {
+                    return Ok(Followed::Waiting);
+                }
+            }
+            line = people.line(), if open => match line {
+                Some(line) if line.trim().is_empty() => {}
+                Some(line) => run.steer(line).await?,
+                None => open = false,
+            }
+        }
+    }
+}
+
+/// What a state means for whoever follows; none where there is more to come.
+async fn rests(run: &Run, state: RunState, manners: Manners) -> Ended<Option<Followed>> {
+    Ok(match state {
+        RunState::Paused => Some(Followed::Paused),
+        RunState::Halted => Some(Followed::Halted),
+        RunState::Waiting => {
+            let needs_person = |wait: &Wait| match wait {
+                Wait::Signal { .. } => manners == Manners::Watch,
+                Wait::Unknown { .. } => true,
+                Wait::Timer { .. } | Wait::Child { .. } => false,
+            };
+            run.waits().await?.iter().any(needs_person).then_some(Followed::Waiting)
+        }
+        RunState::Ready | RunState::Running | RunState::Ended => None,
+    })
+}
+
+/// Asks a person to allow a call. Says whether there was an answer.
+async fn ask(run: &Run, show: &Show, people: &mut People, signal: &str, request: &Json) -> Ended<bool> {
+    let output = show.output();
+    loop {
+        output.raw_talk(&format!(
+            "{} {}\n[y]es, [n]o, or the reason why not: ",
+            output.painted(Style::Yellow, "allow"),
+            super::waiting::asked(request)
+        ));
+        let line = tokio::select! {
+            line = people.line() => line,
+            // Whoever leaves a question open has not answered it.
+            _ = tokio::signal::ctrl_c() => None,
+        };
+        let Some(line) = line else {
+            output.raw_talk("\n");
+            return Ok(false);
+        };
+        if !people.is_terminal() {
+            output.raw_talk("\n");
+        }
+        match line.trim() {
+            "" => {}
+            "y" | "yes" => return Ok(run.approve(signal).await.map(|()| true)?),
+            "n" | "no" => {
+                return Ok(run.deny(signal, "refused by the person who was asked").await.map(|()| true)?);
+            }
+            reason => return Ok(run.deny(signal, reason).await.map(|()| true)?),
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! A run in front of a person: shown while it goes, asked about when it asks.
+
+mod follow;
+mod people;
+mod show;
+mod waiting;
+
+pub(crate) use follow::{Followed, Manners, follow};
+pub(crate) use people::People;
+pub(crate) use show::{Show, summary};
+pub(crate) use waiting::{asked, explain};

@@ -1,0 +1,102 @@
+//! The person in front of the terminal, or the program that writes to standard input.
+
+use std::io::{self, BufRead, IsTerminal};
+
+use adjutant_core::{Code, Error, Result};
+use reedline::{DefaultPrompt, DefaultPromptSegment, Reedline, Signal};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use tokio::sync::mpsc;
+
+/// Who types.
+pub(crate) enum People {
+    /// A person at a terminal.
+    Terminal {
+        /// Edits messages; lent to a thread while it does.
+        editor: Option<Box<Reedline>>,
+    },
+    /// Anything else: one message a line.
+    Pipe(mpsc::Receiver<String>),
+}
+
+impl People {
+    /// Whoever is at standard input.
+    pub(crate) fn new() -> Result<Self> {
+        if io::stdin().is_terminal() {
+            return Ok(Self::Terminal { editor: Some(Box::new(Reedline::create())) });
+        }
+        let (sender, receiver) = mpsc::channel(1);
+        std::thread::spawn(move || {
+            // A reader that is gone, or input that is no text, ends the conversation.
+            for line in io::stdin().lock().lines().map_while(io::Result::ok) {
+                if sender.blocking_send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        Ok(Self::Pipe(receiver))
+    }
+
+    /// Whether a person sits there.
+    pub(crate) fn is_terminal(&self) -> bool {
+        matches!(self, Self::Terminal { .. })
+    }
+
+    /// The next message that is typed between turns; none at the end of the conversation.
+    pub(crate) async fn message(&mut self) -> Result<Option<String>> {
+        match self {
+            Self::Pipe(lines) => Ok(lines.recv().await),
+            Self::Terminal { editor } => {
+                let Some(mut lent) = editor.take() else { return Ok(None) };
+                let read = tokio::task::spawn_blocking(move || {
+                    let prompt = DefaultPrompt::new(
+                        DefaultPromptSegment::Basic("you".to_owned()),
+                        DefaultPromptSegment::Empty,
+                    );
+                    let signal = lent.read_line(&prompt);
+                    (lent, signal)
+                });
+                let failed = |error: &(dyn std::error::Error + 'static)| {
+                    Error::new(Code::Internal, "the terminal cannot be read").caused_by(error)
+                };
+                let (lent, signal) = read.await.map_err(|error| failed(&error))?;
+                *editor = Some(lent);
+                match signal.map_err(|error| failed(&error))? {
+                    Signal::Success(line) => Ok(Some(line)),
+                    _ => Ok(None),
+                }
+            }
+        }
+    }
+
+    /// The next line that is typed while a run works; none when there will be no more. Safe to drop before it is
+    /// ready: no line is lost.
+    pub(crate) async fn line(&mut self) -> Option<String> {
+        match self {
+            Self::Pipe(lines) => return lines.recv().await,
+            Self::Terminal { .. } => loop {
+                match tokio::task::spawn_blocking(is_typed).await {
+                    Ok(Ok(true)) => break,
+                    Ok(Ok(false)) => {}
+                    Ok(Err(_)) | Err(_) => return None,
+                }
+            },
+        }
+        // A terminal hands over whole lines, so this does not wait.
+        let mut line = String::new();
+        match io::stdin().lock().read_line(&mut line) {
+            Ok(0) | Err(_) => None,
+            Ok(_) => Some(line.trim_end().to_owned()),
+        }
+    }
+}
+
+/// Whether a line was typed by now, or within a short while. It reads nothing, so whoever asks next gets the line.
+fn is_typed() -> io::Result<bool> {
+    let stdin = io::stdin();
+    let patience = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
+    match poll(&mut [PollFd::new(&stdin, PollFlags::IN)], Some(&patience)) {
+        Ok(ready) => Ok(ready > 0),
+        Err(rustix::io::Errno::INTR) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,145 @@
+//! Shows the events of a run: the answer as data, everything else as talk.
+
+use std::collections::HashMap;
+
+use adjutant::Reply;
+use adjutant::agent::summary::{Step, Summary};
+use adjutant_core::event::{Event, EventKind};
+use adjutant_core::id::{CallId, StepKey};
+use adjutant_core::message::{ToolCall, ToolResult};
+use adjutant_core::time::Timestamp;
+
+use crate::exit::Ended;
+use crate::screen::markdown::Renderer;
+use crate::screen::{Output, Style, bytes, clean, count, duration, first_line};
+
+/// Shows the events of a run.
+pub(crate) struct Show {
+    output: Output,
+    renderer: Renderer,
+    /// The step whose text is on the screen already.
+    streaming: Option<StepKey>,
+    calls: HashMap<CallId, Timestamp>,
+    /// Whether text of an answer was shown.
+    answered: bool,
+    /// Whether text is shown as it comes.
+    live: bool,
+}
+
+impl Show {
+    /// Shows events. Text is shown as it comes only to a person: a program must not read half an answer that is then
+    /// given up.
+    pub(crate) fn new(output: Output) -> Self {
+        let live = output.interactive && !output.json;
+        let renderer = Renderer::new(output.width, output.data_colored);
+        Self { output, renderer, streaming: None, calls: HashMap::new(), answered: false, live }
+    }
+
+    /// Where it shows them.
+    pub(crate) fn output(&self) -> Output {
+        self.output
+    }
+
+    /// Shows one event.
+    pub(crate) fn event(&mut self, event: &Event) -> Ended<()> {
+        match &event.kind {
+            EventKind::TextDelta { text, .. } if self.live => {
+                self.streaming.clone_from(&event.step);
+                self.text(text)
+            }
+            EventKind::Reset { .. } if self.streaming.take().is_some() => {
+                self.finish()?;
+                self.output.aside("(the answer broke off; the model is asked again)");
+                Ok(())
+            }
+            EventKind::ModelAnswered { message, .. } if self.live => {
+                let shown = self.streaming.take();
+                if shown.is_none() || shown != event.step {
+                    self.text(&message.text())?;
+                }
+                self.finish()
+            }
+            EventKind::ToolCalled(call) => self.called(call, event.at),
+            EventKind::ToolProgress { text, .. } => self.talk(&format!("     {}", first_line(text, 200))),
+            EventKind::ToolAnswered(result) => self.returned(result, event.at),
+            EventKind::LimitReached { limit } => {
+                self.talk(&format!("the limit of {} is reached: one last turn without tools", limit.as_str()))
+            }
+            EventKind::Compacted { messages } => self
+                .talk(&format!("{} shortened to fit the model's window", count(*messages as u64, "message"))),
+            EventKind::CancelRequested { reason } => self.talk(&format!("cancelled: {reason}")),
+            EventKind::Paused { reason } => self.talk(&format!("paused: {reason}")),
+            EventKind::Resumed => self.talk("resumed"),
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends the line that text is in.
+    pub(crate) fn finish(&mut self) -> Ended<()> {
+        let rest = self.renderer.finish();
+        if rest.is_empty() { Ok(()) } else { self.output.data(&rest) }
+    }
+
+    /// Shows the answer, unless it is on the screen already.
+    pub(crate) fn answer(&mut self, reply: &Reply) -> Ended<()> {
+        if self.output.json || (self.live && self.answered) {
+            return Ok(());
+        }
+        match self.live {
+            true => self.text(&reply.text)?,
+            false => self.output.foreign(&format!("{}\n", reply.text.trim_end()))?,
+        }
+        self.finish()
+    }
+
+    fn text(&mut self, text: &str) -> Ended<()> {
+        self.answered = true;
+        let shown = self.renderer.push(text);
+        self.output.data(&shown)
+    }
+
+    fn talk(&mut self, text: &str) -> Ended<()> {
+        self.finish()?;
+        self.output.aside(text);
+        Ok(())
+    }
+
+    fn called(&mut self, call: &ToolCall, at: Timestamp) -> Ended<()> {
+        self.finish()?;
+        self.calls.insert(call.id.clone(), at);
+        let name = self.output.painted(Style::Cyan, &clean(&call.name));
+        let arguments = first_line(&call.arguments, self.output.width.saturating_sub(call.name.len() + 10));
+        self.output.raw_talk(&format!("tool {name} {}\n", clean(&arguments)));
+        Ok(())
+    }
+
+    fn returned(&mut self, result: &ToolResult, at: Timestamp) -> Ended<()> {
+        let took = self.calls.remove(&result.call).map(|began| at.since(began));
+        let took = took.map_or_else(String::new, |took| format!(", {}", duration(took)));
+        let text = result.as_text();
+        self.talk(&match result.is_error {
+            true => format!("  -> {} failed: {}", result.name, first_line(&text, 300)),
+            false => format!("  -> {}: {}{took}", result.name, bytes(text.len())),
+        })
+    }
+}
+
+/// Steps that are not calls of tools.
+const OWN_STEPS: [&str; 3] = ["model", "note", "compact"];
+
+/// A run that is over, in one line.
+pub(crate) fn summary(reply: &Reply, summary: &Summary) -> String {
+    let is_call = |step: &&Step| step.kind == "effect" && !OWN_STEPS.contains(&step.key.name());
+    let cost = match &reply.cost {
+        Some(cost) => cost.to_string(),
+        None => "price unknown".to_owned(),
+    };
+    format!(
+        "{} after {}, {}, {}, {cost}, {}",
+        reply.stop.describe(),
+        count(u64::from(reply.turns), "turn"),
+        count(summary.steps.iter().filter(is_call).count() as u64, "tool call"),
+        count(reply.usage.total(), "token"),
+        duration(summary.updated.since(summary.started))
+    )
+}
