@@ -1,5 +1,6 @@
 //! What is sent to runs.
 
+use adjutant_core::id::StepKey;
 use adjutant_core::json::Json;
 use adjutant_core::{Code, Result};
 
@@ -8,7 +9,7 @@ use super::probe::{
 };
 use super::{Harness, Instance};
 use crate::engine::RunState;
-use crate::mail::{Letter, Mail};
+use crate::mail::{Letter, Mail, Resolution};
 use crate::record::Entry;
 
 /// An answer may come before it is waited for, before anybody drives the run, and before a crash.
@@ -95,4 +96,40 @@ pub async fn paused_runs_stay_until_they_are_resumed(harness: &impl Harness) -> 
     stays(&*engine, &run, RunState::Paused).await?;
     engine.send(&run, Mail::new("resume", Letter::Resume)).await?;
     ends_with(&*engine, &run, 4).await
+}
+
+/// Mail takes effect in the order in which it came: an answer before a cancel is heard, one after it is not.
+pub async fn mail_takes_effect_in_order(harness: &impl Harness) -> Result<()> {
+    let instance = open(harness).await?;
+    let engine = instance.engine();
+    let answered = start(&*engine, "answered", Json::null()).await?;
+    signal(&*engine, &answered, "a", 1).await?;
+    cancel(&*engine, &answered).await?;
+    let cancelled = start(&*engine, "cancelled", Json::null()).await?;
+    cancel(&*engine, &cancelled).await?;
+    signal(&*engine, &cancelled, "a", 1).await?;
+    instance.serve(asking());
+    ends_with(&*engine, &answered, 1).await?;
+    fails(outcome(&*engine, &cancelled).await?, Code::RunCancelled)
+}
+
+/// Mail about something that the run does not wait for changes nothing.
+pub async fn misdirected_mail_changes_nothing(harness: &impl Harness) -> Result<()> {
+    let instance = serve(harness, asking()).await?;
+    let engine = instance.engine();
+    let run = start(&*engine, "one", Json::null()).await?;
+    until(&*engine, &run, RunState::Waiting).await?;
+    for (id, key) in [("there", "go#0"), ("not-there", "gone#0")] {
+        let (key, outcome) = (StepKey::parse(key), Json::of(&1));
+        let resolution = Resolution::Happened(Json::of(&1)?);
+        let resolve = Letter::Resolve { key: key.clone(), resolution };
+        engine.send(&run, Mail::new(format!("resolve-{id}"), resolve)).await?;
+        let child = Letter::ChildEnded { key, segment: 1, outcome };
+        engine.send(&run, Mail::new(format!("child-{id}"), child)).await?;
+    }
+    let other = Letter::Signal { name: "stop".to_owned(), payload: Json::of(&1)? };
+    engine.send(&run, Mail::new("other", other)).await?;
+    stays(&*engine, &run, RunState::Waiting).await?;
+    signal(&*engine, &run, "a", 2).await?;
+    ends_with(&*engine, &run, 2).await
 }

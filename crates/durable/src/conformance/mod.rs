@@ -34,14 +34,18 @@ pub use fork::{forks_keep_what_came_before, forks_need_a_step_that_is_there};
 pub use journal::{histories_are_complete, runs_are_listed, watches_miss_nothing, watches_show_tokens};
 pub use keeping::{pruning_forgets_ended_runs, scopes_do_not_see_each_other, users_can_be_erased};
 pub use mail::{
-    cancels_end_runs, mail_is_taken_once, mail_may_come_early, messages_are_read_in_order,
-    paused_runs_stay_until_they_are_resumed,
+    cancels_end_runs, mail_is_taken_once, mail_may_come_early, mail_takes_effect_in_order,
+    messages_are_read_in_order, misdirected_mail_changes_nothing, paused_runs_stay_until_they_are_resumed,
 };
 pub use recovery::{
-    halted_runs_go_on_with_mended_code, lookups_settle_what_was_lost, runs_are_driven_by_one,
-    runs_survive_crashes, stale_activations_are_refused, unknown_outcomes_wait_for_a_person,
+    dropped_effects_are_known_before_the_end, halted_runs_go_on_with_mended_code,
+    lookups_settle_what_was_lost, runs_are_driven_by_one, runs_survive_crashes,
+    stale_activations_are_refused, unknown_outcomes_wait_for_a_person,
 };
-pub use waking::{children_wake_their_parents, rolled_over_runs_go_on, signals_wake_runs, timers_wake_runs};
+pub use waking::{
+    children_wake_their_parents, marks_protect_runs_that_wait, rolled_over_runs_go_on,
+    segments_end_with_nothing_open, signals_wake_runs, timers_wake_runs,
+};
 
 /// One store, fresh and empty, and the engine under test on it.
 pub trait Harness: Send + Sync {
@@ -86,6 +90,8 @@ macro_rules! conformance_suite {
             definitions_are_kept
             mail_may_come_early
             mail_is_taken_once
+            mail_takes_effect_in_order
+            misdirected_mail_changes_nothing
             messages_are_read_in_order
             cancels_end_runs
             paused_runs_stay_until_they_are_resumed
@@ -97,10 +103,13 @@ macro_rules! conformance_suite {
             timers_wake_runs
             children_wake_their_parents
             rolled_over_runs_go_on
+            segments_end_with_nothing_open
+            marks_protect_runs_that_wait
             runs_survive_crashes
             runs_are_driven_by_one
             stale_activations_are_refused
             unknown_outcomes_wait_for_a_person
+            dropped_effects_are_known_before_the_end
             lookups_settle_what_was_lost
             halted_runs_go_on_with_mended_code
             forks_keep_what_came_before

@@ -215,7 +215,11 @@ pub(super) async fn records(
     Ok(engine.history(run, 0).await?.iter().filter(|record| says(record)).count())
 }
 
-async fn eventually(what: &str, mut look: impl AsyncFnMut() -> Result<(bool, String)>) -> Result<()> {
+/// Waits until something holds; what is seen instead is told when patience ends.
+pub(super) async fn eventually(
+    what: &str,
+    mut look: impl AsyncFnMut() -> Result<(bool, String)>,
+) -> Result<()> {
     let begin = std::time::Instant::now();
     loop {
         let (holds, seen) = look().await?;

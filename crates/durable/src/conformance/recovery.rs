@@ -1,5 +1,6 @@
 //! Processes that die, and those that only seem to.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use adjutant_core::id::{RunId, StepKey};
@@ -7,11 +8,11 @@ use adjutant_core::json::Json;
 use adjutant_core::tool::Effect;
 use adjutant_core::{Code, Result};
 use futures::FutureExt;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, Either, select};
 
 use super::probe::{
-    Outside, broken, check, ends_with, fails, host, outcome, records, resolve, run_id, same, serve, start,
-    until,
+    Outside, broken, check, ends_with, eventually, fails, host, outcome, records, resolve, run_id, same,
+    serve, signal, start, until,
 };
 use super::{Harness, Instance};
 use crate::engine::{Engine, Host, RunState, Wait};
@@ -149,6 +150,44 @@ fn once(outside: &Outside) -> Arc<dyn Host> {
         let outside = outside.clone();
         async move { Json::of(&outside.call(&ctx, "pay", Effects::new(Effect::AtMostOnce), 1).await?) }
     })
+}
+
+/// A run does not end before it is known what came of an effect that it dropped.
+pub async fn dropped_effects_are_known_before_the_end(harness: &impl Harness) -> Result<()> {
+    let outside = Outside::shut();
+    let racing = || {
+        let outside = outside.clone();
+        host(move |ctx, _, _| {
+            let outside = outside.clone();
+            async move {
+                let pay = pin!(outside.call(&ctx, "pay", Effects::new(Effect::AtMostOnce), 1));
+                match select(pay, pin!(ctx.signal("go", Json::null()))).await {
+                    Either::Left((paid, _)) => Json::of(&paid?),
+                    Either::Right((signal, _)) => signal,
+                }
+            }
+        })
+    };
+    let instance = serve(harness, racing()).await?;
+    let run = start(&*instance.engine(), "one", Json::null()).await?;
+    outside.until(1).await?;
+    signal(&*instance.engine(), &run, "a", 9).await?;
+    let dropped = |entry: &Entry| matches!(entry, Entry::Dropped { .. });
+    eventually("the drop", async || {
+        let drops = records(&*instance.engine(), &run, |record| dropped(&record.entry)).await?;
+        Ok((drops == 1, format!("{drops} drops")))
+    })
+    .await?;
+    instance.crash().await?;
+    let instance = serve(harness, racing()).await?;
+    let engine = instance.engine();
+    until(&*engine, &run, RunState::Waiting).await?;
+    let key = unknown(&*engine, &run).await?;
+    resolve(&*engine, &run, &key, Resolution::Happened(Json::of(&1)?)).await?;
+    ends_with(&*engine, &run, 9).await?;
+    let late = |entry: &Entry| matches!(entry, Entry::Late { .. });
+    same("the late answers", records(&*engine, &run, |record| late(&record.entry)).await?, 1)?;
+    same("the executions", outside.total(), 1)
 }
 
 /// The step of which a run waits to hear what came of it.

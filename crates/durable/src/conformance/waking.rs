@@ -1,14 +1,20 @@
 //! Waiting without memory, and waking.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use adjutant_core::Result;
 use adjutant_core::json::Json;
+use adjutant_core::tool::Effect;
+use futures::future::select;
 
-use super::probe::{asking, ends_with, host, outcome, records, same, serve, signal, start, stays, until};
+use super::probe::{
+    Outside, asking, check, ends_with, host, outcome, records, same, serve, signal, start, stays, until,
+};
 use super::{Harness, Instance};
 use crate::admission::{Admission, Origin};
 use crate::engine::{RunState, Wait};
+use crate::operation::Effects;
 use crate::record::Entry;
 use crate::replay::waits;
 
@@ -102,4 +108,67 @@ pub async fn rolled_over_runs_go_on(harness: &impl Harness) -> Result<()> {
     same("the roll-overs", records(&*engine, &run, |record| rolled(&record.entry)).await?, 2)?;
     let history = engine.history(&run, 0).await?;
     same("the last segment", history.last().map(|record| record.segment), Some(2))
+}
+
+/// A segment ends only when what it dropped is known, and nothing of it is taken for something of the next.
+pub async fn segments_end_with_nothing_open(harness: &impl Harness) -> Result<()> {
+    let outside = Outside::shut();
+    let rolling = {
+        let outside = outside.clone();
+        host(move |ctx, _, state| {
+            let outside = outside.clone();
+            async move {
+                let answer = u64::from(ctx.segment()) + 1;
+                let pay = Box::pin(outside.call(&ctx, "pay", Effects::new(Effect::AtMostOnce), answer));
+                if state.is_some() {
+                    return Json::of(&pay.await?);
+                }
+                drop(select(pay, pin!(ctx.signal("go", Json::null()))).await);
+                match ctx.roll_over(Json::null()).await? {}
+            }
+        })
+    };
+    let instance = serve(harness, rolling).await?;
+    let engine = instance.engine();
+    let run = start(&*engine, "one", Json::null()).await?;
+    outside.until(1).await?;
+    signal(&*engine, &run, "a", 1).await?;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    outside.open();
+    ends_with(&*engine, &run, 2).await?;
+    let history = engine.history(&run, 0).await?;
+    let place = |of: fn(&Entry) -> bool| history.iter().position(|record| of(&record.entry));
+    let late = place(|entry| matches!(entry, Entry::Late { .. }));
+    let rolled = place(|entry| matches!(entry, Entry::RolledOver { .. }));
+    check(late.is_some() && late < rolled, || format!("the journal is {history:?}"))
+}
+
+/// A mark added to the code of a run that waits is answered as the run's age demands, and changes nothing before.
+pub async fn marks_protect_runs_that_wait(harness: &impl Harness) -> Result<()> {
+    let outside = Outside::new();
+    let code = |marked: bool| {
+        let outside = outside.clone();
+        host(move |ctx, _, _| {
+            let outside = outside.clone();
+            async move {
+                let early = marked && ctx.version("early").await?;
+                outside.call(&ctx, "step", Effects::pure(), 1).await?;
+                let begin = Json::of(&ctx.now())?;
+                ctx.signal("go", begin).await?;
+                let late = marked && ctx.version("late").await?;
+                Json::of(&(early, late))
+            }
+        })
+    };
+    let instance = serve(harness, code(false)).await?;
+    let run = start(&*instance.engine(), "one", Json::null()).await?;
+    until(&*instance.engine(), &run, RunState::Waiting).await?;
+    instance.stop().await?;
+    let instance = serve(harness, code(true)).await?;
+    let engine = instance.engine();
+    signal(&*engine, &run, "a", 1).await?;
+    ends_with(&*engine, &run, (false, true)).await?;
+    let fresh = start(&*engine, "two", Json::null()).await?;
+    signal(&*engine, &fresh, "a", 1).await?;
+    ends_with(&*engine, &fresh, (true, true)).await
 }
