@@ -40,13 +40,24 @@ impl SqliteSession {
     /// Lets the mail take effect that can.
     pub(super) fn work_mail(&mut self) -> Result<()> {
         let mut kept = Vec::new();
+        let mut held = false;
         for mail in std::mem::take(&mut self.mail) {
-            if let Some(mail) = self.deliver_mail(mail)? {
+            if held {
+                kept.push(mail);
+            } else if let Some(mail) = self.deliver_mail(mail)? {
+                // What came after a cancel does not overtake it.
+                held = !self.closing && matches!(mail.letter, Letter::Cancel { .. } | Letter::Resolve { .. });
                 kept.push(mail);
             }
         }
         self.mail = kept;
         Ok(())
+    }
+
+    /// Whether the code can be told now that the run is cancelled: it has nothing to hear before, and its segment is
+    /// not over.
+    fn hears_cancels(&self) -> bool {
+        self.ready.is_empty() && !self.closing
     }
 
     /// Lets one piece of mail take effect, or gives it back.
@@ -66,6 +77,10 @@ impl SqliteSession {
                     self.appender.append(&[], taken)?;
                 }
             }
+            Letter::Cancel { .. } if !self.hears_cancels() => {
+                self.pausing = false;
+                return Ok(Some(mail));
+            }
             Letter::Cancel { ref reason } => {
                 let reason = reason.clone();
                 let (moment, _) = self.record(&Entry::Received(mail.letter), taken)?;
@@ -81,6 +96,9 @@ impl SqliteSession {
             Letter::Resume => {
                 self.record(&Entry::Received(mail.letter), taken)?;
                 self.pausing = false;
+            }
+            Letter::Resolve { resolution: Resolution::Abort, .. } if !self.ready.is_empty() => {
+                return Ok(Some(mail));
             }
             Letter::Resolve { ref key, ref resolution } => {
                 let (key, resolution) = (key.clone(), resolution.clone());
@@ -103,7 +121,10 @@ impl SqliteSession {
 
     /// A person says what came of an effect. About another step, or too late, it means nothing.
     pub(super) fn resolve(&mut self, key: &StepKey, resolution: Resolution) -> Result<()> {
-        let Some(mut open) = self.open.remove(key).filter(|open| open.unknown) else { return Ok(()) };
+        if !self.open.get(key).is_some_and(|open| open.unknown) {
+            return Ok(());
+        }
+        let Some(mut open) = self.open.remove(key) else { return Ok(()) };
         match resolution {
             Resolution::Happened(result) if open.withdrawn.is_cancelled() => {
                 self.record(&Entry::Late { key: key.clone(), outcome: Ok(result) }, Vec::new())?;
@@ -118,6 +139,10 @@ impl SqliteSession {
             Resolution::Abort => {
                 let error = Error::new(Code::ToolOutcomeUnknown, "it is not known whether the call happened");
                 self.record(&Entry::Late { key: key.clone(), outcome: Err(error) }, Vec::new())?;
+                // The next segment would hear of a cancel that is recorded in this one, and no replay of it would.
+                if self.closing {
+                    return Ok(());
+                }
                 let reason =
                     format!("the outcome of step `{key}` is not known, and the run was aborted for it");
                 let (moment, _) =

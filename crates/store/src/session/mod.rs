@@ -66,6 +66,8 @@ pub(crate) struct SqliteSession {
     /// Answers that are recorded, or need no record, and are not delivered yet.
     ready: VecDeque<(StepKey, Outcome, Moment)>,
     cancel: Option<(String, Moment)>,
+    /// Whether the segment is over, but for effects that it dropped; a cancel is then for the next one.
+    closing: bool,
     mail: Vec<claim::Waiting>,
     seen: i64,
     pausing: bool,
@@ -105,6 +107,7 @@ impl SqliteSession {
             ended: mpsc::unbounded_channel(),
             ready: VecDeque::new(),
             cancel: None,
+            closing: false,
             mail: Vec::new(),
             seen: 0,
             pausing: paused,
@@ -379,6 +382,7 @@ impl Session for SqliteSession {
 
     async fn roll_over(&mut self, state: Json) -> Result<Moment> {
         self.replay.caught_up()?;
+        self.closing = true;
         while self.lingering() {
             self.read_mail().await?;
             self.work_mail()?;
@@ -393,6 +397,7 @@ impl Session for SqliteSession {
         self.segment += 1;
         self.replay = Replay::new(Vec::new(), moment);
         self.open.clear();
+        self.closing = false;
         Ok(moment)
     }
 
