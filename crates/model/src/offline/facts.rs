@@ -92,7 +92,7 @@ fn is_email(token: &str) -> bool {
 
 /// Whether a token names a file: `notes/returns`, `returns.md`.
 pub(super) fn is_path(token: &str) -> bool {
-    let plain = token.chars().all(|c| c.is_alphanumeric() || "._-/~+@".contains(c));
+    let plain = token.chars().all(|c| c.is_alphanumeric() || "._-/~+".contains(c));
     let last = token.rsplit('/').next().unwrap_or(token);
     let has_extension = last.rsplit_once('.').is_some_and(|(stem, extension)| {
         !stem.is_empty()

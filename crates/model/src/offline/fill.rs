@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use super::facts::Facts;
 use super::field::{Field, Meaning, fields, properties, resolve, type_of};
 use super::sql;
+use super::wish::without_wish;
 use super::words::{best, content, stem, words};
 
 /// What values are taken from.
@@ -127,7 +128,7 @@ fn from_text(field: &Field<'_>, tool: &ToolSpec, sources: &Sources<'_>) -> Optio
         }
         Meaning::Id => text(id(field, sources), 1.0),
         Meaning::Query if field.required => text(sources.query(), 0.0),
-        Meaning::Prose if field.required => Some((prose(field, sources.text)?, 0.0)),
+        Meaning::Prose if field.required => Some((prose(field, tool, sources.text)?, 0.0)),
         Meaning::Person if spoken => text(person(sources), 1.0),
         Meaning::Text if spoken => text(place_or_quotation(field, sources), 1.0),
         Meaning::List => list(field, sources).map(|value| (value, 1.0)),
@@ -226,14 +227,16 @@ fn after_name(field: &Field<'_>, text: &str) -> Option<String> {
 }
 
 /// What the person says, without the wish itself where a colon or "that" sets the matter apart.
-fn prose(field: &Field<'_>, text: &str) -> Option<Value> {
+fn prose(field: &Field<'_>, tool: &ToolSpec, text: &str) -> Option<Value> {
     let text = text.trim();
+    let bare = without_wish(tool, text);
+    let rest = if content(&bare).len() >= 2 { &bare } else { text };
     let matter = [": ", " that ", " because ", " about "]
         .iter()
         .find_map(|mark| text.split_once(mark))
         .map(|(_, matter)| matter.trim())
         .filter(|matter| content(matter).len() >= 2)
-        .unwrap_or(text);
+        .unwrap_or(rest);
     let short = field.is_named(&["summary", "title", "subject"]);
     let sentence = matter.split_inclusive(['.', '!', '?', '\n']).next().unwrap_or(matter).trim();
     let chosen = if short { sentence } else { matter };

@@ -19,6 +19,7 @@ mod wish;
 mod words;
 
 use adjutant_core::json::Json;
+use adjutant_core::money::Prices;
 use adjutant_core::{Code, Error, Result};
 use futures::StreamExt;
 use futures::future::BoxFuture;
@@ -43,7 +44,9 @@ impl Offline {
     /// The model, which has nothing to configure.
     pub fn new() -> Self {
         let abilities = Abilities { images: false, ..Abilities::default() };
-        Self { profile: Profile { context_window: Some(128_000), abilities, ..Profile::default() } }
+        let prices = Prices { input: 0.into(), output: 0.into(), cached: None, cache_write: None };
+        let (context_window, prices) = (Some(128_000), Some(prices));
+        Self { profile: Profile { context_window, abilities, prices, ..Profile::default() } }
     }
 }
 

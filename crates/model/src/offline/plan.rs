@@ -7,11 +7,11 @@ use serde_json::{Map, Value};
 use super::choose::{Choice, Lack, Proposal, is_list, is_search, lookups, reader, search};
 use super::facts::Facts;
 use super::fill::{Sources, fill};
-use super::quote::{Quote, is_nothing, places, quotes};
+use super::quote::{Quote, asked, is_nothing, places, quotes, source};
 use super::shape::{self, Material};
 use super::turn::{ANNOUNCEMENT, Turn};
 use super::wish::is_wished;
-use super::words::{content, stems};
+use super::words::content;
 use crate::call_id::Ids;
 use crate::request::{Request, ToolChoice};
 
@@ -117,7 +117,7 @@ impl Plan<'_> {
         let finders =
             self.tools().iter().filter(|tool| is_search(tool) || is_list(tool)).map(|tool| &tool.name);
         let finders: Vec<&String> = finders.collect();
-        let asked = stems(&self.turn.question);
+        let asked = asked(self.turn, |name| self.is_searching(name));
         let found =
             self.turn.done.iter().filter(|done| finders.contains(&&done.call.name) && !done.result.is_error);
         let wants_list =
@@ -233,7 +233,7 @@ impl Plan<'_> {
         if quotes.is_empty() {
             said.extend(self.why_nothing());
         }
-        said.extend(self.questions(quotes.is_empty()));
+        said.extend(self.questions());
         said.join("\n\n")
     }
 
@@ -243,7 +243,7 @@ impl Plan<'_> {
     }
 
     /// What is missing for the wish or for the tool that fits.
-    fn questions(&self, has_nothing: bool) -> Option<String> {
+    fn questions(&self) -> Option<String> {
         let sources = self.sources();
         let wished = self.tools().iter().filter(|tool| is_wished(tool, &self.turn.question));
         let mut open = wished.filter(|tool| !self.turn.has_used(&tool.name));
@@ -251,7 +251,9 @@ impl Plan<'_> {
             let missing = fill(tool, &sources).err()?;
             Some(Lack { tool: tool.name.clone(), missing })
         });
-        let lack = lack.or_else(|| self.first_lookups().lacks.into_iter().next().filter(|_| has_nothing))?;
+        let lack = lack.or_else(|| {
+            self.first_lookups().lacks.into_iter().next().filter(|_| self.turn.done.is_empty())
+        })?;
         let names: Vec<String> = lack.missing.iter().map(|name| format!("`{name}`")).collect();
         let what = if names.len() == 1 { "What is it" } else { "What are they" };
         Some(format!("For `{}` I need {}. {what}?", lack.tool, names.join(" and ")))
@@ -261,14 +263,11 @@ impl Plan<'_> {
         let about = content(&self.turn.question);
         let has_failed = self.turn.done.iter().any(|done| done.result.is_error);
         if !self.turn.done.is_empty() {
-            let mut used: Vec<String> =
-                self.turn.done.iter().map(|done| format!("`{}`", done.call.name)).collect();
-            used.dedup();
-            let about: Vec<&str> = about.iter().take(8).map(String::as_str).collect();
-            return (!has_failed)
-                .then(|| format!("I found nothing about \"{}\" with {}.", about.join(" "), used.join(", ")));
+            let used: Vec<String> =
+                self.turn.done.iter().map(|done| format!("- {}", source(done, None))).collect();
+            return (!has_failed).then(|| format!("I found nothing. I tried:\n\n{}", used.join("\n")));
         }
-        if self.questions(true).is_some() {
+        if self.questions().is_some() {
             return None;
         }
         let names: Vec<String> =

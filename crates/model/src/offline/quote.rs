@@ -28,7 +28,7 @@ pub(super) fn quotes(
     is_finder: impl Fn(&str) -> bool,
     is_reader: impl Fn(&str) -> bool,
 ) -> Vec<Quote> {
-    let asked = stems(&turn.question);
+    let asked = asked(turn, &is_finder);
     let good: Vec<&Done<'_>> =
         turn.done.iter().filter(|done| !done.result.is_error && !is_nothing(&done.text)).collect();
     let has_read = good.iter().any(|done| is_reader(&done.call.name));
@@ -42,7 +42,11 @@ pub(super) fn quotes(
         let text = readable(done);
         let direct = !finder && !is_reader(&done.call.name);
         let whole = direct && text.len() <= SHORT;
-        let quotes = if whole { vec![whole_quote(done, &text)] } else { passages(done, &text, &asked) };
+        let quotes = if whole {
+            vec![whole_quote(done, &text)]
+        } else {
+            passages(done, &text, &turn.question, &asked)
+        };
         all.extend(quotes.into_iter().map(|quote| (order, quote)));
     }
     all.sort_by(|(_, a), (_, b)| b.score.total_cmp(&a.score));
@@ -52,6 +56,16 @@ pub(super) fn quotes(
     all.truncate(MOST_QUOTES);
     all.sort_by_key(|(order, _)| *order);
     all.into_iter().map(|(_, quote)| quote).collect()
+}
+
+/// What documents are asked for: the words of the searches, or of the question where nobody searched.
+pub(super) fn asked(turn: &Turn<'_>, is_finder: impl Fn(&str) -> bool) -> Vec<String> {
+    let searches = turn.done.iter().filter(|done| is_finder(&done.call.name));
+    let queries =
+        searches.flat_map(|done| done.arguments.as_object().into_iter().flat_map(|map| map.values()));
+    let words: Vec<&str> = queries.filter_map(Value::as_str).collect();
+    let searched = stems(&words.join(" "));
+    if searched.is_empty() { stems(&turn.question) } else { searched }
 }
 
 /// Whether a result says that there is nothing.
@@ -73,24 +87,36 @@ pub(super) fn is_nothing(text: &str) -> bool {
     empty || text.len() < 200 && says.iter().any(|words| text.contains(words))
 }
 
-/// A result as lines for people: data as `name: value`, text as it is.
+/// A result as lines for people: data as `name: value`, rows of data as one line each, text as it is.
 fn readable(done: &Done<'_>) -> String {
-    let value: Option<Value> = serde_json::from_str(&done.text).ok();
-    match value {
-        Some(value @ (Value::Object(_) | Value::Array(_))) => {
-            let mut leaves = Vec::new();
-            flatten("", &value, &mut leaves, 0);
-            let line = |(name, value): &(String, Value)| match value {
-                Value::String(text) => format!("{name}: {text}"),
-                other => format!("{name}: {other}"),
-            };
-            match leaves.is_empty() {
-                true => done.text.clone(),
-                false => leaves.iter().map(line).collect::<Vec<_>>().join("\n"),
-            }
-        }
-        Some(Value::String(text)) => text,
-        _ => done.text.clone(),
+    match serde_json::from_str(&done.text) {
+        Ok(Value::String(text)) => text,
+        Ok(value @ (Value::Object(_) | Value::Array(_))) => in_words(&value, "\n"),
+        Ok(_) => done.text.clone(),
+        Err(_) => done.text.lines().map(row).collect::<Vec<_>>().join("\n"),
+    }
+}
+
+fn row(line: &str) -> String {
+    match serde_json::from_str::<Value>(line) {
+        Ok(value @ Value::Object(_)) => in_words(&value, ", "),
+        _ => line.to_owned(),
+    }
+}
+
+fn in_words(value: &Value, between: &str) -> String {
+    if let Some(rows) = value.as_array().filter(|rows| rows.iter().all(Value::is_object)) {
+        return rows.iter().map(|row| in_words(row, ", ")).collect::<Vec<_>>().join("\n");
+    }
+    let mut leaves = Vec::new();
+    flatten("", value, &mut leaves, 0);
+    let line = |(name, value): &(String, Value)| match value {
+        Value::String(text) => format!("{name}: {text}"),
+        other => format!("{name}: {other}"),
+    };
+    match leaves.is_empty() {
+        true => value.to_string(),
+        false => leaves.iter().map(line).collect::<Vec<_>>().join(between),
     }
 }
 
@@ -101,7 +127,10 @@ fn whole_quote(done: &Done<'_>, text: &str) -> Quote {
 }
 
 /// The paragraphs of a text that speak of what was asked, best first.
-fn passages(done: &Done<'_>, text: &str, asked: &[String]) -> Vec<Quote> {
+///
+/// A paragraph also gains from what its document is about, and from the small words of the question: `How long` in a
+/// heading answers "how long is ...".
+fn passages(done: &Done<'_>, text: &str, question: &str, asked: &[String]) -> Vec<Quote> {
     let numbered = numbered(text);
     let lines: Vec<(Option<usize>, &str)> = match &numbered {
         Some(lines) => lines.iter().map(|(number, line)| (Some(*number), *line)).collect(),
@@ -114,10 +143,13 @@ fn passages(done: &Done<'_>, text: &str, asked: &[String]) -> Vec<Quote> {
         if speaking == 0 { 0.0 } else { (1.0 + blocks.len() as f64 / speaking as f64).ln() }
     };
     let weights: Vec<f64> = asked.iter().map(weight).collect();
+    let subject = subject(done, &lines);
     let mut quotes: Vec<Quote> = Vec::new();
     for (block, said) in blocks.iter().zip(&stems_of) {
-        let score: f64 = asked.iter().zip(&weights).map(|(stem, weight)| weight * best(stem, said)).sum();
+        let speaks = |stem: &String| best(stem, said).max(ABOUT * best(stem, &subject));
+        let score: f64 = asked.iter().zip(&weights).map(|(stem, weight)| weight * speaks(stem)).sum();
         if score > 0.0 {
+            let score = score + form(block, question);
             let number = |line: Option<&(Option<usize>, &str)>| line.and_then(|(number, _)| *number);
             let range = number(block.first()).zip(number(block.get(MOST_LINES - 1).or(block.last())));
             let lines = block.iter().take(MOST_LINES).map(|(_, line)| line.trim_end().to_owned()).collect();
@@ -127,6 +159,30 @@ fn passages(done: &Done<'_>, text: &str, asked: &[String]) -> Vec<Quote> {
     quotes.sort_by(|a, b| b.score.total_cmp(&a.score));
     quotes.truncate(2);
     quotes
+}
+
+/// How much a word of a document's name or title counts for each of its paragraphs.
+const ABOUT: f64 = 0.6;
+
+/// The words of the name and the title of a document.
+fn subject(done: &Done<'_>, lines: &[(Option<usize>, &str)]) -> Vec<String> {
+    let title = lines.iter().map(|(_, line)| *line).find(|line| line.starts_with("# ")).unwrap_or_default();
+    stems(&format!("{} {title}", source(done, None)))
+}
+
+/// What the small words of a question add: those that a heading or a paragraph repeats.
+fn form(block: &[(Option<usize>, &str)], question: &str) -> f64 {
+    const TELLING: [&str; 12] =
+        ["how", "long", "when", "where", "who", "can", "must", "may", "much", "many", "why", "which"];
+    let weigh = |line: &str, weight: f64| -> f64 {
+        let said: Vec<String> = words(line).collect();
+        let repeated = words(question).filter(|word| TELLING.contains(&word.as_str()) && said.contains(word));
+        repeated.count() as f64 * weight
+    };
+    block
+        .iter()
+        .map(|(_, line)| if line.starts_with('#') { weigh(line, 0.5) } else { weigh(line, 0.1) })
+        .sum()
 }
 
 /// Paragraphs; a heading belongs to the paragraph after it.
@@ -149,8 +205,9 @@ fn blocks<'a>(lines: &[(Option<usize>, &'a str)]) -> Vec<Vec<(Option<usize>, &'a
 }
 
 fn said(block: &[(Option<usize>, &str)]) -> Vec<String> {
-    let mut stems: Vec<String> =
-        block.iter().flat_map(|(_, line)| words(line)).map(|word| stem(&word)).collect();
+    // The title is about all of the document and counts for every paragraph.
+    let lines = block.iter().map(|(_, line)| *line).filter(|line| !line.starts_with("# "));
+    let mut stems: Vec<String> = lines.flat_map(words).map(|word| stem(&word)).collect();
     stems.sort_unstable();
     stems.dedup();
     stems
@@ -183,7 +240,7 @@ fn first_line(done: &Done<'_>) -> usize {
 }
 
 /// What a result is quoted as: its file or address, or the call in short.
-fn source(done: &Done<'_>, lines: Option<(usize, usize)>) -> String {
+pub(super) fn source(done: &Done<'_>, lines: Option<(usize, usize)>) -> String {
     let values: Vec<(&String, &Value)> = done.arguments.as_object().into_iter().flatten().collect();
     let place = values
         .iter()
@@ -208,29 +265,53 @@ fn source(done: &Done<'_>, lines: Option<(usize, usize)>) -> String {
 /// The files that a finder names, the one whose lines speak most of the question first.
 pub(super) fn places(text: &str, asked: &[String]) -> Vec<String> {
     const MOST_LINES_READ: usize = 400;
-    let mut scores: Vec<(String, f64)> = Vec::new();
+    let mut found: Vec<(String, Vec<String>, usize)> = Vec::new();
     for line in text.lines().take(MOST_LINES_READ) {
         let place = line
             .split(|c: char| c.is_whitespace() || "\",'`()[]{}".contains(c))
             .find_map(|token| token.split(':').find(|piece| is_path(piece)))
             .map(|place| place.trim_start_matches("./"));
         let Some(place) = place else { continue };
-        let said: Vec<String> = words(line).map(|word| stem(&word)).collect();
-        let score = 0.01 + asked.iter().map(|stem| best(stem, &said)).sum::<f64>();
-        match scores.iter_mut().find(|(known, _)| known == place) {
-            // The best line counts, and a little that there are more.
-            Some((_, sum)) => *sum = sum.max(score) + 0.05,
-            None => scores.push((place.to_owned(), score)),
+        let said = words(line).map(|word| stem(&word));
+        match found.iter_mut().find(|(known, ..)| known == place) {
+            Some((_, all, lines)) => {
+                all.extend(said);
+                *lines += 1;
+            }
+            None => found.push((place.to_owned(), said.collect(), 1)),
         }
     }
+    // What all its lines speak of together, what its name says, and a little for each line.
+    let score = |(place, said, lines): &(String, Vec<String>, usize)| -> f64 {
+        let name = stems(place);
+        let words: f64 = asked.iter().map(|stem| best(stem, said) + best(stem, &name)).sum();
+        words + 0.05 * (*lines).min(10) as f64
+    };
+    let mut scores: Vec<(String, f64)> = found.iter().map(|entry| (entry.0.clone(), score(entry))).collect();
     scores.sort_by(|(_, a), (_, b)| b.total_cmp(a));
-    let enough = scores.first().map_or(0.0, |(_, score)| score * 0.75);
+    let enough = scores.first().map_or(0.0, |(_, score)| score * 0.8);
     scores.into_iter().filter(|(_, score)| *score >= enough).map(|(place, _)| place).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn data_reads_as_lines() {
+        let cases = [
+            (json!({"a": 1, "b": {"c": "x"}}), "a: 1\nc: x"),
+            (json!([{"a": 1, "b": "x"}, {"a": 2}]), "a: 1, b: x\na: 2"),
+            (json!(["x"]), r#"["x"]"#),
+        ];
+        for (value, lines) in cases {
+            assert_eq!(in_words(&value, "\n"), lines);
+        }
+        assert_eq!(row(r#"{"a":1,"b":"x"}"#), "a: 1, b: x");
+        assert_eq!(row("plain"), "plain");
+    }
 
     #[test]
     fn results_that_say_nothing_are_known() {

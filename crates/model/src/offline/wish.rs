@@ -53,6 +53,14 @@ fn wishes(tool: &ToolSpec, clause: &str) -> bool {
     if objects.is_empty() { said.contains(verb) } else { verb_said && object_said }
 }
 
+/// A text without the parts that only ask the tool to be used: what is left is what it is about.
+pub(super) fn without_wish(tool: &ToolSpec, text: &str) -> String {
+    let sentences = text.split_inclusive(['.', '!', '?', '\n', ';']);
+    let parts = sentences.flat_map(|sentence| sentence.split_inclusive(", "));
+    let kept: String = parts.filter(|part| !wishes(tool, part)).collect();
+    kept.trim().trim_end_matches([',', ' ']).to_owned()
+}
+
 fn is_refused(clause: &str) -> bool {
     let lower = format!(" {} ", clause.to_lowercase().replace('’', "'"));
     [" don't ", " do not ", " never ", " without ", " not ", " no need ", " instead of "]
@@ -116,6 +124,18 @@ mod tests {
             effect,
             timeout: ToolSpec::DEFAULT_TIMEOUT,
             concurrency: None,
+        }
+    }
+
+    #[test]
+    fn a_wish_is_told_from_its_matter() {
+        let cases = [
+            ("Order 7 is broken. Please file a ticket.", "Order 7 is broken."),
+            ("My kettle leaks, please open a ticket.", "My kettle leaks"),
+            ("Please open a ticket", ""),
+        ];
+        for (text, matter) in cases {
+            assert_eq!(without_wish(&tool("file_ticket", Effect::AtMostOnce), text), matter);
         }
     }
 
