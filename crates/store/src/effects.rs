@@ -38,6 +38,8 @@ pub(crate) struct Task {
 
 /// How an effect ended.
 pub(crate) struct Ended {
+    /// The segment of the step: a later one may have a step at the same path.
+    pub(crate) segment: u32,
     pub(crate) key: StepKey,
     pub(crate) done: Done,
     pub(crate) spent: Option<Amount>,
@@ -48,10 +50,12 @@ pub(crate) struct Ended {
 impl Task {
     /// Does the work until it has an end.
     pub(crate) async fn run(mut self) -> Ended {
-        let key = self.key.clone();
+        let (segment, key) = (self.segment, self.key.clone());
         match self.work_on().await {
-            Ok(Finished { done, spent }) => Ended { key, done, spent, broken: None },
-            Err(error) => Ended { key, done: Done::Err(error.clone()), spent: None, broken: Some(error) },
+            Ok(Finished { done, spent }) => Ended { segment, key, done, spent, broken: None },
+            Err(error) => {
+                Ended { segment, key, done: Done::Err(error.clone()), spent: None, broken: Some(error) }
+            }
         }
     }
 

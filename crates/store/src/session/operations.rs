@@ -134,10 +134,13 @@ impl SqliteSession {
 
     /// An effect came to its end.
     pub(super) fn end(&mut self, ended: Ended) -> Result<()> {
-        self.working.remove(&ended.key);
         if let Some(error) = ended.broken {
             return Err(error);
         }
+        if ended.segment != self.segment {
+            return Ok(());
+        }
+        self.working.remove(&ended.key);
         let Some(open) = self.open.get_mut(&ended.key) else { return Ok(()) };
         let also = ended.also(open.reserved);
         let Ended { key, done, .. } = ended;
