@@ -11,6 +11,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("model", &["core"]),
     ("tool", &["core", "macros"]),
     ("durable", &["core"]),
+    ("powerloss", &[]),
     ("agent", &["core", "model", "tool", "durable"]),
     ("store", &["core", "durable"]),
     ("adjutant", &["core", "model", "tool", "durable", "agent", "store", "macros"]),
@@ -21,7 +22,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
 
 /// What tests may use besides the kit, which all may: the loop is tested on the real engine, and the rules of this
 /// repository on the real list of error codes.
-const TESTS_MAY_DEPEND_ON: &[(&str, &str)] = &[("agent", "store"), ("xtask", "core")];
+const TESTS_MAY_DEPEND_ON: &[(&str, &str)] = &[("agent", "store"), ("store", "powerloss"), ("xtask", "core")];
 
 /// The crates' own metadata, with the folder of each in place of its name.
 struct Workspace(Vec<Value>);
