@@ -86,7 +86,23 @@ pub(crate) fn check_world(world: &World, executed: usize, prefix: usize) {
     for steps in steps(&world.journal).into_values() {
         check_step(&steps);
     }
+    check_retries(&world.journal);
     check_outside(world, executed, prefix);
+}
+
+/// Who said that an effect is to be done again is not asked again before it was.
+fn check_retries(journal: &[Line]) {
+    for (index, Line { record, .. }) in journal.iter().enumerate() {
+        let Entry::Received(Letter::Resolve { key, resolution: Resolution::Retry }) = &record.entry else {
+            continue;
+        };
+        let later =
+            journal[index..].iter().map(|line| &line.record.entry).filter(|entry| entry.key() == Some(key));
+        let mut later =
+            later.filter(|entry| matches!(entry, Entry::Attempted { .. } | Entry::Unknown { .. }));
+        let next = later.next();
+        assert!(matches!(next, Some(Entry::Attempted { .. })), "{next:?}");
+    }
 }
 
 fn check_offsets(journal: &[Line]) {
