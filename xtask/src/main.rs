@@ -23,6 +23,7 @@ commands:
   test [ARGUMENT]...  runs every test, or those that the arguments for the test runner choose,
                       as in `cargo xtask test -p store`
   ci                  checks format, lints, documentation and dependencies, then runs every test
+  bench               measures what docs/performance.md quotes
   help                prints this
 
 environment:
@@ -43,7 +44,8 @@ fn main() -> ExitCode {
             run(|machine, root| plan::test(machine, arguments, |name| package_of(root, name)))
         }
         ("ci", []) => run(|machine, _| plan::ci(machine)),
-        ("ci", _) => refuse("`ci` takes no arguments"),
+        ("bench", []) => run(|machine, _| plan::bench(machine)),
+        ("ci" | "bench", _) => refuse(&format!("`{command}` takes no arguments")),
         ("help" | "--help" | "-h", _) => {
             print!("{USAGE}");
             ExitCode::SUCCESS

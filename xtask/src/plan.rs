@@ -95,6 +95,16 @@ pub(crate) fn ci(machine: &Machine) -> Vec<Step> {
     steps.into_iter().map(|step| step.with(("CI", "true"))).collect()
 }
 
+/// Measures what `docs/performance.md` quotes. The programs that are measured from outside are built first.
+pub(crate) fn bench(machine: &Machine) -> Vec<Step> {
+    let programs = ["build", "--release", "--bins", "-p", "adjutant-cli", "-p", "adjutant-testkit"];
+    vec![
+        machine.cargo("programs", programs),
+        machine.cargo("the engine", ["bench", "-p", "adjutant-store", "--bench", "engine"]),
+        machine.cargo("agents", ["bench", "-p", "adjutant", "--bench", "agent"]),
+    ]
+}
+
 fn chooses_packages(arguments: &[OsString]) -> bool {
     let chooses = |text: &str| text == "-p" || text == "--package" || text.starts_with("--package=");
     arguments.iter().filter_map(|argument| argument.to_str()).any(chooses)
