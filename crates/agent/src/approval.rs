@@ -1,6 +1,5 @@
 //! Approvals: calls that wait for a person.
 
-use adjutant_core::hash::Digest;
 use adjutant_core::id::CallId;
 use adjutant_core::json::Json;
 use adjutant_core::{Code, Error, Result};
@@ -16,6 +15,8 @@ pub const PREFIX: &str = "approve:";
 /// What a person is asked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Request {
+    /// The call, as the model names it.
+    pub call: CallId,
     /// The tool that the model wants to call.
     pub tool: String,
     /// With these arguments.
@@ -34,26 +35,26 @@ pub struct Answer {
     pub reason: Option<String>,
 }
 
-/// The name of the signal that the approval of a call is given to. An id that would not be easy to type is replaced
-/// by its hash.
-pub fn signal(call: &CallId) -> String {
-    let id = call.as_str();
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
-    if (1..=64).contains(&id.len()) && id.bytes().all(plain) {
-        return format!("{PREFIX}{id}");
+/// The name of the signal that the approval of a call is given to: where the call stands in the run. A call id would
+/// not do, as models use theirs again.
+fn signal(ctx: &Ctx) -> String {
+    let place = ctx.path().as_str().trim_start_matches('/').replace('/', ".").replace('#', "");
+    match ctx.segment() {
+        0 => format!("{PREFIX}{place}"),
+        segment => format!("{PREFIX}segment{segment}.{place}"),
     }
-    format!("{PREFIX}{}", Digest::of(id.as_bytes()).short())
 }
 
 /// Waits for a person to approve a call. Returns what is recorded as the reason why it was allowed, or the refusal
 /// that the model hears: [`Code::ToolDenied`].
 pub(crate) async fn ask(ctx: &Ctx, called: &Called) -> Result<Result<Json>> {
     let request = Request {
+        call: called.call.clone(),
         tool: called.name.clone(),
         arguments: called.arguments.clone(),
         why: "the agent's definition asks for it".to_owned(),
     };
-    let answer = ctx.signal(&signal(&called.call), Json::of(&request)?).await?;
+    let answer = ctx.signal(&signal(ctx), Json::of(&request)?).await?;
     Ok(judge(&answer))
 }
 
@@ -77,6 +78,9 @@ fn judge(answer: &Json) -> Result<Json> {
 
 #[cfg(test)]
 mod tests {
+    use adjutant_core::id::Scope;
+    use adjutant_durable::Moment;
+
     use super::*;
 
     #[test]
@@ -97,10 +101,12 @@ mod tests {
     }
 
     #[test]
-    fn the_name_is_one_that_people_can_type() {
-        assert_eq!(signal(&"call_1".into()), "approve:call_1");
-        for odd in ["", "a b", "a/b", &"x".repeat(100)] {
-            assert_eq!(signal(&odd.into()).len(), PREFIX.len() + 12, "{odd}");
-        }
+    fn each_call_of_a_run_has_a_name_of_its_own() {
+        let ctx = |segment| Ctx::new("r".into(), Scope::default(), segment, Moment::default());
+        let name = |ctx: &Ctx| signal(&ctx.scope("turn").scope("call"));
+        let (first, second) = (ctx(0), ctx(1));
+        assert_eq!(name(&first), "approve:turn0.call0");
+        assert_eq!(name(&first), "approve:turn1.call0");
+        assert_eq!(name(&second), "approve:segment1.turn0.call0");
     }
 }

@@ -24,11 +24,20 @@ const SHORTEST_RESULT: u64 = 50;
 
 /// Makes room in the conversation before its next request would fill more of the window than the agent allows.
 pub(crate) async fn fit(step: &Ctx, agent: &Runtime, memory: &mut Memory) -> Result<()> {
-    let room = agent.window() / 100 * u64::from(agent.definition.context.compact_at);
+    let room = room(agent);
     if memory.conversation.tokens() <= room {
         return Ok(());
     }
     make_room(step, agent, memory, room).await
+}
+
+/// How many tokens a request may have. An answer of the greatest length that is asked for must fit beside it: many
+/// servers refuse the request otherwise.
+fn room(agent: &Runtime) -> u64 {
+    let window = agent.window();
+    let share = window.saturating_mul(u64::from(agent.definition.context.compact_at)) / 100;
+    let answer = agent.definition.max_output_tokens.unwrap_or(0);
+    share.min(window.saturating_sub(u64::from(answer))).max(window / 10)
 }
 
 /// Brings the conversation to `room` tokens, as far as that is possible.

@@ -29,6 +29,7 @@ mod models;
 mod note;
 mod output;
 mod patience;
+mod permitted;
 mod reply;
 mod returned;
 mod runtime;

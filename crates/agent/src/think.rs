@@ -37,9 +37,12 @@ const UNKNOWN_ANSWER: u64 = 4_096;
 pub(crate) async fn think(step: &Ctx, agent: &Runtime, memory: &mut Memory) -> Result<Answer> {
     match ask(step, agent, memory, 0).await {
         Err(error) if error.code() == Code::ModelContextExceeded => {
-            let half = memory.conversation.tokens() / 2;
-            make_room(&step.scope("halve"), agent, memory, half).await?;
-            ask(step, agent, memory, 1).await
+            let whole = memory.conversation.tokens();
+            make_room(&step.scope("halve"), agent, memory, whole / 2).await?;
+            match memory.conversation.tokens() < whole {
+                true => ask(step, agent, memory, 1).await,
+                false => Err(error),
+            }
         }
         answer => answer,
     }

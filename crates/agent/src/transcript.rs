@@ -74,8 +74,8 @@ impl Transcript {
         }
     }
 
-    /// Puts a summary in the place of the first `count` messages after the instructions. The last words of a person
-    /// among them stay, as they say what is to be done.
+    /// Puts a summary in the place of the first `count` messages after the instructions. What the run was started with
+    /// and the last words of a person among them stay, as they say what is to be done.
     pub(crate) fn summarise(&mut self, count: usize, step: StepKey, answer: &Answer) {
         let text = format!(
             "[Summary of the conversation so far, written by the runtime to save room]\n{}",
@@ -99,8 +99,7 @@ impl Transcript {
         let messages = Arc::make_mut(&mut self.messages);
         let end = (start + count).min(messages.len());
         let gone: Vec<_> = messages.drain(start..end).collect();
-        let asked = gone.into_iter().rev().find(|message| is_said_by_a_person(message));
-        let kept = std::iter::once(Arc::new(with)).chain(asked);
+        let kept = std::iter::once(Arc::new(with)).chain(words(&gone));
         messages.splice(start..start, kept).for_each(drop);
     }
 
@@ -108,6 +107,17 @@ impl Transcript {
     pub(crate) fn start(&self) -> usize {
         self.messages.iter().take_while(|message| message.role == Role::System).count()
     }
+}
+
+/// The message that the run was started with, and the last that a person said, where they are among these.
+fn words(messages: &[Arc<Message>]) -> impl Iterator<Item = Arc<Message>> {
+    let said = || messages.iter().enumerate().rev().filter(|(_, message)| is_said_by_a_person(message));
+    let last = said().next();
+    // What came in with a run has no step; that of this run comes after those of earlier turns.
+    let input = said().find(|(_, message)| message.step.is_none());
+    let both =
+        input.into_iter().chain(last.filter(|(place, _)| input.is_none_or(|(first, _)| first != *place)));
+    both.map(|(_, message)| Arc::clone(message)).collect::<Vec<_>>().into_iter()
 }
 
 /// Whether a message of the role `user` is not one of the runtime's own.

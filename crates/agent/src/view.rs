@@ -115,7 +115,6 @@ impl View {
 fn begun(operation: &Operation) -> (Step, Option<EventKind>) {
     let other = || EventKind::Step { operation: operation.name.clone() };
     match &operation.kind {
-        Kind::Effect(_) if operation.name == NOTE => (Step::Other, None),
         Kind::Effect(_) => match (operation.input.to::<Link>(), Called::read(&operation.input)) {
             (Ok(link), _) if operation.name == MODEL => {
                 (Step::Model, Some(EventKind::ModelCalled { model: link.model }))
@@ -124,6 +123,7 @@ fn begun(operation: &Operation) -> (Step, Option<EventKind>) {
                 let event = EventKind::ToolCalled(as_call(&called));
                 (Step::Call(called), Some(event))
             }
+            _ if operation.name == NOTE => (Step::Other, None),
             _ => (Step::Other, Some(other())),
         },
         Kind::Signal => {

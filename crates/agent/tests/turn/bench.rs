@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use adjutant_agent::definition::Definition;
-use adjutant_agent::{Agent, AgentHost, Input, Models, Reply, Start, history, start};
+use adjutant_agent::{Agent, AgentHost, Earlier, Input, Models, Reply, Start, history, start};
 use adjutant_core::id::{RunId, Scope, SessionId};
 use adjutant_core::message::{Message, ToolResult, transcript_fault};
 use adjutant_core::tool::{Effect, ToolSpec};
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Engine, Entry, Observed, Record, RunState, Serve};
-use adjutant_model::Model;
 use adjutant_model::scripted::{Scripted, Turn};
+use adjutant_model::{Model, Request};
 use adjutant_store::Store;
 use adjutant_tool::{Context, Failure, FunctionTool, Output, Registry, Tool};
 use futures::StreamExt;
@@ -157,6 +157,11 @@ pub(crate) async fn in_time<T>(waiting: impl Future<Output = T>) -> T {
 }
 
 #[expect(clippy::disallowed_methods, reason = "tests stand outside the code of a run")]
+pub(crate) async fn pause_for(duration: Duration) {
+    tokio::time::sleep(duration).await;
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests stand outside the code of a run")]
 fn in_background(serving: impl Future<Output = Result<()>> + Send + 'static) {
     tokio::spawn(serving);
 }
@@ -233,4 +238,45 @@ pub(crate) fn shown(messages: &[Message]) -> Vec<String> {
             format!("{role}: {}{}{}", message.text(), calls.join(" "), results.join(" "))
         })
         .collect()
+}
+
+/// A model that plays a turn for each new request, in the order of their coming, whatever is in them; and what it was
+/// sent. The same request again, as after a crash, is played the same turn.
+pub(crate) fn tape(
+    play: impl Fn(usize) -> Turn + Send + Sync + 'static,
+) -> (Scripted, Arc<Mutex<Vec<Request>>>) {
+    let seen: Arc<Mutex<Vec<Request>>> = Arc::default();
+    let list = Arc::clone(&seen);
+    let model = Scripted::from_fn(move |request, _| {
+        let mut seen = list.lock().unwrap();
+        // Requests of the same length are compared; in a long run those are few.
+        let same = |known: &Request| known.messages.len() == request.messages.len() && known == request;
+        let place = seen.iter().position(same).unwrap_or_else(|| {
+            seen.push(request.clone());
+            seen.len() - 1
+        });
+        Some(play(place))
+    });
+    (model, seen)
+}
+
+/// Whether the journal alone gives back every request that was sent.
+pub(crate) fn assert_rebuilt(
+    records: &[Record],
+    definition: &Definition,
+    earlier: Option<&Earlier>,
+    sent: &[Request],
+) {
+    let asked = records.iter().filter_map(|record| match &record.entry {
+        Entry::Issued { key, operation, .. } if operation.name == "model" => Some((record.segment, key)),
+        _ => None,
+    });
+    let rebuilt: Vec<_> = asked
+        .map(|(segment, key)| history::request(records, earlier, definition, segment, key).unwrap())
+        .collect();
+    assert_eq!(rebuilt.len(), sent.len());
+    for (rebuilt, sent) in rebuilt.iter().zip(sent) {
+        assert_eq!(rebuilt.messages, sent.messages);
+        assert_eq!(rebuilt, sent);
+    }
 }

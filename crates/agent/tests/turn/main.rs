@@ -1,6 +1,18 @@
 //! The loop over the real engine, with scripted models and tools made of functions.
 
 #[cfg(test)]
+mod any;
+#[cfg(test)]
 mod bench;
+#[cfg(test)]
+mod calls;
+#[cfg(test)]
+mod ends;
+#[cfg(test)]
+mod long;
+#[cfg(test)]
+mod people;
+#[cfg(test)]
+mod session;
 #[cfg(test)]
 mod way;

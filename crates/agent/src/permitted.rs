@@ -1,0 +1,138 @@
+//! [`Permitted`]: a call that may be made, as the work of its step.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use adjutant_core::error::Audience;
+use adjutant_core::json::Json;
+use adjutant_core::{Code, Error, Result};
+use adjutant_durable::{Attempt, Done, Effects, Finished, Reconciled, Work};
+use adjutant_tool::{Failure, Tool};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+
+use crate::patience::{silence, unless};
+use crate::returned::{Called, Returned};
+use crate::runtime::Runtime;
+
+/// A call that may be made.
+pub(crate) struct Permitted {
+    pub(crate) agent: Arc<Runtime>,
+    pub(crate) tool: Arc<dyn Tool>,
+    pub(crate) called: Called,
+    /// Why it is allowed, where that is worth a record of its own.
+    pub(crate) decision: Option<Json>,
+}
+
+impl Permitted {
+    /// How the step behaves.
+    pub(crate) fn effects(&self) -> Effects {
+        let spec = self.tool.spec();
+        // The pinned specification counts where it differs in what may change.
+        let timeout = self.agent.definition.tool(&spec.name).map_or(spec.timeout, |pinned| pinned.timeout);
+        Effects::new(spec.effect).timeout(timeout)
+    }
+}
+
+impl Work for Permitted {
+    fn decide(&self, _attempt: &Attempt) -> BoxFuture<'static, Result<Option<Json>>> {
+        let decision = self.decision.clone();
+        async move { Ok(decision) }.boxed()
+    }
+
+    fn attempt(&self, attempt: Attempt) -> BoxFuture<'static, Finished> {
+        let context = self.agent.context(&self.called.call, &attempt);
+        let (agent, tool, called) = (Arc::clone(&self.agent), Arc::clone(&self.tool), self.called.clone());
+        async move {
+            let slot = match agent.tools.slot(&called.name).await {
+                Ok(slot) => slot,
+                Err(error) => return Err(error).into(),
+            };
+            // A tool that panics before it returns its future panics here, too.
+            let repeatable = tool.spec().effect.is_repeatable();
+            let name = called.name;
+            let call = async {
+                let call = AssertUnwindSafe(async { tool.call(called.arguments, context).await });
+                let outcome = call.catch_unwind().await.unwrap_or_else(|_| Err(panicked(&name, repeatable)));
+                finished(outcome, repeatable)
+            };
+            let silent = async {
+                idle(&name, repeatable, &silence(&attempt.sink, agent.definition.limits.idle_time).await)
+            };
+            let finished = unless(silent, call).await;
+            drop(slot);
+            finished
+        }
+        .boxed()
+    }
+
+    fn reconcile(&self, attempt: Attempt) -> BoxFuture<'static, Reconciled> {
+        let context = self.agent.context(&self.called.call, &attempt);
+        let (tool, arguments) = (Arc::clone(&self.tool), self.called.arguments.clone());
+        async move {
+            match AssertUnwindSafe(async { tool.reconcile(arguments, context).await }).catch_unwind().await {
+                Ok(Ok(adjutant_tool::Reconciled::Happened(output))) => {
+                    let recorded = Json::of(&Returned::Output(output));
+                    recorded.map_or(Reconciled::Unknown, Reconciled::Happened)
+                }
+                Ok(Ok(adjutant_tool::Reconciled::NotHappened)) => Reconciled::NotHappened,
+                Ok(Ok(adjutant_tool::Reconciled::Unknown) | Err(_)) | Err(_) => Reconciled::Unknown,
+            }
+        }
+        .boxed()
+    }
+}
+
+/// What a tool's outcome is for the run.
+fn finished(outcome: Result<adjutant_tool::Output, Failure>, repeatable: bool) -> Finished {
+    let done = match outcome {
+        Ok(output) => recorded(&Returned::Output(output)),
+        Err(Failure::Model(error)) => recorded(&Returned::Failed(error)),
+        // What may be repeated, the model may simply ask for again.
+        Err(Failure::Unknown(why)) if repeatable => {
+            let error =
+                Error::new(Code::ToolFailed, format!("it is not known whether the call succeeded: {why}"));
+            recorded(&Returned::Failed(error.with_help("make the call again; it does no harm")))
+        }
+        Err(Failure::Unknown(why)) => Done::Unknown(why),
+        Err(Failure::Run(error)) => Done::Err(stopping(error)),
+    };
+    Finished { done, spent: None }
+}
+
+fn recorded(returned: &Returned) -> Done {
+    match Json::of(returned) {
+        Ok(json) => Done::Ok(json),
+        Err(error) => Done::Err(error),
+    }
+}
+
+/// An error that stops the run, whoever hears errors of its code otherwise.
+fn stopping(error: Error) -> Error {
+    match error.code().audience() {
+        Audience::Run => error,
+        Audience::Model => {
+            let help =
+                error.help().unwrap_or("the tool says that nothing the model does can help").to_owned();
+            Error::new(Code::ToolInvalid, error.to_string()).with_help(help)
+        }
+    }
+}
+
+fn panicked(name: &str, repeatable: bool) -> Failure {
+    match repeatable {
+        true => Failure::Model(Error::new(Code::ToolBroken, format!("the tool `{name}` panicked"))),
+        false => Failure::Unknown(format!("the tool `{name}` panicked")),
+    }
+}
+
+/// A call that was given up because it showed no sign of life.
+fn idle(name: &str, repeatable: bool, why: &str) -> Finished {
+    let done = match repeatable {
+        true => {
+            recorded(&Returned::Idle(Error::new(Code::ToolTimeout, format!("the tool `{name}` gave {why}"))))
+        }
+        false => Done::Unknown(format!("the tool `{name}` gave {why}")),
+    };
+    Finished { done, spent: None }
+}
