@@ -91,7 +91,9 @@ impl<'a> Turn<'a> {
 }
 
 fn texts(messages: &[&Message]) -> Vec<String> {
-    let users = messages.iter().filter(|message| message.role == Role::User);
+    // The loop's own notes come in the role of the user, too, and ask for nothing.
+    let is_note = |message: &Message| message.step.as_ref().is_some_and(|step| step.name() == "note");
+    let users = messages.iter().filter(|message| message.role == Role::User && !is_note(message));
     users.map(|message| message.text()).filter(|text| !text.trim().is_empty()).collect()
 }
 
