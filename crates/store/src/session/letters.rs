@@ -100,11 +100,7 @@ impl SqliteSession {
             Letter::Resolve { resolution: Resolution::Abort, .. } if !self.ready.is_empty() => {
                 return Ok(Some(mail));
             }
-            Letter::Resolve { ref key, ref resolution } => {
-                let (key, resolution) = (key.clone(), resolution.clone());
-                self.record(&Entry::Received(mail.letter), taken)?;
-                self.resolve(&key, resolution)?;
-            }
+            Letter::Resolve { key, resolution } => self.resolve(&key, resolution, taken)?,
             Letter::Message { .. } => return Ok(Some(mail)),
         }
         Ok(None)
@@ -119,35 +115,45 @@ impl SqliteSession {
             .map(|(key, _)| key.clone())
     }
 
-    /// A person says what came of an effect. About another step, or too late, it means nothing.
-    pub(super) fn resolve(&mut self, key: &StepKey, resolution: Resolution) -> Result<()> {
-        if !self.open.get(key).is_some_and(|open| open.unknown) {
-            return Ok(());
-        }
-        let Some(mut open) = self.open.remove(key) else { return Ok(()) };
+    /// A person says what came of an effect; what follows from it is recorded with it. About another step, or too
+    /// late, it means nothing.
+    fn resolve(&mut self, key: &StepKey, resolution: Resolution, taken: Vec<Also>) -> Result<()> {
+        let letter = Letter::Resolve { key: key.clone(), resolution: resolution.clone() };
+        let mut entries = vec![Entry::Received(letter)];
+        let unknown = self.open.get(key).is_some_and(|open| open.unknown);
+        let Some(mut open) = unknown.then(|| self.open.remove(key)).flatten() else {
+            return self.appender.append(&entries, taken).map(drop);
+        };
+        let key = key.clone();
         match resolution {
             Resolution::Happened(result) if open.withdrawn.is_cancelled() => {
-                self.record(&Entry::Late { key: key.clone(), outcome: Ok(result) }, Vec::new())?;
+                entries.push(Entry::Late { key, outcome: Ok(result) });
+                self.appender.append(&entries, taken)?;
             }
-            Resolution::Happened(result) => self.complete(key.clone(), Ok(result), Vec::new())?,
+            Resolution::Happened(result) => {
+                entries.push(Entry::Completed { key: key.clone(), outcome: Ok(result.clone()) });
+                let (moment, _) = self.appender.append(&entries, taken)?;
+                self.channel.close(&key);
+                self.ready.push_back((key, Ok(result), moment));
+            }
             Resolution::Retry => {
+                self.appender.append(&entries, taken)?;
                 open.unknown = false;
-                let earlier = Earlier { retry: true, ..Earlier::default() };
-                self.set_to_work(key, &open, &earlier);
-                self.open.insert(key.clone(), open);
+                self.set_to_work(&key, &open, &Earlier { retry: true, ..Earlier::default() });
+                self.open.insert(key, open);
             }
             Resolution::Abort => {
-                let error = Error::new(Code::ToolOutcomeUnknown, "it is not known whether the call happened");
-                self.record(&Entry::Late { key: key.clone(), outcome: Err(error) }, Vec::new())?;
-                // The next segment would hear of a cancel that is recorded in this one, and no replay of it would.
-                if self.closing {
-                    return Ok(());
-                }
                 let reason =
                     format!("the outcome of step `{key}` is not known, and the run was aborted for it");
-                let (moment, _) =
-                    self.record(&Entry::Received(Letter::Cancel { reason: reason.clone() }), Vec::new())?;
-                if !self.replay.is_cancelled() && self.cancel.is_none() {
+                let error = Error::new(Code::ToolOutcomeUnknown, "it is not known whether the call happened");
+                entries.push(Entry::Late { key, outcome: Err(error) });
+                // The next segment would hear of a cancel that is recorded in this one, and no replay of it would.
+                let cancels = !self.closing;
+                if cancels {
+                    entries.push(Entry::Received(Letter::Cancel { reason: reason.clone() }));
+                }
+                let (moment, _) = self.appender.append(&entries, taken)?;
+                if cancels && !self.replay.is_cancelled() && self.cancel.is_none() {
                     self.cancel = Some((reason, moment));
                 }
             }
