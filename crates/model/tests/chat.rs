@@ -198,6 +198,24 @@ async fn every_failure_has_its_code() {
             "overloaded",
         ),
         (
+            "limit within the stream",
+            answer().with(Fault::ErrorEvent(
+                2,
+                json!({"error": {"message": "slow", "code": "rate_limit_exceeded"}}),
+            )),
+            Code::ModelRateLimited,
+            "slow",
+        ),
+        (
+            "no credit within the stream",
+            answer().with(Fault::ErrorEvent(
+                2,
+                json!({"error": {"message": "pay", "code": "insufficient_quota"}}),
+            )),
+            Code::ModelRequestRefused,
+            "pay",
+        ),
+        (
             "page",
             answer().with(Fault::Body("text/html".into(), "<h1>Welcome</h1>".into())),
             Code::ModelAnswerInvalid,

@@ -11,7 +11,7 @@ use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use url::Url;
 
-use super::config::Config;
+use super::config::{Config, is_openai, takes_stream_options};
 use super::decode::Decoder;
 use super::encode::{self, Dialect};
 use crate::delta::{Delta, Deltas};
@@ -45,7 +45,7 @@ impl Chat {
     /// Makes the model; nothing is sent. Fails with `input-invalid` where the address, the key or a header cannot be one.
     pub fn new(config: Config) -> Result<Self> {
         let url = config.endpoint()?;
-        let max_tokens = if config.is_openai(&url) { "max_completion_tokens" } else { "max_tokens" };
+        let max_tokens = if is_openai(&url) { "max_completion_tokens" } else { "max_tokens" };
         Ok(Self {
             inner: Arc::new(Inner {
                 peer: config.peer(&url),
@@ -54,6 +54,7 @@ impl Chat {
                 dialect: Dialect {
                     model: config.model,
                     max_tokens,
+                    stream_options: takes_stream_options(&url),
                     parallel_tools: config.profile.abilities.parallel_tools,
                     reasoning_field: config.reasoning_field,
                     extra: config.extra,

@@ -94,15 +94,26 @@ impl Config {
         }
         Ok(map)
     }
+}
 
-    /// Whether the server is OpenAI's own, or Azure's copy of it: these take `max_completion_tokens` where all others
-    /// know `max_tokens`.
-    pub(super) fn is_openai(&self, url: &Url) -> bool {
-        let host = url.host_str().unwrap_or_default();
-        ["openai.com", "openai.azure.com", "services.ai.azure.com"]
-            .iter()
-            .any(|name| host.strip_suffix(name).is_some_and(|front| front.is_empty() || front.ends_with('.')))
-    }
+/// Whether the server is OpenAI's own, or Azure's copy of it: these take `max_completion_tokens` where others know
+/// `max_tokens`, which OpenAI calls deprecated and its reasoning models refuse.
+pub(super) fn is_openai(url: &Url) -> bool {
+    is_of(url, &["openai.com", "openai.azure.com", "services.ai.azure.com"])
+}
+
+/// Whether the server takes `stream_options`. Mistral's answers with status 422, "extra inputs are not permitted", as
+/// users of several clients report, and sends its count without being asked.
+pub(super) fn takes_stream_options(url: &Url) -> bool {
+    !is_of(url, &["mistral.ai"])
+}
+
+/// Whether the host is one of these or below one.
+fn is_of(url: &Url, names: &[&str]) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    names
+        .iter()
+        .any(|name| host.strip_suffix(name).is_some_and(|front| front.is_empty() || front.ends_with('.')))
 }
 
 #[cfg(test)]
@@ -115,6 +126,7 @@ mod tests {
             ("https://api.openai.com/v1", Ok("https://api.openai.com/v1/chat/completions")),
             ("http://localhost:11434/v1/", Ok("http://localhost:11434/v1/chat/completions")),
             ("http://h/v1/chat/completions", Ok("http://h/v1/chat/completions")),
+            ("https://api.deepseek.com", Ok("https://api.deepseek.com/chat/completions")),
             (
                 "https://x.openai.azure.com/openai/v1?api-version=1",
                 Ok("https://x.openai.azure.com/openai/v1/chat/completions?api-version=1"),
@@ -133,6 +145,23 @@ mod tests {
                 }
                 (got, _) => panic!("{base}: {got:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn a_dialect_goes_by_the_host() {
+        let cases = [
+            ("https://api.openai.com/v1", true, true),
+            ("https://eu.api.openai.com/v1", true, true),
+            ("https://x.openai.azure.com/openai/v1", true, true),
+            ("https://notopenai.com/v1", false, true),
+            ("https://openai.com.example.org/v1", false, true),
+            ("https://api.mistral.ai/v1", false, false),
+            ("http://localhost:11434/v1", false, true),
+        ];
+        for (url, openai, options) in cases {
+            let url = Url::parse(url).unwrap();
+            assert_eq!((is_openai(&url), takes_stream_options(&url)), (openai, options), "{url}");
         }
     }
 

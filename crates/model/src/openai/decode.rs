@@ -1,4 +1,7 @@
 //! What arrives, as deltas: a state machine without I/O.
+//!
+//! The fields are those of `CreateChatCompletionStreamResponse` in OpenAI's API description, as its official clients
+//! carry it, and what other servers are known to add.
 
 use std::collections::HashMap;
 
@@ -102,8 +105,7 @@ impl Decoder {
             self.invalid(&format!("is not JSON ({error}): {}", self.peer.clean(&shown)))
         })?;
         if let Some(complaint) = Complaint::find(&chunk) {
-            let status =
-                complaint.status.unwrap_or(if complaint.word.contains("invalid") { 400 } else { 500 });
+            let status = complaint.status.unwrap_or_else(|| status_of(&complaint.word));
             return Err(refusal(&self.peer, status, &HeaderMap::new(), &complaint));
         }
         let Value::Object(chunk) = chunk else {
@@ -280,6 +282,15 @@ impl Decoder {
     fn invalid(&self, what: &str) -> Error {
         let name = self.peer.name();
         Error::new(Code::ModelAnswerInvalid, format!("the answer of the provider at `{name}` {what}"))
+    }
+}
+
+/// The status that a complaint would have had before the stream began: the status itself is sent by then.
+fn status_of(word: &str) -> u16 {
+    match word {
+        "insufficient_quota" | "rate_limit_exceeded" | "rate_limit_error" => 429,
+        word if word.contains("invalid") => 400,
+        _ => 500,
     }
 }
 

@@ -1,4 +1,6 @@
 //! A request as the body of a POST.
+//!
+//! The fields are those of `CreateChatCompletionRequest` in OpenAI's API description, as its official clients carry it.
 
 use adjutant_core::message::ToolResult;
 use adjutant_core::tool::ToolSpec;
@@ -14,13 +16,15 @@ pub(super) struct Dialect {
     pub(super) model: String,
     /// The name of the parameter for the most tokens of an answer.
     pub(super) max_tokens: &'static str,
+    /// Whether the server takes `stream_options`; who refuses the field counts tokens without being asked.
+    pub(super) stream_options: bool,
     pub(super) parallel_tools: bool,
     pub(super) reasoning_field: Option<String>,
     pub(super) extra: Map<String, Value>,
 }
 
-/// The fields that only the request itself decides.
-const OWN: [&str; 5] = ["model", "messages", "tools", "stream", "n"];
+/// The fields that only the request itself decides, and those whose answers have a form that was replaced by tools.
+const OWN: [&str; 7] = ["model", "messages", "tools", "stream", "n", "functions", "function_call"];
 
 /// The body. Fails with `model-unsupported` where the wire cannot carry a part, and with `input-invalid` where the
 /// request contradicts itself.
@@ -29,7 +33,9 @@ pub(super) fn body(dialect: &Dialect, request: &Request) -> Result<Value> {
     body.insert("model".into(), dialect.model.as_str().into());
     body.insert("messages".into(), messages(request, dialect.reasoning_field.as_deref())?.into());
     body.insert("stream".into(), true.into());
-    body.insert("stream_options".into(), json!({"include_usage": true}));
+    if dialect.stream_options {
+        body.insert("stream_options".into(), json!({"include_usage": true}));
+    }
     if !request.tools.is_empty() {
         body.insert("tools".into(), request.tools.iter().map(tool).collect::<Result<Vec<_>>>()?.into());
         if let Some(choice) = tool_choice(request)? {
@@ -146,6 +152,7 @@ mod tests {
         Dialect {
             model: "m".into(),
             max_tokens: "max_tokens",
+            stream_options: true,
             parallel_tools: true,
             reasoning_field: None,
             extra: Map::new(),
@@ -231,6 +238,12 @@ mod tests {
     }
 
     #[test]
+    fn who_refuses_stream_options_is_sent_none() {
+        let dialect = Dialect { stream_options: false, ..dialect() };
+        assert_eq!(rest(&dialect, Request::default()), json!({}));
+    }
+
+    #[test]
     fn a_request_that_contradicts_itself_is_refused() {
         let hi = || vec![Message::user("hi").into()];
         let broken = ToolSpec { parameters: json!([]), ..look() };
@@ -252,6 +265,10 @@ mod tests {
             (
                 Request { messages: hi(), extra: map(&json!({"stream": false})), ..Request::default() },
                 "the extra parameter `stream` of the model cannot be set",
+            ),
+            (
+                Request { messages: hi(), extra: map(&json!({"functions": []})), ..Request::default() },
+                "the extra parameter `functions` of the model cannot be set",
             ),
         ];
         for (request, why) in cases {

@@ -1,4 +1,8 @@
 //! The tokens that a server counted.
+//!
+//! The fields are those of `CompletionUsage` in OpenAI's API description, as its official clients carry it. There,
+//! `completion_tokens` includes the reasoning and `total_tokens` is the sum of both sides. xAI says of its own answers
+//! that reasoning counts to the total only (docs.x.ai, "Consumption and Rate Limits"), so the total decides.
 
 use adjutant_core::usage::Usage;
 use serde_json::Value;
@@ -10,14 +14,19 @@ pub(super) fn read(usage: &Value) -> Option<Usage> {
     if input.is_none() && output.is_none() {
         return None;
     }
+    let (input, output) = (input.unwrap_or(0), output.unwrap_or(0));
+    let reasoning = number("/completion_tokens_details/reasoning_tokens").unwrap_or(0);
+    let counted = input.saturating_add(output);
+    // Nothing but reasoning is left out: a total that is off by another number says nothing that can be trusted.
+    let left_out = number("/total_tokens").and_then(|total| total.checked_sub(counted)) == Some(reasoning);
     Some(Usage {
-        input: input.unwrap_or(0),
-        output: output.unwrap_or(0),
+        input,
+        output: if left_out { output.saturating_add(reasoning) } else { output },
         cached: number("/prompt_tokens_details/cached_tokens")
             .or_else(|| number("/prompt_cache_hit_tokens"))
             .unwrap_or(0),
         cache_write: number("/prompt_tokens_details/cache_write_tokens").unwrap_or(0),
-        reasoning: number("/completion_tokens_details/reasoning_tokens").unwrap_or(0),
+        reasoning,
     })
 }
 
@@ -45,6 +54,27 @@ mod tests {
             (
                 json!({"prompt_tokens": 5, "completion_tokens": 3, "prompt_cache_hit_tokens": 1}),
                 usage(5, 3, 1, 0),
+            ),
+            (
+                json!({"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8,
+                    "prompt_tokens_details": {"cached_tokens": 1, "cache_write_tokens": 4, "audio_tokens": 0}}),
+                Some(Usage { input: 5, output: 3, cached: 1, cache_write: 4, reasoning: 0 }),
+            ),
+            // The reasoning stands beside the output.
+            (
+                json!({"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 15,
+                    "completion_tokens_details": {"reasoning_tokens": 7}}),
+                usage(5, 10, 0, 7),
+            ),
+            // A total that nothing explains changes nothing.
+            (
+                json!({"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 99,
+                    "completion_tokens_details": {"reasoning_tokens": 2}}),
+                usage(5, 3, 0, 2),
+            ),
+            (
+                json!({"prompt_tokens": u64::MAX, "completion_tokens": u64::MAX, "total_tokens": 1}),
+                usage(u64::MAX, u64::MAX, 0, 0),
             ),
         ];
         for (value, expected) in cases {

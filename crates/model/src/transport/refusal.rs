@@ -112,7 +112,9 @@ fn meaning(status: u16, complaint: &Complaint) -> (Code, Option<&'static str>) {
         400..500 if says(KEY) => {
             (Code::ModelKeyRefused, Some("check the key, and that it belongs to this provider"))
         }
-        400 | 413 | 422 | 500 if says(CONTEXT) => (Code::ModelContextExceeded, Some(SHORTEN)),
+        400 | 413 | 422 | 500 if says(CONTEXT) || is_long_content(&text) => {
+            (Code::ModelContextExceeded, Some(SHORTEN))
+        }
         400 | 422 | 500 if says(UNSUPPORTED) => {
             (Code::ModelUnsupported, Some("use another model, or leave out what this one cannot do"))
         }
@@ -136,8 +138,14 @@ const PAY: &str = "the account has no credit left: see the provider's billing pa
 const KEY: &[&str] = &["invalid_api_key", "api_key_invalid", "api key not valid", "incorrect api key"];
 const QUOTA: &[&str] =
     &["insufficient_quota", "exceeded your current quota", "billing_hard_limit", "credit balance"];
-const UNSUPPORTED: &[&str] =
-    &["does not support tools", "does not support image", "does not support tool", "not a multimodal model"];
+const UNSUPPORTED: &[&str] = &[
+    "does not support tools",
+    "does not support image",
+    "does not support tool",
+    "not a multimodal model",
+    "unsupported_parameter",
+    "unsupported_value",
+];
 const CONTEXT: &[&str] = &[
     "context_length_exceeded",
     "maximum context length",
@@ -149,8 +157,13 @@ const CONTEXT: &[&str] = &[
     "input length",
     "too many tokens",
     "exceed_context_size",
-    "string_above_max_length",
 ];
+
+/// Whether the text of a message is too long for OpenAI. The same code is given for a long id or name, which no
+/// shorter conversation mends; the message names the field, as in `messages[1].content`.
+fn is_long_content(text: &str) -> bool {
+    text.contains("string_above_max_length") && text.contains("].content")
+}
 
 #[cfg(test)]
 mod tests {
@@ -178,6 +191,21 @@ mod tests {
                 400,
                 r#"{"object":"error","message":"This model's maximum context length is 4096 tokens","code":400}"#,
                 Code::ModelContextExceeded,
+            ),
+            (
+                400,
+                r#"{"error":{"message":"Invalid 'messages[1].content': string too long.","param":"messages[1].content","code":"string_above_max_length"}}"#,
+                Code::ModelContextExceeded,
+            ),
+            (
+                400,
+                r#"{"error":{"message":"Invalid 'messages[3].tool_calls[0].id': string too long. Expected a string with maximum length 40.","code":"string_above_max_length"}}"#,
+                Code::ModelRequestRefused,
+            ),
+            (
+                400,
+                r#"{"error":{"message":"Unsupported parameter: 'temperature' is not supported with this model.","type":"invalid_request_error","param":"temperature","code":"unsupported_parameter"}}"#,
+                Code::ModelUnsupported,
             ),
             (400, r#"{"error":{"message":"registry/llava does not support tools"}}"#, Code::ModelUnsupported),
             (
