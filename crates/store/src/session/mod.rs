@@ -344,8 +344,13 @@ impl Session for SqliteSession {
             {
                 return Ok(next);
             }
+            let paused = self.pausing;
             self.read_mail().await?;
             self.work_mail()?;
+            if paused && !self.pausing {
+                // What was recorded while the run was paused is delivered now.
+                continue;
+            }
             while let Ok(ended) = self.ended.1.try_recv() {
                 self.end(ended)?;
             }
