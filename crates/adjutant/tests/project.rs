@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use adjutant::project::{Environment, Key, Origin, Project};
+use adjutant::project::{Environment, Key, Origin, Project, Provider};
 use adjutant_core::tool::Effect;
 use adjutant_core::{Code, Error};
 use adjutant_model::offline::Offline;
@@ -419,6 +419,35 @@ fn a_model_of_the_settings_is_built_as_written() {
     assert!(!format!("{project:?}").contains("sk-file"));
 }
 
+/// A price that belongs to another server is worse than none.
+#[test]
+fn what_is_known_of_a_model_holds_at_its_own_address() {
+    const NAMED: &str = "[models]\nmain = \"openai/gpt-4.1-mini\"\n";
+    const PRICED: &str = "[models.main]\nprovider = \"openai\"\nmodel = \"gpt-4.1-mini\"\nprices = { input = 7, output = 8 }\n";
+    const MOVED: &str = "[models.main]\nprovider = \"openai\"\nmodel = \"gpt-4.1-mini\"\nbase_url = \"http://127.0.0.1:1/v1\"\n";
+    let (key, moved) = (("OPENAI_API_KEY", "sk-1"), ("OPENAI_BASE_URL", "http://127.0.0.1:1/v1"));
+    type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], bool, Option<&'a str>);
+    let cases: [Case<'_>; 6] = [
+        ("", &[key], true, Some("0.4")),
+        (NAMED, &[key], true, Some("0.4")),
+        (NAMED, &[key, moved], false, None),
+        (MOVED, &[key], false, None),
+        (PRICED, &[key], true, Some("7")),
+        (PRICED, &[key, moved], false, Some("7")),
+    ];
+    for (toml, variables, has_window, price) in cases {
+        let (_folder, project) = with(toml, variables);
+        let model = project.models().get("main").unwrap();
+        let profile = model.profile();
+        let input = profile.prices.map(|prices| prices.input.to_string());
+        assert_eq!(
+            (profile.context_window.is_some(), input.as_deref()),
+            (has_window, price),
+            "{toml} {variables:?}"
+        );
+    }
+}
+
 #[test]
 fn a_program_brings_its_own_model() {
     let (_folder, project) = with("", &[("ADJUTANT_MODEL", "ollama/llama3.2")]);
@@ -496,6 +525,19 @@ fn every_key_is_documented() {
         }
     }
     assert_eq!(missing, Vec::<String>::new());
+}
+
+#[test]
+fn every_provider_is_documented() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let documentation = std::fs::read_to_string(root.join("docs/configuration.md")).unwrap();
+    let cell = |text: Option<&str>| text.map_or_else(String::new, |text| format!("`{text}` "));
+    for provider in Provider::ALL {
+        let Provider { name, base_url, .. } = provider;
+        let (key, address) = (cell(provider.key_variable), cell(provider.base_url_variable));
+        let row = format!("| `{name}` | {key}| {address}| `{base_url}` |");
+        assert!(documentation.lines().any(|line| line == row), "{row}");
+    }
 }
 
 const KEYS: &[&str] = &[

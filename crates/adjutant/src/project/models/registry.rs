@@ -10,6 +10,7 @@ use adjutant_core::{Code, Error, Result};
 use adjutant_model::offline::Offline;
 use adjutant_model::{Model, openai};
 
+use super::known;
 use super::provider::Provider;
 use super::settings::{Endpoint, Header, ModelSettings};
 use crate::project::environment::Environment;
@@ -299,7 +300,7 @@ impl Models {
             config.headers.insert(name.clone(), value);
         }
         config.timeouts = endpoint.timeouts;
-        config.profile = endpoint.profile.clone();
+        config.profile = known::profile(endpoint, &config.base_url);
         config.extra = endpoint.extra.clone();
         config.reasoning_field.clone_from(&endpoint.reasoning_field);
         Ok(config)

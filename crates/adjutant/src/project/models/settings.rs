@@ -11,7 +11,6 @@ use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::known;
 use super::provider::Provider;
 use crate::project::secrets::SecretSource;
 
@@ -43,7 +42,7 @@ pub struct Endpoint {
     pub headers: BTreeMap<String, Header>,
     /// How long the provider may take.
     pub timeouts: Timeouts,
-    /// What the model can do and costs.
+    /// What the project says that the model can do and costs; what is known of it comes to that.
     pub profile: Profile,
     /// Parameters that every request sends as they are.
     pub extra: Map<String, Value>,
@@ -71,7 +70,7 @@ impl Endpoint {
             key: None,
             headers: BTreeMap::new(),
             timeouts: Timeouts::default(),
-            profile: known::profile(provider.name, model),
+            profile: Profile::default(),
             extra: Map::new(),
             reasoning_field: None,
         }
@@ -158,10 +157,6 @@ fn read_endpoint(table: &Table<'_>, provider: &'static Provider, folder: &Path) 
         endpoint.id = id.trim().to_owned();
     }
     endpoint.base_url = read_base_url(table);
-    if endpoint.base_url.is_some() {
-        // Another server's model of that name may be anything.
-        endpoint.profile = Profile::default();
-    }
     endpoint.key = SecretSource::read(table, "key", folder);
     for header in table.named("headers") {
         if let Some(value) = read_header(table, header, folder) {
