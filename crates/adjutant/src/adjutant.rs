@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use adjutant_agent::definition::Defaults;
-use adjutant_agent::{Agent, AgentHost, Input, Reply, Start, View};
+use adjutant_agent::{Agent, AgentHost, Input, Reply, Start};
 use adjutant_core::hash::Digest;
 use adjutant_core::id::{RunId, SessionId};
 use adjutant_core::limit::Limits;
 use adjutant_core::secret::Secrets;
 use adjutant_core::{Code, Error, Result};
-use adjutant_durable::{Engine, Host, Observed, RunInfo, Serve};
+use adjutant_durable::{Engine, Host, RunInfo, Serve};
 use adjutant_model::Model;
 use adjutant_store::random;
 use adjutant_tool::Resources;
@@ -25,7 +25,7 @@ use crate::run::Run;
 use crate::runnable::Runnable;
 use crate::session::Session;
 use crate::task::Task;
-use crate::updates::{Driving, Update, Updates};
+use crate::updates::{Driving, Updates};
 
 /// Runs agents: a store for their runs, models, tools, and what drives them. Cheap to clone; a clone is the same one.
 #[derive(Clone)]
@@ -237,20 +237,6 @@ impl Adjutant {
 
     pub(crate) fn defaults(&self) -> &Defaults {
         &self.0.defaults
-    }
-
-    /// Turns what the engine shows of a run into updates.
-    pub(crate) fn view(run: &RunId) -> impl FnMut(Observed) -> Vec<Update> + Send + 'static {
-        let mut view = View::new(run.clone());
-        move |observed| match observed {
-            Observed::Record(record) => {
-                view.record(&record).into_iter().map(|event| Update::Event(Box::new(event))).collect()
-            }
-            Observed::Delta(delta) => {
-                view.delta(&delta).map(|event| Update::Event(Box::new(event))).into_iter().collect()
-            }
-            Observed::State(state) => vec![Update::State(state)],
-        }
     }
 
     /// Drives one run, unless a worker of this process drives them all.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use adjutant_core::id::StepKey;
+use adjutant_core::time::format_duration;
 use adjutant_core::{Code, Error, Result};
 use adjutant_store::random;
 use adjutant_tool::{Context, Failure, Output};
@@ -39,7 +40,7 @@ pub async fn call_tool(
         )),
         Err(_) => Err(Error::new(
             Code::ToolTimeout,
-            format!("the tool `{name}` took longer than {} s", timeout.as_secs()),
+            format!("the tool `{name}` took longer than {}", format_duration(timeout)),
         )
         .with_help("give it more time with `timeout` in its table")),
     }

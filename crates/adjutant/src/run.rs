@@ -110,7 +110,7 @@ impl Run {
 
     /// Watches it without driving it, from its first record on.
     pub fn watch(&self) -> Updates {
-        Updates::new(self.adjutant.engine().watch(&self.id, 0), Box::new(Adjutant::view(&self.id)))
+        Updates::new(&self.id, self.adjutant.engine().watch(&self.id, 0))
     }
 
     /// Watches it, and drives it for as long as the updates are held.

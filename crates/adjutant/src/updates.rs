@@ -1,10 +1,14 @@
 //! [`Updates`]: what happens in a run, as it happens.
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use adjutant_agent::View;
 use adjutant_core::event::Event;
+use adjutant_core::id::RunId;
 use adjutant_core::{Code, Error, Result};
+use adjutant_durable::stream::Delta;
 use adjutant_durable::{Observed, RunState};
 use futures::stream::BoxStream;
 use futures::{FutureExt, Stream, StreamExt};
@@ -20,8 +24,40 @@ pub enum Update {
     State(RunState),
 }
 
-/// Turns what an engine shows into events.
-pub(crate) type View = Box<dyn FnMut(Observed) -> Vec<Update> + Send>;
+/// Turns what an engine shows of a run into updates.
+struct Translator {
+    view: View,
+    /// What passed by before the record of its step was on disk: pure work begins at once.
+    early: Vec<Delta>,
+}
+
+impl Translator {
+    fn translate(&mut self, observed: Observed) -> Vec<Update> {
+        let update = |event| Update::Event(Box::new(event));
+        match observed {
+            Observed::Record(record) => {
+                let mut events = self.view.record(&record);
+                self.early.retain(|delta| match self.view.delta(delta) {
+                    Some(event) => {
+                        events.push(event);
+                        false
+                    }
+                    // Its step may still come; once it has been and gone, nobody needs it.
+                    None => Some(&delta.step) != record.entry.key(),
+                });
+                events.into_iter().map(update).collect()
+            }
+            Observed::Delta(delta) => match self.view.delta(&delta) {
+                Some(event) => vec![update(event)],
+                None => {
+                    self.early.push(delta);
+                    Vec::new()
+                }
+            },
+            Observed::State(state) => vec![Update::State(state)],
+        }
+    }
+}
 
 /// What happens in a run, as it happens: first what is recorded already, then what comes. Ends with the run.
 ///
@@ -29,14 +65,15 @@ pub(crate) type View = Box<dyn FnMut(Observed) -> Vec<Update> + Send>;
 /// when somebody drives it again.
 pub struct Updates {
     observed: BoxStream<'static, Result<Observed>>,
-    view: View,
-    ready: std::collections::VecDeque<Update>,
+    translator: Translator,
+    ready: VecDeque<Update>,
     driving: Option<Driving>,
 }
 
 impl Updates {
-    pub(crate) fn new(observed: BoxStream<'static, Result<Observed>>, view: View) -> Self {
-        Self { observed, view, ready: std::collections::VecDeque::new(), driving: None }
+    pub(crate) fn new(run: &RunId, observed: BoxStream<'static, Result<Observed>>) -> Self {
+        let translator = Translator { view: View::new(run.clone()), early: Vec::new() };
+        Self { observed, translator, ready: VecDeque::new(), driving: None }
     }
 
     pub(crate) fn driven_by(mut self, driving: Driving) -> Self {
@@ -69,7 +106,7 @@ impl Stream for Updates {
                 None => return Poll::Ready(None),
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                 Some(Ok(observed)) => {
-                    let updates = (self.view)(observed);
+                    let updates = self.translator.translate(observed);
                     self.ready.extend(updates);
                 }
             }

@@ -26,7 +26,7 @@ fn main() -> ExitCode {
                 .caused_by(&error)
                 .into()
         })
-        .and_then(|runtime| runtime.block_on(execute(arguments, output)));
+        .and_then(|runtime| runtime.block_on(execute(&arguments, output)));
     match ended {
         Ok(exit) => ExitCode::from(exit.code()),
         Err(failure) => {
@@ -36,10 +36,10 @@ fn main() -> ExitCode {
     }
 }
 
-async fn execute(arguments: Arguments, output: Output) -> Ended {
-    let shared = arguments.shared;
-    match arguments.command {
-        Command::New(command) => new::execute(&command, output),
+async fn execute(arguments: &Arguments, output: Output) -> Ended {
+    let shared = &arguments.shared;
+    match &arguments.command {
+        Command::New(command) => new::execute(command, output),
         Command::Run(command) => run::execute(command, shared, output).await,
         Command::Chat(command) => chat::execute(command, shared, output).await,
         Command::Runs(command) => runs::execute(command, shared, output).await,

@@ -73,7 +73,7 @@ fn describe(arguments: &[&Arg], text: &mut String) {
         if !values.is_empty() && arg.get_action().takes_values() {
             let _ = write!(notes, " One of {}.", values.join(", "));
         }
-        if let Some(default) = arg.get_default_values().first() {
+        if let Some(default) = arg.get_default_values().first().filter(|_| arg.get_action().takes_values()) {
             let _ = write!(notes, " Default: `{}`.", default.to_string_lossy());
         }
         if let Some(name) = arg.get_env() {
@@ -85,8 +85,8 @@ fn describe(arguments: &[&Arg], text: &mut String) {
 
 /// How the argument is typed.
 fn shape(arg: &Arg) -> String {
-    let value =
-        arg.get_value_names().and_then(|names| names.first()).map(ToString::to_string).unwrap_or_default();
+    let names = arg.get_value_names().unwrap_or_default();
+    let value = names.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
     let mut shape = match (arg.get_short(), arg.get_long()) {
         (Some(short), Some(long)) => format!("-{short}, --{long}"),
         (None, Some(long)) => format!("--{long}"),
@@ -100,7 +100,9 @@ fn shape(arg: &Arg) -> String {
 }
 
 fn plain(text: Option<&StyledStr>) -> String {
-    text.map(|text| text.to_string().trim().replace('\n', " ")).unwrap_or_default()
+    let text = text.map(|text| text.to_string().trim().replace('\n', " ")).unwrap_or_default();
+    // clap takes the last period away.
+    if text.is_empty() || text.ends_with('.') { text } else { format!("{text}.") }
 }
 
 #[cfg(test)]

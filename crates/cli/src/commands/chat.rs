@@ -25,16 +25,16 @@ pub(crate) struct Arguments {
     terms: Terms,
 }
 
-pub(crate) async fn execute(arguments: Arguments, shared: Shared, output: Output) -> Ended {
+pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Output) -> Ended {
     let place = arguments.place.as_deref();
-    let adjutant = place::open(place, &shared)?;
+    let adjutant = place::open(place, shared)?;
     let agent = adjutant.choose(arguments.terms.agent())?;
     notice(&adjutant, &agent, output);
     let session = match arguments.terms.session() {
         Some(session) => session.to_owned(),
         None => adjutant.new_session()?.id().to_string(),
     };
-    let project = place::typed(place, &shared);
+    let project = place::typed(place, shared);
     output.aside(&format!("{agent}, session {session}; an empty line or Ctrl-D leaves"));
     let terms = arguments.terms.in_session(&session);
     let mut people = People::new()?;

@@ -18,8 +18,8 @@ pub(crate) struct Arguments {
     place: Option<PathBuf>,
 }
 
-pub(crate) fn execute(arguments: Arguments, shared: Shared, output: Output) -> Ended {
-    match place::load(arguments.place.as_deref(), &shared) {
+pub(crate) fn execute(arguments: &Arguments, shared: &Shared, output: Output) -> Ended {
+    match place::load(arguments.place.as_deref(), shared) {
         Ok(project) => {
             let agents = project.agents().count();
             let tools = project.tools().len();

@@ -60,12 +60,12 @@ impl Finding {
     }
 }
 
-pub(crate) async fn execute(arguments: Arguments, shared: Shared, output: Output) -> Ended {
+pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Output) -> Ended {
     let mut findings = vec![Finding::ok("version", env!("CARGO_PKG_VERSION"))];
-    match place::load(arguments.place.as_deref(), &shared) {
+    match place::load(arguments.place.as_deref(), shared) {
         Ok(project) => examine(project, &mut findings).await,
         Err(Failure::Errors(errors)) => {
-            findings.extend(errors.iter().map(|error| Finding::missing("project", error)))
+            findings.extend(errors.iter().map(|error| Finding::missing("project", error)));
         }
         Err(failure) => return Err(failure),
     }

@@ -19,8 +19,8 @@ pub(crate) struct Arguments {
     place: Option<PathBuf>,
 }
 
-pub(crate) fn execute(arguments: Arguments, shared: Shared, output: Output) -> Ended {
-    let project = place::load(arguments.place.as_deref(), &shared)?;
+pub(crate) fn execute(arguments: &Arguments, shared: &Shared, output: Output) -> Ended {
+    let project = place::load(arguments.place.as_deref(), shared)?;
     let choices = project.models().roles().into_iter().collect::<adjutant_core::Result<Vec<Choice>>>()?;
     if output.json {
         output.json(&choices.iter().map(as_json).collect::<Vec<Value>>())?;

@@ -20,10 +20,11 @@ const LONGEST: u64 = 4 << 20;
 
 /// Asks an agent, and prints its answer. The run is recorded: if it is killed, `adjutant runs resume` finishes it.
 #[derive(Args, Debug)]
+#[command(override_usage = "adjutant run [OPTIONS] [PROJECT] <QUESTION>")]
 pub(crate) struct Arguments {
-    /// The project (a folder, or one agent's Markdown file), if it is not the current folder; then the question. `-`
-    /// reads the question from standard input.
-    #[arg(value_names = ["PROJECT", "QUESTION"], num_args = 1..=2, required = true)]
+    /// The question; `-` reads it from standard input. Where two words are given, the first is the project: a folder, or
+    /// one agent's Markdown file.
+    #[arg(value_name = "QUESTION", num_args = 1..=2, required = true)]
     words: Vec<String>,
     #[command(flatten)]
     terms: Terms,
@@ -93,25 +94,25 @@ impl Terms {
     }
 }
 
-pub(crate) async fn execute(arguments: Arguments, shared: Shared, output: Output) -> Ended {
+pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Output) -> Ended {
     let (project, question) = match arguments.words.as_slice() {
         [project, question] => (Some(PathBuf::from(project)), question),
         [question] => (None, question),
         _ => return Err(Error::new(Code::InputInvalid, "there is no question").into()),
     };
     let question = read(question)?;
-    let adjutant = place::open(project.as_deref(), &shared)?;
+    let adjutant = place::open(project.as_deref(), shared)?;
     let agent = adjutant.choose(arguments.terms.agent())?;
     let mut task = arguments.terms.task(question);
     if let Some(id) = &arguments.id {
         task = task.id(id);
     }
+    let run = adjutant.start(agent.as_str(), task).await?;
     if arguments.terms.model.is_none() {
         notice(&adjutant, &agent, output);
     }
-    let run = adjutant.start(agent.as_str(), task).await?;
     output.aside(&format!("run {}", run.id()));
-    drive(&run, output, &place::typed(project.as_deref(), &shared)).await
+    drive(&run, output, &place::typed(project.as_deref(), shared)).await
 }
 
 /// Says what a person must know of the model that answers: that it is no LLM, where nobody chose it.

@@ -45,10 +45,10 @@ struct CallArguments {
     arguments: String,
 }
 
-pub(crate) async fn execute(arguments: Arguments, shared: Shared, output: Output) -> Ended {
-    match arguments.command {
-        Command::List(command) => list(&command, &shared, output),
-        Command::Call(command) => call(&command, &shared, output).await,
+pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Output) -> Ended {
+    match &arguments.command {
+        Command::List(command) => list(command, shared, output),
+        Command::Call(command) => call(command, shared, output).await,
     }
 }
 

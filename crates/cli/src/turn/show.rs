@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use adjutant::Reply;
+use adjutant::agent::Called;
 use adjutant::agent::summary::{Step, Summary};
 use adjutant_core::event::{Event, EventKind};
 use adjutant_core::id::{CallId, StepKey};
@@ -87,6 +88,7 @@ impl Show {
         }
         match self.live {
             true => self.text(&reply.text)?,
+            false if reply.text.trim().is_empty() => {}
             false => self.output.foreign(&format!("{}\n", reply.text.trim_end()))?,
         }
         self.finish()
@@ -124,12 +126,9 @@ impl Show {
     }
 }
 
-/// Steps that are not calls of tools.
-const OWN_STEPS: [&str; 3] = ["model", "note", "compact"];
-
 /// A run that is over, in one line.
 pub(crate) fn summary(reply: &Reply, summary: &Summary) -> String {
-    let is_call = |step: &&Step| step.kind == "effect" && !OWN_STEPS.contains(&step.key.name());
+    let is_call = |step: &&Step| step.kind == "effect" && Called::read(&step.input).is_ok();
     let cost = match &reply.cost {
         Some(cost) => cost.to_string(),
         None => "price unknown".to_owned(),

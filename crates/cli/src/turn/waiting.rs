@@ -1,6 +1,7 @@
 //! What a run waits for, and what to type about it.
 
 use adjutant::Run;
+use adjutant::agent::approval::PREFIX;
 use adjutant::durable::Wait;
 use adjutant_core::json::Json;
 use serde_json::Value;
@@ -12,18 +13,22 @@ use crate::screen::{Output, local_time};
 pub(crate) async fn explain(run: &Run, output: Output, project: &str) -> Ended<()> {
     let id = run.id();
     output.talk(&format!("run {id} waits for a person"));
-    for wait in run.waits().await? {
+    let waits = run.waits().await?;
+    let several = waits.iter().filter(|wait| matches!(wait, Wait::Signal { .. })).count() > 1;
+    for wait in waits {
         match wait {
             Wait::Signal { name, request, .. } => {
+                let call = name.strip_prefix(PREFIX).unwrap_or(&name);
+                let call = if several { format!(" --call {call}") } else { String::new() };
                 output.talk(&format!(
-                    "  to allow {}\n    adjutant runs approve {id} --call {name}{project}\n    \
-                     adjutant runs approve {id} --call {name} --deny --reason \"...\"{project}",
+                    "  to allow {}\n    adjutant runs approve {id}{call}{project}\n    \
+                     adjutant runs approve {id}{call} --deny --reason \"...\"{project}",
                     asked(&request)
                 ));
             }
             Wait::Unknown { key, operation, reason } => {
                 output.talk(&format!(
-                    "  to say what came of `{operation}`: {reason}\n    \
+                    "  to say what came of {operation}\n    ({reason})\n    \
                      adjutant runs resolve {id} {key} --happened '{{\"result\": ...}}'{project}\n    \
                      adjutant runs resolve {id} {key} --retry{project}\n    \
                      adjutant runs resolve {id} {key} --abort{project}"

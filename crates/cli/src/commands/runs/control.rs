@@ -1,5 +1,6 @@
 //! `adjutant runs cancel`, `pause`, `approve` and `resolve`.
 
+use adjutant::agent::approval::PREFIX;
 use adjutant::durable::{Resolution, Wait};
 use adjutant::{Adjutant, Run};
 use adjutant_core::json::Json;
@@ -78,20 +79,20 @@ pub(super) struct ResolveArguments {
     later: bool,
 }
 
-pub(super) async fn cancel(arguments: CancelArguments, adjutant: &Adjutant, output: Output) -> Ended {
+pub(super) async fn cancel(arguments: &CancelArguments, adjutant: &Adjutant, output: Output) -> Ended {
     let run = adjutant.find(&arguments.run).await?;
     run.cancel(&arguments.reason).await?;
     done(output, run.id(), "told to stop")
 }
 
-pub(super) async fn pause(arguments: PauseArguments, adjutant: &Adjutant, output: Output) -> Ended {
+pub(super) async fn pause(arguments: &PauseArguments, adjutant: &Adjutant, output: Output) -> Ended {
     let run = adjutant.find(&arguments.run).await?;
     run.pause(&arguments.reason).await?;
     done(output, run.id(), "told to pause")
 }
 
 pub(super) async fn approve(
-    arguments: ApproveArguments,
+    arguments: &ApproveArguments,
     adjutant: &Adjutant,
     output: Output,
     project: &str,
@@ -130,7 +131,7 @@ async fn one_call(run: &Run, named: Option<&str>) -> Result<String> {
     match (waiting.as_slice(), named) {
         ([], _) => Err(conflict(format!("nothing in the run `{}` waits for an approval", run.id()))),
         (_, Some(named)) => {
-            let matches = |name: &str| name == named || name.strip_prefix("approve:") == Some(named);
+            let matches = |name: &str| name == named || name.strip_prefix(PREFIX) == Some(named);
             let found = waiting.iter().find(|(name, _)| matches(name));
             found.map(|(name, _)| (*name).clone()).ok_or_else(|| {
                 conflict(format!("no call `{named}` waits for an approval"))
@@ -144,14 +145,14 @@ async fn one_call(run: &Run, named: Option<&str>) -> Result<String> {
 }
 
 pub(super) async fn resolve(
-    arguments: ResolveArguments,
+    arguments: &ResolveArguments,
     adjutant: &Adjutant,
     output: Output,
     project: &str,
 ) -> Ended {
     let run = adjutant.find(&arguments.run).await?;
-    let resolution = match (arguments.happened, arguments.retry) {
-        (Some(result), _) => Resolution::Happened(result),
+    let resolution = match (&arguments.happened, arguments.retry) {
+        (Some(result), _) => Resolution::Happened(result.clone()),
         (None, true) => Resolution::Retry,
         (None, false) => Resolution::Abort,
     };

@@ -31,7 +31,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn execute(
-    arguments: Arguments,
+    arguments: &Arguments,
     adjutant: &Adjutant,
     output: Output,
     project: &str,
@@ -39,8 +39,8 @@ pub(super) async fn execute(
     let run = adjutant.find(&arguments.run).await?;
     let from = step(&run, &arguments.from).await?;
     let mut edits = Vec::new();
-    for (typed, answer) in arguments.edits {
-        edits.push(Edit { key: step(&run, &typed).await?, outcome: Ok(answer) });
+    for (typed, answer) in &arguments.edits {
+        edits.push(Edit { key: step(&run, typed).await?, outcome: Ok(answer.clone()) });
     }
     let forked = run.fork(&from, edits).await?;
     if !forked.caused.is_empty() {

@@ -27,7 +27,7 @@ impl Default for Arguments {
     }
 }
 
-pub(super) async fn execute(arguments: Arguments, adjutant: &Adjutant, output: Output) -> Ended {
+pub(super) async fn execute(arguments: &Arguments, adjutant: &Adjutant, output: Output) -> Ended {
     // A filter must not hide older runs behind newer ones that it leaves out.
     let looked_at = if arguments.state.is_some() { usize::MAX } else { arguments.most };
     let mut runs = adjutant.runs(looked_at).await?;

@@ -40,10 +40,13 @@ enum Command {
     Erase(remove::EraseArguments),
 }
 
-pub(crate) async fn execute(arguments: Arguments, shared: Shared, output: Output) -> Ended {
-    let adjutant = place::open(None, &shared)?;
-    let project = place::typed(None, &shared);
-    match arguments.command.unwrap_or(Command::List(list::Arguments::default())) {
+pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Output) -> Ended {
+    let adjutant = place::open(None, shared)?;
+    let project = place::typed(None, shared);
+    let Some(command) = &arguments.command else {
+        return list::execute(&list::Arguments::default(), &adjutant, output).await;
+    };
+    match command {
         Command::List(command) => list::execute(command, &adjutant, output).await,
         Command::Show(command) => show::execute(command, &adjutant, output, &project).await,
         Command::Resume(command) => resume::execute(command, &adjutant, output, &project).await,

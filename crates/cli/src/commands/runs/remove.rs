@@ -25,11 +25,11 @@ pub(super) struct EraseArguments {
     user: String,
 }
 
-pub(super) async fn prune(arguments: PruneArguments, adjutant: &Adjutant, output: Output) -> Ended {
+pub(super) async fn prune(arguments: &PruneArguments, adjutant: &Adjutant, output: Output) -> Ended {
     gone(output, adjutant.prune(arguments.older_than).await?)
 }
 
-pub(super) async fn erase(arguments: EraseArguments, adjutant: &Adjutant, output: Output) -> Ended {
+pub(super) async fn erase(arguments: &EraseArguments, adjutant: &Adjutant, output: Output) -> Ended {
     gone(output, adjutant.erase_user(&arguments.user).await?)
 }
 

@@ -24,7 +24,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn execute(
-    arguments: Arguments,
+    arguments: &Arguments,
     adjutant: &Adjutant,
     output: Output,
     project: &str,

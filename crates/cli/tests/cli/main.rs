@@ -1,0 +1,15 @@
+//! The program from outside: what a person types, and what they see.
+
+// Says to clippy that all of it, not only what is marked `#[test]`, may panic.
+#![cfg(test)]
+
+mod approvals;
+mod basics;
+mod chat;
+mod crashes;
+mod models;
+mod projects;
+mod runs;
+mod sandbox;
+mod store;
+mod tools;

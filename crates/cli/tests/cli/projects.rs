@@ -1,0 +1,282 @@
+//! Projects with mistakes: each is told with its place and what to do.
+
+use crate::sandbox::{Sandbox, sees};
+
+fn agent(text: &str) -> String {
+    let sandbox = Sandbox::new();
+    sandbox.write("agents/desk.md", text);
+    sandbox.run(&["check"])
+}
+
+fn settings(text: &str) -> String {
+    let sandbox = Sandbox::with_agent("");
+    sandbox.write("adjutant.toml", text);
+    sandbox.run(&["check"])
+}
+
+#[test]
+fn a_typo_in_the_front_matter() {
+    sees!(agent("---\nmodel: main\ntols: [documents]\n---\nYou help.\n"), @"
+    exit 2
+    --- stderr
+    error[project-invalid]: unknown key `tols`
+     --> agents/desk.md:3:1
+      |
+    3 | tols: [documents]
+      | ^
+
+    hint: did you mean `tools`?
+    ");
+}
+
+#[test]
+fn an_unknown_key() {
+    sees!(agent("---\nmodel: main\ncolour: blue\n---\nYou help.\n"), @"
+    exit 2
+    --- stderr
+    error[project-invalid]: unknown key `colour`
+     --> agents/desk.md:3:1
+      |
+    3 | colour: blue
+      | ^
+
+    hint: known here are `approve`, `context`, `description`, `limits`, `max_output_tokens`, `model`, `name`, `output`, `temperature`, `tools`, `variables`
+    ");
+}
+
+#[test]
+fn a_missing_model() {
+    sees!(agent("---\ndescription: helps\n---\nYou help.\n"), @"
+    exit 2
+    --- stderr
+    error[project-invalid]: `model` is missing
+     --> agents/desk.md:2:1
+      |
+    2 | description: helps
+      | ^
+
+    hint: add `model: main`: a role, which `adjutant.toml` gives a model, or a model id
+    ");
+}
+
+#[test]
+fn a_wrong_type() {
+    sees!(agent("---\nmodel: main\nlimits: { steps: many }\n---\nYou help.\n"), @"
+    exit 2
+    --- stderr
+    error[project-invalid]: `limits.steps` must be a whole number from 1 to 100000, not the text `many`
+     --> agents/desk.md:3:18
+      |
+    3 | limits: { steps: many }
+      |                  ^
+    ");
+}
+
+#[test]
+fn front_matter_that_is_no_yaml() {
+    sees!(agent("---\nmodel: [main\n---\nYou help.\n"), @"
+    exit 2
+    --- stderr
+    error[project-invalid]: unclosed bracket '['
+     --> agents/desk.md:2:8
+      |
+    2 | model: [main
+      |        ^
+    ");
+}
+
+#[test]
+fn front_matter_without_an_end() {
+    sees!(agent("---\nmodel: main\nYou help.\n"), @"
+    exit 2
+    --- stderr
+    error[project-invalid]: the front matter that begins here has no end
+     --> agents/desk.md:1:1
+      |
+    1 | ---
+      | ^
+
+    hint: put a line `---` between the last key and the prompt
+    ");
+}
+
+#[test]
+fn a_tool_that_is_not_there() {
+    sees!(agent("---\nmodel: main\ntools: [documents]\n---\nYou help.\n"), @"
+    exit 2
+    --- stderr
+    error[project-invalid]: there is no tool `documents`
+     --> agents/desk.md:3:9
+      |
+    3 | tools: [documents]
+      |         ^
+
+    hint: add it to `adjutant.toml`: `[tools.documents]`
+    ");
+}
+
+#[test]
+fn a_variable_of_the_prompt_that_nobody_declares() {
+    sees!(agent("---\nmodel: main\n---\nYou work for {{ shop }}.\n"), @"
+    exit 2
+    --- stderr
+    error[prompt-variable]: the prompt uses the variable `shop`, which nobody declares
+     --> agents/desk.md:4:17
+      |
+    4 | You work for {{ shop }}.
+      |                 ^
+
+    hint: give it a value under `variables:`, or write `shop: null` there if each run brings its own
+    ");
+}
+
+#[test]
+fn a_variable_of_the_prompt_that_nobody_gives() {
+    let sandbox = Sandbox::with_agent("");
+    sandbox.write(
+        "agents/desk.md",
+        "---\nmodel: main\nvariables: { shop: null }\n---\nYou work for {{ shop }}.\n",
+    );
+    sees!(sandbox.run(&["run", "Hello!"]), @"
+    exit 2
+    --- stderr
+    error[prompt-variable]: the prompt uses `shop` in line 1, which has no value
+
+    hint: give it with `--var shop=VALUE`, or a default under `variables:` in the agent's file
+    ");
+    sees!(sandbox.run(&["runs"]), @"
+    exit 0
+    --- stderr
+    there are no runs yet
+    ");
+    assert_eq!(sandbox.output(&["run", "--var", "shop=Bluebell", "Hello!"]).status.code(), Some(0));
+}
+
+#[test]
+fn several_mistakes_are_told_at_once() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .write("agents/a.md", "---\nmodel: main\nlimit: 3\n---\nYou help.\n")
+        .write("agents/b.md", "---\nmodel: man\n---\n")
+        .write("adjutant.toml", "[modls.main]\nprovider = \"openai\"\n");
+    sees!(sandbox.run(&["check"]), @"
+    exit 2
+    --- stderr
+    error[project-invalid]: unknown key `modls`
+     --> adjutant.toml:1:2
+      |
+    1 | [modls.main]
+      |  ^
+
+    hint: did you mean `models`?
+
+    error[project-invalid]: unknown key `limit`
+     --> agents/a.md:3:1
+      |
+    3 | limit: 3
+      | ^
+
+    hint: did you mean `limits`?
+
+    error[project-invalid]: the agent has no prompt
+     --> agents/b.md:4:1
+
+    hint: write what it is and how it works below the second `---`
+    ");
+    let check = sandbox.json(&["check"]);
+    assert_eq!(check["ok"], false);
+    assert!(check["errors"].as_array().unwrap().len() >= 3, "{check}");
+}
+
+#[test]
+fn mistakes_in_the_settings() {
+    sees!(settings("[models.main]\nprovider = \"opnai\"\nmodel = \"x\"\n"), @r#"
+    exit 2
+    --- stderr
+    error[project-invalid]: there is no provider `opnai`
+     --> adjutant.toml:2:12
+      |
+    2 | provider = "opnai"
+      |            ^
+
+    hint: did you mean `openai`?
+    "#);
+    sees!(settings("[models.main\n"), @"
+    exit 2
+    --- stderr
+    error[project-invalid]: unclosed table, expected `]`
+     --> adjutant.toml:1:13
+      |
+    1 | [models.main
+      |             ^
+    ");
+    sees!(settings("[tools.t]\ntype = \"command\"\ndescription = \"t\"\ncommand = [\"t\"]\n"), @"
+    exit 2
+    --- stderr
+    error[project-invalid]: `tools.t.effect` is missing
+     --> adjutant.toml:1:1
+      |
+    1 | [tools.t]
+      | ^
+
+    hint: say what happens if it is called twice: `pure` (it changes nothing), `idempotent` (the second call with a key changes nothing), `at_most_once` (it happens twice), or `reconcile` (so too, but it can look a key up)
+    ");
+    sees!(settings("[models.main]\nprovider = \"openai\"\nmodel = \"x\"\nkey = \"sk-secret\"\n"), @r#"
+    exit 2
+    --- stderr
+    error[project-invalid]: `models.main.key` must not hold the secret itself
+     --> adjutant.toml:4:7
+      |
+    4 | key = "sk-secret"
+      |       ^
+
+    hint: say where it is: `{ env = "NAME" }`, `{ file = "path" }` or `{ command = ["program", "argument"] }`
+    "#);
+}
+
+#[test]
+fn a_file_that_is_no_text() {
+    let sandbox = Sandbox::new();
+    std::fs::create_dir_all(sandbox.path("agents")).unwrap();
+    std::fs::write(sandbox.path("agents/desk.md"), [0xff, 0xfe, 0x00]).unwrap();
+    sees!(sandbox.run(&["check"]), @"
+    exit 1
+    --- stderr
+    error[file-unreadable]: `[folder]/agents/desk.md` cannot be read: it is not UTF-8 text (byte 0)
+    ");
+}
+
+#[test]
+fn doctor_says_what_is_missing_and_how_to_get_it() {
+    let sandbox = Sandbox::with_agent("tools: [documents, clock]");
+    sandbox.write(
+        "adjutant.toml",
+        "[models.main]\nprovider = \"openai\"\nmodel = \"gpt-4.1-mini\"\n\n\
+         [models.local]\nprovider = \"openai\"\nmodel = \"m\"\nbase_url = \"http://127.0.0.1:9/v1\"\n\n\
+         [secrets]\ntoken = { env = \"TOKEN\" }\n\n\
+         [tools.documents]\ntype = \"files\"\nroot = \".\"\n\n[tools.clock]\ntype = \"time\"\n",
+    );
+    sees!(sandbox.run(&["doctor"]), @"
+    exit 1
+    --- stdout
+    ok  version: 0.1.0
+    ok  project: [folder]
+    ok  agents: desk
+    missing  model main: the environment variable `OPENAI_API_KEY` is not set
+             hint: set it: `export OPENAI_API_KEY=...`
+    missing  model local: openai/m at http://[address]/v1, key none needed; cannot be reached: Connection refused (os error 111)
+             hint: start the server, or correct `base_url`; behind a proxy this test may be wrong
+    missing  secret token: the environment variable `TOKEN` is not set
+             hint: set it: `export TOKEN=...`
+    ok  tool clock: built in
+    ok  tool documents: [folder]/.
+    ok  store: [folder]/.adjutant/adjutant.db, not made yet
+    ");
+    sees!(sandbox.run(&["models"]), @"
+    exit 0
+    --- stdout
+    role  model  server  key  decided by
+    main  openai/gpt-4.1-mini  https://api.openai.com/v1  missing: the environment variable `OPENAI_API_KEY`  adjutant.toml
+    local  openai/m  http://[address]/v1  none needed  adjutant.toml
+    ");
+}

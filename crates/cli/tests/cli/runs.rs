@@ -1,0 +1,190 @@
+//! What can be done with runs.
+
+use crate::sandbox::{Sandbox, sees};
+
+fn project() -> Sandbox {
+    let sandbox = Sandbox::with_agent("tools: [calculator]");
+    sandbox.write("adjutant.toml", "[tools.calculator]\ntype = \"calculator\"\n");
+    sandbox
+}
+
+#[test]
+fn a_run_is_shown_as_a_tree() {
+    let sandbox = project();
+    sees!(sandbox.run(&["runs"]), @"
+    exit 0
+    --- stderr
+    there are no runs yet
+    ");
+    sandbox.run(&["run", "--user", "ann", "What is 6 * 7?"]);
+    sees!(sandbox.run(&["runs", "list"]), @"
+    exit 0
+    --- stdout
+    run  agent  state  began  took  session  outcome
+    [run]  desk  ended  [moment]  [time]  **`calculate`, expression `6 * 7`**: 42...
+    ");
+    let run = sandbox.newest();
+    sees!(sandbox.run(&["runs", "show", &run]), @r#"
+    exit 0
+    --- stdout
+    run [run] desk, ended, began [moment], took [time]
+      turn#0
+        model#0  offline, [time], 128 tokens in, 18 out, 0 USD
+        call#0/calculate#0  {"expression":"6 * 7"}, [time]
+      turn#1/model#0  offline, [time], 158 tokens in, 27 out, 0 USD
+    286 tokens in, 45 out, 0 USD, [time]
+    **`calculate`, expression `6 * 7`**: 42...
+    "#);
+    sees!(sandbox.run(&["runs", "show", &run, "--follow"]), @r#"
+    exit 0
+    --- stdout
+    **`calculate`, expression `6 * 7`**: 42
+
+    _I am the built-in offline model: rules, no LLM._
+    --- stderr
+    tool calculate {"expression":"6 * 7"}
+      -> calculate: 2 B, [time]
+    run [run]: answered after 2 turns, 1 tool call, 331 tokens, 0 USD, [time]
+    "#);
+    let shown = sandbox.json(&["runs", "show", &run]);
+    assert_eq!(shown["info"]["user"], "ann");
+    assert!(shown["summary"]["steps"].as_array().unwrap().len() >= 3, "{shown}");
+}
+
+#[test]
+fn events_are_lines_of_json() {
+    let sandbox = project();
+    sandbox.run(&["run", "What is 6 * 7?"]);
+    let output = sandbox.output(&["runs", "show", &sandbox.newest(), "--follow", "--json"]);
+    let lines: Vec<serde_json::Value> = String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert!(lines.first().unwrap()["kind"]["started"].is_object(), "{lines:?}");
+    assert!(lines.last().unwrap()["kind"]["ended"].is_object(), "{lines:?}");
+}
+
+#[test]
+fn a_fork_goes_another_way() {
+    let sandbox = project();
+    sandbox.run(&["run", "What is 6 * 7?"]);
+    let run = sandbox.newest();
+    sees!(sandbox.run(&["runs", "fork", &run, "--from", "/turn#1/model#0", "--edit", "/turn#0/call#0/calculate#0={\"result\": \"43\"}"]), @r#"
+    exit 0
+    --- stdout
+    **`calculate`, expression `6 * 7`**: result: 43
+
+    _I am the built-in offline model: rules, no LLM._
+    --- stderr
+    run [run]
+    tool calculate {"expression":"6 * 7"}
+      -> calculate: 15 B, [time]
+    run [run]: answered after 2 turns, 1 tool call, 336 tokens, 0 USD, [time]
+    "#);
+    sees!(sandbox.run(&["runs", "show", &sandbox.newest()]), @r#"
+    exit 0
+    --- stdout
+    run [run] desk, ended, began [moment], took [time]
+    forked from the run [run] before its record 8
+      turn#0
+        model#0  offline, [time], 128 tokens in, 18 out, 0 USD
+        call#0/calculate#0  {"expression":"6 * 7"}, [time]
+      turn#1/model#0  offline, [time], 161 tokens in, 29 out, 0 USD
+    289 tokens in, 47 out, 0 USD, [time]
+    **`calculate`, expression `6 * 7`**: result: 43...
+    "#);
+    sees!(sandbox.run(&["runs", "fork", &run, "--from", "nothing#0"]), @"
+    exit 2
+    --- stderr
+    error[not-found]: the run `[run]` has no step `nothing#0`
+
+    hint: `adjutant runs show [run]` lists its steps
+    ");
+    sees!(sandbox.run(&["runs", "fork", &run, "--from", "model#0"]), @"
+    exit 2
+    --- stderr
+    error[input-invalid]: several steps end with `model#0`
+
+    hint: type more of it: `/turn#0/model#0` or `/turn#1/model#0`, for example
+    ");
+    sees!(sandbox.run(&["runs", "fork", &run, "--from", "/turn#1/model#0", "--edit", "x=oops"]), @r#"
+    exit 2
+    --- stderr
+    error: invalid value 'x=oops' for '--edit <STEP=JSON>': not JSON: expected value at line 1 column 1; a text needs quotes: 'x="text"'
+
+    For more information, try '--help'.
+    "#);
+}
+
+#[test]
+fn a_run_that_is_over_stays_so() {
+    let sandbox = project();
+    sandbox.run(&["run", "What is 6 * 7?"]);
+    let run = sandbox.newest();
+    sees!(sandbox.run(&["runs", "resume", &run]), @"
+    exit 1
+    --- stderr
+    error[conflict]: the run `[run]` is over
+
+    hint: `adjutant runs show [run]` shows what it did
+    ");
+    sees!(sandbox.run(&["runs", "cancel", &run]), @"
+    exit 1
+    --- stderr
+    error[conflict]: the run `[run]` is over and cannot be cancelled
+    ");
+    sees!(sandbox.run(&["runs", "pause", &run]), @"
+    exit 1
+    --- stderr
+    error[conflict]: the run `[run]` is over and cannot be paused
+    ");
+    sees!(sandbox.run(&["runs", "approve", &run]), @"
+    exit 1
+    --- stderr
+    error[conflict]: nothing in the run `[run]` waits for an approval
+    ");
+    sees!(sandbox.run(&["runs", "resolve", &run, "calculate#0", "--retry"]), @"
+    exit 1
+    --- stderr
+    error[conflict]: the outcome of the step `/turn#0/call#0/calculate#0` is not in question
+
+    hint: no step of this run has an unknown outcome
+    ");
+    sees!(sandbox.run(&["runs", "resume", "--all"]), @"
+    exit 0
+    --- stderr
+    every run is over
+    ");
+}
+
+#[test]
+fn runs_are_forgotten() {
+    let sandbox = project();
+    sandbox.run(&["run", "--user", "ann", "What is 6 * 7?"]);
+    sandbox.run(&["run", "--user", "bob", "What is 2 + 2?"]);
+    sees!(sandbox.run(&["runs", "erase", "--user", "ann"]), @"
+    exit 0
+    --- stderr
+    1 run gone
+    ");
+    assert_eq!(sandbox.json(&["runs"]).as_array().unwrap().len(), 1);
+    sees!(sandbox.run(&["runs", "prune", "--older-than", "1d"]), @"
+    exit 0
+    --- stderr
+    0 runs gone
+    ");
+    sees!(sandbox.run(&["runs", "prune", "--older-than", "0s"]), @"
+    exit 0
+    --- stderr
+    1 run gone
+    ");
+    assert_eq!(sandbox.json(&["runs"]).as_array().unwrap().len(), 0);
+    sees!(sandbox.run(&["runs", "prune", "--older-than", "soon"]), @"
+    exit 2
+    --- stderr
+    error: invalid value 'soon' for '--older-than <DURATION>': write it as `12h`, `30d` or `1d 12h`
+
+    For more information, try '--help'.
+    ");
+}
