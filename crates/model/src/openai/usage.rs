@@ -1,8 +1,8 @@
 //! The tokens that a server counted.
 //!
 //! The fields are those of `CompletionUsage` in OpenAI's API description, as its official clients carry it. There,
-//! `completion_tokens` includes the reasoning and `total_tokens` is the sum of both sides. xAI says of its own answers
-//! that reasoning counts to the total only (docs.x.ai, "Consumption and Rate Limits"), so the total decides.
+//! `completion_tokens` includes the reasoning and `total_tokens` is the sum of both sides. xAI counts reasoning to the
+//! total only (docs.x.ai, "Consumption and Rate Limits", as Vercel's AI SDK quotes it), so the total decides.
 
 use adjutant_core::usage::Usage;
 use serde_json::Value;

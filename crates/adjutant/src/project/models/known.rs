@@ -13,9 +13,9 @@ use super::settings::Endpoint;
 type Row = (&'static str, u64, u64, [i64; 3]);
 
 /// OpenAI's own models by the page that OpenAI has for each, developers.openai.com/api/docs/models/NAME: "context
-/// window", "max output tokens" and "Text tokens", at the standard service tier. A row stands for that name alone:
-/// dated snapshots have prices of their own (`gpt-4o-2024-05-13` costs twice what `gpt-4o` does). A model whose page
-/// was not seen is not here: a wrong price is worse than none.
+/// window", "max output tokens" and "Text tokens", at the standard service tier. The pages were read in copies that
+/// others keep. A row stands for that name alone: dated snapshots may have prices of their own. A model whose page was
+/// not seen is not here: a wrong price is worse than none.
 const OPENAI: &[Row] = &[
     // Page `gpt-4.1`, in a copy without a date; a record of the page's fields of 2026-10-04 has the same numbers.
     ("gpt-4.1", 1_047_576, 32_768, [2_000, 8_000, 500]),
