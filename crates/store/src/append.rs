@@ -67,14 +67,40 @@ pub(crate) struct Progress {
     error: Option<Error>,
 }
 
+/// Why an append is not written.
+pub(crate) enum Unwritten {
+    /// It is refused; what else is in the transaction is not concerned.
+    Alone(Error),
+    /// The transaction cannot be kept.
+    Transaction(Error),
+}
+
+impl Unwritten {
+    pub(crate) fn into_error(self) -> Error {
+        match self {
+            Self::Alone(error) | Self::Transaction(error) => error,
+        }
+    }
+}
+
+impl From<Error> for Unwritten {
+    fn from(error: Error) -> Self {
+        Self::Transaction(error)
+    }
+}
+
 impl Append {
     /// Writes it within the current transaction. `fences` remembers, for this transaction, which epochs hold.
     pub(crate) fn write(
         &self,
         connection: &Connection,
         fences: &mut HashMap<(i64, u64), bool>,
-    ) -> Result<()> {
+    ) -> Result<(), Unwritten> {
         let owner = &self.owner;
+        // Written after one that was lost, it would leave a gap in the journal.
+        if let Some(error) = &self.progress.borrow().error {
+            return Err(Unwritten::Alone(error.clone()));
+        }
         let holds = match fences.get(&(owner.row, owner.epoch)) {
             Some(holds) => *holds,
             None => connection
@@ -88,7 +114,7 @@ impl Append {
         let releases = self.also.iter().any(|also| matches!(also, Also::Release { .. }));
         fences.insert((owner.row, owner.epoch), holds && !releases);
         if !holds {
-            return Err(fenced(&owner.run));
+            return Err(Unwritten::Alone(fenced(&owner.run)));
         }
         for record in &self.records {
             record.insert(connection, &owner.scope.tenant, owner.row)?;
@@ -108,7 +134,11 @@ impl Append {
                 .map(drop)
                 .map_err(fault),
             Also::Start(admission) => claim::admit(connection, &owner.scope, admission, self.at).map(drop),
-            Also::Send(run, mail) => claim::post(connection, &owner.scope, run, mail, self.at).map(drop),
+            Also::Send(run, mail) => match claim::post(connection, &owner.scope, run, mail, self.at) {
+                // It is over, or erased; nobody is there to hear it.
+                Err(error) if matches!(error.code(), Code::Conflict | Code::NotFound) => Ok(()),
+                result => result.map(drop),
+            },
             Also::Reserve(key, amount, granted) => {
                 let room = budget::reserve(connection, owner.row, self.segment, key, *amount)?;
                 granted.get_or_init(|| room);
@@ -153,10 +183,10 @@ impl Append {
     }
 
     /// Tells how it came out.
-    pub(crate) fn acknowledge(self, committed: &Result<()>) {
-        self.progress.send_modify(|progress| match committed {
+    pub(crate) fn acknowledge(self, written: Result<()>) {
+        self.progress.send_modify(|progress| match written {
             Ok(()) => progress.durable = self.number,
-            Err(error) => progress.error = Some(error.clone()),
+            Err(error) => progress.error = progress.error.take().or(Some(error)),
         });
         self.owner.bell.committed();
     }

@@ -192,7 +192,8 @@ pub(crate) fn next_timer(connection: &Connection, scope: &Scope, what: &Serve) -
     connection
         .prepare_cached(
             "SELECT min(r.wake_at) FROM runs r WHERE r.state = 'waiting' AND r.wake_at IS NOT NULL
-               AND r.tenant = ?1 AND r.project = ?2 AND (?3 IS NULL OR r.id = ?3 OR r.root = ?3)",
+               AND r.tenant = ?1 AND r.project = ?2
+               AND (?3 IS NULL OR r.id = ?3 OR r.root = ?3 OR r.session = (SELECT session FROM runs WHERE id = ?3))",
         )
         .and_then(|mut select| {
             select.query_row(params![scope.tenant, scope.project, row], |row| row.get::<_, Option<i64>>(0))
@@ -245,6 +246,33 @@ pub(crate) fn claim(
         })
         .map_err(fault)?;
     Ok(claimed)
+}
+
+/// Counts a sign of life of a worker.
+pub(crate) fn beat(connection: &Connection, worker: i64, now: Timestamp) -> Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO workers (id, beat, started) VALUES (?1, 1, ?2) ON CONFLICT (id) DO UPDATE SET beat = beat + 1",
+        )
+        .and_then(|mut insert| insert.execute(params![worker, now.0]))
+        .map(drop)
+        .map_err(fault)
+}
+
+/// Makes the runs of a worker ready for others: of one whose process is gone, or of one that has not beaten since.
+pub(crate) fn take_over(connection: &Connection, worker: i64, beat: i64, gone: bool) -> Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE runs SET state = 'ready', worker = NULL, epoch = epoch + 1
+             WHERE worker = ?1 AND state = 'running'
+               AND (?3 OR coalesce((SELECT beat FROM workers WHERE id = ?1), 0) = ?2)",
+        )
+        .and_then(|mut update| update.execute(params![worker, beat, gone]))
+        .map_err(fault)?;
+    if gone {
+        connection.execute("DELETE FROM workers WHERE id = ?1", [worker]).map_err(fault)?;
+    }
+    Ok(())
 }
 
 /// Where the journal of a run goes on before its own records begin.

@@ -57,6 +57,11 @@ fn open(path: &Path, flags: OpenFlags, vfs: Option<&str>) -> Result<Connection> 
     Ok(connection)
 }
 
+/// Whether an error only says that another process is writing.
+pub(crate) fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+}
+
 /// What an error of SQLite's means to us.
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err asks for")]
 pub(crate) fn fault(error: rusqlite::Error) -> Error {
@@ -64,13 +69,19 @@ pub(crate) fn fault(error: rusqlite::Error) -> Error {
         Some(ErrorCode::DiskFull) => {
             (Code::StoreFull, "the disk is full", "free some space; everything that was acknowledged is safe")
         }
+        Some(ErrorCode::SystemIoFailure) if is_read(&error) => {
+            (Code::StoreUnavailable, "the disk does not give the data", "check the disk; nothing was changed")
+        }
         Some(ErrorCode::SystemIoFailure) => (
             Code::StoreFull,
             "the disk does not take the data",
             "check the disk and its space; everything that was acknowledged is safe",
         ),
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed) => {
             (Code::StoreUnavailable, "another process holds the store", "wait for it, or stop it")
+        }
+        Some(ErrorCode::OutOfMemory) => {
+            (Code::StoreUnavailable, "the store has no memory left", "free some; nothing was changed")
         }
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => (
             Code::StoreUnavailable,
@@ -85,4 +96,10 @@ pub(crate) fn fault(error: rusqlite::Error) -> Error {
         _ => (Code::Internal, "the store does not answer as expected", "please report this"),
     };
     Error::new(code, message).caused_by(&error).with_help(help)
+}
+
+fn is_read(error: &rusqlite::Error) -> bool {
+    use rusqlite::ffi::{SQLITE_IOERR_READ, SQLITE_IOERR_SHORT_READ};
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    matches!(code, Some(SQLITE_IOERR_READ | SQLITE_IOERR_SHORT_READ))
 }

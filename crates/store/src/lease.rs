@@ -2,8 +2,11 @@
 //!
 //! A worker holds a lock on a file of its own while it lives; the operating system lets go of it when the process
 //! dies, however it dies, so a dead worker's runs are taken over at once and no clock is involved. A worker that hangs
-//! keeps its lock but stops beating: one that was not seen to beat for [`SILENCE`], by the watcher's own steady clock,
-//! is taken for dead too. Should it come back, the epoch of its runs has moved on and its writes are refused.
+//! keeps its lock but stops beating: the runs of one that was not seen to beat for a while ([`Options::silence`]), by the
+//! watcher's own steady clock, are taken over too. Should it come back, the epoch of its runs has moved on and its writes
+//! are refused; it claims others, and beats.
+//!
+//! [`Options::silence`]: crate::Options::silence
 
 use std::collections::HashMap;
 use std::fs::{File, TryLockError};
@@ -12,11 +15,13 @@ use std::time::{Duration, Instant};
 
 use adjutant_core::{Code, Error, Result};
 
-/// How often a worker beats.
-pub(crate) const BEAT: Duration = Duration::from_secs(2);
+/// How often a worker beats in the time after which it is taken to hang.
+const BEATS: u32 = 10;
 
-/// After so long without a beat a worker is taken for dead.
-const SILENCE: Duration = Duration::from_secs(20);
+/// How long a worker waits between two beats, given after how long without one it is taken to hang.
+pub(crate) fn beat(silence: Duration) -> Duration {
+    silence / BEATS
+}
 
 /// The lock that a worker holds while it lives.
 pub(crate) struct Lease {
@@ -54,25 +59,40 @@ fn path(store: &Path, worker: i64) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// How a worker is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pulse {
+    Alive,
+    /// It holds its lock, and has not beaten for too long.
+    Silent,
+    /// Its process is gone.
+    Gone,
+}
+
 /// What a watcher remembers of other workers.
-#[derive(Default)]
 pub(crate) struct Watch {
+    silence: Duration,
     beats: HashMap<i64, (i64, Instant)>,
 }
 
 impl Watch {
-    /// Whether a worker is dead, given its last beat.
-    pub(crate) fn is_dead(&mut self, store: Option<&Path>, worker: i64, beat: Option<i64>) -> bool {
-        let Some(beat) = beat else { return true };
+    /// Begins to watch; a worker that does not beat for `silence` is taken to hang.
+    pub(crate) fn new(silence: Duration) -> Self {
+        Self { silence, beats: HashMap::new() }
+    }
+
+    /// How a worker is, given its last beat.
+    pub(crate) fn pulse(&mut self, store: Option<&Path>, worker: i64, beat: i64) -> Pulse {
         if store.is_some_and(|store| !is_locked(&path(store, worker))) {
-            return true;
+            self.beats.remove(&worker);
+            return Pulse::Gone;
         }
         let now = Instant::now();
         let (last, seen) = self.beats.entry(worker).or_insert((beat, now));
         if *last != beat {
             (*last, *seen) = (beat, now);
         }
-        now.duration_since(*seen) > SILENCE
+        if now.duration_since(*seen) > self.silence { Pulse::Silent } else { Pulse::Alive }
     }
 }
 
@@ -92,15 +112,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_worker_is_dead_when_its_lock_is_free() {
+    fn a_worker_is_gone_when_its_lock_is_free() {
         let folder = tempfile::tempdir().unwrap();
         let store = folder.path().join("a.db");
         let lease = Lease::take(&store, 7).unwrap();
-        let mut watch = Watch::default();
-        assert!(!watch.is_dead(Some(&store), 7, Some(0)));
+        let mut watch = Watch::new(Duration::from_secs(20));
+        assert_eq!(watch.pulse(Some(&store), 7, 0), Pulse::Alive);
         assert!(Lease::take(&store, 7).is_err());
         drop(lease);
-        assert!(watch.is_dead(Some(&store), 7, Some(0)));
-        assert!(watch.is_dead(Some(&store), 8, None));
+        assert_eq!(watch.pulse(Some(&store), 7, 0), Pulse::Gone);
+        assert_eq!(watch.pulse(Some(&store), 8, 0), Pulse::Gone);
+    }
+
+    #[test]
+    fn a_worker_that_does_not_beat_is_silent_until_it_beats() {
+        let mut watch = Watch::new(Duration::ZERO);
+        let mut pulse = |beat| {
+            std::thread::sleep(Duration::from_millis(1));
+            watch.pulse(None, 7, beat)
+        };
+        assert_eq!(
+            [pulse(0), pulse(0), pulse(1), pulse(1)],
+            [Pulse::Alive, Pulse::Silent, Pulse::Alive, Pulse::Silent]
+        );
     }
 }

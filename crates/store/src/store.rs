@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use adjutant_core::id::{RunId, Scope};
 use adjutant_core::time::Clock;
@@ -29,13 +30,16 @@ pub struct Options {
     pub clock: Arc<dyn Clock>,
     /// How many runs one process drives at a time.
     pub most_runs: usize,
+    /// After how long without a sign of life the runs of a process that hangs are taken over by another. A process
+    /// that died is noticed at once. Every process on one file must be given the same.
+    pub silence: Duration,
     /// The name of another SQLite virtual file system, for tests that make the disk fail.
     pub vfs: Option<String>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { clock: Arc::new(SystemClock), most_runs: 1_000, vfs: None }
+        Self { clock: Arc::new(SystemClock), most_runs: 1_000, silence: Duration::from_secs(20), vfs: None }
     }
 }
 
@@ -182,7 +186,10 @@ impl Inner {
             };
             connection.execute_batch("BEGIN").map_err(fault)?;
             let result = read(&connection);
-            connection.execute_batch("COMMIT").map_err(fault)?;
+            // After some errors SQLite has ended the transaction by itself; what is to be told is that error.
+            if !connection.is_autocommit() {
+                connection.execute_batch("COMMIT").map_err(fault)?;
+            }
             inner.readers.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
             result
         });

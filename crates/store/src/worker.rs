@@ -14,7 +14,7 @@ use crate::append::Appender;
 use crate::claim::{self, Claimed};
 use crate::connection::fault;
 use crate::fork;
-use crate::lease::{BEAT, Watch};
+use crate::lease::{self, Pulse, Watch};
 use crate::session::{Activation, SqliteSession};
 use crate::store::{Inner, Owner};
 
@@ -24,8 +24,8 @@ const LOOK: Duration = Duration::from_millis(50);
 /// How often a worker looks for dead ones.
 const ROUND: Duration = Duration::from_millis(500);
 
-/// The longest wait before a run is tried again whose activation the store broke off.
-const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
+/// The longest wait before runs are claimed again after the store did not take it.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
 
 pub(crate) struct Service {
     pub(crate) store: Arc<Inner>,
@@ -65,9 +65,14 @@ impl Service {
                 }
                 Err(error) if matches!(self.what, Serve::Run(_)) => return Err(error),
                 Err(_) => {
-                    // A full disk or a lock that is held: what is not claimed now is claimed later.
+                    // A full disk or a lock that is held: what is not claimed now is claimed later. There is work,
+                    // so a call to it is not waited for.
                     backoff = (backoff * 2).clamp(LOOK, LONGEST_BACKOFF);
-                    Some(backoff)
+                    tokio::select! {
+                        () = tokio::time::sleep(backoff) => {}
+                        () = self.stop.cancelled() => {}
+                    }
+                    continue;
                 }
             };
             // The wall clock may be set; a timer must not wait for a time that has passed already.
@@ -99,6 +104,8 @@ impl Service {
                 .store
                 .writer
                 .call(move |connection| {
+                    // A claim is a sign of life, or a worker that was silent would lose what it claims at once.
+                    claim::beat(connection, worker, now)?;
                     let claims =
                         rows.into_iter().map(|row| claim::claim(connection, &scope, row, worker, now));
                     claims.filter_map(Result::transpose).collect::<Result<Vec<_>>>()
@@ -160,6 +167,8 @@ impl Service {
         let writer = self.store.writer.clone();
         let paused = is_paused(&records);
         let (state, at) = state.unzip();
+        // The first segment begins when the run was recorded.
+        let at = at.or_else(|| records.first().map(|record| record.at));
         let start = Moment { at: at.unwrap_or_default(), active: Duration::from_millis(segment_active) };
         let mut replay = Replay::new(records, start);
         let ctx = Ctx::new(run.clone(), self.scope.clone(), segment, start);
@@ -187,24 +196,16 @@ impl Service {
     /// Tells other processes that this one lives.
     async fn beat(self: Arc<Self>, worker: i64) {
         loop {
+            let now = self.store.options.clock.now();
             // A beat that the store does not take is missed; the next one counts.
-            let _ = self
-                .store
-                .writer
-                .call(move |connection| {
-                    connection
-                        .execute("UPDATE workers SET beat = beat + 1 WHERE id = ?1", [worker])
-                        .map(drop)
-                        .map_err(fault)
-                })
-                .await;
-            tokio::time::sleep(BEAT).await;
+            let _ = self.store.writer.call(move |connection| claim::beat(connection, worker, now)).await;
+            tokio::time::sleep(lease::beat(self.store.options.silence)).await;
         }
     }
 
     /// Makes the runs of dead workers ready for others.
     async fn bury(self: Arc<Self>, worker: i64) {
-        let mut watch = Watch::default();
+        let mut watch = Watch::new(self.store.options.silence);
         loop {
             // What cannot be looked at now is looked at in the next round.
             let _ = self.bury_once(worker, &mut watch).await;
@@ -213,12 +214,12 @@ impl Service {
     }
 
     async fn bury_once(&self, worker: i64, watch: &mut Watch) -> Result<()> {
-        let others: Vec<(i64, Option<i64>)> = self
+        let others: Vec<(i64, i64)> = self
             .store
             .read(move |connection| {
                 connection
                     .prepare_cached(
-                        "SELECT DISTINCT r.worker, w.beat FROM runs r LEFT JOIN workers w ON w.id = r.worker
+                        "SELECT DISTINCT r.worker, coalesce(w.beat, 0) FROM runs r LEFT JOIN workers w ON w.id = r.worker
                          WHERE r.state = 'running' AND r.worker <> ?1",
                     )
                     .and_then(|mut select| {
@@ -228,15 +229,12 @@ impl Service {
             })
             .await?;
         for (other, beat) in others {
-            if watch.is_dead(self.store.path(), other, beat) {
+            let pulse = watch.pulse(self.store.path(), other, beat);
+            if pulse != Pulse::Alive {
+                let gone = pulse == Pulse::Gone;
                 self.store
                     .writer
-                    .call(move |connection| {
-                        let free = "UPDATE runs SET state = 'ready', worker = NULL, epoch = epoch + 1
-                                    WHERE worker = ?1 AND state = 'running'";
-                        connection.execute(free, params![other]).map_err(fault)?;
-                        connection.execute("DELETE FROM workers WHERE id = ?1", params![other]).map_err(fault)
-                    })
+                    .call(move |connection| claim::take_over(connection, other, beat, gone))
                     .await?;
                 self.store.wake_workers();
             }

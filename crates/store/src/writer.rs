@@ -4,18 +4,21 @@
 //! commit takes all of it; so the cost of a sync is shared by as many runs as are busy.
 
 use std::collections::HashMap;
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use adjutant_core::{Code, Error, Result};
-use rusqlite::Connection;
+use rusqlite::{Connection, params};
 use tokio::sync::oneshot;
 
-use crate::append::Append;
-use crate::connection::fault;
+use crate::append::{Append, Unwritten};
+use crate::connection::{fault, is_busy};
 
 /// How long the writer tries while another process holds the lock.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How soon a run that could not be let go of is tried again.
+const AGAIN: Duration = Duration::from_millis(500);
 
 /// The most jobs of one transaction: a bound on how long the first of them waits.
 const BATCH: usize = 2_000;
@@ -23,12 +26,20 @@ const BATCH: usize = 2_000;
 /// What happens after the commit.
 type Acknowledge = Box<dyn FnOnce(Result<()>) + Send>;
 
-/// Some work within the transaction, if there is one; it returns what to do after the commit.
-type Call = Box<dyn FnOnce(Result<&Connection>) -> Acknowledge + Send>;
+/// Some work within the transaction, if there is one; it returns what to do after the commit, and the error that broke
+/// the transaction, if one did.
+type Call = Box<dyn FnOnce(Result<&Connection>) -> (Acknowledge, Option<Error>) + Send>;
 
 enum Job {
     Append(Box<Append>),
     Call(Call),
+    LetGo(Held),
+}
+
+/// A run that an activation held, and holds no more.
+struct Held {
+    row: i64,
+    epoch: u64,
 }
 
 /// Hands work to the writer's thread. The thread ends when the last of these is gone.
@@ -53,7 +64,7 @@ impl Writer {
     /// Appends to a journal. The outcome goes to the progress of the append.
     pub(crate) fn append(&self, append: Append) {
         if let Err(mpsc::SendError(Job::Append(append))) = self.queue.send(Job::Append(Box::new(append))) {
-            append.acknowledge(&Err(gone()));
+            append.acknowledge(Err(gone()));
         }
     }
 
@@ -66,11 +77,16 @@ impl Writer {
     {
         let (answer, answered) = oneshot::channel();
         let call: Call = Box::new(move |connection| {
-            let result = connection.and_then(|connection| within_savepoint(connection, work));
-            Box::new(move |committed| {
+            let result = connection.clone().and_then(|connection| within_savepoint(connection, work));
+            let broken = match (&connection, &result) {
+                (Ok(connection), Err(error)) if connection.is_autocommit() => Some(error.clone()),
+                _ => None,
+            };
+            let acknowledge = move |committed: Result<()>| {
                 // Nobody may be waiting any more; the work is done all the same.
                 let _ = answer.send(committed.and(result));
-            })
+            };
+            (Box::new(acknowledge), broken)
         });
         self.queue.send(Job::Call(call)).map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
@@ -78,22 +94,10 @@ impl Writer {
 }
 
 impl Writer {
-    /// Makes a run ready for others that an activation held; nobody waits for it.
+    /// Makes a run ready for others that an activation held; nobody waits for it. It is tried until it is done.
     pub(crate) fn let_go(&self, row: i64, epoch: u64) {
-        let call: Call = Box::new(move |connection| {
-            let freed = connection.and_then(|connection| {
-                connection
-                    .execute(
-                        "UPDATE runs SET state = 'ready', worker = NULL
-                         WHERE id = ?1 AND epoch = ?2 AND state = 'running'",
-                        rusqlite::params![row, epoch],
-                    )
-                    .map_err(fault)
-            });
-            // If it cannot be written now, the run is taken over when this process ends.
-            Box::new(move |_| drop(freed))
-        });
-        let _ = self.queue.send(Job::Call(call));
+        // If the writer is gone, so is this process for others, and they take its runs over.
+        let _ = self.queue.send(Job::LetGo(Held { row, epoch }));
     }
 }
 
@@ -104,70 +108,99 @@ fn gone() -> Error {
 fn within_savepoint<T>(connection: &Connection, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
     connection.execute_batch("SAVEPOINT call").map_err(fault)?;
     let result = work(connection);
+    if result.is_err() && connection.is_autocommit() {
+        // SQLite has rolled everything back by itself, as it does after some errors; there is no savepoint any more.
+        return result;
+    }
     let end = if result.is_ok() { "RELEASE call" } else { "ROLLBACK TO call; RELEASE call" };
     connection.execute_batch(end).map_err(fault)?;
     result
 }
 
 fn work(connection: &Connection, jobs: &mpsc::Receiver<Job>) {
-    while let Ok(first) = jobs.recv() {
-        let mut batch = vec![first];
+    let mut held = Vec::new();
+    loop {
+        let first = if held.is_empty() {
+            jobs.recv().map_err(|_| RecvTimeoutError::Disconnected)
+        } else {
+            jobs.recv_timeout(AGAIN)
+        };
+        if matches!(first, Err(RecvTimeoutError::Disconnected)) {
+            break;
+        }
+        let mut batch: Vec<Job> = first.into_iter().collect();
         while batch.len() < BATCH
             && let Ok(job) = jobs.try_recv()
         {
             batch.push(job);
         }
-        commit(connection, batch);
+        commit(connection, batch, &mut held);
     }
     // Leaves a small file behind: what is in the log goes to the main file.
     let _ = connection.execute_batch("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE);");
 }
 
-fn commit(connection: &Connection, batch: Vec<Job>) {
-    let begun = begin(connection);
+/// Commits a batch, and with it lets go of the runs that are held.
+fn commit(connection: &Connection, batch: Vec<Job>, held: &mut Vec<Held>) {
     let mut acknowledge: Vec<Acknowledge> = Vec::with_capacity(batch.len());
-    let mut failed = begun.err();
+    let mut failed = begin(connection).err();
     let mut fences = HashMap::new();
     for job in batch {
         match job {
-            Job::Append(append) if failed.is_none() => {
-                let written = append.write(connection, &mut fences);
-                match written {
-                    Ok(()) => acknowledge.push(Box::new(move |committed| append.acknowledge(&committed))),
-                    Err(error) => {
-                        if error.code() != Code::RunFenced {
-                            failed = Some(error.clone());
-                        }
-                        acknowledge
-                            .push(Box::new(move |committed| append.acknowledge(&committed.and(Err(error)))));
-                    }
-                }
-            }
             Job::Append(append) => {
-                acknowledge.push(Box::new(move |committed| append.acknowledge(&committed)));
+                let written = match &failed {
+                    Some(error) => Err(Unwritten::Alone(error.clone())),
+                    None => append.write(connection, &mut fences),
+                };
+                if let Err(Unwritten::Transaction(error)) = &written {
+                    failed = Some(error.clone());
+                }
+                let written = written.map_err(Unwritten::into_error);
+                acknowledge.push(Box::new(move |committed| append.acknowledge(committed.and(written))));
             }
-            Job::Call(call) => acknowledge.push(call(failed.clone().map_or(Ok(connection), Err))),
+            Job::Call(call) => {
+                let (then, broken) = call(failed.clone().map_or(Ok(connection), Err));
+                acknowledge.push(then);
+                failed = failed.or(broken);
+            }
+            Job::LetGo(run) => held.push(run),
         }
     }
     let committed = match failed {
-        None => connection.execute_batch("COMMIT").map_err(fault),
+        None => let_go(connection, held).and_then(|()| connection.execute_batch("COMMIT").map_err(fault)),
         Some(error) => Err(error),
     };
-    if committed.is_err() {
+    match &committed {
+        Ok(()) => held.clear(),
         // After some errors SQLite has already rolled back, and says so; either way nothing is left of the batch.
-        let _ = connection.execute_batch("ROLLBACK");
+        Err(_) => {
+            let _ = connection.execute_batch("ROLLBACK");
+        }
     }
     for acknowledge in acknowledge {
         acknowledge(committed.clone());
     }
 }
 
+fn let_go(connection: &Connection, held: &[Held]) -> Result<()> {
+    let free =
+        "UPDATE runs SET state = 'ready', worker = NULL WHERE id = ?1 AND epoch = ?2 AND state = 'running'";
+    held.iter().try_for_each(|Held { row, epoch }| {
+        connection
+            .prepare_cached(free)
+            .and_then(|mut update| update.execute(params![row, epoch]))
+            .map(drop)
+            .map_err(fault)
+    })
+}
+
 fn begin(connection: &Connection) -> Result<()> {
     let begun = Instant::now();
     loop {
-        match connection.execute_batch("BEGIN IMMEDIATE").map_err(fault) {
-            Err(error) if error.code() == Code::StoreUnavailable && begun.elapsed() < PATIENCE => {}
-            result => return result,
+        match connection.execute_batch("BEGIN IMMEDIATE") {
+            // SQLite itself waits for a while before it says so.
+            Err(error) if is_busy(&error) && begun.elapsed() < PATIENCE => {}
+            result => return result.map_err(fault),
         }
     }
 }

@@ -1,0 +1,13 @@
+//! The embedded engine where things go wrong: the power fails, the disk is full, processes are killed or stopped, the
+//! clock jumps, two of them write at once, and people ask to be forgotten.
+#![cfg(test)]
+
+mod clock;
+mod disk_full;
+mod journal;
+mod outside;
+mod people;
+mod plan;
+mod power;
+mod serving;
+mod writers;
