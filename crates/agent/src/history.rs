@@ -4,12 +4,14 @@
 //! changes again gives the transcript at any step. What a step said is read from its own record.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use adjutant_core::error::Audience;
 use adjutant_core::hash::Digest;
 use adjutant_core::id::StepKey;
 use adjutant_core::json::Json;
 use adjutant_core::message::Message;
+use adjutant_core::tool::ToolSpec;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Entry as Recorded, Operation, Outcome, Record};
 use adjutant_model::Request;
@@ -38,7 +40,7 @@ pub fn transcript(records: &[Record], earlier: Option<&Earlier>) -> Result<Trans
     else {
         return journal.begin(journal.segment);
     };
-    let mut transcript = journal.follow(place, &link, earlier)?;
+    let mut transcript = journal.follow(place, &link, earlier, &mut BTreeMap::new())?;
     match journal.ended.and_then(|outcome| outcome.as_ref().ok()).and_then(|json| json.to::<Reply>().ok()) {
         Some(reply) => journal.apply(&mut transcript, place.0, &reply.rest, earlier)?,
         None => journal.close(&mut transcript, place)?,
@@ -46,10 +48,42 @@ pub fn transcript(records: &[Record], earlier: Option<&Earlier>) -> Result<Trans
     Ok(transcript)
 }
 
-/// The request exactly as the model step `key` of a segment sent it. `definition` is the one that the run is pinned
-/// to.
+/// One request to a model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sent {
+    /// The segment of the step.
+    pub segment: u32,
+    /// The step.
+    pub key: StepKey,
+    /// The model's id.
+    pub model: String,
+    /// What it was sent, exactly.
+    pub request: Request,
+}
+
+/// The requests of a run exactly as they were sent, in their order. `definition` is the one that the run is pinned to.
 ///
-/// Fails like [`transcript`], and with [`Code::NotFound`] when there is no such model step.
+/// Fails like [`transcript`].
+pub fn requests(records: &[Record], earlier: Option<&Earlier>, definition: &Definition) -> Result<Vec<Sent>> {
+    let journal = Journal::read(records);
+    let form = definition.output.as_ref().map(|schema| Form::new(&definition.name, schema)).transpose()?;
+    let tools: Arc<[ToolSpec]> = definition.tools.clone().into();
+    let mut known = BTreeMap::new();
+    let links = journal.links.values().filter_map(|place| journal.link(place));
+    links
+        .map(|(place, link)| {
+            let transcript = journal.follow(place, &link, earlier, &mut known)?;
+            let messages = transcript.messages().to_vec();
+            let form = form.as_ref().filter(|_| link.output);
+            let request = runtime::request(definition, messages, &tools, link.tool_choice, form);
+            Ok(Sent { segment: place.0, key: place.1.clone(), model: link.model, request })
+        })
+        .collect()
+}
+
+/// The request exactly as the model step `key` of a segment sent it.
+///
+/// Fails like [`requests`], and with [`Code::NotFound`] when there is no such model step.
 pub fn request(
     records: &[Record],
     earlier: Option<&Earlier>,
@@ -57,16 +91,11 @@ pub fn request(
     segment: u32,
     key: &StepKey,
 ) -> Result<Request> {
-    let journal = Journal::read(records);
-    let place = (segment, key.clone());
-    let (_, link) = journal.link(&place).ok_or_else(|| {
+    let sent = requests(records, earlier, definition)?;
+    let found = sent.into_iter().find(|sent| sent.segment == segment && sent.key == *key);
+    found.map(|sent| sent.request).ok_or_else(|| {
         Error::new(Code::NotFound, format!("`{key}` is not a step in which a model was asked"))
-    })?;
-    let transcript = journal.follow(&place, &link, earlier)?;
-    let form = definition.output.as_ref().filter(|_| link.output);
-    let form = form.map(|schema| Form::new(&definition.name, schema)).transpose()?;
-    let (messages, tools) = (transcript.messages().to_vec(), definition.tools.clone().into());
-    Ok(runtime::request(definition, messages, &tools, link.tool_choice, form.as_ref()))
+    })
 }
 
 /// A step's segment and key.
@@ -133,19 +162,34 @@ impl<'a> Journal<'a> {
         Some((place, link))
     }
 
-    /// The transcript that the model step at `place` was sent.
-    fn follow(&self, place: &Place, link: &Link, earlier: Option<&Earlier>) -> Result<Transcript> {
+    /// The transcript that the model step at `place` was sent. `known` are those of other links, by their digests.
+    fn follow(
+        &self,
+        place: &Place,
+        link: &Link,
+        earlier: Option<&Earlier>,
+        known: &mut BTreeMap<Digest, Transcript>,
+    ) -> Result<Transcript> {
         let mut chain = vec![link.clone()];
         let mut previous = link.previous;
-        while let Some(place) = previous.and_then(|digest| self.digests.get(&digest)) {
-            let (_, link) = self.link(place).ok_or_else(|| missing(&place.1))?;
+        let begin = loop {
+            if let Some(transcript) = previous.and_then(|digest| known.get(&digest)) {
+                break transcript.clone();
+            }
+            let Some(before) = previous.and_then(|digest| self.digests.get(&digest)) else {
+                // What no link of this segment refers to is what the segment began with.
+                break self.begin(place.0)?;
+            };
+            let (_, link) = self.link(before).ok_or_else(|| missing(&before.1))?;
             previous = link.previous;
             chain.push(link);
-        }
-        // What no link of this segment refers to is what the segment began with.
-        let mut transcript = self.begin(place.0)?;
+        };
+        let mut transcript = begin;
         for link in chain.iter().rev() {
             self.apply(&mut transcript, place.0, &link.entries, earlier)?;
+        }
+        if let Some(operation) = self.operations.get(place) {
+            known.insert(Digest::of(operation.input.as_str().as_bytes()), transcript.clone());
         }
         Ok(transcript)
     }

@@ -4,12 +4,13 @@
 //! [`turn`] is the way of one turn: perceive, plan, act, remember, and so on until it is time to answer. It is plain
 //! async code over a [`Ctx`](adjutant_durable::Ctx), so it survives its process.
 //!
-//! - [`act`](mod@act) is the one choke point of all tool calls, [`approval`] what a person is asked before one.
-//! - [`termination`] holds the limits and every reason to stop, [`output`](mod@output) the form of an answer,
-//!   [`context`](mod@context) what happens when a conversation outgrows its model.
+//! - `act` is the one choke point of all tool calls; [`approval`] is what a person is asked before one.
+//! - [`termination`] holds the limits and every reason to stop, `output` the form of an answer, `context` what happens
+//!   when a conversation outgrows its model.
 //! - [`AgentHost`] brings the code of runs that are agents; [`start`](mod@start) starts them and speaks to them.
+//! - [`link`] is how a growing transcript is recorded without being written again. [`history`] rebuilds it, and
+//!   [`session`] what was said over several turns.
 //! - [`View`] is the journal of a run as events, [`Summary`] the run at a glance.
-//! - [`link`] is how a growing transcript is recorded without being written again; [`history`] rebuilds it.
 
 mod act;
 mod answer;
@@ -33,7 +34,7 @@ mod permitted;
 mod reply;
 mod returned;
 mod runtime;
-mod session;
+pub mod session;
 mod shorten;
 pub mod start;
 pub mod summary;

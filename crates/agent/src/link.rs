@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// The input of a model step: the request before it, by its digest, and what was added since.
 ///
-/// [`history::request`](crate::history::request) makes the exact request of it again.
+/// [`history::requests`](crate::history::requests) makes the exact request of it again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Link {
     /// The digest of the link before; none at the beginning of a run.

@@ -1,9 +1,9 @@
-//! What was said in a session before a run.
+//! What was said in a session, over all its turns.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use adjutant_core::id::RunId;
+use adjutant_core::id::{RunId, SessionId};
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Admission, Engine, Entry, Origin, Record};
 
@@ -14,15 +14,26 @@ use crate::host::AgentHost;
 /// How many sessions' latest turns are kept in memory.
 const MOST: usize = 64;
 
+/// What was said in the session of a run before it began; none for the first turn, and for a run without a session.
+///
+/// The turns of a session run one after the other, so those before a run are over when it begins, and this is the
+/// same whenever it is asked. Fails with [`Code::NotFound`] when the run is not a turn of its session any more.
+pub async fn before(engine: &dyn Engine, admission: &Admission) -> Result<Option<Arc<Earlier>>> {
+    Sessions::default().before(engine, admission).await
+}
+
+/// All that was said in a session up to now; none where nothing was.
+pub async fn whole(engine: &dyn Engine, session: &SessionId) -> Result<Option<Arc<Earlier>>> {
+    let turns: Vec<RunId> = engine.turns(session).await?.into_iter().map(|info| info.run).collect();
+    Sessions::default().read(engine, &turns).await
+}
+
 /// The transcripts of ended turns. They never change, so the next turn of a session need not read all turns again.
 #[derive(Default)]
 pub(crate) struct Sessions(Mutex<VecDeque<Arc<Earlier>>>);
 
 impl Sessions {
-    /// What was said in the session of a run before it began.
-    ///
-    /// The turns of a session run one after the other, so those before a run are over when it begins, and this is the
-    /// same whenever it is asked.
+    /// See [`before`].
     pub(crate) async fn before(
         &self,
         engine: &dyn Engine,
@@ -32,12 +43,14 @@ impl Sessions {
         let run = original(engine, admission).await?;
         let turns: Vec<RunId> = engine.turns(session).await?.into_iter().map(|info| info.run).collect();
         let place = turns.iter().position(|turn| *turn == run).ok_or_else(|| {
-            Error::new(
-                Code::NotFound,
-                format!("the run `{run}` is not a turn of the session `{session}` any more"),
-            )
+            let message = format!("the run `{run}` is not a turn of the session `{session}` any more");
+            Error::new(Code::NotFound, message)
         })?;
-        let turns = turns.get(..place).unwrap_or_default();
+        self.read(engine, turns.get(..place).unwrap_or_default()).await
+    }
+
+    /// What was said in these turns, from the latest that is known on.
+    async fn read(&self, engine: &dyn Engine, turns: &[RunId]) -> Result<Option<Arc<Earlier>>> {
         let known = turns.iter().enumerate().rev().find_map(|(index, turn)| Some((index, self.get(turn)?)));
         let (from, mut earlier) = known.map_or((0, None), |(index, earlier)| (index + 1, Some(earlier)));
         for turn in turns.iter().skip(from) {

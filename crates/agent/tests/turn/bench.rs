@@ -267,16 +267,14 @@ pub(crate) fn assert_rebuilt(
     earlier: Option<&Earlier>,
     sent: &[Request],
 ) {
-    let asked = records.iter().filter_map(|record| match &record.entry {
-        Entry::Issued { key, operation, .. } if operation.name == "model" => Some((record.segment, key)),
-        _ => None,
-    });
-    let rebuilt: Vec<_> = asked
-        .map(|(segment, key)| history::request(records, earlier, definition, segment, key).unwrap())
-        .collect();
+    let rebuilt = history::requests(records, earlier, definition).unwrap();
     assert_eq!(rebuilt.len(), sent.len());
     for (rebuilt, sent) in rebuilt.iter().zip(sent) {
-        assert_eq!(rebuilt.messages, sent.messages);
-        assert_eq!(rebuilt, sent);
+        assert_eq!(rebuilt.request.messages, sent.messages);
+        assert_eq!(rebuilt.request, *sent);
+    }
+    if let (Some(last), Some(sent)) = (rebuilt.last(), sent.last()) {
+        let alone = history::request(records, earlier, definition, last.segment, &last.key);
+        assert_eq!(alone.unwrap(), *sent);
     }
 }
