@@ -1,15 +1,15 @@
 //! [`Updates`]: what happens in a run, as it happens.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use adjutant_agent::View;
 use adjutant_core::event::Event;
-use adjutant_core::id::RunId;
+use adjutant_core::id::{RunId, StepKey};
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::stream::Delta;
-use adjutant_durable::{Observed, RunState};
+use adjutant_durable::{Entry, Observed, Record, RunState};
 use futures::stream::BoxStream;
 use futures::{FutureExt, Stream, StreamExt};
 use tokio::task::JoinHandle;
@@ -27,35 +27,53 @@ pub enum Update {
 /// Turns what an engine shows of a run into updates.
 struct Translator {
     view: View,
-    /// What passed by before the record of its step was on disk: pure work begins at once.
+    /// The steps that are recorded and have no answer yet.
+    open: HashSet<StepKey>,
+    /// What passed by before its step was on disk, as work that changes nothing begins at once. It is held back, so
+    /// that whatever is shown of a step comes after what happened before it.
     early: Vec<Delta>,
 }
 
 impl Translator {
+    fn new(run: &RunId) -> Self {
+        Self { view: View::new(run.clone()), open: HashSet::new(), early: Vec::new() }
+    }
+
     fn translate(&mut self, observed: Observed) -> Vec<Update> {
-        let update = |event| Update::Event(Box::new(event));
-        match observed {
-            Observed::Record(record) => {
-                let mut events = self.view.record(&record);
-                self.early.retain(|delta| match self.view.delta(delta) {
-                    Some(event) => {
-                        events.push(event);
-                        false
-                    }
-                    // Its step may still come; once it has been and gone, nobody needs it.
-                    None => Some(&delta.step) != record.entry.key(),
-                });
-                events.into_iter().map(update).collect()
+        let events = match observed {
+            Observed::State(state) => return vec![Update::State(state)],
+            Observed::Record(record) => self.record(&record),
+            Observed::Delta(delta) if self.open.contains(&delta.step) => {
+                Vec::from_iter(self.view.delta(&delta))
             }
-            Observed::Delta(delta) => match self.view.delta(&delta) {
-                Some(event) => vec![update(event)],
-                None => {
-                    self.early.push(delta);
-                    Vec::new()
+            Observed::Delta(delta) => {
+                self.early.push(delta);
+                Vec::new()
+            }
+        };
+        events.into_iter().map(|event| Update::Event(Box::new(event))).collect()
+    }
+
+    fn record(&mut self, record: &Record) -> Vec<Event> {
+        let mut events = self.view.record(record);
+        match &record.entry {
+            Entry::Issued { key, .. } => {
+                self.open.insert(key.clone());
+                let (now, later) =
+                    std::mem::take(&mut self.early).into_iter().partition(|delta| delta.step == *key);
+                self.early = later;
+                let now: Vec<Delta> = now;
+                events.extend(now.iter().filter_map(|delta| self.view.delta(delta)));
+            }
+            Entry::RolledOver { .. } => self.open.clear(),
+            entry => {
+                if let Some(key) = entry.key().filter(|_| !matches!(entry, Entry::Attempted { .. })) {
+                    self.open.remove(key);
+                    self.early.retain(|delta| delta.step != *key);
                 }
-            },
-            Observed::State(state) => vec![Update::State(state)],
+            }
         }
+        events
     }
 }
 
@@ -72,8 +90,7 @@ pub struct Updates {
 
 impl Updates {
     pub(crate) fn new(run: &RunId, observed: BoxStream<'static, Result<Observed>>) -> Self {
-        let translator = Translator { view: View::new(run.clone()), early: Vec::new() };
-        Self { observed, translator, ready: VecDeque::new(), driving: None }
+        Self { observed, translator: Translator::new(run), ready: VecDeque::new(), driving: None }
     }
 
     pub(crate) fn driven_by(mut self, driving: Driving) -> Self {

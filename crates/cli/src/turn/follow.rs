@@ -11,8 +11,9 @@ use futures::StreamExt;
 
 use super::people::People;
 use super::show::Show;
+use super::waiting::asked;
 use crate::exit::Ended;
-use crate::screen::Style;
+use crate::screen::{Style, clean};
 
 /// As long as more comes within this time, the person is not asked: the question may be answered already.
 const QUIET: Duration = Duration::from_millis(150);
@@ -90,8 +91,10 @@ pub(crate) async fn follow(
             },
             () = tokio::time::sleep(QUIET), if asks => {
                 show.finish()?;
-                if let Some((signal, request)) = questions.pop_first() && !ask(run, show, people, &signal, &request).await? {
-                    return Ok(Followed::Waiting);
+                if let Some((signal, request)) = questions.pop_first()
+                    && let Some(followed) = ask(run, show, people, &signal, &request).await?
+                {
+                    return Ok(followed);
                 }
             }
             line = people.line(), if open => match line {
@@ -120,34 +123,40 @@ async fn rests(run: &Run, state: RunState, manners: Manners) -> Ended<Option<Fol
     })
 }
 
-/// Asks a person to allow a call. Says whether there was an answer.
-async fn ask(run: &Run, show: &Show, people: &mut People, signal: &str, request: &Json) -> Ended<bool> {
+/// Asks a person to allow a call. Without an answer it says how the run stands.
+async fn ask(
+    run: &Run,
+    show: &Show,
+    people: &mut People,
+    signal: &str,
+    request: &Json,
+) -> Ended<Option<Followed>> {
     let output = show.output();
     loop {
         output.raw_talk(&format!(
             "{} {}\n[y]es, [n]o, or the reason why not: ",
             output.painted(Style::Yellow, "allow"),
-            super::waiting::asked(request)
+            clean(&asked(request))
         ));
         let line = tokio::select! {
-            line = people.line() => line,
-            // Whoever leaves a question open has not answered it.
-            _ = tokio::signal::ctrl_c() => None,
-        };
-        let Some(line) = line else {
-            output.raw_talk("\n");
-            return Ok(false);
-        };
-        if !people.is_terminal() {
-            output.raw_talk("\n");
-        }
-        match line.trim() {
-            "" => {}
-            "y" | "yes" => return Ok(run.approve(signal).await.map(|()| true)?),
-            "n" | "no" => {
-                return Ok(run.deny(signal, "refused by the person who was asked").await.map(|()| true)?);
+            biased;
+            _ = tokio::signal::ctrl_c() => {
+                output.raw_talk("\n");
+                return Ok(Some(Followed::Interrupted));
             }
-            reason => return Ok(run.deny(signal, reason).await.map(|()| true)?),
+            line = people.line() => line,
+        };
+        if !people.is_terminal() || line.is_none() {
+            output.raw_talk("\n");
         }
+        // Whoever leaves a question open has not answered it.
+        let Some(line) = line else { return Ok(Some(Followed::Waiting)) };
+        match line.trim() {
+            "" => continue,
+            "y" | "yes" => run.approve(signal).await?,
+            "n" | "no" => run.deny(signal, "refused by the person who was asked").await?,
+            reason => run.deny(signal, reason).await?,
+        }
+        return Ok(None);
     }
 }

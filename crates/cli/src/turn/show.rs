@@ -18,8 +18,8 @@ use crate::screen::{Output, Style, bytes, clean, count, duration, first_line};
 pub(crate) struct Show {
     output: Output,
     renderer: Renderer,
-    /// The step whose text is on the screen already.
-    streaming: Option<StepKey>,
+    /// What is on the screen of the text of a step that still goes on.
+    streamed: Option<(StepKey, String)>,
     calls: HashMap<CallId, Timestamp>,
     /// Whether text of an answer was shown.
     answered: bool,
@@ -33,7 +33,7 @@ impl Show {
     pub(crate) fn new(output: Output) -> Self {
         let live = output.interactive && !output.json;
         let renderer = Renderer::new(output.width, output.data_colored);
-        Self { output, renderer, streaming: None, calls: HashMap::new(), answered: false, live }
+        Self { output, renderer, streamed: None, calls: HashMap::new(), answered: false, live }
     }
 
     /// Where it shows them.
@@ -44,20 +44,14 @@ impl Show {
     /// Shows one event.
     pub(crate) fn event(&mut self, event: &Event) -> Ended<()> {
         match &event.kind {
-            EventKind::TextDelta { text, .. } if self.live => {
-                self.streaming.clone_from(&event.step);
-                self.text(text)
-            }
-            EventKind::Reset { .. } if self.streaming.take().is_some() => {
+            EventKind::TextDelta { text, .. } if self.live => self.streams(event.step.as_ref(), text),
+            EventKind::Reset { .. } if self.streamed.take().is_some() => {
                 self.finish()?;
                 self.output.aside("(the answer broke off; the model is asked again)");
                 Ok(())
             }
             EventKind::ModelAnswered { message, .. } if self.live => {
-                let shown = self.streaming.take();
-                if shown.is_none() || shown != event.step {
-                    self.text(&message.text())?;
-                }
+                self.whole(event.step.as_ref(), &message.text())?;
                 self.finish()
             }
             EventKind::ToolCalled(call) => self.called(call, event.at),
@@ -92,6 +86,34 @@ impl Show {
             false => self.output.foreign(&format!("{}\n", reply.text.trim_end()))?,
         }
         self.finish()
+    }
+
+    /// Shows a piece of a step's text.
+    fn streams(&mut self, step: Option<&StepKey>, piece: &str) -> Ended<()> {
+        let Some(step) = step else { return Ok(()) };
+        match &mut self.streamed {
+            Some((streaming, shown)) if streaming == step => shown.push_str(piece),
+            _ => {
+                self.finish()?;
+                self.streamed = Some((step.clone(), piece.to_owned()));
+            }
+        }
+        self.text(piece)
+    }
+
+    /// Shows what of a step's text is not on the screen yet: pieces are dropped where the step ends before they are
+    /// read.
+    fn whole(&mut self, step: Option<&StepKey>, text: &str) -> Ended<()> {
+        let shown = self.streamed.take().filter(|(streaming, _)| Some(streaming) == step);
+        match shown.as_ref().map(|(_, shown)| text.strip_prefix(shown.as_str())) {
+            Some(Some(rest)) => self.text(rest),
+            None => self.text(text),
+            Some(None) => {
+                self.finish()?;
+                self.output.aside("(the text above is not the answer; this is:)");
+                self.text(text)
+            }
+        }
     }
 
     fn text(&mut self, text: &str) -> Ended<()> {
