@@ -11,7 +11,7 @@ use adjutant_model::{ToolChoice, token};
 use serde::{Deserialize, Serialize};
 
 use crate::answer::Answer;
-use crate::link::{Entry, Link};
+use crate::link::{Entry, Link, Unseen};
 use crate::transcript::Transcript;
 
 /// The transcript while it grows, and how much of it is recorded already.
@@ -72,10 +72,16 @@ impl Conversation {
     }
 
     /// Records what is new: the input of the next model step.
-    pub(crate) fn link(&mut self, model: &str, tool_choice: ToolChoice, output: bool) -> Result<Json> {
+    pub(crate) fn link(
+        &mut self,
+        model: &str,
+        tool_choice: ToolChoice,
+        output: bool,
+        unseen: Vec<Unseen>,
+    ) -> Result<Json> {
         let entries = std::mem::take(&mut self.entries);
-        let link = Link { previous: self.previous, entries, model: model.to_owned(), tool_choice, output };
-        let (json, digest) = link.seal()?;
+        let (previous, model) = (self.previous, model.to_owned());
+        let (json, digest) = Link { previous, entries, model, tool_choice, output, unseen }.seal()?;
         self.previous = Some(digest);
         Ok(json)
     }
@@ -92,7 +98,7 @@ impl Conversation {
 
     /// Ends the part of the conversation whose steps can be referred to. Its steps are in a segment of their own.
     pub(crate) fn close_segment(&mut self) -> Result<()> {
-        self.link("", ToolChoice::Auto, false).map(drop)
+        self.link("", ToolChoice::Auto, false, Vec::new()).map(drop)
     }
 
     /// Adds what a model said.

@@ -28,6 +28,7 @@ use crate::returned::{Called, Returned};
 use crate::runtime;
 use crate::think::MODEL;
 use crate::transcript::Transcript;
+use crate::unseen;
 
 /// The transcript of a run as its model would be sent it at the end of `records`, and always a valid one: a call
 /// that has no result, because the run was cancelled or failed, is given one that says so.
@@ -73,7 +74,7 @@ pub fn requests(records: &[Record], earlier: Option<&Earlier>, definition: &Defi
     links
         .map(|(place, link)| {
             let transcript = journal.follow(place, &link, earlier, &mut known)?;
-            let messages = transcript.messages().to_vec();
+            let messages = unseen::hide(transcript.messages().to_vec(), &link.unseen);
             let form = form.as_ref().filter(|_| link.output);
             let request = runtime::request(definition, messages, &tools, link.tool_choice, form);
             Ok(Sent { segment: place.0, key: place.1.clone(), model: link.model, request })

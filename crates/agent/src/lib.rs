@@ -43,6 +43,7 @@ pub mod termination;
 mod think;
 mod transcript;
 mod turn;
+mod unseen;
 mod view;
 
 pub use answer::Answer;

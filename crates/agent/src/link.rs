@@ -7,6 +7,8 @@ use adjutant_core::{Error, Result};
 use adjutant_model::ToolChoice;
 use serde::{Deserialize, Serialize};
 
+pub use crate::unseen::Unseen;
+
 /// The input of a model step: the request before it, by its digest, and what was added since.
 ///
 /// [`history::requests`](crate::history::requests) makes the exact request of it again.
@@ -25,6 +27,9 @@ pub struct Link {
     /// Whether the provider is given the schema of the answer.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub output: bool,
+    /// Kinds of media in tool results that the model cannot take in, and is given words for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unseen: Vec<Unseen>,
 }
 
 /// One change of a transcript. What some step of the run has recorded is referred to, never repeated.

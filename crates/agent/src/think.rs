@@ -19,6 +19,7 @@ use crate::context::make_room;
 use crate::memory::Memory;
 use crate::patience::{after, silence, unless};
 use crate::runtime::Runtime;
+use crate::unseen::{self, Unseen};
 
 /// The name of the steps in which the model is asked.
 pub(crate) const MODEL: &str = "model";
@@ -50,8 +51,9 @@ pub(crate) async fn think(step: &Ctx, agent: &Runtime, memory: &mut Memory) -> R
 
 async fn ask(step: &Ctx, agent: &Runtime, memory: &mut Memory, count: u32) -> Result<Answer> {
     let choice = if memory.tried.last_turn.is_some() { ToolChoice::None } else { ToolChoice::Auto };
-    let request = Asked::new(agent, memory, choice.clone());
-    let link = memory.conversation.link(agent.model.id(), choice, agent.enforces_form())?;
+    let unseen = unseen::find(memory.conversation.messages(), &agent.model.profile().abilities);
+    let request = Asked::new(agent, memory, choice.clone(), unseen.clone());
+    let link = memory.conversation.link(agent.model.id(), choice, agent.enforces_form(), unseen)?;
     let limits = &agent.definition.limits;
     let timeout = limits.wall_time.saturating_sub(step.active()).max(SHORTEST_TIMEOUT);
     let request = request.within(timeout, limits.idle_time);
@@ -77,7 +79,7 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    fn new(agent: &Runtime, memory: &Memory, choice: ToolChoice) -> Self {
+    fn new(agent: &Runtime, memory: &Memory, choice: ToolChoice, unseen: Vec<Unseen>) -> Self {
         let messages = memory.conversation.transcript().shared();
         let request = agent.request(&Arc::default(), choice);
         Self {
@@ -87,7 +89,10 @@ impl Asked {
             show: true,
             timeout: SHORTEST_TIMEOUT,
             idle: SHORTEST_TIMEOUT,
-            request: Box::new(move || Request { messages: messages.to_vec(), ..request.clone() }),
+            request: Box::new(move || Request {
+                messages: unseen::hide(messages.to_vec(), &unseen),
+                ..request.clone()
+            }),
         }
     }
 

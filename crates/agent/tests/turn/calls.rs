@@ -6,15 +6,16 @@ use std::time::Duration;
 
 use adjutant_agent::definition::parallel;
 use adjutant_agent::{Agent, Reply, Stop};
-use adjutant_core::message::{Message, ToolResult};
+use adjutant_core::message::{Media, MediaSource, Message, Part, ToolResult};
 use adjutant_core::tool::{Effect, ToolSpec};
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Entry, Resolution};
 use adjutant_model::scripted::Turn;
+use adjutant_model::{Abilities, Profile};
 use adjutant_tool::{Context, Failure, FunctionTool, Output, Reconciled};
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, agent, deed, echoes, pause_for, shown, spec, tool};
+use crate::bench::{Bench, Roles, agent, assert_rebuilt, deed, echoes, pause_for, shown, spec, tape, tool};
 
 /// The reply of an agent with one tool `t` that does this, and the result that its model reads.
 async fn check(
@@ -223,4 +224,33 @@ async fn a_tool_that_changed_since_the_run_began_halts_it() {
     let error = bench.end(&run).await.unwrap_err();
     assert_eq!(error.code(), Code::RunDefinitionMissing);
     assert!(error.message().contains("`echo`") && error.message().contains("at_most_once"), "{error}");
+}
+
+#[tokio::test]
+async fn an_image_of_a_tool_does_not_end_the_run_of_a_model_without_eyes() {
+    let image = || Media {
+        media_type: "image/png".into(),
+        name: Some("map.png".into()),
+        source: MediaSource::Base64("AA==".into()),
+    };
+    let draw = move || {
+        tool("t", move |_| {
+            Ok(Output { content: vec![Part::text("the map"), Part::Image(image())], data: None, label: None })
+        })
+    };
+    let play =
+        |place| if place == 0 { Turn::calls([("t", json!({ "text": "a" }))]) } else { Turn::text("ok") };
+    for images in [true, false] {
+        let abilities = Abilities { images, ..Abilities::default() };
+        let (model, sent) = tape(play);
+        let model = model.with_profile(Profile { abilities, ..Profile::default() });
+        let bench = Bench::with(Agent::new("desk").instructions("x").tool(draw()), Roles::main(model));
+        bench.serve();
+        let run = bench.begin("go", None).await;
+        assert_eq!(bench.end(&run).await.unwrap().text, "ok");
+        let sent = sent.lock().unwrap().clone();
+        assert_rebuilt(&bench.records(&run).await, &bench.definition(), None, &sent);
+        let result = sent[1].messages[3].results().next().unwrap().clone();
+        assert_eq!(result.as_text().contains("image/png, map.png: not shown"), !images, "{result:?}");
+    }
 }
