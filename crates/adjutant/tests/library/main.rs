@@ -1,0 +1,10 @@
+//! The library as a program uses it.
+
+// Says to clippy that all of it, not only what is marked `#[test]`, may panic.
+#![cfg(test)]
+
+mod conversations;
+mod people;
+mod projects;
+mod runs;
+mod shop;
