@@ -248,6 +248,19 @@ pub(crate) fn claim(
     Ok(claimed)
 }
 
+/// Stops a run whose journal cannot be read, and so cannot say that it stopped.
+pub(crate) fn halt(connection: &Connection, row: i64, epoch: u64, error: &Error) -> Result<()> {
+    let halted = Json::of(error)?;
+    connection
+        .prepare_cached(
+            "UPDATE runs SET state = 'halted', worker = NULL, halted = ?3
+             WHERE id = ?1 AND epoch = ?2 AND state = 'running'",
+        )
+        .and_then(|mut update| update.execute(params![row, epoch, halted.as_str()]))
+        .map(drop)
+        .map_err(fault)
+}
+
 /// Counts a sign of life of a worker.
 pub(crate) fn beat(connection: &Connection, worker: i64, now: Timestamp) -> Result<()> {
     connection

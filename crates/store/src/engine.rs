@@ -197,7 +197,10 @@ impl Engine for SqliteEngine {
     fn erase_user<'a>(&'a self, user: &'a str) -> BoxFuture<'a, Result<u64>> {
         let (scope, user) = (self.scope.clone(), user.to_owned());
         Box::pin(async move {
-            self.store.writer.call(move |connection| erase::user(connection, &scope, &user)).await
+            let gone =
+                self.store.writer.call(move |connection| erase::user(connection, &scope, &user)).await?;
+            self.store.writer.checkpoint().await?;
+            Ok(gone)
         })
     }
 }

@@ -126,6 +126,12 @@ impl Service {
             Ok(()) => guard.armed = false,
             // The run belongs to somebody else now.
             Err(error) if error.code() == Code::RunFenced => guard.armed = false,
+            Err(error) if matches!(error.code(), Code::StoreCorrupt | Code::StoreNewer) => {
+                // It would be the same each time: somebody must look at it.
+                let (row, epoch) = (guard.row, guard.epoch);
+                let halt = move |connection: &_| claim::halt(connection, row, epoch, &error);
+                guard.armed = self.store.writer.call(halt).await.is_err();
+            }
             Err(_) => {
                 // The store failed: what is recorded is safe, and the run is tried again after a while.
                 tokio::select! {

@@ -34,6 +34,7 @@ enum Job {
     Append(Box<Append>),
     Call(Call),
     LetGo(Held),
+    Checkpoint(oneshot::Sender<Result<()>>),
 }
 
 /// A run that an activation held, and holds no more.
@@ -94,6 +95,14 @@ impl Writer {
 }
 
 impl Writer {
+    /// Empties the log into the file, so that nothing is left in it of what was deleted. Waits for those who read; what
+    /// they still need stays in the log until the next time.
+    pub(crate) async fn checkpoint(&self) -> Result<()> {
+        let (answer, answered) = oneshot::channel();
+        self.queue.send(Job::Checkpoint(answer)).map_err(|_| gone())?;
+        answered.await.map_err(|_| gone())?
+    }
+
     /// Makes a run ready for others that an activation held; nobody waits for it. It is tried until it is done.
     pub(crate) fn let_go(&self, row: i64, epoch: u64) {
         // If the writer is gone, so is this process for others, and they take its runs over.
@@ -145,6 +154,7 @@ fn commit(connection: &Connection, batch: Vec<Job>, held: &mut Vec<Held>) {
     let mut acknowledge: Vec<Acknowledge> = Vec::with_capacity(batch.len());
     let mut failed = begin(connection).err();
     let mut fences = HashMap::new();
+    let mut checkpoints = Vec::new();
     for job in batch {
         match job {
             Job::Append(append) => {
@@ -164,6 +174,7 @@ fn commit(connection: &Connection, batch: Vec<Job>, held: &mut Vec<Held>) {
                 failed = failed.or(broken);
             }
             Job::LetGo(run) => held.push(run),
+            Job::Checkpoint(answer) => checkpoints.push(answer),
         }
     }
     let committed = match failed {
@@ -179,6 +190,12 @@ fn commit(connection: &Connection, batch: Vec<Job>, held: &mut Vec<Held>) {
     }
     for acknowledge in acknowledge {
         acknowledge(committed.clone());
+    }
+    if !checkpoints.is_empty() {
+        let done = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").map_err(fault);
+        for answer in checkpoints {
+            let _ = answer.send(done.clone());
+        }
     }
 }
 

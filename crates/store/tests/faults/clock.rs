@@ -7,15 +7,14 @@ use std::time::Duration;
 use adjutant_core::json::Json;
 use adjutant_core::time::{Clock, Timestamp};
 use adjutant_core::tool::Effect;
-use adjutant_durable::{Admission, Ctx, Effects, Entry, Host, Program, RunState, work};
+use adjutant_durable::{Ctx, Effects, Entry, RunState, work};
 use adjutant_store::{Options, SystemClock};
-use futures::future::BoxFuture;
 
 use crate::journal::check_file;
 use crate::outside::Outside;
 use crate::people::People;
 use crate::plan::Planned;
-use crate::serving::{Serving, run_id, until};
+use crate::serving::{Code, Serving, admission, run_id, until};
 
 const DAY: i64 = 24 * 60 * 60 * 1_000;
 
@@ -39,26 +38,6 @@ impl SetClock {
     }
 }
 
-struct Code<F>(F);
-
-impl<F, R> Host for Code<F>
-where
-    F: Fn(Ctx) -> R + Clone + Send + Sync + 'static,
-    R: Future<Output = adjutant_durable::Outcome> + Send + 'static,
-{
-    fn program<'a>(&'a self, _: &'a Admission) -> BoxFuture<'a, adjutant_core::Result<Program>> {
-        let code = self.0.clone();
-        Box::pin(async move {
-            let program: Program = Arc::new(move |ctx, _| Box::pin(code(ctx)));
-            Ok(program)
-        })
-    }
-}
-
-fn admission(number: u64) -> Admission {
-    Admission::new(run_id(number), "clock", "clock", adjutant_core::hash::Digest::of(b""), Json::null())
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_while_the_clock_jumps() {
     let folder = tempfile::tempdir().unwrap();
@@ -66,7 +45,7 @@ async fn nothing_is_lost_while_the_clock_jumps() {
     let clock = SetClock::default();
     let outside = Arc::new(Outside::slow(Duration::from_millis(4)));
     // Two, so that each could take the other for dead.
-    let open = || Serving::open(&path, clock.options(), Arc::new(Planned(Arc::clone(&outside)))).unwrap();
+    let open = || Serving::open(&path, clock.options(), Planned::on(&outside)).unwrap();
     let stores = [open(), open()];
     let mut people = People::new(11);
     for round in 0..400 {

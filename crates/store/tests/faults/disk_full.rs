@@ -27,7 +27,7 @@ impl World {
         let disk = Disk::register(name).unwrap();
         let options = Options { vfs: Some(disk.name().to_owned()), ..Options::default() };
         let outside = Arc::new(Outside::slow(Duration::from_millis(4)));
-        let serving = Serving::open(path, options, Arc::new(Planned(Arc::clone(&outside)))).unwrap();
+        let serving = Serving::open(path, options, Planned::on(&outside)).unwrap();
         Self { disk, people: People::new(seed), outside, serving }
     }
 

@@ -3,11 +3,15 @@
 #![cfg(test)]
 
 mod clock;
+mod damage;
 mod disk_full;
 mod journal;
 mod outside;
 mod people;
 mod plan;
 mod power;
+mod processes;
+mod retention;
 mod serving;
+mod worker;
 mod writers;

@@ -6,6 +6,13 @@ use std::time::Duration;
 
 use adjutant_core::tool::Effect;
 use adjutant_durable::Attempt;
+use futures::future::BoxFuture;
+
+/// Something that runs do something to.
+pub(crate) trait World: Send + Sync + 'static {
+    /// Something is done.
+    fn call(&self, attempt: Attempt, effect: Effect) -> BoxFuture<'_, ()>;
+}
 
 /// What was done, by idempotency key.
 #[derive(Default)]
@@ -28,8 +35,7 @@ impl Outside {
         Self { calls: Mutex::default(), slowest }
     }
 
-    /// Something is done.
-    pub(crate) async fn call(&self, attempt: &Attempt, effect: Effect) {
+    async fn done(&self, attempt: Attempt, effect: Effect) {
         let step = format!("{}{}", attempt.run, attempt.key);
         // Some calls are broken off before they do something, and some after.
         let wait = self.slowest.mul_f64(f64::from(step.bytes().map(u32::from).sum::<u32>() % 8) / 8.0);
@@ -53,5 +59,11 @@ impl Outside {
     pub(crate) fn repeats(&self, effect: Effect) -> u32 {
         let calls = self.calls.lock().unwrap();
         calls.values().filter(|calls| calls.effect == effect).map(|calls| calls.times - 1).sum()
+    }
+}
+
+impl World for Outside {
+    fn call(&self, attempt: Attempt, effect: Effect) -> BoxFuture<'_, ()> {
+        Box::pin(self.done(attempt, effect))
     }
 }

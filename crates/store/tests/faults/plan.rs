@@ -13,7 +13,7 @@ use adjutant_powerloss::Generator;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
-use crate::outside::Outside;
+use crate::outside::World;
 
 /// What a run does, all of it following from a seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,6 +88,12 @@ impl Plan {
         Admission::new(run, "plan", "plan", Digest::of(b"plan"), input)
     }
 
+    /// Plans whose steps are as wanted.
+    pub(crate) fn find(steps: u64, wanted: impl Fn(&[Step]) -> bool) -> impl Iterator<Item = Self> {
+        let plan = move |seed| Self { seed, steps, depth: 0 };
+        (0..).map(plan).filter(move |plan| wanted(&plan.steps()))
+    }
+
     /// The number that answers a signal.
     pub(crate) fn answer(name: &str) -> Json {
         Json::parse(name.strip_prefix("signal-").unwrap_or("0")).unwrap()
@@ -95,7 +101,15 @@ impl Plan {
 }
 
 /// Brings the code of plans.
-pub(crate) struct Planned(pub(crate) Arc<Outside>);
+pub(crate) struct Planned(Arc<dyn World>);
+
+impl Planned {
+    /// The code of plans, over a world.
+    pub(crate) fn on<W: World>(world: &Arc<W>) -> Arc<dyn Host> {
+        let world: Arc<dyn World> = Arc::clone(world) as _;
+        Arc::new(Self(world))
+    }
+}
 
 impl Host for Planned {
     fn program<'a>(&'a self, admission: &'a Admission) -> BoxFuture<'a, Result<Program>> {
@@ -112,7 +126,7 @@ impl Host for Planned {
 /// Where a segment begins: the next step, and the sum so far.
 type Start = (usize, u64);
 
-async fn perform(ctx: Ctx, state: Option<Json>, plan: Plan, outside: Arc<Outside>) -> Outcome {
+async fn perform(ctx: Ctx, state: Option<Json>, plan: Plan, outside: Arc<dyn World>) -> Outcome {
     let (first, mut sum): Start = state.map_or(Ok((0, 0)), |state| state.to())?;
     for (index, step) in plan.steps().into_iter().enumerate().skip(first) {
         let number = index as u64 + 1;
@@ -135,12 +149,12 @@ async fn perform(ctx: Ctx, state: Option<Json>, plan: Plan, outside: Arc<Outside
     Json::of(&sum)
 }
 
-async fn effect(ctx: &Ctx, class: Effect, number: u64, outside: &Arc<Outside>) -> Result<u64> {
+async fn effect(ctx: &Ctx, class: Effect, number: u64, outside: &Arc<dyn World>) -> Result<u64> {
     let outside = Arc::clone(outside);
     let call = work(move |attempt| {
         let outside = Arc::clone(&outside);
         async move {
-            outside.call(&attempt, class).await;
+            outside.call(attempt, class).await;
             Json::of(&number)
         }
     });

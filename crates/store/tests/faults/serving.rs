@@ -5,9 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adjutant_core::Result;
+use adjutant_core::hash::Digest;
 use adjutant_core::id::{RunId, Scope};
-use adjutant_durable::{Engine, Host, RunInfo, RunState, Serve};
+use adjutant_core::json::Json;
+use adjutant_durable::{Admission, Ctx, Engine, Host, Outcome, Program, RunInfo, RunState, Serve};
 use adjutant_store::{Options, Store};
+use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 /// An engine that drives runs.
@@ -41,6 +44,28 @@ impl Serving {
     }
 }
 
+/// One program for every run.
+pub(crate) struct Code<F>(pub(crate) F);
+
+impl<F, R> Host for Code<F>
+where
+    F: Fn(Ctx) -> R + Clone + Send + Sync + 'static,
+    R: Future<Output = Outcome> + Send + 'static,
+{
+    fn program<'a>(&'a self, _: &'a Admission) -> BoxFuture<'a, Result<Program>> {
+        let code = self.0.clone();
+        Box::pin(async move {
+            let program: Program = Arc::new(move |ctx, _| Box::pin(code(ctx)));
+            Ok(program)
+        })
+    }
+}
+
+/// What a run of [`Code`] is started with.
+pub(crate) fn admission(number: u64) -> Admission {
+    Admission::new(run_id(number), "test", "test", Digest::of(b""), Json::null())
+}
+
 /// A run's id by its number.
 pub(crate) fn run_id(number: u64) -> RunId {
     RunId::new(format!("{number:0>16}"))
@@ -53,7 +78,7 @@ pub(crate) async fn until(engine: &Arc<dyn Engine>, run: &RunId, state: RunState
         if info.state == state {
             return info;
         }
-        assert!(info.state != RunState::Halted, "halted: {info:?}");
+        assert!(info.state != RunState::Halted || state == RunState::Halted, "halted: {info:?}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     panic!("not {state:?} within ten seconds: {:?}", engine.info(run).await.unwrap());

@@ -12,7 +12,7 @@ use adjutant_store::Options;
 use crate::journal::check_file;
 use crate::outside::Outside;
 use crate::people::People;
-use crate::plan::{Plan, Planned};
+use crate::plan::{Plan, Planned, Step};
 use crate::serving::{Serving, run_id, until};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -21,17 +21,11 @@ async fn each_run_is_driven_once() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.db");
     let outside = Arc::new(Outside::slow(Duration::from_millis(2)));
-    let open = || Serving::open(&path, Options::default(), Arc::new(Planned(Arc::clone(&outside)))).unwrap();
+    let open = || Serving::open(&path, Options::default(), Planned::on(&outside)).unwrap();
     let stores = [open(), open()];
-    // No step that waits for people: each run is one activation, or as many as it has long waits.
-    let plan = |seed: u64| Plan { seed, steps: 3, depth: 0 };
-    let mut seeds = (0..).filter(|seed| {
-        plan(*seed)
-            .steps()
-            .iter()
-            .all(|step| matches!(step, crate::plan::Step::Effect(_) | crate::plan::Step::Both(..)))
-    });
-    let plans: BTreeMap<u64, Plan> = (0..RUNS).map(|run| (run, plan(seeds.next().unwrap()))).collect();
+    let one_activation =
+        |steps: &[Step]| steps.iter().all(|step| matches!(step, Step::Effect(_) | Step::Both(..)));
+    let plans: BTreeMap<u64, Plan> = (0..RUNS).zip(Plan::find(3, one_activation)).collect();
     let starts = plans.iter().map(|(run, plan)| {
         let engine = Arc::clone(&stores[(run % 2) as usize].engine);
         async move { engine.start(plan.admission(run_id(*run))).await.unwrap() }
@@ -62,7 +56,7 @@ async fn nobody_hears_that_the_file_is_busy() {
     let outside = Arc::new(Outside::slow(Duration::from_millis(2)));
     // Opened at the same moment, so that they make the file together.
     let opening = (0..6).map(|_| {
-        let (path, host) = (path.clone(), Arc::new(Planned(Arc::clone(&outside))));
+        let (path, host) = (path.clone(), Planned::on(&outside));
         tokio::spawn(async move { Serving::open(&path, Options::default(), host) })
     });
     let opened = futures::future::join_all(opening).await;
