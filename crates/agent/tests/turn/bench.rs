@@ -25,11 +25,11 @@ use tokio_util::sync::CancellationToken;
 pub(crate) struct Roles(BTreeMap<String, Arc<dyn Model>>);
 
 impl Roles {
-    pub(crate) fn main(model: Scripted) -> Self {
+    pub(crate) fn main(model: impl Model) -> Self {
         Self::default().with("main", model)
     }
 
-    pub(crate) fn with(mut self, role: &str, model: Scripted) -> Self {
+    pub(crate) fn with(mut self, role: &str, model: impl Model) -> Self {
         let model: Arc<dyn Model> = Arc::new(model);
         self.0.insert(model.id().to_owned(), Arc::clone(&model));
         self.0.insert(role.to_owned(), model);

@@ -16,3 +16,5 @@ mod people;
 mod session;
 #[cfg(test)]
 mod way;
+#[cfg(test)]
+mod wire;
