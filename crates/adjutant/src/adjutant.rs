@@ -12,6 +12,7 @@ use adjutant_core::hash::Digest;
 use adjutant_core::id::{RunId, SessionId};
 use adjutant_core::limit::Limits;
 use adjutant_core::secret::Secrets;
+use adjutant_core::time::Clock;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Engine, Host, RunInfo, Serve};
 use adjutant_model::Model;
@@ -19,6 +20,7 @@ use adjutant_store::random;
 use adjutant_tool::Resources;
 use tokio_util::sync::CancellationToken;
 
+use crate::allowance::Allowance;
 use crate::builder::Builder;
 use crate::project::Project;
 use crate::run::Run;
@@ -36,6 +38,8 @@ struct Inner {
     project: Arc<Project>,
     defaults: Defaults,
     host: Arc<AgentHost>,
+    clock: Arc<dyn Clock>,
+    allowance: Allowance,
     /// How many workers of this process drive every run.
     workers: AtomicUsize,
 }
@@ -64,6 +68,7 @@ impl Adjutant {
 
     pub(crate) fn assemble(
         engine: Arc<dyn Engine>,
+        clock: Arc<dyn Clock>,
         project: Project,
         secrets: Arc<dyn Secrets>,
         resources: Resources,
@@ -81,6 +86,8 @@ impl Adjutant {
             project,
             defaults,
             host: Arc::new(host),
+            clock,
+            allowance: Allowance::default(),
             workers: AtomicUsize::new(0),
         }))
     }
@@ -124,15 +131,18 @@ impl Adjutant {
             Some(id) => run_of(id),
             None => random::run_id()?,
         };
+        let engine = self.0.engine.as_ref();
+        let budget = self.0.project.settings().budget;
+        let budget = self.0.allowance.grant(engine, budget, task.budget, self.0.clock.now()).await?;
         let input = Input::new(task.message).with_variables(task.variables);
         let start = Start {
             session: task.session.clone(),
             user: task.user,
-            budget: task.budget,
+            budget,
             ..Start::new(run.clone(), definition, input.clone())
         };
         let models = ProjectModels(Arc::clone(&self.0.project));
-        let admitted = adjutant_agent::start::start(self.0.engine.as_ref(), &models, start).await?;
+        let admitted = adjutant_agent::start::start(engine, &models, start).await?;
         let run = self.handle(&run);
         match task.id {
             Some(id) if !admitted.new => run.is_of(&id, &input, task.session.as_ref()).await?,

@@ -132,6 +132,7 @@ impl Builder {
                 ));
             }
         };
+        let clock = Arc::clone(&self.options.clock);
         let store = match path {
             Some(path) => Store::open(path, self.options)?,
             None => Store::in_memory()?,
@@ -146,7 +147,7 @@ impl Builder {
             project.models().insert(role, model);
         }
         let secrets = self.secrets.unwrap_or_else(|| project.secrets());
-        let adjutant = Adjutant::assemble(engine, project, secrets, self.resources);
+        let adjutant = Adjutant::assemble(engine, clock, project, secrets, self.resources);
         for agent in &self.agents {
             adjutant.add(agent)?;
         }

@@ -36,6 +36,7 @@
 //! - [`Adjutant::serve`] drives every run that can go on, also those that dead processes left behind.
 
 mod adjutant;
+mod allowance;
 mod builder;
 mod hand;
 pub mod project;

@@ -28,7 +28,13 @@ impl Runnable for Agent {
 
 impl Runnable for str {
     fn definition(&self, adjutant: &Adjutant) -> Result<Definition> {
-        adjutant.project().definition(self).cloned()
+        let project = adjutant.project();
+        let mut definition = project.definition(self)?.clone();
+        // The project was read before the program said which model has which role.
+        if let Some(source) = project.agents().find(|source| source.name == self) {
+            definition.model.clone_from(&source.model.name);
+        }
+        Ok(definition)
     }
 }
 
