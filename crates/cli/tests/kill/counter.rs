@@ -7,14 +7,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::plan::Tool;
 
-/// The tool as a shell script: says that it begins, takes a while, has its effect, takes a while, answers.
+/// The tool as a shell script: says that it begins, takes a while, has its effect, takes a while, answers. Where the
+/// program died before it had written the arguments, the tool has nothing to do.
 pub(crate) const TOOL: &str = r#"#!/bin/sh
-IFS= read -r arguments
+IFS= read -r arguments || exit 1
 say() {
   printf '%s\n' "$1 $CLI $$ $ADJUTANT_RUN $ADJUTANT_STEP $ADJUTANT_IDEMPOTENCY_KEY $TOOL $arguments" >> counter
 }
 say begun
-sleep 0.005
+sleep 0.01
 say done
 sleep 0.005
 printf '{"receipt":"%s"}\n' "$ADJUTANT_IDEMPOTENCY_KEY"

@@ -94,7 +94,7 @@ impl<'a> Lane<'a> {
 /// When the program dies, and whether its tools die with it.
 fn chance(random: &mut TestRng) -> (Death, bool) {
     let mut millis = |least, most| Duration::from_millis(random.random_range(least..most));
-    let (early, late, soon) = (millis(20, 120), millis(20, 500), millis(0, 12));
+    let (early, late, soon) = (millis(20, 120), millis(20, 500), millis(0, 9));
     let death = match random.random_range(0..4) {
         0 => Death::After(early),
         1 => Death::After(late),

@@ -70,7 +70,8 @@ fn nothing_is_lost_and_nothing_is_paid_twice() {
 
     // A time in which the kills hit nothing shows nothing.
     assert!(kills >= KILLS);
-    assert!(tally.before_word > 0 && tally.amid_tool >= KILLS / 10 && tally.tools_killed > 0, "{tally:?}");
+    assert!(tally.before_word > 0 && tally.amid_tool >= KILLS / 20, "{tally:?}");
+    assert!(tally.tools_killed > 0 && tally.tools_outlived > 0, "{tally:?}");
     assert!(tally.happened > 0 && tally.retried > 0, "{tally:?}");
     let notes =
         lines.iter().filter(|line| line.tool == plan::Tool::Note && line.what == counter::What::Begun);

@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn what_is_lost_or_changed_is_found() {
         check(
-            |lines, _, _| lines.retain(|line| *line != super::tests::line(What::Done, 1)),
+            |lines, _, _| lines.retain(|there| *there != line(What::Done, 1)),
             &["call 1 (note): it never happened"],
         );
         check(

@@ -45,8 +45,10 @@ pub(crate) struct Tally {
     pub(crate) before_word: usize,
     /// Kills while a tool was at work and had had no effect yet.
     pub(crate) amid_tool: usize,
-    /// Tools that were killed with the program; the others outlive it.
+    /// Tools that were killed with the program before they had an effect.
     pub(crate) tools_killed: usize,
+    /// Tools that had their effect though the program was dead.
+    pub(crate) tools_outlived: usize,
     /// Unknown outcomes of which a person said that they had happened.
     pub(crate) happened: usize,
     /// Unknown outcomes of which a person said that they be tried again.
@@ -121,7 +123,7 @@ impl World {
                 self.fault(format!("{arguments:?} had not ended after {PATIENCE:?}: {}", cli.talk()));
             }
             End::Killed if acknowledged.is_none() && arguments.first() == Some(&"run") => {
-                lock(&self.tally).before_word += 1
+                lock(&self.tally).before_word += 1;
             }
             End::Exited(code) if code != 0 && code != 3 => {
                 self.fault(format!("{arguments:?} ended with {code}: {}", cli.talk()));
@@ -150,7 +152,9 @@ impl World {
             .collect();
         let mut tally = lock(&self.tally);
         tally.amid_tool += usize::from(!at_work.is_empty());
-        if tools_die {
+        if !tools_die {
+            tally.tools_outlived += at_work.len();
+        } else {
             for group in at_work.into_iter().filter_map(Pid::from_raw) {
                 // It may just have ended by itself.
                 tally.tools_killed += usize::from(kill_process_group(group, Signal::KILL).is_ok());
