@@ -83,8 +83,10 @@ async fn drive_segment<S: Session>(session: &mut S, ctx: &Ctx, mut code: Code) -
         if let Some(next) = ctx.take_rolling() {
             code.discard()?;
             pass_on(session, ctx).await?;
-            let start = session.roll_over(next.clone()).await?;
-            return Ok(Segment::RolledOver { next, start });
+            return Ok(match session.roll_over(next.clone()).await? {
+                Some(start) => Segment::RolledOver { next, start },
+                None => Segment::Driven(Driven::Parked),
+            });
         }
         if !ctx.is_waiting() {
             return match ctx.cancelled() {

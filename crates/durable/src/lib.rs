@@ -49,6 +49,6 @@ pub use engine::{
 pub use mail::{Letter, Mail, Resolution};
 pub use operation::{Amount, Effects, Kind, Operation, OperationHash, RetryPolicy};
 pub use record::{Divergence, Entry, Outcome, RECORD_VERSION, Record};
-pub use replay::{Asked, Delivery, Moment, Replay, Stopwatch, waits};
+pub use replay::{Asked, Delivery, Moment, Replay, Stopwatch, unsettled, waits};
 pub use session::{Next, Request, Session};
 pub use work::{Attempt, Done, Finished, FunctionWork, Reconciled, Work, work};

@@ -232,6 +232,11 @@ impl Replay {
         self.unasked > 0
     }
 
+    /// Whether there are recorded answers that the code has not had.
+    pub fn is_delivering(&self) -> bool {
+        !self.deliveries.is_empty()
+    }
+
     /// The code asks for an operation.
     pub fn ask(&mut self, key: &StepKey, operation: &Operation) -> Result<Asked, Divergence> {
         let replaying = self.is_replaying();
@@ -327,6 +332,32 @@ impl Replay {
             None => Ok(()),
         }
     }
+}
+
+/// The effects that were begun and must not be repeated, of which no end is recorded, in the order in which they were
+/// begun.
+pub fn unsettled(records: &[Record]) -> Vec<StepKey> {
+    let mut unrepeatable = HashSet::new();
+    let mut begun: Vec<StepKey> = Vec::new();
+    for Record { entry, .. } in records {
+        match entry {
+            Entry::Issued { key, operation: Operation { kind: Kind::Effect(effects), .. }, .. }
+                if !effects.effect.is_repeatable() =>
+            {
+                unrepeatable.insert(key);
+            }
+            Entry::Attempted { key, .. } if unrepeatable.contains(key) && !begun.contains(key) => {
+                begun.push(key.clone());
+            }
+            Entry::Completed { key, .. } | Entry::Late { key, .. } => begun.retain(|begun| begun != key),
+            Entry::RolledOver { .. } | Entry::Ended(_) => {
+                unrepeatable.clear();
+                begun.clear();
+            }
+            _ => {}
+        }
+    }
+    begun
 }
 
 /// What a run waits for that somebody outside may have to do something about, read from its records.

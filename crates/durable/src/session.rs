@@ -67,8 +67,8 @@ pub trait Session: Send {
 
     /// Ends the segment and begins the next. Waits until no effect is open (one that was taken back may still run).
     /// Gives the moment of the record, at which the next segment begins: a replay of that segment begins with the
-    /// same.
-    fn roll_over(&mut self, state: Json) -> impl Future<Output = Result<Moment>> + Send;
+    /// same. None where the run was parked instead, since somebody must first say what came of such an effect.
+    fn roll_over(&mut self, state: Json) -> impl Future<Output = Result<Option<Moment>>> + Send;
 
     /// Stops the run where it is, until somebody looks: what it needs is in the error.
     fn halt(&mut self, error: adjutant_core::Error) -> impl Future<Output = Result<()>> + Send;

@@ -2,10 +2,12 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use adjutant_core::error::Retry;
 use adjutant_core::id::StepKey;
+use adjutant_core::tool::Effect;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::stream::{Channel, Sink};
 use adjutant_durable::{Amount, Attempt, Done, Effects, Entry, Finished, Reconciled, Work};
@@ -14,6 +16,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::append::{Also, Appender};
 use crate::session::Grant;
+
+/// The longest wait that a server can ask for before an effect is tried again: meanwhile it holds a place.
+const LONGEST_WAIT: Duration = Duration::from_secs(10 * 60);
 
 /// An effect that is to be done.
 pub(crate) struct Task {
@@ -26,13 +31,15 @@ pub(crate) struct Task {
     /// Tells that the code no longer waits for it: what has not begun is not to begin.
     pub(crate) withdrawn: CancellationToken,
     pub(crate) segment: u32,
-    /// How many attempts had their intent recorded.
-    pub(crate) attempts: u32,
+    /// How many attempts there were; the session reads it too.
+    pub(crate) attempts: Arc<AtomicU32>,
     /// Whether a person said to do it again.
     pub(crate) retry: bool,
     /// The append that recorded the operation in this activation; 0 if an earlier one did.
     pub(crate) issued: u64,
-    /// Whether there was room in the budget, known once the record is on disk.
+    /// What is to be set aside from the budget before an attempt.
+    pub(crate) reserve: Option<Amount>,
+    /// Whether there was room for it, known once the record is on disk; none where it is not set aside yet.
     pub(crate) granted: Option<Grant>,
 }
 
@@ -61,15 +68,8 @@ impl Task {
 
     /// An error here is the store's, not the effect's.
     async fn work_on(&mut self) -> Result<Finished> {
-        if let Some(granted) = self.granted.take() {
-            self.appender.durable(self.issued).await?;
-            if granted.get() != Some(&true) {
-                let error = Error::new(Code::RunBudget, "the shared budget has no room for this call")
-                    .with_help("raise the budget, or wait for its next period");
-                return Ok(nothing(Done::Err(error)));
-            }
-        }
-        if self.attempts > 0 && !self.retry && !self.effects.effect.is_repeatable() {
+        // First what came of an attempt whose answer was lost: only then is there anything to allow or to pay for.
+        if self.attempts() > 0 && !self.retry && !self.effects.effect.is_repeatable() {
             match self.look_up().await? {
                 Reconciled::Happened(result) => return Ok(Finished { done: Done::Ok(result), spent: None }),
                 Reconciled::NotHappened => {}
@@ -79,24 +79,51 @@ impl Task {
                 }
             }
         }
+        if !self.is_paid_for().await? {
+            let error = Error::new(Code::RunBudget, "the shared budget has no room for this call")
+                .with_help("raise the budget, or wait for its next period");
+            return Ok(nothing(Done::Err(error)));
+        }
+        let mut spent = Some(Amount::default());
         loop {
-            self.attempts += 1;
+            self.attempts.fetch_add(1, Ordering::Relaxed);
             let finished = self.attempt().await?;
+            spent = sum(spent, finished.spent);
+            let finished = Finished { spent, ..finished };
             let Done::Err(error) = &finished.done else { return Ok(finished) };
             let again = self.effects.effect.is_repeatable() && error.code().retry() == Retry::Later;
-            let Some(wait) = self.effects.retry.wait_after(self.attempts).filter(|_| again) else {
+            let Some(wait) = self.effects.retry.wait_after(self.attempts()).filter(|_| again) else {
                 return Ok(finished);
             };
-            let wait = error.retry_after().map_or(wait, |asked| asked.max(wait));
+            let wait = error.retry_after().map_or(wait, |asked| asked.clamp(wait, LONGEST_WAIT.max(wait)));
             if cancelled_within(&self.cancel, wait).await {
                 return Ok(finished);
             }
         }
     }
 
+    fn attempts(&self) -> u32 {
+        self.attempts.load(Ordering::Relaxed)
+    }
+
+    /// Whether the budget has room for it, where there is one. What an attempt that was lost had set aside is charged.
+    async fn is_paid_for(&mut self) -> Result<bool> {
+        let (granted, append) = match (self.granted.take(), self.reserve) {
+            (Some(granted), _) => (granted, self.issued),
+            (None, None) => return Ok(true),
+            (None, Some(amount)) => {
+                let granted = Grant::default();
+                let also = Also::Reserve(self.key.clone(), amount, Arc::clone(&granted));
+                (granted, self.appender.append(&[], vec![also])?.1)
+            }
+        };
+        self.appender.durable(append).await?;
+        Ok(granted.get() == Some(&true))
+    }
+
     async fn attempt(&self) -> Result<Finished> {
         let attempt = self.describe();
-        let decision = match guard(self.work.decide(&attempt)).await {
+        let decision = match guard(async { self.work.decide(&attempt).await }).await {
             Ok(Ok(decision)) => decision,
             Ok(Err(error)) | Err(error) => return Ok(nothing(Done::Err(error))),
         };
@@ -105,19 +132,19 @@ impl Task {
         }
         let mut recorded = self.issued;
         if !self.effects.effect.is_repeatable() || decision.is_some() {
-            let intent = Entry::Attempted { key: self.key.clone(), attempt: self.attempts, decision };
+            let intent = Entry::Attempted { key: self.key.clone(), attempt: self.attempts(), decision };
             recorded = self.appender.append(&[intent], Vec::new())?.1;
         }
         // Nothing leaves the process before everything in front of it is on disk.
-        if self.effects.effect != adjutant_core::tool::Effect::Pure {
+        if self.effects.effect != Effect::Pure {
             self.appender.durable(recorded).await?;
         }
         let sink = attempt.sink.clone();
-        let working = guard(self.work.attempt(attempt));
+        let working = guard(async { self.work.attempt(attempt).await });
         let finished = tokio::select! {
             biased;
-            finished = working => finished.unwrap_or_else(|error| nothing(self.broken_off(error))),
-            error = self.out_of_time(&sink) => nothing(self.broken_off(error)),
+            finished = working => finished.unwrap_or_else(|error| self.broken_off(error)),
+            error = self.out_of_time(&sink) => self.broken_off(error),
         };
         Ok(match finished.done {
             Done::Unknown(reason) if self.effects.effect.is_repeatable() => {
@@ -142,22 +169,25 @@ impl Task {
             run: owner.run.clone(),
             scope: owner.scope.clone(),
             key: self.key.clone(),
-            number: self.attempts,
+            number: self.attempts(),
             idempotency_key: Attempt::idempotency_key(&owner.run, self.segment, &self.key),
             deadline: self.effects.timeout_ms.map(|ms| Instant::now() + Duration::from_millis(ms)),
             cancel: self.cancel.clone(),
-            sink: Sink::new(Arc::clone(&self.channel), self.key.clone(), self.attempts),
+            sink: Sink::new(Arc::clone(&self.channel), self.key.clone(), self.attempts()),
         }
     }
 
     /// Asks the work what came of the earlier attempt, if it can tell.
     async fn look_up(&self) -> Result<Reconciled> {
-        if self.effects.effect != adjutant_core::tool::Effect::Reconcile {
+        if self.effects.effect != Effect::Reconcile {
             return Ok(Reconciled::Unknown);
         }
         self.appender.durable(self.issued).await?;
-        let looked_up =
-            tokio::time::timeout(self.patience(), guard(self.work.reconcile(self.describe()))).await;
+        let looked_up = tokio::time::timeout(
+            self.patience(),
+            guard(async { self.work.reconcile(self.describe()).await }),
+        )
+        .await;
         Ok(looked_up.ok().and_then(Result::ok).unwrap_or(Reconciled::Unknown))
     }
 
@@ -189,17 +219,32 @@ impl Task {
         }
     }
 
-    /// What an attempt that did not come to its own end means.
-    fn broken_off(&self, error: Error) -> Done {
-        if self.effects.effect.is_repeatable() {
-            Done::Err(error)
-        } else {
-            Done::Unknown(error.message().to_owned())
-        }
+    /// What an attempt that did not come to its own end means, and took for all that is known: everything.
+    fn broken_off(&self, error: Error) -> Finished {
+        Finished { done: lost(self.effects.effect, error), spent: None }
     }
 }
 
+/// What it means that an effect came to no end of its own.
+fn lost(effect: Effect, error: Error) -> Done {
+    if effect.is_repeatable() { Done::Err(error) } else { Done::Unknown(error.message().to_owned()) }
+}
+
+/// What two attempts took together; not known where it is not known of one.
+fn sum(one: Option<Amount>, other: Option<Amount>) -> Option<Amount> {
+    let (one, other) = (one?, other?);
+    Some(Amount {
+        tokens: one.tokens.saturating_add(other.tokens),
+        nanos: one.nanos.saturating_add(other.nanos),
+    })
+}
+
 impl Ended {
+    /// The end of an effect that was given up from outside.
+    pub(crate) fn given_up(segment: u32, key: StepKey, effect: Effect, error: Error) -> Self {
+        Self { segment, key, done: lost(effect, error), spent: None, broken: None }
+    }
+
     /// What is to be done beside recording the end.
     pub(crate) fn also(&self, reserved: bool) -> Vec<Also> {
         if reserved { vec![Also::Settle(self.key.clone(), self.spent)] } else { Vec::new() }
@@ -211,7 +256,7 @@ fn nothing(done: Done) -> Finished {
 }
 
 /// Turns a panic of somebody's work into an error.
-async fn guard<T>(work: impl Future<Output = T>) -> Result<T> {
+pub(crate) async fn guard<T>(work: impl Future<Output = T>) -> Result<T> {
     AssertUnwindSafe(work).catch_unwind().await.map_err(|panic| {
         let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
         let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();

@@ -1,10 +1,11 @@
 //! Forks: a run whose journal begins with a part of another's, by reference.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use adjutant_core::id::{Scope, StepKey};
 use adjutant_core::json::Json;
 use adjutant_core::time::Timestamp;
+use adjutant_core::tool::Effect;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Admission, Edit, Entry, Fork, Forked, Kind, Letter, Origin, Record};
 use rusqlite::{Connection, params};
@@ -74,8 +75,13 @@ pub(crate) fn rolled_over(
     row: i64,
     at: u64,
 ) -> Result<Option<(Json, Timestamp)>> {
-    let records = records(connection, scope, row, at)?;
-    Ok(records.into_iter().next().and_then(|record| match record.entry {
+    // In a fork the record may be the other run's.
+    let owner = match claim::prefix(connection, row)? {
+        Some(prefix) if at < prefix.before => return rolled_over(connection, scope, prefix.of, at),
+        _ => row,
+    };
+    let record = codec::read(connection, &scope.tenant, owner, at, Some(at + 1))?.pop();
+    Ok(record.and_then(|record| match record.entry {
         Entry::RolledOver { state, .. } => Some((state, record.at)),
         _ => None,
     }))
@@ -159,14 +165,16 @@ fn cut(history: &[Record], fork: &Fork) -> Result<Cut> {
     let answer = history.iter().filter(|record| record.segment == segment).find(|record| {
         matches!(&record.entry, Entry::Completed { key, .. } | Entry::Answered { key, .. } if *key == fork.from)
     });
-    let ended = |record: &&Record| !matches!(record.entry, Entry::Ended(_));
-    let end = history.iter().rfind(ended).map_or(0, |record| record.offset + 1);
+    let within = |record: &&Record| {
+        record.segment == segment && !matches!(record.entry, Entry::Ended(_) | Entry::RolledOver { .. })
+    };
+    let end = history.iter().rfind(within).map_or(0, |record| record.offset + 1);
     let before = answer.map_or(end, |record| record.offset);
-    let rolled =
-        history.iter().filter(|record| record.offset < before).rev().find_map(|record| match record.entry {
-            Entry::RolledOver { active_ms, .. } => Some((record.offset + 1, active_ms)),
-            _ => None,
-        });
+    let ends = |record: &&Record| record.segment.checked_add(1) == Some(segment);
+    let rolled = history.iter().filter(ends).find_map(|record| match record.entry {
+        Entry::RolledOver { active_ms, .. } => Some((record.offset + 1, active_ms)),
+        _ => None,
+    });
     let (segment_start, segment_active) = rolled.unwrap_or((0, 0));
     Ok(Cut { before, segment, segment_start, segment_active, answer: answer.cloned() })
 }
@@ -184,32 +192,37 @@ fn edited(cut: &Cut, fork: &Fork, now: Timestamp) -> Option<Record> {
     Some(Record { offset: cut.before, segment: cut.segment, at: now, entry })
 }
 
-/// The effects outside that a run caused from an offset on.
-fn caused(history: &[Record], from: u64) -> Vec<String> {
-    let mut caused = Vec::new();
-    for record in history.iter().filter(|record| record.offset >= from) {
-        let (Entry::Attempted { key, .. } | Entry::Completed { key, .. } | Entry::Late { key, .. }) =
-            &record.entry
-        else {
-            continue;
-        };
-        let operation = history.iter().rev().find_map(|earlier| match &earlier.entry {
-            Entry::Issued { key: issued, operation, .. }
-                if issued == key && earlier.segment == record.segment =>
-            {
-                Some(operation)
+/// The effects outside that a run may have caused and that are not answered before an offset: the fork does them
+/// again, whether they happened or not.
+fn caused(history: &[Record], before: u64) -> Vec<String> {
+    let mut outside = HashMap::new();
+    let mut begun: Vec<(u32, &StepKey)> = Vec::new();
+    for record in history {
+        let segment = record.segment;
+        match &record.entry {
+            Entry::Issued { key, operation, .. } => {
+                let Kind::Effect(effects) = &operation.kind else { continue };
+                if effects.effect != Effect::Pure {
+                    outside.insert((segment, key), operation);
+                }
+                // The attempts of one that may be repeated are not recorded.
+                if effects.effect == Effect::Idempotent {
+                    begun.push((segment, key));
+                }
             }
-            _ => None,
-        });
-        let Some(operation) = operation else { continue };
-        let outside = matches!(&operation.kind,
-            Kind::Effect(effects) if effects.effect != adjutant_core::tool::Effect::Pure);
-        let line = format!("{key}: {}", operation.summary());
-        if outside && !caused.contains(&line) {
-            caused.push(line);
+            Entry::Attempted { key, .. } => begun.push((segment, key)),
+            Entry::Completed { key, .. } | Entry::Late { key, .. } if record.offset < before => {
+                outside.remove(&(segment, key));
+            }
+            _ => {}
         }
     }
-    caused
+    // Taken out, so that a step of several attempts is told once.
+    let line = |(segment, key)| {
+        let operation = outside.remove(&(segment, key))?;
+        Some(format!("{key}: {}", operation.summary()))
+    };
+    begun.into_iter().filter_map(line).collect()
 }
 
 /// The whole history of a run, for people and for the view.

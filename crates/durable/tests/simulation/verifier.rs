@@ -80,7 +80,7 @@ impl Session for Verifier {
         Ok(Driven::Ended)
     }
 
-    async fn roll_over(&mut self, state: Json) -> Result<Moment> {
+    async fn roll_over(&mut self, state: Json) -> Result<Option<Moment>> {
         self.check_through()?;
         let Record { at, entry: Entry::RolledOver { state: recorded, active_ms }, .. } = self.last() else {
             panic!("the code rolls over where the journal does not");
@@ -89,7 +89,7 @@ impl Session for Verifier {
         let start = Moment { at: *at, active: Duration::from_millis(*active_ms) };
         self.segment = self.rest.pop_front().expect("another segment");
         self.replay = Replay::new(self.segment.clone(), start);
-        Ok(start)
+        Ok(Some(start))
     }
 
     async fn halt(&mut self, error: Error) -> Result<()> {

@@ -3,7 +3,7 @@
 use adjutant_core::id::StepKey;
 use adjutant_core::json::Json;
 use adjutant_core::{Code, Error, Result};
-use adjutant_durable::{Entry, Kind, Letter, Resolution};
+use adjutant_durable::{Entry, Kind, Letter, Mail, Resolution};
 
 use super::SqliteSession;
 use super::operations::Earlier;
@@ -57,7 +57,7 @@ impl SqliteSession {
     /// Whether the code can be told now that the run is cancelled: it has nothing to hear before, and its segment is
     /// not over.
     fn hears_cancels(&self) -> bool {
-        self.ready.is_empty() && !self.closing
+        self.ready.is_empty() && !self.replay.is_delivering() && !self.closing
     }
 
     /// Lets one piece of mail take effect, or gives it back.
@@ -97,7 +97,9 @@ impl SqliteSession {
                 self.record(&Entry::Received(mail.letter), taken)?;
                 self.pausing = false;
             }
-            Letter::Resolve { resolution: Resolution::Abort, .. } if !self.ready.is_empty() => {
+            Letter::Resolve { resolution: Resolution::Abort, .. }
+                if !self.ready.is_empty() || self.replay.is_delivering() =>
+            {
                 return Ok(Some(mail));
             }
             Letter::Resolve { key, resolution } => self.resolve(&key, resolution, taken)?,
@@ -121,12 +123,16 @@ impl SqliteSession {
         let letter = Letter::Resolve { key: key.clone(), resolution: resolution.clone() };
         let mut entries = vec![Entry::Received(letter)];
         let unknown = self.open.get(key).is_some_and(|open| open.unknown);
-        let Some(mut open) = unknown.then(|| self.open.remove(key)).flatten() else {
+        let Some(open) = self.open.get(key).filter(|_| unknown) else {
             return self.appender.append(&entries, taken).map(drop);
         };
+        let withdrawn = open.withdrawn.is_cancelled();
+        if resolution != Resolution::Retry {
+            self.open.remove(key);
+        }
         let key = key.clone();
         match resolution {
-            Resolution::Happened(result) if open.withdrawn.is_cancelled() => {
+            Resolution::Happened(result) if withdrawn => {
                 entries.push(Entry::Late { key, outcome: Ok(result) });
                 self.appender.append(&entries, taken)?;
             }
@@ -138,22 +144,25 @@ impl SqliteSession {
             }
             Resolution::Retry => {
                 self.appender.append(&entries, taken)?;
-                open.unknown = false;
-                self.set_to_work(&key, &open, &Earlier { retry: true, ..Earlier::default() });
-                self.open.insert(key, open);
+                self.set_to_work(&key, &Earlier { retry: true, ..Earlier::default() });
             }
             Resolution::Abort => {
                 let reason =
                     format!("the outcome of step `{key}` is not known, and the run was aborted for it");
+                let cancel = Letter::Cancel { reason: reason.clone() };
                 let error = Error::new(Code::ToolOutcomeUnknown, "it is not known whether the call happened");
-                entries.push(Entry::Late { key, outcome: Err(error) });
-                // The next segment would hear of a cancel that is recorded in this one, and no replay of it would.
-                let cancels = !self.closing;
-                if cancels {
-                    entries.push(Entry::Received(Letter::Cancel { reason: reason.clone() }));
+                let mut also = taken;
+                if self.closing {
+                    // The next segment hears of it: a cancel that is recorded in this one, no replay of it would hear.
+                    also.push(Also::Send(self.run().clone(), Mail::new(format!("abort:{key}"), cancel)));
+                    entries.push(Entry::Late { key, outcome: Err(error) });
+                    self.bell.mark_changed();
+                    return self.appender.append(&entries, also).map(drop);
                 }
-                let (moment, _) = self.appender.append(&entries, taken)?;
-                if cancels && !self.replay.is_cancelled() && self.cancel.is_none() {
+                entries.push(Entry::Late { key, outcome: Err(error) });
+                entries.push(Entry::Received(cancel));
+                let (moment, _) = self.appender.append(&entries, also)?;
+                if !self.replay.is_cancelled() && self.cancel.is_none() {
                     self.cancel = Some((reason, moment));
                 }
             }

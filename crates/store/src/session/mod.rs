@@ -1,23 +1,25 @@
 //! A session on SQLite: one activation of one run.
 
+mod halting;
 mod letters;
 mod operations;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use adjutant_core::id::{RunId, StepKey};
 use adjutant_core::json::Json;
 use adjutant_core::time::Timestamp;
-use adjutant_core::{Code, Error, Result};
+use adjutant_core::{Error, Result};
 use adjutant_durable::stream::Channel;
 use adjutant_durable::{
     Asked, Delivery, Driven, Entry, Kind, Letter, Mail, Moment, Next, Operation, Origin, Outcome, Replay,
     Request, RunState, Session, Work,
 };
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::append::{Also, Appender};
@@ -81,8 +83,9 @@ struct Open {
     cancel: CancellationToken,
     /// The code no longer waits for it; it is only kept until it is known what came of it.
     withdrawn: CancellationToken,
-    attempts: u32,
-    reserved: bool,
+    attempts: Arc<AtomicU32>,
+    /// Ends the task that works on it.
+    abort: Option<AbortHandle>,
     unknown: bool,
 }
 
@@ -190,7 +193,7 @@ impl SqliteSession {
 
     /// Waits until something may have happened.
     async fn wait(&mut self) -> Result<()> {
-        let timer = self.timers().map(|(deadline, _)| deadline).min();
+        let timer = self.timers().map(|(deadline, _)| deadline).min().filter(|_| !self.pausing);
         let timer = timer.map(|deadline| deadline.since(self.appender.now()));
         let fire = async {
             match timer {
@@ -262,6 +265,23 @@ impl SqliteSession {
         Ok(())
     }
 
+    /// Waits for effects that were dropped and whose end must be known. Returns whether the run was let go instead,
+    /// because somebody must say what came of one, or because this worker stops.
+    async fn parks_for_dropped(&mut self) -> Result<bool> {
+        while self.lingering() {
+            self.read_mail().await?;
+            self.work_mail()?;
+            if self.lingering() && self.working.is_empty() {
+                self.park().await?;
+                return Ok(true);
+            }
+            if self.lingering() {
+                self.wait().await?;
+            }
+        }
+        Ok(false)
+    }
+
     /// Effects that were withdrawn and whose end must be known before the run ends.
     fn lingering(&self) -> bool {
         self.open
@@ -284,13 +304,14 @@ impl Session for SqliteSession {
                 Ok(())
             }
             Asked::Open { issued, attempts, unknown, retry } => {
-                let unknown = unknown.is_some();
-                // What was set aside for an attempt that was lost is charged, and set aside anew.
-                let (also, granted) =
-                    if unknown { Default::default() } else { self.beside(&request.key, &request.operation)? };
-                let append = if also.is_empty() { 0 } else { self.appender.append(&[], also)?.1 };
-                let earlier = Earlier { append, attempts, retry, unknown, granted };
-                self.begin(request.key, request.operation, request.work, issued, &earlier);
+                let child = request.operation.kind == Kind::Child;
+                // A child that was to be started may not have been, if this run is a fork.
+                if child {
+                    let (also, _) = self.beside(&request.key, &request.operation)?;
+                    self.appender.append(&[], also)?;
+                }
+                let earlier = Earlier { attempts, retry, unknown: unknown.is_some(), ..Earlier::default() };
+                self.begin(&request.key, request.operation, request.work, issued, &earlier);
                 Ok(())
             }
         }
@@ -300,11 +321,12 @@ impl Session for SqliteSession {
         let recorded = self.replay.withdraw(&key);
         self.ready.retain(|(ready, ..)| *ready != key);
         let mut also = Vec::new();
-        if let Some(open) = self.open.get_mut(&key) {
+        self.give_up(&key);
+        if let Some(open) = self.open.get(&key) {
             let must_know = match &open.operation.kind {
                 Kind::Effect(effects) => !effects.effect.is_repeatable(),
                 Kind::Child => {
-                    let child = RunId::child(&self.appender.owner().run, self.segment, key.as_str());
+                    let child = RunId::child(self.run(), self.segment, key.as_str());
                     let letter =
                         Letter::Cancel { reason: "the run that started it no longer waits for it".into() };
                     also.push(Also::Send(child, Mail::new("withdrawn", letter)));
@@ -312,16 +334,8 @@ impl Session for SqliteSession {
                 }
                 _ => false,
             };
-            if must_know {
-                open.withdrawn.cancel();
-                let cancel = open.cancel.clone();
-                self.tasks.spawn(async move {
-                    tokio::time::sleep(GRACE).await;
-                    cancel.cancel();
-                });
-            } else {
-                open.cancel.cancel();
-                if open.reserved {
+            if !must_know {
+                if self.appender.owner().budgeted {
                     also.push(Also::Settle(key.clone(), None));
                 }
                 self.open.remove(&key);
@@ -370,30 +384,18 @@ impl Session for SqliteSession {
 
     async fn finish(&mut self, outcome: Outcome) -> Result<Driven> {
         self.replay.caught_up()?;
-        while self.lingering() {
-            self.read_mail().await?;
-            self.work_mail()?;
-            if self.working.is_empty() && self.lingering() {
-                self.park().await?;
-                return Ok(Driven::Parked);
-            }
-            if self.lingering() {
-                self.wait().await?;
-            }
+        if self.parks_for_dropped().await? {
+            return Ok(Driven::Parked);
         }
         self.release(&[Entry::Ended(outcome)], RunState::Ended, None, None).await?;
         Ok(Driven::Ended)
     }
 
-    async fn roll_over(&mut self, state: Json) -> Result<Moment> {
+    async fn roll_over(&mut self, state: Json) -> Result<Option<Moment>> {
         self.replay.caught_up()?;
         self.closing = true;
-        while self.lingering() {
-            self.read_mail().await?;
-            self.work_mail()?;
-            if self.lingering() {
-                self.wait().await?;
-            }
+        if self.parks_for_dropped().await? {
+            return Ok(None);
         }
         let active = self.appender.moment().active;
         let active_ms = u64::try_from(active.as_millis()).unwrap_or(u64::MAX);
@@ -403,29 +405,10 @@ impl Session for SqliteSession {
         self.replay = Replay::new(Vec::new(), moment);
         self.open.clear();
         self.closing = false;
-        Ok(moment)
+        Ok(Some(moment))
     }
 
     async fn halt(&mut self, error: Error) -> Result<()> {
-        self.tasks.abort_all();
-        self.read_mail().await?;
-        let mut cancelled = None;
-        for claim::Waiting { id, letter } in std::mem::take(&mut self.mail) {
-            match &letter {
-                Letter::Cancel { reason } => cancelled = Some(reason.clone()),
-                Letter::Resume | Letter::Pause { .. } => {}
-                _ => continue,
-            }
-            self.record(&Entry::Received(letter), vec![Also::Take(id)])?;
-        }
-        // A run that cannot go on can still be given up.
-        match cancelled {
-            Some(reason) => {
-                let outcome =
-                    Err(Error::new(Code::RunCancelled, format!("cancelled: {reason}")).caused_by(&error));
-                self.release(&[Entry::Ended(outcome)], RunState::Ended, None, None).await
-            }
-            None => self.release(&[Entry::Halted(error.clone())], RunState::Halted, None, Some(error)).await,
-        }
+        self.halt_or_give_up(error).await
     }
 }

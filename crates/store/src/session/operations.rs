@@ -1,17 +1,18 @@
 //! Operations: recording them, setting them to work, and taking in their ends.
 
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, OnceLock};
 
-use adjutant_core::Result;
 use adjutant_core::id::{RunId, StepKey};
 use adjutant_core::json::Json;
 use adjutant_core::time::Timestamp;
+use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Admission, Done, Entry, Kind, Operation, Origin, Request, Work};
 use tokio_util::sync::CancellationToken;
 
-use super::{Open, SqliteSession};
+use super::{GRACE, Open, SqliteSession};
 use crate::append::Also;
-use crate::effects::{Ended, Task};
+use crate::effects::{Ended, Task, guard};
 use crate::random;
 
 /// Whether there was room in the budget, told by the writer.
@@ -48,7 +49,7 @@ impl SqliteSession {
                     Entry::Issued { key: key.clone(), hash: operation.hash(), operation: operation.clone() };
                 let (moment, append) = self.record(&entry, also)?;
                 self.begin(
-                    key,
+                    &key,
                     operation,
                     work,
                     moment.at,
@@ -85,31 +86,34 @@ impl SqliteSession {
     /// Takes an operation as open, and sets to work what needs work.
     pub(super) fn begin(
         &mut self,
-        key: StepKey,
+        key: &StepKey,
         operation: Operation,
         work: Option<Arc<dyn Work>>,
         issued: Timestamp,
         earlier: &Earlier,
     ) {
-        let reserved = earlier.granted.is_some();
         let open = Open {
             operation,
             issued,
             work,
             cancel: CancellationToken::new(),
             withdrawn: CancellationToken::new(),
-            attempts: earlier.attempts,
-            reserved,
+            attempts: Arc::new(AtomicU32::new(earlier.attempts)),
+            abort: None,
             unknown: earlier.unknown,
         };
-        if !open.unknown {
-            self.set_to_work(&key, &open, earlier);
+        self.open.insert(key.clone(), open);
+        if !earlier.unknown {
+            self.set_to_work(key, earlier);
         }
-        self.open.insert(key, open);
     }
 
-    pub(super) fn set_to_work(&mut self, key: &StepKey, open: &Open, earlier: &Earlier) {
+    /// Begins to work on an open effect; nothing is to be done for other operations.
+    pub(super) fn set_to_work(&mut self, key: &StepKey, earlier: &Earlier) {
+        let budgeted = self.appender.owner().budgeted;
+        let Some(open) = self.open.get_mut(key) else { return };
         let (Kind::Effect(effects), Some(work)) = (&open.operation.kind, &open.work) else { return };
+        open.unknown = false;
         let task = Task {
             key: key.clone(),
             effects: effects.clone(),
@@ -119,16 +123,48 @@ impl SqliteSession {
             cancel: open.cancel.clone(),
             withdrawn: open.withdrawn.clone(),
             segment: self.segment,
-            attempts: open.attempts,
+            attempts: Arc::clone(&open.attempts),
             retry: earlier.retry,
             issued: earlier.append,
+            reserve: effects.reserve.filter(|_| budgeted),
             granted: earlier.granted.clone(),
         };
+        let (segment, effect, lost) = (self.segment, effects.effect, key.clone());
         let ended = self.ended.0.clone();
         self.working.insert(key.clone());
-        self.tasks.spawn(async move {
+        open.abort = Some(self.tasks.spawn(async move {
+            // Somebody's work may panic where nothing of ours is around it, when it is dropped.
+            let end = guard(task.run()).await;
+            let end = end.unwrap_or_else(|error| Ended::given_up(segment, lost, effect, error));
             // The session is gone if nobody listens; the next one will ask again.
-            let _ = ended.send(task.run().await);
+            let _ = ended.send(end);
+        }));
+    }
+
+    /// Gives up an effect that nobody waits for any more: one that may be repeated at once, another after it had time
+    /// to come to its own end, since then nobody knows what came of it.
+    pub(super) fn give_up(&mut self, key: &StepKey) {
+        let Some(open) = self.open.get(key) else { return };
+        open.withdrawn.cancel();
+        let Kind::Effect(effects) = &open.operation.kind else { return };
+        if effects.effect.is_repeatable() {
+            open.cancel.cancel();
+            if let Some(abort) = &open.abort {
+                abort.abort();
+            }
+            return;
+        }
+        let (cancel, abort, ended) = (open.cancel.clone(), open.abort.clone(), self.ended.0.clone());
+        let error = Error::new(Code::ToolOutcomeUnknown, "it did not stop when it was told to");
+        let end = Ended::given_up(self.segment, key.clone(), effects.effect, error);
+        self.tasks.spawn(async move {
+            tokio::time::sleep(GRACE).await;
+            cancel.cancel();
+            tokio::time::sleep(GRACE).await;
+            if let Some(abort) = abort.filter(|abort| !abort.is_finished()) {
+                abort.abort();
+                let _ = ended.send(end);
+            }
         });
     }
 
@@ -142,7 +178,7 @@ impl SqliteSession {
         }
         self.working.remove(&ended.key);
         let Some(open) = self.open.get_mut(&ended.key) else { return Ok(()) };
-        let also = ended.also(open.reserved);
+        let also = ended.also(self.appender.owner().budgeted);
         let Ended { key, done, .. } = ended;
         let outcome = match done {
             Done::Ok(json) => Ok(json),

@@ -403,7 +403,7 @@ impl Session for Activation<'_> {
         Ok(Driven::Ended)
     }
 
-    async fn roll_over(&mut self, state: Json) -> Result<Moment> {
+    async fn roll_over(&mut self, state: Json) -> Result<Option<Moment>> {
         self.drain(false).await?;
         // With nothing open a run is not active, so its active time is that of its last record.
         let active = self.stopwatch.moment().active;
@@ -419,7 +419,7 @@ impl Session for Activation<'_> {
         self.deaf = false;
         self.asked.clear();
         self.over.clear();
-        Ok(start)
+        Ok(Some(start))
     }
 
     async fn halt(&mut self, error: Error) -> Result<()> {
