@@ -1,6 +1,7 @@
 //! Calling a tool by hand.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use adjutant_core::id::StepKey;
 use adjutant_core::time::format_duration;
@@ -9,6 +10,9 @@ use adjutant_store::random;
 use adjutant_tool::{Context, Failure, Output};
 
 use crate::project::Project;
+
+/// A tool that watches its deadline itself says more about why it took so long; it is given so long to say it.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// Calls a tool of a project as an agent would, without a run around it: nothing is recorded, and every call has an
 /// idempotency key of its own.
@@ -31,7 +35,7 @@ pub async fn call_tool(
         .with_secrets(project.secrets())
         .with_progress(Arc::new(progress))
         .with_deadline(std::time::Instant::now() + timeout);
-    match tokio::time::timeout(timeout, tool.call(arguments, context)).await {
+    match tokio::time::timeout(timeout + GRACE, tool.call(arguments, context)).await {
         Ok(Ok(output)) => Ok(output),
         Ok(Err(Failure::Model(error) | Failure::Run(error))) => Err(error),
         Ok(Err(Failure::Unknown(why))) => Err(Error::new(
