@@ -6,7 +6,7 @@ use std::time::Duration;
 use adjutant_core::id::Scope;
 use adjutant_core::{Code, Result};
 use adjutant_durable::{Ctx, Entry, Host, Letter, Moment, Record, Replay, Serve, Session, drive};
-use rusqlite::{OptionalExtension, params};
+use rusqlite::OptionalExtension;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -39,12 +39,14 @@ impl Service {
     /// Drives runs until told to stop, then lets go of those it has.
     pub(crate) async fn run(self) -> Result<()> {
         let worker = self.store.worker().await?.id;
+        // Before the first claim: an activation reads the mail that is there when it begins.
+        let seen = self.store.read(claim::last_mail).await?;
         let service = Arc::new(self);
         let mut runs = JoinSet::new();
         let mut chores = JoinSet::new();
         chores.spawn(Arc::clone(&service).beat(worker));
         chores.spawn(Arc::clone(&service).bury(worker));
-        chores.spawn(Arc::clone(&service).listen());
+        chores.spawn(Arc::clone(&service).listen(seen));
         let result = service.claim_all(worker, &mut runs).await;
         chores.abort_all();
         while runs.join_next().await.is_some() {}
@@ -249,38 +251,18 @@ impl Service {
     }
 
     /// Notices what other processes did: mail for runs that this one drives, and runs that became ready.
-    async fn listen(self: Arc<Self>) {
-        let mut seen = 0;
+    async fn listen(self: Arc<Self>, mut seen: i64) {
         loop {
             let scope = self.scope.clone();
             let fresh = self
                 .store
                 .read(move |connection| {
-                    let mail: Vec<(i64, String)> = connection
-                        .prepare_cached(
-                            "SELECT m.id, r.run FROM mail m JOIN runs r ON r.id = m.run
-                             WHERE m.id > ?1 AND m.taken = 0 AND r.tenant = ?2 AND r.project = ?3 ORDER BY m.id",
-                        )
-                        .and_then(|mut select| {
-                            select
-                                .query_map(params![seen, scope.tenant, scope.project], |row| {
-                                    Ok((row.get(0)?, row.get(1)?))
-                                })?
-                                .collect()
-                        })
-                        .map_err(fault)?;
-                    let ready = connection
-                        .prepare_cached("SELECT 1 FROM runs WHERE state = 'ready' LIMIT 1")
-                        .and_then(|mut select| select.exists([]))
-                        .map_err(fault)?;
-                    Ok((mail, ready))
+                    Ok((claim::mail_since(connection, &scope, seen)?, claim::any_ready(connection)?))
                 })
                 .await;
-            if let Ok((mail, ready)) = fresh {
-                for (id, run) in mail {
-                    seen = seen.max(id);
-                    self.store.ring(&run.as_str().into());
-                }
+            if let Ok(((runs, last), ready)) = fresh {
+                seen = last;
+                runs.iter().for_each(|run| self.store.ring(run));
                 if ready {
                     self.store.wake_workers();
                 }
