@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use adjutant_core::event::Cursor;
-use adjutant_core::id::{RunId, StepKey};
+use adjutant_core::id::{RunId, Scope, StepKey};
 use tokio::sync::watch;
 
 /// One piece of what a step says while it works.
@@ -115,19 +115,20 @@ impl Reader {
 /// The channels of the runs that one process drives or watches.
 #[derive(Default)]
 pub struct Hub {
-    channels: Mutex<HashMap<RunId, std::sync::Weak<Channel>>>,
+    channels: Mutex<HashMap<(Scope, RunId), std::sync::Weak<Channel>>>,
 }
 
 impl Hub {
     /// The channel of a run; it lives as long as somebody holds it.
-    pub fn channel(&self, run: &RunId) -> Arc<Channel> {
+    pub fn channel(&self, owner: &Scope, run: &RunId) -> Arc<Channel> {
+        let key = (owner.clone(), run.clone());
         let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(channel) = channels.get(run).and_then(std::sync::Weak::upgrade) {
+        if let Some(channel) = channels.get(&key).and_then(std::sync::Weak::upgrade) {
             return channel;
         }
         channels.retain(|_, channel| channel.strong_count() > 0);
         let channel = Arc::new(Channel::default());
-        channels.insert(run.clone(), Arc::downgrade(&channel));
+        channels.insert(key, Arc::downgrade(&channel));
         channel
     }
 }

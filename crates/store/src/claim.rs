@@ -44,10 +44,7 @@ pub(crate) fn admit(
     if let Some(row) = existing {
         return Ok((row, false));
     }
-    let root = match &admission.origin {
-        Some(Origin::Child { parent, .. }) => Some(root_of(connection, row_of(connection, scope, parent)?)?),
-        _ => None,
-    };
+    let kin = kin(connection, scope, admission)?;
     let turn = match &admission.session {
         Some(session) => Some(next_turn(connection, scope, session)?),
         None => None,
@@ -55,9 +52,9 @@ pub(crate) fn admit(
     let without_input = Json::of(&Admission { input: Json::null(), ..admission.clone() })?;
     connection
         .prepare_cached(
-            "INSERT INTO runs (tenant, project, run, name, definition, admission, session, turn, user, root, state,
-                               created, updated)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'ready', ?11, ?11)",
+            "INSERT INTO runs (tenant, project, run, name, definition, admission, session, turn, user, parent, root,
+                               account, state, created, updated)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'ready', ?13, ?13)",
         )
         .and_then(|mut insert| {
             insert.execute(params![
@@ -70,25 +67,51 @@ pub(crate) fn admit(
                 admission.session.as_ref().map(SessionId::as_str),
                 turn,
                 admission.user,
-                root,
+                kin.parent,
+                kin.root,
+                kin.account,
                 at.0
             ])
         })
         .map_err(fault)?;
     let row = connection.last_insert_rowid();
     if let Some(limit) = admission.budget {
-        budget::open(connection, row, limit)?;
+        budget::open(connection, row, limit, kin.account)?;
+        connection
+            .prepare_cached("UPDATE runs SET account = id WHERE id = ?1")
+            .and_then(|mut update| update.execute([row]))
+            .map_err(fault)?;
     }
     let record = Record { offset: 0, segment: 0, at, entry: Entry::Admitted(Box::new(admission.clone())) };
     Encoded::of(&record)?.insert(connection, &scope.tenant, row)?;
     Ok((row, true))
 }
 
-fn root_of(connection: &Connection, row: i64) -> Result<i64> {
-    connection
-        .prepare_cached("SELECT coalesce(root, id) FROM runs WHERE id = ?1")
-        .and_then(|mut select| select.query_row([row], |row| row.get(0)))
-        .map_err(fault)
+/// Which rows a run hangs on.
+#[derive(Default)]
+struct Kin {
+    parent: Option<i64>,
+    root: Option<i64>,
+    /// The account that it takes from unless it has one of its own.
+    account: Option<i64>,
+}
+
+fn kin(connection: &Connection, scope: &Scope, admission: &Admission) -> Result<Kin> {
+    let (of, is_child) = match &admission.origin {
+        Some(Origin::Child { parent, .. }) => (row_of(connection, scope, parent)?, true),
+        Some(Origin::Fork { of, .. }) => (row_of(connection, scope, of)?, false),
+        None => return Ok(Kin::default()),
+    };
+    let (root, account): (i64, Option<i64>) = connection
+        .prepare_cached("SELECT coalesce(root, id), account FROM runs WHERE id = ?1")
+        .and_then(|mut select| select.query_row([of], |row| Ok((row.get(0)?, row.get(1)?))))
+        .map_err(fault)?;
+    Ok(match is_child {
+        true => Kin { parent: Some(of), root: Some(root), account },
+        // A fork begins a tree of its own; it takes from the account that the other run took from, unless that was
+        // the other's own: then the fork has one like it.
+        false => Kin { account: account.filter(|account| *account != of), ..Kin::default() },
+    })
 }
 
 fn next_turn(connection: &Connection, scope: &Scope, session: &SessionId) -> Result<i64> {
@@ -150,18 +173,18 @@ pub(crate) struct Claimed {
     pub(crate) segment_active: u64,
 }
 
-/// The condition under which a run can be driven, over `runs r`, with the time as `:now`. Turns of one session run
-/// one after the other.
-///
-/// The plus signs keep SQLite from looking through every run of the project: few are ready.
-const CLAIMABLE: &str = "
-    +r.tenant = :tenant AND +r.project = :project
-    AND r.id IN (SELECT id FROM runs WHERE state = 'ready'
-                 UNION ALL SELECT id FROM runs WHERE state = 'waiting' AND wake_at <= :now)
-    AND (:row IS NULL OR r.id = :row OR r.root = :row
-         OR r.session = (SELECT session FROM runs WHERE id = :row))
-    AND NOT EXISTS (SELECT 1 FROM runs p WHERE p.tenant = r.tenant AND p.project = r.project
-                    AND p.session = r.session AND p.turn < r.turn AND p.state <> 'ended')";
+/// Turns of one session run one after the other: the condition that no earlier one of `runs r` is open.
+const FIRST_OF_SESSION: &str = "
+    NOT EXISTS (SELECT 1 FROM runs p WHERE p.tenant = r.tenant AND p.project = r.project
+                AND p.session = r.session AND p.turn < r.turn AND p.state <> 'ended')";
+
+/// The condition that `runs r` is the run `:row`, or one that it started, or one of its session; any run where `:row`
+/// is null.
+const SERVED: &str = "
+    (:row IS NULL
+     OR r.id IN (WITH RECURSIVE tree (id) AS (VALUES (:row)
+                 UNION ALL SELECT c.id FROM runs c JOIN tree ON c.parent = tree.id) SELECT id FROM tree)
+     OR r.session = (SELECT session FROM runs WHERE id = :row))";
 
 /// The runs that can be driven now, oldest first, at most `most`.
 pub(crate) fn candidates(
@@ -173,7 +196,7 @@ pub(crate) fn candidates(
 ) -> Result<Vec<i64>> {
     let row = served(connection, scope, what)?;
     connection
-        .prepare_cached(&format!("SELECT r.id FROM runs r WHERE {CLAIMABLE} ORDER BY r.id LIMIT :most"))
+        .prepare_cached(&candidates_query())
         .and_then(|mut select| {
             select
                 .query_map(
@@ -188,17 +211,29 @@ pub(crate) fn candidates(
         .map_err(fault)
 }
 
+fn candidates_query() -> String {
+    format!(
+        "SELECT r.id FROM runs r
+         WHERE r.id IN (SELECT id FROM runs WHERE state = 'ready' AND tenant = :tenant AND project = :project
+                        UNION ALL SELECT id FROM runs WHERE state = 'waiting' AND tenant = :tenant
+                                  AND project = :project AND wake_at <= :now)
+           AND {SERVED} AND {FIRST_OF_SESSION} ORDER BY r.id LIMIT :most"
+    )
+}
+
 /// When the next timer of a parked run fires.
 pub(crate) fn next_timer(connection: &Connection, scope: &Scope, what: &Serve) -> Result<Option<Timestamp>> {
     let row = served(connection, scope, what)?;
     connection
-        .prepare_cached(
+        .prepare_cached(&format!(
             "SELECT min(r.wake_at) FROM runs r WHERE r.state = 'waiting' AND r.wake_at IS NOT NULL
-               AND r.tenant = ?1 AND r.project = ?2
-               AND (?3 IS NULL OR r.id = ?3 OR r.root = ?3 OR r.session = (SELECT session FROM runs WHERE id = ?3))",
-        )
+               AND r.tenant = :tenant AND r.project = :project AND {SERVED}"
+        ))
         .and_then(|mut select| {
-            select.query_row(params![scope.tenant, scope.project, row], |row| row.get::<_, Option<i64>>(0))
+            let parameters = rusqlite::named_params! {
+                ":tenant": scope.tenant, ":project": scope.project, ":row": row,
+            };
+            select.query_row(parameters, |row| row.get::<_, Option<i64>>(0))
         })
         .map(|at| at.map(Timestamp))
         .map_err(fault)
@@ -223,7 +258,9 @@ pub(crate) fn claim(
     let claimed = connection
         .prepare_cached(&format!(
             "UPDATE runs SET state = 'running', worker = :worker, epoch = epoch + 1, wake_at = NULL, halted = NULL
-             WHERE id = (SELECT r.id FROM runs r WHERE r.id = :row AND {CLAIMABLE})
+             WHERE id = (SELECT r.id FROM runs r WHERE r.id = :row AND r.tenant = :tenant AND r.project = :project
+                           AND (r.state = 'ready' OR (r.state = 'waiting' AND r.wake_at <= :now))
+                           AND {FIRST_OF_SESSION})
              RETURNING id, run, epoch, segment, segment_start, segment_active"
         ))
         .and_then(|mut update| {
@@ -360,10 +397,10 @@ pub(crate) fn last_mail(connection: &Connection) -> Result<i64> {
 }
 
 /// Whether any run waits for a worker.
-pub(crate) fn any_ready(connection: &Connection) -> Result<bool> {
+pub(crate) fn any_ready(connection: &Connection, scope: &Scope) -> Result<bool> {
     connection
-        .prepare_cached("SELECT 1 FROM runs WHERE state = 'ready' LIMIT 1")
-        .and_then(|mut select| select.exists([]))
+        .prepare_cached("SELECT 1 FROM runs WHERE state = 'ready' AND tenant = ?1 AND project = ?2 LIMIT 1")
+        .and_then(|mut select| select.exists(params![scope.tenant, scope.project]))
         .map_err(fault)
 }
 
@@ -408,9 +445,10 @@ mod tests {
 
     #[test]
     fn claiming_does_not_look_through_runs_that_are_not_ready() {
-        let plan = plan(&format!("SELECT r.id FROM runs r WHERE {CLAIMABLE} ORDER BY r.id LIMIT 10"));
+        let plan = plan(&candidates_query());
         assert!(plan.contains("SEARCH r USING INTEGER PRIMARY KEY (rowid=?)"), "{plan}");
-        assert!(!plan.contains("SCAN"), "{plan}");
+        let scans = |table: &&&str| plan.lines().any(|line| line.starts_with(&format!("SCAN {table}")));
+        assert_eq!(["r", "runs", "p", "c"].iter().find(scans), None, "{plan}");
         assert!(!plan.contains("runs_by_age"), "{plan}");
     }
 }

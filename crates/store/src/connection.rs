@@ -1,7 +1,7 @@
 //! Opening connections, and what SQLite's errors mean.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use adjutant_core::{Code, Error, Result};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -24,15 +24,29 @@ pub(crate) fn open_writer(place: &Place, vfs: Option<&str>) -> Result<Connection
         Place::File(path) => open(path, OpenFlags::default(), vfs)?,
         Place::Memory => Connection::open_in_memory().map_err(fault)?,
     };
+    into_wal(&connection)?;
     // FULL: a commit is on the disk when it returns, also when the power fails.
     connection
         .execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
+            "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
              PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000;",
         )
         .map_err(fault)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
+}
+
+/// Turns a new file to a write-ahead log. SQLite does not wait for others here, who may be doing the same.
+fn into_wal(connection: &Connection) -> Result<()> {
+    let begun = Instant::now();
+    loop {
+        match connection.execute_batch("PRAGMA journal_mode = WAL") {
+            Err(error) if is_busy(&error) && begun.elapsed() < BUSY => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            result => return result.map_err(fault),
+        }
+    }
 }
 
 /// Opens a connection that reads.

@@ -10,12 +10,12 @@ use adjutant_core::json::Json;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::stream::Reader;
 use adjutant_durable::{
-    Admission, Admitted, Engine, Entry, Fork, Forked, Host, Mail, Observed, Record, RunInfo, RunState, Serve,
+    Admission, Admitted, Engine, Fork, Forked, Host, Mail, Observed, Record, RunInfo, RunState, Serve,
 };
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -56,12 +56,14 @@ impl Engine for SqliteEngine {
 
     fn send<'a>(&'a self, run: &'a RunId, mail: Mail) -> BoxFuture<'a, Result<()>> {
         let (scope, to, now) = (self.scope.clone(), run.clone(), self.store.options.clock.now());
+        // What comes from outside never has the id of what one run sends another.
+        let mail = Mail { id: format!("outside:{}", mail.id), ..mail };
         Box::pin(async move {
             self.store
                 .writer
                 .call(move |connection| claim::post(connection, &scope, &to, &mail, now))
                 .await?;
-            self.store.ring(run);
+            self.store.ring(&self.scope, run);
             self.store.wake_workers();
             Ok(())
         })
@@ -92,13 +94,13 @@ impl Engine for SqliteEngine {
     }
 
     fn watch(&self, run: &RunId, from: u64) -> BoxStream<'static, Result<Observed>> {
-        let bell = self.store.bell(run);
+        let bell = self.store.bell(&self.scope, run);
         let watcher = Watcher {
             store: Arc::clone(&self.store),
             scope: self.scope.clone(),
             run: run.clone(),
             next: from,
-            deltas: self.store.hub.channel(run).subscribe(),
+            deltas: self.store.hub.channel(&self.scope, run).subscribe(),
             commits: bell.commits(),
             _bell: bell,
             state: None,
@@ -119,7 +121,7 @@ impl Engine for SqliteEngine {
     }
 
     fn put_definition(&self, definition: Json) -> BoxFuture<'_, Result<Digest>> {
-        let scope = self.scope.clone();
+        let (scope, now) = (self.scope.clone(), self.store.options.clock.now());
         let digest = Digest::of(definition.as_str().as_bytes());
         Box::pin(async move {
             self.store
@@ -127,14 +129,16 @@ impl Engine for SqliteEngine {
                 .call(move |connection| {
                     connection
                         .prepare_cached(
-                            "INSERT OR IGNORE INTO definitions (tenant, project, digest, text) VALUES (?1, ?2, ?3, ?4)",
+                            "INSERT INTO definitions (tenant, project, digest, text, put) VALUES (?1, ?2, ?3, ?4, ?5)
+                             ON CONFLICT DO UPDATE SET put = excluded.put",
                         )
                         .and_then(|mut insert| {
                             insert.execute(params![
                                 scope.tenant,
                                 scope.project,
                                 digest.as_bytes(),
-                                definition.as_str()
+                                definition.as_str(),
+                                now.0
                             ])
                         })
                         .map(|_| digest)
@@ -190,15 +194,23 @@ impl Engine for SqliteEngine {
     fn prune(&self, keep: Duration) -> BoxFuture<'_, Result<u64>> {
         let (scope, now) = (self.scope.clone(), self.store.options.clock.now());
         Box::pin(async move {
-            self.store.writer.call(move |connection| erase::prune(connection, &scope, now, keep)).await
+            let mut gone = 0;
+            loop {
+                let scope = scope.clone();
+                let prune = move |connection: &Connection| erase::prune(connection, &scope, now, keep);
+                match self.store.writer.call(prune).await? {
+                    0 => return Ok(gone),
+                    some => gone += some,
+                }
+            }
         })
     }
 
     fn erase_user<'a>(&'a self, user: &'a str) -> BoxFuture<'a, Result<u64>> {
-        let (scope, user) = (self.scope.clone(), user.to_owned());
+        let (scope, user, now) = (self.scope.clone(), user.to_owned(), self.store.options.clock.now());
         Box::pin(async move {
             let gone =
-                self.store.writer.call(move |connection| erase::user(connection, &scope, &user)).await?;
+                self.store.writer.call(move |connection| erase::user(connection, &scope, &user, now)).await?;
             self.store.writer.checkpoint().await?;
             Ok(gone)
         })
@@ -254,9 +266,9 @@ impl Watcher {
                 Ok((fork::records(connection, &scope, row, from)?, query::state_of(connection, row)?))
             })
             .await?;
+        self.over = state == RunState::Ended;
         if let Some(last) = records.last() {
             self.next = last.offset + 1;
-            self.over = matches!(last.entry, Entry::Ended(_));
         }
         self.buffer.extend(records.into_iter().map(|record| Observed::Record(Box::new(record))));
         if self.state != Some(state) {

@@ -10,43 +10,47 @@ use rusqlite::{Connection, params};
 use crate::codec::row_id;
 use crate::connection::fault;
 
-/// Forgets runs that ended before `now - keep`, oldest first, together with the runs they started. Stays: what a
-/// younger or unfinished run still refers to, as its beginning or as an earlier turn.
+/// How many runs are forgotten in one transaction: others wait for it.
+pub(crate) const BATCH: u64 = 500;
+
+/// How long a definition that nothing refers to is kept: it was put for a run that is about to start.
+const FRESH: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Forgets at most [`BATCH`] runs that ended before `now - keep`. Whole trees go, and whole sessions, when all of them
+/// is that old; what was forked goes before what it was forked from. Returns how many went: none when that is all.
 pub(crate) fn prune(connection: &Connection, scope: &Scope, now: Timestamp, keep: Duration) -> Result<u64> {
     let before = now.0.saturating_sub(i64::try_from(keep.as_millis()).unwrap_or(i64::MAX));
-    let mut gone = 0;
-    loop {
-        // A fork goes before what it refers to, so more may be free after each round.
-        let rows: Vec<i64> = connection
-            .prepare_cached(
-                "SELECT r.id FROM runs r
-                 WHERE r.tenant = ?1 AND r.project = ?2 AND r.state = 'ended' AND r.updated < ?3
-                   AND NOT EXISTS (SELECT 1 FROM runs f WHERE f.fork_of = r.id)
-                   AND NOT EXISTS (SELECT 1 FROM runs t WHERE t.tenant = r.tenant AND t.project = r.project
-                                   AND t.session = r.session AND (t.state <> 'ended' OR t.updated >= ?3))
-                   AND NOT EXISTS (SELECT 1 FROM runs o WHERE (o.id = r.root OR o.root = coalesce(r.root, r.id))
-                                   AND (o.state <> 'ended' OR o.updated >= ?3))",
-            )
-            .and_then(|mut select| {
-                select.query_map(params![scope.tenant, scope.project, before], |row| row.get(0))?.collect()
-            })
-            .map_err(fault)?;
-        if rows.is_empty() {
-            collect(connection, scope)?;
-            return Ok(gone);
-        }
-        gone += rows.len() as u64;
-        remove(connection, &rows)?;
+    let rows: Vec<i64> = connection
+        .prepare_cached(
+            "SELECT r.id FROM runs r
+             WHERE r.tenant = ?1 AND r.project = ?2 AND r.state = 'ended' AND r.updated < ?3
+               AND NOT EXISTS (SELECT 1 FROM runs f WHERE f.fork_of = r.id)
+               AND coalesce(r.root, r.id) NOT IN (
+                   SELECT coalesce(o.root, o.id) FROM runs o
+                   WHERE o.tenant = ?1 AND o.project = ?2 AND (o.state <> 'ended' OR o.updated >= ?3))
+               AND (r.session IS NULL OR r.session NOT IN (
+                   SELECT t.session FROM runs t WHERE t.tenant = ?1 AND t.project = ?2 AND t.session IS NOT NULL
+                     AND (t.state <> 'ended' OR t.updated >= ?3)))
+             ORDER BY r.id DESC LIMIT ?4",
+        )
+        .and_then(|mut select| {
+            select.query_map(params![scope.tenant, scope.project, before, BATCH], |row| row.get(0))?.collect()
+        })
+        .map_err(fault)?;
+    remove(connection, &rows)?;
+    if rows.is_empty() {
+        collect(connection, scope, now)?;
     }
+    Ok(rows.len() as u64)
 }
 
 /// Erases every run of one person, what those runs started, and what was forked from any of them.
-pub(crate) fn user(connection: &Connection, scope: &Scope, user: &str) -> Result<u64> {
+pub(crate) fn user(connection: &Connection, scope: &Scope, user: &str, now: Timestamp) -> Result<u64> {
     let rows: Vec<(i64, String)> = connection
         .prepare_cached(
             "WITH RECURSIVE mine (id) AS (
                  SELECT id FROM runs WHERE tenant = ?1 AND project = ?2 AND user = ?3
-                 UNION SELECT r.id FROM runs r JOIN mine ON r.root = mine.id OR r.fork_of = mine.id)
+                 UNION SELECT r.id FROM runs r JOIN mine ON r.parent = mine.id OR r.fork_of = mine.id)
              SELECT r.id, r.state FROM runs r JOIN mine ON mine.id = r.id",
         )
         .and_then(|mut select| {
@@ -61,7 +65,7 @@ pub(crate) fn user(connection: &Connection, scope: &Scope, user: &str) -> Result
     }
     let rows: Vec<i64> = rows.into_iter().map(|(row, _)| row).collect();
     remove(connection, &rows)?;
-    collect(connection, scope)?;
+    collect(connection, scope, now)?;
     Ok(rows.len() as u64)
 }
 
@@ -85,7 +89,7 @@ fn remove(connection: &Connection, rows: &[i64]) -> Result<()> {
 }
 
 /// Collects blobs and definitions that nothing refers to any more.
-fn collect(connection: &Connection, scope: &Scope) -> Result<()> {
+fn collect(connection: &Connection, scope: &Scope, now: Timestamp) -> Result<()> {
     connection
         .execute(
             "DELETE FROM blobs WHERE tenant = ?1 AND NOT EXISTS
@@ -96,10 +100,10 @@ fn collect(connection: &Connection, scope: &Scope) -> Result<()> {
         .map_err(fault)?;
     connection
         .execute(
-            "DELETE FROM definitions WHERE tenant = ?1 AND project = ?2 AND NOT EXISTS
+            "DELETE FROM definitions WHERE tenant = ?1 AND project = ?2 AND put < ?3 AND NOT EXISTS
                (SELECT 1 FROM runs r WHERE r.tenant = definitions.tenant AND r.project = definitions.project
                 AND r.definition = definitions.digest)",
-            [&scope.tenant, &scope.project],
+            params![scope.tenant, scope.project, now.minus(FRESH).0],
         )
         .map(drop)
         .map_err(fault)

@@ -97,7 +97,11 @@ impl Watch {
 }
 
 fn is_locked(path: &Path) -> bool {
-    let Ok(file) = File::open(path) else { return false };
+    let file = match File::open(path) {
+        Ok(file) => file,
+        // Only what is not there is let go; a process that cannot open files must not take over all the others'.
+        Err(error) => return error.kind() != std::io::ErrorKind::NotFound,
+    };
     match file.try_lock_shared() {
         Ok(()) => {
             let _ = std::fs::remove_file(path);

@@ -9,7 +9,7 @@ use crate::connection::fault;
 const MIGRATIONS: &[&str] = &[r"
 -- A run: one row that its journal hangs on.
 CREATE TABLE runs (
-    id              INTEGER PRIMARY KEY,
+    id              INTEGER PRIMARY KEY AUTOINCREMENT,   -- never used again: an epoch is a run's own
     tenant          TEXT NOT NULL,
     project         TEXT NOT NULL,
     run             TEXT NOT NULL,
@@ -19,7 +19,9 @@ CREATE TABLE runs (
     session         TEXT,
     turn            INTEGER,                -- place within the session
     user            TEXT,
+    parent          INTEGER,                -- the run that started it
     root            INTEGER,                -- the run that started it all; itself where it is null
+    account         INTEGER,                -- the account it takes from: its own, or the nearest above it
     fork_of         INTEGER REFERENCES runs (id),
     fork_before     INTEGER,
     fork_edits      TEXT,                   -- JSON
@@ -35,9 +37,10 @@ CREATE TABLE runs (
     updated         INTEGER NOT NULL,
     UNIQUE (tenant, project, run)
 ) STRICT;
-CREATE INDEX runs_by_state   ON runs (state, wake_at);
+CREATE INDEX runs_by_state   ON runs (state, tenant, project, wake_at);
 CREATE INDEX runs_by_session ON runs (tenant, project, session, turn) WHERE session IS NOT NULL;
 CREATE INDEX runs_by_user    ON runs (tenant, project, user) WHERE user IS NOT NULL;
+CREATE INDEX runs_by_parent  ON runs (parent) WHERE parent IS NOT NULL;
 CREATE INDEX runs_by_root    ON runs (root) WHERE root IS NOT NULL;
 CREATE INDEX runs_by_fork    ON runs (fork_of) WHERE fork_of IS NOT NULL;
 CREATE INDEX runs_by_age     ON runs (tenant, project, created);
@@ -83,12 +86,14 @@ CREATE TABLE definitions (
     project  TEXT NOT NULL,
     digest   BLOB NOT NULL,
     text     TEXT NOT NULL,
+    put      INTEGER NOT NULL,              -- when it was last put
     PRIMARY KEY (tenant, project, digest)
 ) STRICT, WITHOUT ROWID;
 
 -- What a run and all that it started may take together.
 CREATE TABLE accounts (
     run           INTEGER PRIMARY KEY REFERENCES runs (id),
+    parent        INTEGER,                  -- the account above, which is taken from too
     tokens_limit  INTEGER NOT NULL,
     nanos_limit   INTEGER NOT NULL,
     tokens_spent  INTEGER NOT NULL DEFAULT 0,
@@ -101,8 +106,9 @@ CREATE TABLE reservations (
     account  INTEGER NOT NULL REFERENCES accounts (run),
     tokens   INTEGER NOT NULL,
     nanos    INTEGER NOT NULL,
-    PRIMARY KEY (run, segment, key)
+    PRIMARY KEY (run, segment, key, account)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX reservations_by_account ON reservations (account);
 
 -- Processes that drive runs. Each also holds a lock on a file while it lives.
 CREATE TABLE workers (

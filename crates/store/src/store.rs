@@ -155,7 +155,7 @@ pub(crate) struct Inner {
     readers: Mutex<Vec<Connection>>,
     reading: Semaphore,
     pub(crate) hub: Hub,
-    bells: Mutex<HashMap<RunId, Weak<Bell>>>,
+    bells: Mutex<HashMap<(Scope, RunId), Weak<Bell>>>,
     workers: Notify,
     worker: OnceCell<Worker>,
 }
@@ -199,9 +199,10 @@ impl Inner {
     }
 
     /// The bell of a run; it lives as long as somebody holds it.
-    pub(crate) fn bell(&self, run: &RunId) -> Arc<Bell> {
+    pub(crate) fn bell(&self, owner: &Scope, run: &RunId) -> Arc<Bell> {
+        let key = (owner.clone(), run.clone());
         let mut bells = self.bells.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(bell) = bells.get(run).and_then(Weak::upgrade) {
+        if let Some(bell) = bells.get(&key).and_then(Weak::upgrade) {
             return bell;
         }
         if bells.len() > 64 && bells.len() > 2 * bells.values().filter(|bell| bell.strong_count() > 0).count()
@@ -209,13 +210,15 @@ impl Inner {
             bells.retain(|_, bell| bell.strong_count() > 0);
         }
         let bell = Arc::new(Bell::new());
-        bells.insert(run.clone(), Arc::downgrade(&bell));
+        bells.insert(key, Arc::downgrade(&bell));
         bell
     }
 
     /// Tells whoever drives a run in this process that something came for it.
-    pub(crate) fn ring(&self, run: &RunId) {
-        let bell = self.bells.lock().unwrap_or_else(PoisonError::into_inner).get(run).and_then(Weak::upgrade);
+    pub(crate) fn ring(&self, owner: &Scope, run: &RunId) {
+        let key = (owner.clone(), run.clone());
+        let bell =
+            self.bells.lock().unwrap_or_else(PoisonError::into_inner).get(&key).and_then(Weak::upgrade);
         if let Some(bell) = bell {
             bell.ring();
         }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use adjutant_core::error::Retry;
 use adjutant_core::id::Scope;
+
 use adjutant_core::{Code, Result};
 use adjutant_durable::{Ctx, Entry, Host, Letter, Moment, Record, Replay, Serve, Session, drive};
-use rusqlite::OptionalExtension;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -48,8 +49,9 @@ impl Service {
         chores.spawn(Arc::clone(&service).bury(worker));
         chores.spawn(Arc::clone(&service).listen(seen));
         let result = service.claim_all(worker, &mut runs).await;
-        chores.abort_all();
+        // Until the last run is let go this process beats, or its runs would be taken over, and hears its mail.
         while runs.join_next().await.is_some() {}
+        chores.abort_all();
         result
     }
 
@@ -128,7 +130,7 @@ impl Service {
             Ok(()) => guard.armed = false,
             // The run belongs to somebody else now.
             Err(error) if error.code() == Code::RunFenced => guard.armed = false,
-            Err(error) if matches!(error.code(), Code::StoreCorrupt | Code::StoreNewer) => {
+            Err(error) if error.code().retry() == Retry::Never => {
                 // It would be the same each time: somebody must look at it.
                 let (row, epoch) = (guard.row, guard.epoch);
                 let halt = move |connection: &_| claim::halt(connection, row, epoch, &error);
@@ -157,16 +159,13 @@ impl Service {
                     None => None,
                 };
                 let budgeted = connection
-                    .prepare_cached(
-                        "SELECT 1 FROM runs r JOIN accounts a ON a.run = r.id OR a.run = r.root WHERE r.id = ?1",
-                    )
-                    .and_then(|mut select| select.query_row([row], |_| Ok(())).optional())
-                    .map_err(fault)?
-                    .is_some();
+                    .prepare_cached("SELECT account IS NOT NULL FROM runs WHERE id = ?1")
+                    .and_then(|mut select| select.query_row([row], |row| row.get(0)))
+                    .map_err(fault)?;
                 Ok((admission, records, state, fork::end(connection, row)?, budgeted))
             })
             .await?;
-        let bell = self.store.bell(&run);
+        let bell = self.store.bell(&self.scope, &run);
         let mail = bell.mail();
         let scope = self.scope.clone();
         let owner = Arc::new(Owner { row, run: run.clone(), scope, epoch, budgeted, bell });
@@ -185,7 +184,7 @@ impl Service {
         let mut session = SqliteSession::new(Activation {
             store: Arc::clone(&self.store),
             appender,
-            channel: self.store.hub.channel(&run),
+            channel: self.store.hub.channel(&self.scope, &run),
             bell: mail,
             stop: self.stop.child_token(),
             segment,
@@ -257,12 +256,12 @@ impl Service {
             let fresh = self
                 .store
                 .read(move |connection| {
-                    Ok((claim::mail_since(connection, &scope, seen)?, claim::any_ready(connection)?))
+                    Ok((claim::mail_since(connection, &scope, seen)?, claim::any_ready(connection, &scope)?))
                 })
                 .await;
             if let Ok(((runs, last), ready)) = fresh {
                 seen = last;
-                runs.iter().for_each(|run| self.store.ring(run));
+                runs.iter().for_each(|run| self.store.ring(&self.scope, run));
                 if ready {
                     self.store.wake_workers();
                 }

@@ -259,7 +259,7 @@ impl SqliteSession {
         let (_, number) = self.appender.append(entries, also)?;
         self.appender.durable(number).await?;
         if let Some(Origin::Child { parent, .. }) = &self.origin {
-            self.store.ring(parent);
+            self.store.ring(&self.appender.owner().scope, parent);
         }
         self.store.wake_workers();
         Ok(())
