@@ -6,9 +6,11 @@ use adjutant_agent::{Input, Reply, Summary, start};
 use adjutant_core::id::{RunId, SessionId, StepKey};
 use adjutant_core::message::Message;
 use adjutant_core::{Code, Error, Result};
-use adjutant_durable::{Edit, Engine, Entry, Fork, Forked, Record, Resolution, RunInfo, RunState, Wait};
+use adjutant_durable::{
+    Edit, Engine, Entry, Fork, Forked, Observed, Record, Resolution, RunInfo, RunState, Wait,
+};
 use adjutant_store::random;
-use futures::StreamExt;
+use futures::{StreamExt, TryStreamExt};
 
 use crate::adjutant::Adjutant;
 use crate::updates::{Update, Updates};
@@ -59,7 +61,7 @@ impl Run {
     /// Fails with what the run failed with, with [`Code::Conflict`] when the run is paused, and with what halted it.
     /// Dropping the future stops the driving, not the run.
     pub async fn reply(&self) -> Result<Reply> {
-        let mut updates = self.drive();
+        let mut updates = self.states().driven_by(self.adjutant.drive(&self.id));
         while let Some(update) = updates.next().await {
             match update? {
                 Update::State(RunState::Paused) => {
@@ -111,6 +113,12 @@ impl Run {
     /// Watches it without driving it, from its first record on.
     pub fn watch(&self) -> Updates {
         Updates::new(&self.id, self.adjutant.engine().watch(&self.id, 0))
+    }
+
+    /// How it stands, without what happens in it.
+    fn states(&self) -> Updates {
+        let states = self.adjutant.engine().states(&self.id);
+        Updates::new(&self.id, states.map_ok(Observed::State).boxed())
     }
 
     /// Watches it, and drives it for as long as the updates are held.

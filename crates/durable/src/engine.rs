@@ -50,6 +50,9 @@ pub trait Engine: Send + Sync + 'static {
     /// run's last record.
     fn watch(&self, run: &RunId, from: u64) -> BoxStream<'static, Result<Observed>>;
 
+    /// How a run stands: now, and whenever that changes. Ends after [`RunState::Ended`]. It reads no records.
+    fn states(&self, run: &RunId) -> BoxStream<'static, Result<RunState>>;
+
     /// Drives runs until told to stop. Several processes may do so; each run is driven by one at a time.
     fn serve(
         &self,

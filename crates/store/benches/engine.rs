@@ -60,12 +60,9 @@ async fn start(engine: &Arc<dyn Engine>, number: u64) -> Result<RunId> {
     Ok(engine.start(admission).await?.run)
 }
 
-/// Waits for the end of a run by watching it.
+/// Waits for the end of a run.
 async fn end(engine: &Arc<dyn Engine>, run: &RunId) {
-    engine
-        .watch(run, u64::from(u32::MAX))
-        .any(|seen| async move { matches!(seen, Ok(adjutant_durable::Observed::State(RunState::Ended))) })
-        .await;
+    engine.states(run).any(|state| async move { matches!(state, Ok(RunState::Ended)) }).await;
 }
 
 /// CPU time of this process so far.

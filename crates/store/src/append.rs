@@ -189,6 +189,9 @@ impl Append {
             Err(error) => progress.error = progress.error.take().or(Some(error)),
         });
         self.owner.bell.committed();
+        if self.also.iter().any(|also| matches!(also, Also::Release { .. })) {
+            self.owner.bell.stood();
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use adjutant_core::{Code, Error, Result};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 /// How long a connection waits for another process that is writing.
@@ -68,6 +69,8 @@ fn open(path: &Path, flags: OpenFlags, vfs: Option<&str>) -> Result<Connection> 
             .with_help("check that the folder exists and may be written to")
     })?;
     connection.busy_timeout(BUSY).map_err(fault)?;
+    // A statement is planned once; otherwise SQLite plans some anew for every value that is bound.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(fault)?;
     Ok(connection)
 }
 

@@ -110,6 +110,19 @@ impl Engine for SqliteEngine {
         stream::unfold(watcher, Watcher::step).boxed()
     }
 
+    fn states(&self, run: &RunId) -> BoxStream<'static, Result<RunState>> {
+        let bell = self.store.bell(&self.scope, run);
+        let standing = Standing {
+            store: Arc::clone(&self.store),
+            scope: self.scope.clone(),
+            run: run.clone(),
+            changed: bell.states(),
+            _bell: bell,
+            state: None,
+        };
+        stream::unfold(standing, Standing::step).boxed()
+    }
+
     fn serve(
         &self,
         host: Arc<dyn Host>,
@@ -214,6 +227,46 @@ impl Engine for SqliteEngine {
             self.store.writer.checkpoint().await?;
             Ok(gone)
         })
+    }
+}
+
+/// One who only wants to know how a run stands.
+struct Standing {
+    store: Arc<Inner>,
+    scope: Scope,
+    run: RunId,
+    changed: watch::Receiver<u64>,
+    _bell: Arc<crate::store::Bell>,
+    state: Option<RunState>,
+}
+
+impl Standing {
+    async fn step(mut self) -> Option<(Result<RunState>, Self)> {
+        if self.state == Some(RunState::Ended) {
+            return None;
+        }
+        loop {
+            self.changed.mark_unchanged();
+            let (scope, run) = (self.scope.clone(), self.run.clone());
+            let look = move |connection: &Connection| {
+                query::state_of(connection, claim::row_of(connection, &scope, &run)?)
+            };
+            match self.store.read(look).await {
+                Ok(state) if self.state == Some(state) => {}
+                Ok(state) => {
+                    self.state = Some(state);
+                    return Some((Ok(state), self));
+                }
+                Err(error) => {
+                    self.state = Some(RunState::Ended);
+                    return Some((Err(error), self));
+                }
+            }
+            tokio::select! {
+                _ = self.changed.changed() => {}
+                () = tokio::time::sleep(LOOK) => {}
+            }
+        }
     }
 }
 

@@ -105,11 +105,12 @@ impl Store {
 pub(crate) struct Bell {
     mail: watch::Sender<u64>,
     commits: watch::Sender<u64>,
+    states: watch::Sender<u64>,
 }
 
 impl Bell {
     fn new() -> Self {
-        Self { mail: watch::channel(0).0, commits: watch::channel(0).0 }
+        Self { mail: watch::channel(0).0, commits: watch::channel(0).0, states: watch::channel(0).0 }
     }
 
     /// Tells that something came for the run.
@@ -120,6 +121,15 @@ impl Bell {
     /// Tells that something of the run is on disk.
     pub(crate) fn committed(&self) {
         self.commits.send_modify(|count| *count += 1);
+    }
+
+    /// Tells that the run stands otherwise than before.
+    pub(crate) fn stood(&self) {
+        self.states.send_modify(|count| *count += 1);
+    }
+
+    pub(crate) fn states(&self) -> watch::Receiver<u64> {
+        self.states.subscribe()
     }
 
     pub(crate) fn mail(&self) -> watch::Receiver<u64> {
