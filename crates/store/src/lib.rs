@@ -6,7 +6,7 @@
 //! - `writer` is the one thread that writes: it commits everything that waits in one transaction, so that a full sync
 //!   to disk costs many runs no more than one.
 //! - `codec` turns records into rows; `append` is what a session hands to the writer, behind the fence of its epoch.
-//! - `worker` claims runs and gives each a [`session`]; `effects` does their work; `lease` tells which processes live.
+//! - `worker` claims runs and gives each a `session`; `effects` does their work; `lease` tells which processes live.
 //!
 //! This is the only crate with SQL of Adjutant's own.
 
