@@ -125,6 +125,11 @@ impl Append {
         Ok(())
     }
 
+    /// Refuses what the same activation appends after this: it would leave a gap in the journal.
+    pub(crate) fn refuse_the_rest(&self, fences: &mut HashMap<(i64, u64), bool>) {
+        fences.insert((self.owner.row, self.owner.epoch), false);
+    }
+
     fn write_also(&self, connection: &Connection, also: &Also) -> Result<()> {
         let owner = &self.owner;
         match also {

@@ -96,6 +96,11 @@ impl Watch {
     }
 }
 
+/// Whether the process of a worker is gone.
+pub(crate) fn is_gone(store: &Path, worker: i64) -> bool {
+    !is_locked(&path(store, worker))
+}
+
 fn is_locked(path: &Path) -> bool {
     let file = match File::open(path) {
         Ok(file) => file,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use adjutant_core::id::{RunId, Scope};
-use adjutant_core::time::Clock;
+use adjutant_core::time::{Clock, Timestamp};
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::Engine;
 use adjutant_durable::stream::Hub;
@@ -16,7 +16,7 @@ use tokio::sync::{Notify, OnceCell, Semaphore, watch};
 use crate::clock::SystemClock;
 use crate::connection::{self, Place, fault};
 use crate::engine::SqliteEngine;
-use crate::lease::Lease;
+use crate::lease::{self, Lease};
 use crate::schema;
 use crate::writer::Writer;
 
@@ -259,7 +259,29 @@ impl Inner {
                     })
                     .await?;
                 let lease = self.path().map(|path| Lease::take(path, id)).transpose()?;
+                self.sweep(started).await?;
                 Ok(Worker { id, _lease: lease })
+            })
+            .await
+    }
+
+    /// Forgets workers of old whose process is gone and who left no run behind.
+    async fn sweep(&self, now: Timestamp) -> Result<()> {
+        let Some(path) = self.path().map(PathBuf::from) else { return Ok(()) };
+        // A worker that has only just begun may not hold its lock yet.
+        let before = now.minus(Duration::from_secs(60)).0;
+        self.writer
+            .call(move |connection| {
+                let idle = "SELECT id FROM workers w WHERE started < ?1
+                            AND NOT EXISTS (SELECT 1 FROM runs WHERE worker = w.id AND state = 'running')";
+                let idle: Vec<i64> = connection
+                    .prepare_cached(idle)
+                    .and_then(|mut select| select.query_map([before], |row| row.get(0))?.collect())
+                    .map_err(fault)?;
+                for worker in idle.into_iter().filter(|worker| lease::is_gone(&path, *worker)) {
+                    connection.execute("DELETE FROM workers WHERE id = ?1", [worker]).map_err(fault)?;
+                }
+                Ok(())
             })
             .await
     }

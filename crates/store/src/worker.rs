@@ -6,7 +6,7 @@ use std::time::Duration;
 use adjutant_core::error::Retry;
 use adjutant_core::id::Scope;
 
-use adjutant_core::{Code, Result};
+use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Ctx, Entry, Host, Letter, Moment, Record, Replay, Serve, Session, drive};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::append::Appender;
 use crate::claim::{self, Claimed};
 use crate::connection::fault;
+use crate::effects::guard;
 use crate::fork;
 use crate::lease::{self, Pulse, Watch};
 use crate::session::{Activation, SqliteSession};
@@ -193,7 +194,11 @@ impl Service {
             paused,
         });
         session.record(&Entry::Activated { epoch }, Vec::new())?;
-        match self.host.program(&admission).await {
+        // Finding the code is somebody's code, too.
+        let program = guard(async { self.host.program(&admission).await }).await.unwrap_or_else(|panic| {
+            Err(Error::new(Code::RunPanicked, "the code of the run cannot be found").caused_by(&panic))
+        });
+        match program {
             Ok(program) => drive(&mut session, &program, ctx, state).await.map(drop),
             Err(error) if error.code().kind() == adjutant_core::error::Kind::Store => Err(error),
             Err(error) => session.halt(error).await,

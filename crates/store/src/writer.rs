@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use adjutant_core::error::Retry;
 use adjutant_core::{Code, Error, Result};
 use rusqlite::{Connection, params};
 use tokio::sync::oneshot;
@@ -160,7 +161,7 @@ fn commit(connection: &Connection, batch: Vec<Job>, held: &mut Vec<Held>) {
             Job::Append(append) => {
                 let written = match &failed {
                     Some(error) => Err(Unwritten::Alone(error.clone())),
-                    None => append.write(connection, &mut fences),
+                    None => write(connection, &append, &mut fences),
                 };
                 if let Err(Unwritten::Transaction(error)) = &written {
                     failed = Some(error.clone());
@@ -195,6 +196,34 @@ fn commit(connection: &Connection, batch: Vec<Job>, held: &mut Vec<Held>) {
         let done = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").map_err(fault);
         for answer in checkpoints {
             let _ = answer.send(done.clone());
+        }
+    }
+}
+
+/// Writes an append. One whose data cannot be written is undone by itself; others must not suffer for it.
+fn write(
+    connection: &Connection,
+    append: &Append,
+    fences: &mut HashMap<(i64, u64), bool>,
+) -> Result<(), Unwritten> {
+    let run = |statement| {
+        let done = connection.prepare_cached(statement).and_then(|mut statement| statement.execute([]));
+        done.map(drop).map_err(fault)
+    };
+    run("SAVEPOINT append")?;
+    match append.write(connection, fences) {
+        Err(Unwritten::Transaction(error))
+            if error.code().retry() == Retry::Never && !connection.is_autocommit() =>
+        {
+            run("ROLLBACK TO append")?;
+            run("RELEASE append")?;
+            append.refuse_the_rest(fences);
+            Err(Unwritten::Alone(error))
+        }
+        Err(Unwritten::Transaction(error)) => Err(Unwritten::Transaction(error)),
+        written => {
+            run("RELEASE append")?;
+            written
         }
     }
 }

@@ -132,18 +132,19 @@ async fn what_cannot_be_made_to_fit_is_said() {
 
 #[tokio::test]
 async fn a_long_run_goes_on_in_segments() {
-    let (model, sent) = tape(|place| if place < 400 { echoes(&place.to_string()) } else { Turn::text("ok") });
+    let (model, sent) =
+        tape(|place| if place < 1_400 { echoes(&place.to_string()) } else { Turn::text("ok") });
     let agent = agent()
-        .limit(steps(1_000))
+        .limit(steps(2_000))
         .limit(tokens(1_000_000_000))
         .context(ContextWindow { tokens: Some(10_000_000), ..ContextWindow::default() });
     let bench = Bench::with(agent, Roles::main(model));
     bench.serve();
     let run = bench.begin("go", None).await;
     let reply = bench.end(&run).await.unwrap();
-    assert_eq!((reply.stop, reply.turns), (Stop::Answered, 401));
+    assert_eq!((reply.stop, reply.turns), (Stop::Answered, 1_401));
     let records = bench.records(&run).await;
     assert!(records.iter().any(|record| record.segment == 2));
-    assert_eq!(bench.check(&run).await.len(), 803);
+    assert_eq!(bench.check(&run).await.len(), 2_803);
     assert_rebuilt(&records, &bench.definition(), None, &sent.lock().unwrap());
 }
