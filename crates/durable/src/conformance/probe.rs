@@ -66,31 +66,38 @@ pub(super) fn asking() -> Arc<dyn Host> {
 #[derive(Clone)]
 pub(super) struct Outside {
     done: Arc<Mutex<HashMap<Arc<str>, u32>>>,
-    open: Arc<watch::Sender<bool>>,
+    /// How many executions are let through.
+    most: Arc<watch::Sender<u32>>,
 }
 
 impl Outside {
     /// Where effects run through.
     pub(super) fn new() -> Self {
-        Self { done: Arc::default(), open: Arc::new(watch::channel(true).0) }
+        Self { done: Arc::default(), most: Arc::new(watch::channel(u32::MAX).0) }
     }
 
     /// Where effects are counted and then wait until it is opened.
     pub(super) fn shut() -> Self {
         let outside = Self::new();
-        outside.open.send_replace(false);
+        outside.allow(0);
         outside
     }
 
     pub(super) fn open(&self) {
-        self.open.send_replace(true);
+        self.allow(u32::MAX);
+    }
+
+    /// Lets so many executions through in all; those after them are counted and then wait.
+    pub(super) fn allow(&self, most: u32) {
+        self.most.send_replace(most);
     }
 
     /// Does something once more under a key.
     pub(super) async fn execute(&self, key: &Arc<str>) {
         *self.done.lock().unwrap_or_else(PoisonError::into_inner).entry(Arc::clone(key)).or_default() += 1;
+        let total = self.total();
         // The sender lives in this value.
-        let _ = self.open.subscribe().wait_for(|open| *open).await;
+        let _ = self.most.subscribe().wait_for(|most| total <= *most).await;
     }
 
     /// How often each thing was done.
