@@ -57,7 +57,7 @@ async fn ask(step: &Ctx, agent: &Runtime, memory: &mut Memory, count: u32) -> Re
     let limits = &agent.definition.limits;
     let timeout = limits.wall_time.saturating_sub(step.active()).max(SHORTEST_TIMEOUT);
     let request = request.within(timeout, limits.idle_time);
-    let effects = Effects::pure().retry(RETRY).reserve(request.most());
+    let effects = Effects::pure().retry(RETRY).reserve(request.most()).halting();
     let recorded = step.effect(MODEL, effects, link, request).await?;
     let answer = Answer::read(&recorded)?;
     memory.conversation.answer(step.path().join(MODEL, count), &answer);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
+use adjutant_core::error::Kind;
 use adjutant_core::json::Json;
 use adjutant_core::{Code as ErrorCode, Error, Result};
 use futures::FutureExt;
@@ -63,9 +64,11 @@ pub async fn drive<S: Session>(
 }
 
 /// Errors that stop the run where it is, for a person to look at. Any other ends the activation only.
+///
+/// A session gives the error of an effect only where the effect [halts](crate::Effects::halts) on it.
 fn halts(code: ErrorCode) -> bool {
-    use ErrorCode::{Internal, RunDiverged, RunPanicked, RunStuck};
-    matches!(code, RunDiverged | RunStuck | RunPanicked | Internal)
+    use ErrorCode::{Internal, RunBudget, RunDiverged, RunPanicked, RunStuck};
+    matches!(code, RunDiverged | RunStuck | RunPanicked | RunBudget | Internal) || code.kind() == Kind::Model
 }
 
 enum Segment {

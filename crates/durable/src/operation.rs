@@ -3,9 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
+use adjutant_core::error::Retry;
 use adjutant_core::hash::Digest;
 use adjutant_core::json::Json;
 use adjutant_core::tool::Effect;
+use adjutant_core::{Code, Error};
 use serde::{Deserialize, Serialize};
 
 /// One thing that a run asks of the outside, as data. What does the work travels beside it (see [`crate::Work`]).
@@ -82,12 +84,23 @@ pub struct Effects {
     /// The most that the effect may take from the run's shared budget; reserved before it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reserve: Option<Amount>,
+    /// Whether a failure that time or a person can mend stops the run where it is, to be resumed, instead of being the
+    /// effect's answer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub halts: bool,
 }
 
 impl Effects {
     /// An effect of a class, tried once, without a timeout.
     pub fn new(effect: Effect) -> Self {
-        Self { effect, timeout_ms: None, idle_ms: None, retry: RetryPolicy::default(), reserve: None }
+        Self {
+            effect,
+            timeout_ms: None,
+            idle_ms: None,
+            retry: RetryPolicy::default(),
+            reserve: None,
+            halts: false,
+        }
     }
 
     /// An effect that changes nothing.
@@ -114,6 +127,20 @@ impl Effects {
     pub fn retry(mut self, retry: RetryPolicy) -> Self {
         self.retry = retry;
         self
+    }
+
+    /// Lets a failure that time or a person can mend stop the run where it is.
+    #[must_use]
+    pub fn halting(mut self) -> Self {
+        self.halts = true;
+        self
+    }
+
+    /// Whether the run is to stop where it is for this failure.
+    pub fn is_halted_by(&self, error: &Error) -> bool {
+        let mendable =
+            [Code::ModelKeyMissing, Code::ModelKeyRefused, Code::RunBudget].contains(&error.code());
+        self.halts && (mendable || error.code().retry() == Retry::Later)
     }
 
     /// Reserves an upper bound from the run's shared budget.

@@ -89,6 +89,15 @@ struct Open {
     unknown: bool,
 }
 
+impl Open {
+    fn is_halted_by(&self, error: &Error) -> bool {
+        match &self.operation.kind {
+            Kind::Effect(effects) => !self.withdrawn.is_cancelled() && effects.is_halted_by(error),
+            _ => false,
+        }
+    }
+}
+
 impl SqliteSession {
     pub(crate) fn new(activation: Activation) -> Self {
         let Activation { store, appender, channel, mut bell, stop, segment, replay, origin, paused } =

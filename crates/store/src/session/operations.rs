@@ -182,6 +182,11 @@ impl SqliteSession {
         let Ended { key, done, .. } = ended;
         let outcome = match done {
             Done::Ok(json) => Ok(json),
+            Done::Err(error) if open.is_halted_by(&error) => {
+                // Not recorded as its answer: when the run is resumed, it is tried again.
+                self.appender.append(&[], also)?;
+                return Err(error);
+            }
             Done::Err(error) => Err(error),
             Done::Unknown(reason) => {
                 open.unknown = true;
