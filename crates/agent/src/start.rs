@@ -94,22 +94,25 @@ fn sorted(definition: &Definition) -> Result<Json> {
 pub async fn steer(engine: &dyn Engine, run: &RunId, id: &str, message: &Message) -> Result<()> {
     input::check(message)?;
     let payload = Json::of(message)?;
-    engine.send(run, Mail::new(format!("message:{id}"), Letter::Message { payload })).await
+    engine.send(run, Mail::new(format!("message:{id}"), Letter::Message { payload })).await.map(drop)
 }
 
 /// Tells a run to stop for good. What is under way is told so; the session stays usable.
 pub async fn cancel(engine: &dyn Engine, run: &RunId, reason: &str) -> Result<()> {
-    engine.send(run, Mail::new("cancel", Letter::Cancel { reason: reason.to_owned() })).await
+    engine.send(run, Mail::new("cancel", Letter::Cancel { reason: reason.to_owned() })).await.map(drop)
 }
 
 /// Tells a run to stop between two steps, and to stay stopped. `id` is new for each pause.
 pub async fn pause(engine: &dyn Engine, run: &RunId, id: &str, reason: &str) -> Result<()> {
-    engine.send(run, Mail::new(format!("pause:{id}"), Letter::Pause { reason: reason.to_owned() })).await
+    engine
+        .send(run, Mail::new(format!("pause:{id}"), Letter::Pause { reason: reason.to_owned() }))
+        .await
+        .map(drop)
 }
 
 /// Tells a run to go on, after a pause or after it halted. `id` is new each time.
 pub async fn resume(engine: &dyn Engine, run: &RunId, id: &str) -> Result<()> {
-    engine.send(run, Mail::new(format!("resume:{id}"), Letter::Resume)).await
+    engine.send(run, Mail::new(format!("resume:{id}"), Letter::Resume)).await.map(drop)
 }
 
 /// Answers a request for approval. The first answer counts; a later one changes nothing.
@@ -122,7 +125,13 @@ pub async fn approve(
 ) -> Result<()> {
     let payload = Json::of(&approval::Answer { approve, reason })?;
     let letter = Letter::Signal { name: signal.to_owned(), payload };
-    engine.send(run, Mail::new(format!("signal:{signal}"), letter)).await
+    match engine.send(run, Mail::new(format!("signal:{signal}"), letter)).await? {
+        true => Ok(()),
+        false => {
+            Err(Error::new(Code::Conflict, format!("`{signal}` of the run `{run}` was answered already"))
+                .with_help("the first answer counts; `adjutant runs cancel` stops the run"))
+        }
+    }
 }
 
 /// Says what is known of a call whose outcome was not. `id` is new each time.
@@ -133,5 +142,5 @@ pub async fn resolve(
     key: StepKey,
     resolution: Resolution,
 ) -> Result<()> {
-    engine.send(run, Mail::new(format!("resolve:{id}"), Letter::Resolve { key, resolution })).await
+    engine.send(run, Mail::new(format!("resolve:{id}"), Letter::Resolve { key, resolution })).await.map(drop)
 }

@@ -34,8 +34,9 @@ pub trait Engine: Send + Sync + 'static {
     /// Records a run. When this returns, the run is on disk and will not be lost. Idempotent on the run's id.
     fn start(&self, admission: Admission) -> BoxFuture<'_, Result<Admitted>>;
 
-    /// Sends something to a run. When this returns, it is on disk. Idempotent on the mail's id.
-    fn send<'a>(&'a self, run: &'a RunId, mail: Mail) -> BoxFuture<'a, Result<()>>;
+    /// Sends something to a run. When this returns, it is on disk. Idempotent on the mail's id; returns whether it is
+    /// new. Fails with [`adjutant_core::Code::Conflict`] when the run is over.
+    fn send<'a>(&'a self, run: &'a RunId, mail: Mail) -> BoxFuture<'a, Result<bool>>;
 
     /// Starts a run that shares another's journal up to a point.
     fn fork(&self, fork: Fork) -> BoxFuture<'_, Result<Forked>>;

@@ -125,14 +125,14 @@ fn next_turn(connection: &Connection, scope: &Scope, session: &SessionId) -> Res
         .map_err(fault)
 }
 
-/// Puts mail into a run's box and makes the run ready if that is what it waits for. Returns the run's row.
+/// Puts mail into a run's box and makes the run ready if that is what it waits for. Returns whether it is new.
 pub(crate) fn post(
     connection: &Connection,
     scope: &Scope,
     run: &RunId,
     mail: &Mail,
     at: Timestamp,
-) -> Result<i64> {
+) -> Result<bool> {
     let row = row_of(connection, scope, run)?;
     let state: String = connection
         .prepare_cached("SELECT state FROM runs WHERE id = ?1")
@@ -141,15 +141,16 @@ pub(crate) fn post(
     if state == "ended" {
         return match mail.letter {
             // A child that was cancelled may still tell a parent that is over.
-            Letter::ChildEnded { .. } => Ok(row),
+            Letter::ChildEnded { .. } => Ok(false),
             _ => Err(Error::new(Code::Conflict, format!("the run `{run}` is over"))),
         };
     }
     let letter = Json::of(&mail.letter)?;
-    connection
+    let new = connection
         .prepare_cached("INSERT OR IGNORE INTO mail (run, mail_id, letter, sent) VALUES (?1, ?2, ?3, ?4)")
         .and_then(|mut insert| insert.execute(params![row, mail.id, letter.as_str(), at.0]))
-        .map_err(fault)?;
+        .map_err(fault)?
+        .eq(&1);
     let wakes: &[&str] = match mail.letter {
         Letter::Resume | Letter::Cancel { .. } => &["waiting", "paused", "halted"],
         _ => &["waiting"],
@@ -160,7 +161,7 @@ pub(crate) fn post(
             .and_then(|mut update| update.execute([row]))
             .map_err(fault)?;
     }
-    Ok(row)
+    Ok(new)
 }
 
 /// A run that a worker has claimed.

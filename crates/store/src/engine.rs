@@ -54,18 +54,16 @@ impl Engine for SqliteEngine {
         })
     }
 
-    fn send<'a>(&'a self, run: &'a RunId, mail: Mail) -> BoxFuture<'a, Result<()>> {
+    fn send<'a>(&'a self, run: &'a RunId, mail: Mail) -> BoxFuture<'a, Result<bool>> {
         let (scope, to, now) = (self.scope.clone(), run.clone(), self.store.options.clock.now());
         // What comes from outside never has the id of what one run sends another.
         let mail = Mail { id: format!("outside:{}", mail.id), ..mail };
         Box::pin(async move {
-            self.store
-                .writer
-                .call(move |connection| claim::post(connection, &scope, &to, &mail, now))
-                .await?;
+            let post = move |connection: &Connection| claim::post(connection, &scope, &to, &mail, now);
+            let new = self.store.writer.call(post).await?;
             self.store.ring(&self.scope, run);
             self.store.wake_workers();
-            Ok(())
+            Ok(new)
         })
     }
 

@@ -306,3 +306,51 @@ async fn large_results_are_kept_once() {
     let size = std::fs::metadata(folder.path().join("a.db")).unwrap().len();
     assert!(size < 400_000, "{size}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_stops_a_run_where_it_is_and_a_resume_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = open(&folder);
+    let calls = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&calls);
+    let serving = serve(
+        &engine,
+        host(move |ctx, _| {
+            let calls = Arc::clone(&counted);
+            async move {
+                let think = work(move |_| {
+                    let down = calls.fetch_add(1, Ordering::SeqCst) == 0;
+                    async move {
+                        match down {
+                            true => Err(Error::new(Code::ModelUnreachable, "nobody answers")),
+                            false => Json::of("thought"),
+                        }
+                    }
+                });
+                ctx.effect("model", Effects::pure().halting(), Json::null(), think).await
+            }
+        }),
+    );
+    let run = start(&engine, "1").await;
+    let info = until(&engine, &run, RunState::Halted).await;
+    assert_eq!(info.halted.unwrap().code(), Code::ModelUnreachable);
+    assert!(engine.send(&run, Mail::new("again", Letter::Resume)).await.unwrap());
+    let info = until(&engine, &run, RunState::Ended).await;
+    assert_eq!(info.outcome.unwrap().unwrap().as_str(), "\"thought\"");
+    assert_eq!(calls.load(Ordering::SeqCst), 2);
+    serving.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_copy_of_mail_is_told_from_the_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = open(&folder);
+    let run = start(&engine, "1").await;
+    let answer = |text: &str| Letter::Signal { name: "go".into(), payload: Json::of(text).unwrap() };
+    assert!(engine.send(&run, Mail::new("answer", answer("yes"))).await.unwrap());
+    assert!(!engine.send(&run, Mail::new("answer", answer("no"))).await.unwrap());
+    let serving = serve(&engine, host(|ctx, _| async move { ctx.signal("go", Json::null()).await }));
+    let info = until(&engine, &run, RunState::Ended).await;
+    assert_eq!(info.outcome.unwrap().unwrap().as_str(), "\"yes\"");
+    serving.stop().await;
+}

@@ -170,11 +170,11 @@ pub(super) async fn signal<T: serde::Serialize>(
     payload: T,
 ) -> Result<()> {
     let letter = Letter::Signal { name: "go".to_owned(), payload: Json::of(&payload)? };
-    engine.send(run, Mail::new(id, letter)).await
+    engine.send(run, Mail::new(id, letter)).await.map(drop)
 }
 
 pub(super) async fn cancel(engine: &dyn Engine, run: &RunId) -> Result<()> {
-    engine.send(run, Mail::new("cancel", Letter::Cancel { reason: "enough".to_owned() })).await
+    engine.send(run, Mail::new("cancel", Letter::Cancel { reason: "enough".to_owned() })).await.map(drop)
 }
 
 pub(super) async fn resolve(
@@ -183,7 +183,7 @@ pub(super) async fn resolve(
     key: &StepKey,
     resolution: Resolution,
 ) -> Result<()> {
-    engine.send(run, Mail::new("resolve", Letter::Resolve { key: key.clone(), resolution })).await
+    engine.send(run, Mail::new("resolve", Letter::Resolve { key: key.clone(), resolution })).await.map(drop)
 }
 
 /// Waits until a run stands so.

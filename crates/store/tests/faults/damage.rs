@@ -13,7 +13,7 @@ use rusqlite::Connection;
 use crate::serving::{Code, Serving, admission, run_id, until};
 
 async fn answer(serving: &Serving, run: &RunId, id: &str, letter: Letter) -> Result<()> {
-    serving.engine.send(run, Mail::new(id, letter)).await
+    serving.engine.send(run, Mail::new(id, letter)).await.map(drop)
 }
 
 #[tokio::test(flavor = "multi_thread")]
