@@ -34,6 +34,17 @@ pub struct Earlier {
     pub transcript: Transcript,
 }
 
+impl Earlier {
+    /// How a run that begins with it records that.
+    pub(crate) fn entry(&self) -> Result<Entry> {
+        let run = self.run.clone();
+        Ok(match self.transcript.is_partial() {
+            true => Entry::Remaining { run, digest: self.transcript.digest()? },
+            false => Entry::Earlier(run),
+        })
+    }
+}
+
 impl Conversation {
     /// A conversation that begins with the instructions, what was said before, and the message that the run was
     /// started with. `overhead` is what tools and schemas add to every request, in tokens.
@@ -42,18 +53,18 @@ impl Conversation {
         earlier: Option<&Earlier>,
         input: Message,
         overhead: u64,
-    ) -> Self {
+    ) -> Result<Self> {
         let mut conversation = Self { tokens: overhead, ..Self::default() };
         if !instructions.is_empty() {
             conversation.add(Entry::Instructions(instructions.to_owned()), Message::system(instructions));
         }
-        if let Some(Earlier { run, transcript }) = earlier {
-            conversation.entries.push(Entry::Earlier(run.clone()));
-            conversation.transcript.follow(transcript);
+        if let Some(earlier) = earlier {
+            conversation.entries.push(earlier.entry()?);
+            conversation.transcript.follow(&earlier.transcript);
             conversation.recount(overhead);
         }
         conversation.add(Entry::Input, input);
-        conversation
+        Ok(conversation)
     }
 
     /// The transcript as it would be sent now.

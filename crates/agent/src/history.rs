@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use adjutant_core::error::Audience;
 use adjutant_core::hash::Digest;
-use adjutant_core::id::StepKey;
+use adjutant_core::id::{RunId, StepKey};
 use adjutant_core::json::Json;
 use adjutant_core::message::Message;
 use adjutant_core::tool::ToolSpec;
@@ -33,17 +33,19 @@ use crate::unseen;
 /// The transcript of a run as its model would be sent it at the end of `records`, and always a valid one: a call
 /// that has no result, because the run was cancelled or failed, is given one that says so.
 ///
-/// `earlier` is what was said in the session before. Fails with [`Code::NotFound`] when it is needed and not there,
-/// and with [`Code::StoreCorrupt`] when the records do not belong together.
+/// `earlier` is what was said in the session before, as far as it is still there. Where turns that the run has seen
+/// were erased since, they are left out, and so is every summary that may tell of them.
+///
+/// Fails with [`Code::StoreCorrupt`] when the records do not belong together.
 pub fn transcript(records: &[Record], earlier: Option<&Earlier>) -> Result<Transcript> {
-    let journal = Journal::read(records);
+    let journal = Journal::read(records, earlier)?;
     let Some((place, link)) = journal.links.last_key_value().and_then(|(_, place)| journal.link(place))
     else {
         return journal.begin(journal.segment);
     };
-    let mut transcript = journal.follow(place, &link, earlier, &mut BTreeMap::new())?;
+    let mut transcript = journal.follow(place, &link, &mut BTreeMap::new())?;
     match journal.ended.and_then(|outcome| outcome.as_ref().ok()).and_then(|json| json.to::<Reply>().ok()) {
-        Some(reply) => journal.apply(&mut transcript, place.0, &reply.rest, earlier)?,
+        Some(reply) => journal.apply(&mut transcript, place.0, &reply.rest)?,
         None => journal.close(&mut transcript, place)?,
     }
     Ok(transcript)
@@ -64,16 +66,17 @@ pub struct Sent {
 
 /// The requests of a run exactly as they were sent, in their order. `definition` is the one that the run is pinned to.
 ///
-/// Fails like [`transcript`].
+/// Fails like [`transcript`], and with [`Code::NotFound`] when `earlier` is not what the run has seen.
 pub fn requests(records: &[Record], earlier: Option<&Earlier>, definition: &Definition) -> Result<Vec<Sent>> {
-    let journal = Journal::read(records);
+    let journal = Journal::read(records, earlier)?;
+    journal.check()?;
     let form = definition.output.as_ref().map(|schema| Form::new(&definition.name, schema)).transpose()?;
     let tools: Arc<[ToolSpec]> = definition.tools.clone().into();
     let mut known = BTreeMap::new();
     let links = journal.links.values().filter_map(|place| journal.link(place));
     links
         .map(|(place, link)| {
-            let transcript = journal.follow(place, &link, earlier, &mut known)?;
+            let transcript = journal.follow(place, &link, &mut known)?;
             let messages = unseen::hide(transcript.messages().to_vec(), &link.unseen);
             let form = form.as_ref().filter(|_| link.output);
             let request = runtime::request(definition, messages, &tools, link.tool_choice, form);
@@ -99,6 +102,18 @@ pub fn request(
     })
 }
 
+/// Whether a run whose records these are can go on from `earlier`: it has not asked a model yet, or was sent the same
+/// then, or keeps what it was sent in a later segment.
+///
+/// Fails with [`Code::NotFound`] when turns of the session that it has seen were erased since.
+pub(crate) fn check(records: &[Record], earlier: Option<&Earlier>) -> Result<()> {
+    let journal = Journal::read(records, earlier)?;
+    match journal.segment {
+        0 => journal.check(),
+        _ => Ok(()),
+    }
+}
+
 /// A step's segment and key.
 type Place = (u32, StepKey);
 
@@ -117,13 +132,45 @@ struct Journal<'a> {
     states: Vec<&'a Json>,
     segment: u32,
     ended: Option<&'a Outcome>,
+    /// What is left of what was said in the session before.
+    earlier: Option<&'a Earlier>,
+    /// Whether the first segment was sent other words as what was said before.
+    altered: bool,
 }
 
 impl<'a> Journal<'a> {
-    fn read(records: &'a [Record]) -> Self {
-        let mut journal = Self::default();
+    fn read(records: &'a [Record], earlier: Option<&'a Earlier>) -> Result<Self> {
+        let mut journal = Self { earlier, ..Self::default() };
         records.iter().for_each(|record| journal.take(record));
-        journal
+        if let Some(first) = journal.first() {
+            let seen = first.entries.into_iter().find(|entry| turn_before(entry).is_some());
+            journal.altered = seen != earlier.map(Earlier::entry).transpose()?;
+        }
+        Ok(journal)
+    }
+
+    /// The first model step of the first segment.
+    fn first(&self) -> Option<Link> {
+        let place = self.links.values().find(|(segment, _)| *segment == 0)?;
+        self.link(place).map(|(_, link)| link)
+    }
+
+    /// Fails when what was said before is not what the run has seen.
+    fn check(&self) -> Result<()> {
+        if !self.altered {
+            return Ok(());
+        }
+        let first = self.first();
+        let seen = first.iter().flat_map(|link| &link.entries).find_map(turn_before);
+        let message = match seen {
+            Some(run) => format!(
+                "what was said in the session up to the run `{run}` is not here as this run has seen it: turns were \
+                 erased since"
+            ),
+            None => "this run began its session, and now there are turns before it".to_owned(),
+        };
+        Err(Error::new(Code::NotFound, message)
+            .with_help("cancel this run, if it is not over, and say the same in a new turn of the session"))
     }
 
     fn take(&mut self, record: &'a Record) {
@@ -168,7 +215,6 @@ impl<'a> Journal<'a> {
         &self,
         place: &Place,
         link: &Link,
-        earlier: Option<&Earlier>,
         known: &mut BTreeMap<Digest, Transcript>,
     ) -> Result<Transcript> {
         let mut chain = vec![link.clone()];
@@ -187,7 +233,7 @@ impl<'a> Journal<'a> {
         };
         let mut transcript = begin;
         for link in chain.iter().rev() {
-            self.apply(&mut transcript, place.0, &link.entries, earlier)?;
+            self.apply(&mut transcript, place.0, &link.entries)?;
         }
         if let Some(operation) = self.operations.get(place) {
             known.insert(Digest::of(operation.input.as_str().as_bytes()), transcript.clone());
@@ -204,24 +250,16 @@ impl<'a> Journal<'a> {
         Ok(Memory::read(state)?.conversation.transcript().clone())
     }
 
-    fn apply(
-        &self,
-        transcript: &mut Transcript,
-        segment: u32,
-        entries: &[Entry],
-        earlier: Option<&Earlier>,
-    ) -> Result<()> {
-        for entry in entries {
+    fn apply(&self, transcript: &mut Transcript, segment: u32, entries: &[Entry]) -> Result<()> {
+        // These count messages from the first on, of which some are gone; a summary may tell of them.
+        let counts = |entry: &Entry| {
+            matches!(entry, Entry::Shortened { .. } | Entry::Summarised { .. } | Entry::Forgotten { .. })
+        };
+        let is_void = |entry: &&Entry| self.altered && segment == 0 && counts(entry);
+        for entry in entries.iter().filter(|entry| !is_void(entry)) {
             match entry {
                 Entry::Instructions(text) => transcript.push(Message::system(text)),
-                Entry::Earlier(run) => match earlier.filter(|earlier| earlier.run == *run) {
-                    Some(earlier) => transcript.follow(&earlier.transcript),
-                    None => {
-                        let message =
-                            format!("what was said in the session up to the run `{run}` is not here");
-                        return Err(Error::new(Code::NotFound, message));
-                    }
-                },
+                Entry::Earlier(_) | Entry::Remaining { .. } => self.follow_session(transcript),
                 Entry::Input => transcript.push(self.said()?),
                 Entry::Heard(key) => self.hear(transcript, segment, key)?,
                 Entry::Note(key) => {
@@ -240,6 +278,16 @@ impl<'a> Journal<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Adds what is left of what was said in the session before.
+    fn follow_session(&self, transcript: &mut Transcript) {
+        if let Some(earlier) = self.earlier {
+            transcript.follow(&earlier.transcript);
+        }
+        if self.altered {
+            transcript.tear();
+        }
     }
 
     /// Adds what happened after the last request of a run that has no reply.
@@ -305,6 +353,14 @@ impl<'a> Journal<'a> {
 
     fn outcome(&self, segment: u32, key: &StepKey) -> Result<&'a Outcome> {
         self.outcomes.get(&(segment, key.clone())).copied().ok_or_else(|| missing(key))
+    }
+}
+
+/// The turn up to which a run has seen its session, if the entry is about that.
+fn turn_before(entry: &Entry) -> Option<&RunId> {
+    match entry {
+        Entry::Earlier(run) | Entry::Remaining { run, .. } => Some(run),
+        _ => None,
     }
 }
 

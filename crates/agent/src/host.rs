@@ -104,7 +104,7 @@ impl AgentHost {
         let definition = read(&self.engine.definition(admission.definition).await?)?;
         let agent = Arc::new(self.runtime(definition)?);
         let input: Input = admission.input.to()?;
-        let earlier = self.sessions.before(self.engine.as_ref(), admission).await?;
+        let earlier = self.sessions.resume(self.engine.as_ref(), admission).await?;
         Ok(Arc::new(move |ctx, state| {
             let agent = Arc::clone(&agent);
             let begin = match state {

@@ -40,6 +40,13 @@ pub enum Entry {
     Instructions(String),
     /// All that was said in the session up to the end of this run, without its instructions.
     Earlier(RunId),
+    /// What is left of it where turns before the end of this run were erased.
+    Remaining {
+        /// The run.
+        run: RunId,
+        /// The digest of what was left: more may be erased later.
+        digest: Digest,
+    },
     /// The message that the run was started with.
     Input,
     /// The messages that a reading of the inbox gave.

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use adjutant_core::hash::Digest;
 use adjutant_core::id::{RunId, SessionId};
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Admission, Engine, Entry, Origin, Record};
@@ -14,10 +15,10 @@ use crate::host::AgentHost;
 /// How many sessions' latest turns are kept in memory.
 const MOST: usize = 64;
 
-/// What was said in the session of a run before it began; none for the first turn, and for a run without a session.
+/// What is still there of what was said in the session of a run before it began; none for the first turn, and for a run without a session.
 ///
 /// The turns of a session run one after the other, so those before a run are over when it begins, and this is the
-/// same whenever it is asked. Fails with [`Code::NotFound`] when the run is not a turn of its session any more.
+/// same whenever it is asked, until one of them is erased. Fails with [`Code::NotFound`] when the run is not a turn of its session any more.
 pub async fn before(engine: &dyn Engine, admission: &Admission) -> Result<Option<Arc<Earlier>>> {
     Sessions::default().before(engine, admission).await
 }
@@ -28,9 +29,10 @@ pub async fn whole(engine: &dyn Engine, session: &SessionId) -> Result<Option<Ar
     Sessions::default().read(engine, &turns).await
 }
 
-/// The transcripts of ended turns. They never change, so the next turn of a session need not read all turns again.
+/// The transcripts of ended turns, each with the digest of the turns that it is made of. They never change, so the next
+/// turn of a session need not read all turns again; once one of them is erased, the others are read anew.
 #[derive(Default)]
-pub(crate) struct Sessions(Mutex<VecDeque<Arc<Earlier>>>);
+pub(crate) struct Sessions(Mutex<VecDeque<(Digest, Arc<Earlier>)>>);
 
 impl Sessions {
     /// See [`before`].
@@ -49,34 +51,59 @@ impl Sessions {
         self.read(engine, turns.get(..place).unwrap_or_default()).await
     }
 
+    /// As [`before`], for a run that is about to go on. Fails with [`Code::NotFound`] when the run has seen turns that
+    /// were erased since: its steps would not be repeated as they were.
+    pub(crate) async fn resume(
+        &self,
+        engine: &dyn Engine,
+        admission: &Admission,
+    ) -> Result<Option<Arc<Earlier>>> {
+        let earlier = self.before(engine, admission).await?;
+        // A run that has only been admitted has seen nothing.
+        if admission.session.is_some() && engine.info(&admission.run).await?.records > 1 {
+            history::check(&engine.history(&admission.run, 0).await?, earlier.as_deref())?;
+        }
+        Ok(earlier)
+    }
+
     /// What was said in these turns, from the latest that is known on.
     async fn read(&self, engine: &dyn Engine, turns: &[RunId]) -> Result<Option<Arc<Earlier>>> {
-        let known = turns.iter().enumerate().rev().find_map(|(index, turn)| Some((index, self.get(turn)?)));
+        let marks = marks(turns);
+        let known = marks.iter().enumerate().rev().find_map(|(index, mark)| Some((index, self.get(*mark)?)));
         let (from, mut earlier) = known.map_or((0, None), |(index, earlier)| (index + 1, Some(earlier)));
-        for turn in turns.iter().skip(from) {
+        for (turn, mark) in turns.iter().zip(marks).skip(from) {
             let records = engine.history(turn, 0).await?;
             if is_agent(&records) {
                 let transcript = history::transcript(&records, earlier.as_deref())?;
-                earlier = Some(self.keep(Earlier { run: turn.clone(), transcript }));
+                earlier = Some(self.keep(mark, Earlier { run: turn.clone(), transcript }));
             }
         }
         Ok(earlier)
     }
 
-    fn get(&self, run: &RunId) -> Option<Arc<Earlier>> {
+    fn get(&self, mark: Digest) -> Option<Arc<Earlier>> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.iter().find(|earlier| earlier.run == *run).cloned()
+        kept.iter().find(|(known, _)| *known == mark).map(|(_, earlier)| Arc::clone(earlier))
     }
 
-    fn keep(&self, earlier: Earlier) -> Arc<Earlier> {
+    fn keep(&self, mark: Digest, earlier: Earlier) -> Arc<Earlier> {
         let earlier = Arc::new(earlier);
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.push_back(Arc::clone(&earlier));
+        kept.push_back((mark, Arc::clone(&earlier)));
         if kept.len() > MOST {
             kept.pop_front();
         }
         earlier
     }
+}
+
+/// For each turn, the digest of it and of all before it.
+fn marks(turns: &[RunId]) -> Vec<Digest> {
+    let next = |before: &mut Digest, turn: &RunId| {
+        *before = Digest::of_parts(&[before.as_bytes(), turn.to_string().as_bytes()]);
+        Some(*before)
+    };
+    turns.iter().scan(Digest::of(&[]), next).collect()
 }
 
 /// The turn that a fork goes back to; it is no turn of the session itself.

@@ -5,7 +5,10 @@
 
 use std::sync::Arc;
 
+use adjutant_core::Result;
+use adjutant_core::hash::Digest;
 use adjutant_core::id::StepKey;
+use adjutant_core::json::Json;
 use adjutant_core::label::Label;
 use adjutant_core::message::{Message, Part, Role};
 use adjutant_model::token::BYTES_PER_TOKEN;
@@ -25,6 +28,9 @@ pub struct Transcript {
     messages: Arc<Vec<Arc<Message>>>,
     /// The label of everything together: what a model that has read all of it writes is no better.
     label: Label,
+    /// Whether something that was said in it is gone, because the turn that said it was erased.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    partial: bool,
 }
 
 impl Transcript {
@@ -43,6 +49,23 @@ impl Transcript {
         &self.label
     }
 
+    /// Whether something that was said in it is gone, because the turn that said it was erased.
+    pub fn is_partial(&self) -> bool {
+        self.partial
+    }
+
+    /// The digest of all messages.
+    pub(crate) fn digest(&self) -> Result<Digest> {
+        Ok(Digest::of(Json::of(self.messages.as_ref())?.as_str().as_bytes()))
+    }
+
+    /// Notes that something that was said up to here is gone. Nobody knows any more whether what the model read there
+    /// could be believed.
+    pub(crate) fn tear(&mut self) {
+        self.partial = true;
+        self.label = self.label.join(&Label::untrusted());
+    }
+
     pub(crate) fn push(&mut self, message: impl Into<Arc<Message>>) {
         let message = message.into();
         if !message.label.is_default() {
@@ -55,6 +78,7 @@ impl Transcript {
     pub(crate) fn follow(&mut self, earlier: &Self) {
         let said = earlier.messages.iter().filter(|message| message.role != Role::System);
         said.for_each(|message| self.push(Arc::clone(message)));
+        self.partial |= earlier.partial;
     }
 
     /// Adds what a model said, if it said anything.

@@ -77,10 +77,16 @@ impl Bench {
     }
 
     pub(crate) async fn begin(&self, text: &str, session: Option<&str>) -> RunId {
+        self.begin_for(None, text, session).await
+    }
+
+    /// Begins a run that handles the data of a person.
+    pub(crate) async fn begin_for(&self, user: Option<&str>, text: &str, session: Option<&str>) -> RunId {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let run = RunId::from_bytes([u8::try_from(number).unwrap(), 1, 2, 3, 4, 5, 6, 7, 8, 9]);
         let mut start = Start::new(run.clone(), self.definition(), Input::text(text));
         start.session = session.map(SessionId::from);
+        start.user = user.map(str::to_owned);
         start::start(self.engine.as_ref(), &self.models, start).await.unwrap();
         run
     }

@@ -3,13 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use adjutant_agent::{Earlier, history, start};
+use adjutant_agent::definition::ContextWindow;
+use adjutant_agent::{Agent, Earlier, Input, Start, history, session, start};
 use adjutant_core::Code;
-use adjutant_core::id::{RunId, StepKey};
-use adjutant_durable::Fork;
+use adjutant_core::id::{RunId, SessionId, StepKey};
+use adjutant_core::message::transcript_fault;
+use adjutant_core::tool::Effect;
+use adjutant_durable::{Entry, Fork, Kind, RunState, Wait, waits};
 use adjutant_model::scripted::{Scripted, Turn};
+use futures::StreamExt;
+use serde_json::json;
 
-use crate::bench::{Bench, Roles, agent, assert_rebuilt, echoes, shown, tape};
+use crate::bench::{Bench, Roles, agent, assert_rebuilt, deed, echoes, in_time, shown, tape};
 
 #[tokio::test]
 async fn a_turn_sees_those_before_it() {
@@ -158,4 +163,121 @@ async fn a_fork_of_a_turn_sees_what_that_turn_saw() {
     };
     let forked = bench.engine.fork(fork).await.unwrap().run;
     assert_eq!(bench.end(&forked).await.unwrap().text, "other");
+}
+
+/// What is left of the session `s`, after a check that a model can be sent it.
+async fn remaining(bench: &Bench) -> Vec<String> {
+    let whole = session::whole(bench.engine.as_ref(), &SessionId::from("s")).await.unwrap();
+    let messages: Vec<_> =
+        whole.iter().flat_map(|earlier| earlier.transcript.messages()).map(|m| (**m).clone()).collect();
+    assert_eq!(transcript_fault(&messages), None, "{messages:#?}");
+    shown(&messages)
+}
+
+#[tokio::test]
+async fn an_erased_turn_is_not_seen_any_more() {
+    for (erased, left) in [(0, [1, 2]), (1, [0, 2]), (2, [0, 1])] {
+        let (model, sent) = tape(|place| if place % 2 == 0 { echoes("a") } else { Turn::text("ok") });
+        let bench = Bench::with(agent(), Roles::main(model));
+        bench.serve();
+        for user in 0..3 {
+            let run = bench.begin_for(Some(&format!("u{user}")), &format!("from {user}"), Some("s")).await;
+            bench.end(&run).await.unwrap();
+        }
+        assert_eq!(bench.engine.erase_user(&format!("u{erased}")).await.unwrap(), 1);
+        let said = |turns: &[usize]| {
+            let turn = |turn: &usize| {
+                let user = format!("user: from {turn}");
+                [user.as_str(), r#"assistant: echo{"text":"a"}"#, "tool: echo: a", "assistant: ok"]
+                    .map(str::to_owned)
+            };
+            let instructions = "system: You are a desk.".to_owned();
+            std::iter::once(instructions).chain(turns.iter().flat_map(turn)).collect::<Vec<_>>()
+        };
+        assert_eq!(remaining(&bench).await, said(&left));
+        // Two turns more: the second builds upon one that has seen what is left.
+        for turn in [3, 4] {
+            let engine = bench.engine.as_ref();
+            let earlier = session::whole(engine, &SessionId::from("s")).await.unwrap();
+            let from = sent.lock().unwrap().len();
+            let run = bench.begin_for(Some("u9"), &format!("from {turn}"), Some("s")).await;
+            assert_eq!(bench.end(&run).await.unwrap().text, "ok");
+            let sent = sent.lock().unwrap()[from..].to_vec();
+            assert_rebuilt(&bench.records(&run).await, &bench.definition(), earlier.as_deref(), &sent);
+        }
+        assert_eq!(remaining(&bench).await, said(&[left[0], left[1], 3, 4]));
+    }
+}
+
+#[tokio::test]
+async fn a_summary_that_may_tell_of_an_erased_turn_goes_with_it() {
+    let (main, _) = tape(|_| Turn::text(&"y".repeat(6_000)));
+    let (fast, summaries) = tape(|_| Turn::text("bob has a secret"));
+    let context = ContextWindow { tokens: Some(4_000), keep_turns: 1, ..ContextWindow::default() };
+    let agent = Agent::new("desk").instructions("You are a desk.").context(context);
+    let bench = Bench::with(agent, Roles::main(main).with("fast", fast.with_id("fast-1")));
+    bench.serve();
+    for (user, text) in [("bob", "secret"), ("alice", "one"), ("alice", "two"), ("alice", "three")] {
+        let run = bench.begin_for(Some(user), text, Some("s")).await;
+        bench.end(&run).await.unwrap();
+    }
+    assert!(!summaries.lock().unwrap().is_empty());
+    assert!(remaining(&bench).await.iter().any(|said| said.contains("secret")));
+    bench.engine.erase_user("bob").await.unwrap();
+    let left = remaining(&bench).await;
+    assert!(!left.iter().any(|said| said.contains("secret")), "{left:#?}");
+    for said in ["one", "two", "three"] {
+        assert!(left.contains(&format!("user: {said}")), "{left:#?}");
+    }
+    // The next turn is too long again, and is summarised anew; that summary stays.
+    let before = summaries.lock().unwrap().len();
+    let run = bench.begin_for(Some("alice"), "four", Some("s")).await;
+    bench.end(&run).await.unwrap();
+    assert!(summaries.lock().unwrap().len() > before);
+    assert!(remaining(&bench).await.iter().any(|said| said.contains("Summary of the conversation")));
+}
+
+#[tokio::test]
+async fn a_run_that_has_seen_an_erased_turn_halts_and_the_session_goes_on() {
+    let (tool, done) = deed(Effect::AtMostOnce);
+    let agent = Agent::new("desk").instructions("x").tool(tool).approve("deed");
+    let (model, _) = tape(|place| match place {
+        1 => Turn::calls([("deed", json!({ "text": "a" }))]),
+        _ => Turn::text("ok"),
+    });
+    let bench = Bench::with(agent, Roles::main(model));
+    bench.serve();
+    let first = bench.begin_for(Some("bob"), "1", Some("s")).await;
+    bench.end(&first).await.unwrap();
+    let parked = bench.begin_for(Some("alice"), "2", Some("s")).await;
+    let asks =
+        |entry: &Entry| matches!(entry, Entry::Issued { operation, .. } if operation.kind == Kind::Signal);
+    bench.until(&parked, |record| asks(&record.entry)).await;
+    in_time(async {
+        let mut states = bench.engine.states(&parked);
+        while states.next().await.unwrap().unwrap() != RunState::Waiting {}
+    })
+    .await;
+    let name = waits(&parked, &bench.records(&parked).await).into_iter().find_map(|wait| match wait {
+        Wait::Signal { name, .. } => Some(name),
+        _ => None,
+    });
+    bench.engine.erase_user("bob").await.unwrap();
+    // Nothing of it is in the memory of another process.
+    let other = Bench::on(bench.engine.clone(), bench.agent.clone(), bench.models.clone());
+    drop(bench);
+    start::approve(other.engine.as_ref(), &parked, &name.unwrap(), true, None).await.unwrap();
+    other.serve();
+    let halted = other.end(&parked).await.unwrap_err();
+    assert_eq!(halted.code(), Code::NotFound);
+    assert!(halted.to_string().contains(&format!("`{first}`")), "{halted}");
+    assert!(done.lock().unwrap().is_empty());
+    start::cancel(other.engine.as_ref(), &parked, "erased").await.unwrap();
+    // The ids of the new bench begin anew.
+    let third = RunId::from_bytes([99; 10]);
+    let mut next = Start::new(third.clone(), other.definition(), Input::text("3"));
+    next.session = Some(SessionId::from("s"));
+    start::start(other.engine.as_ref(), &other.models, next).await.unwrap();
+    assert_eq!(other.end(&third).await.unwrap().text, "ok");
+    assert!(remaining(&other).await.ends_with(&["user: 3".to_owned(), "assistant: ok".to_owned()]));
 }
