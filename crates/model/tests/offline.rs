@@ -231,6 +231,14 @@ fn nothing_is_filed_that_nobody_asked_for() {
         &["filed as T-1"],
     );
     check(
+        "Please file a ticket: order 1042 has not moved for weeks.",
+        &[
+            r#"order {"number":1042}"#,
+            r#"file_ticket {"order":1042,"summary":"Order 1042 has not moved for weeks."}"#,
+        ],
+        &["filed as T-1"],
+    );
+    check(
         "Please open a high priority ticket: the kettle leaks",
         &[r#"file_ticket {"priority":"high","summary":"The kettle leaks"}"#],
         &["filed as T-1"],

@@ -32,6 +32,19 @@ pub(super) fn is_wished(tool: &ToolSpec, text: &str) -> bool {
 }
 
 fn wishes(tool: &ToolSpec, clause: &str) -> bool {
+    asking(clause).is_some_and(|asking| is_asked(tool, asking)) || is_asked(tool, clause)
+}
+
+/// What asks, where its matter is set apart: a "not" within the matter refuses nothing.
+fn asking(clause: &str) -> Option<&str> {
+    let before = |mark: &&str| clause.find(mark).and_then(|at| clause.get(..at));
+    let marked = [": ", " - ", " – ", " — "].iter().filter_map(before).min_by_key(|text| text.len());
+    // "Filing a ticket that nobody reads is not useful" asks for nothing, "please" always does.
+    let is_plea = clause.trim_start().to_lowercase().starts_with("please ");
+    marked.or_else(|| [" that ", " because ", " as "].iter().filter(|_| is_plea).find_map(before))
+}
+
+fn is_asked(tool: &ToolSpec, clause: &str) -> bool {
     let said: Vec<String> = words(clause).map(|word| stem(&word)).collect();
     if is_refused(clause) || is_inquiry(clause) {
         return false;
@@ -143,6 +156,12 @@ mod tests {
     fn nothing_is_done_that_nobody_asked_for() {
         let cases = [
             ("file_ticket", "Please file a ticket: my kettle is broken", true),
+            ("file_ticket", "Please file a ticket: order 1042 has not moved for weeks.", true),
+            ("file_ticket", "Open a ticket - the lamp does not work", true),
+            ("file_ticket", "Please open a ticket because the lamp does not work", true),
+            ("file_ticket", "Do not do this: open a ticket", false),
+            ("file_ticket", "Please do not open a ticket: it is fine", false),
+            ("file_ticket", "Opening a ticket that nobody reads is not useful", false),
             ("file_ticket", "Where is order 1042? Open a ticket for it.", true),
             ("file_ticket", "It is late, and I want to complain", true),
             ("file_ticket", "Can you create a complaint about this?", true),
