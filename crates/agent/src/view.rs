@@ -104,7 +104,7 @@ impl View {
             }
             Entry::Received(Letter::Pause { reason }) => vec![EventKind::Paused { reason: reason.clone() }],
             Entry::Received(Letter::Resume) => vec![EventKind::Resumed],
-            Entry::Halted(error) => vec![EventKind::Paused { reason: error.to_string() }],
+            Entry::Halted(error) => vec![EventKind::Halted { error: error.clone() }],
             Entry::Ended(outcome) => vec![EventKind::Ended { result: outcome.clone() }],
             _ => Vec::new(),
         }

@@ -64,7 +64,7 @@ pub(crate) enum Command {
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0    done
-  1    the command or the run failed
+  1    the command or the run failed, or the run ended without an answer
   2    what was typed, or a file of the project, is wrong
   3    the run waits for a person: an approval, or an effect whose outcome is not known
   4    the run answered, but a limit ended it

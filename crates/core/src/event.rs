@@ -139,6 +139,11 @@ pub enum EventKind {
         /// Why.
         reason: String,
     },
+    /// The run cannot go on by itself.
+    Halted {
+        /// Why.
+        error: Error,
+    },
     /// The run goes on.
     Resumed,
     /// The run is over.

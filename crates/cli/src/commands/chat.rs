@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use adjutant::{Adjutant, Run};
 use clap::Args;
 
-use super::run::{Terms, close, notice};
+use super::run::{Terms, close, notice, print};
 use crate::arguments::Shared;
 use crate::exit::{Ended, Exit, Failure};
 use crate::place;
@@ -15,7 +15,9 @@ use crate::turn::{Followed, Manners, People, Show, follow};
 /// Talks with an agent. The conversation is recorded: the same session goes on where it was.
 ///
 /// Ctrl-C cancels what the agent is doing and keeps the conversation; at the prompt it leaves. What is typed while the
-/// agent works is heard at its next turn. Without a terminal each line of standard input is one message.
+/// agent works is heard at its next turn. Without a terminal each line of standard input is one message, never the
+/// answer to a question: where a run asks for an approval, the conversation ends with exit code 3. With --json each reply
+/// is one line.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     /// The project: a folder, or one agent's Markdown file.
@@ -48,7 +50,7 @@ pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
             continue;
         }
         let run = adjutant.start(agent.as_str(), terms.task(message)).await?;
-        exit = turn(&run, &mut people, output, &project).await?;
+        exit = turn(&adjutant, &run, &mut people, output, &project).await?;
     }
     output.aside(&format!("to go on: adjutant chat --session {session}{project}"));
     Ok(exit)
@@ -66,22 +68,30 @@ async fn open_turns(
     for open in adjutant.session(session).turns().await?.iter().filter(|turn| turn.outcome.is_none()) {
         output.aside(&format!("run {} of this session is not over; it goes on", open.run));
         let run = adjutant.handle(&open.run);
-        exit = turn(&run, people, output, project).await?;
+        exit = turn(adjutant, &run, people, output, project).await?;
+        if exit == Exit::Waiting {
+            break;
+        }
     }
     Ok(exit)
 }
 
 /// One turn. An error of the run is told and does not end the conversation.
-async fn turn(run: &Run, people: &mut People, output: Output, project: &str) -> Ended {
+async fn turn(adjutant: &Adjutant, run: &Run, people: &mut People, output: Output, project: &str) -> Ended {
+    let manners = if people.is_terminal() { Manners::Converse } else { Manners::Watch };
     let mut show = Show::new(output);
     let mut updates = run.drive();
-    let mut followed = follow(run, &mut updates, &mut show, people, Manners::Converse).await?;
+    let mut followed = follow(adjutant, run, &mut updates, &mut show, people, manners).await?;
     if followed == Followed::Interrupted {
         run.cancel("the person pressed Ctrl-C").await?;
-        followed = follow(run, &mut updates, &mut show, people, Manners::Watch).await?;
+        followed = follow(adjutant, run, &mut updates, &mut show, people, Manners::Watch).await?;
     }
     updates.stop().await?;
-    match close(run, followed, &mut show, project).await {
+    let closed = close(adjutant, run, followed, &mut show, project).await;
+    if output.json {
+        print(run, &closed, output).await?;
+    }
+    match closed {
         Ok(exit) => Ok(exit),
         Err(Failure::ReaderGone) => Err(Failure::ReaderGone),
         Err(failure) => {

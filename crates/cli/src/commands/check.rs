@@ -1,10 +1,14 @@
 //! `adjutant check`: everything that is wrong with a project.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use adjutant::Project;
+use adjutant::project::ToolKind;
+use adjutant_core::Error;
 use clap::Args;
 use serde_json::json;
 
+use super::program;
 use crate::arguments::Shared;
 use crate::exit::{Ended, Exit, Failure};
 use crate::place;
@@ -19,7 +23,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn execute(arguments: &Arguments, shared: &Shared, output: Output) -> Ended {
-    match place::load(arguments.place.as_deref(), shared) {
+    match load(arguments.place.as_deref(), shared) {
         Ok(project) => {
             let agents = project.agents().count();
             let tools = project.tools().len();
@@ -39,5 +43,32 @@ pub(crate) fn execute(arguments: &Arguments, shared: &Shared, output: Output) ->
             Ok(Failure::Errors(errors).exit())
         }
         Err(failure) => Err(failure),
+    }
+}
+
+/// Reads the project, and looks for the programs that its tools need.
+fn load(positional: Option<&Path>, shared: &Shared) -> Ended<Project> {
+    let project = place::load(positional, shared)?;
+    let file = settings(&place::find(positional, shared)?, &project);
+    let tools = project.settings().tools.iter();
+    let problems = tools.filter_map(|(name, tool)| match &tool.kind {
+        ToolKind::Command(config) => {
+            let error = program::locate(&config.command).err()?;
+            let message = format!("the tool `{name}` cannot be called: {}", error.message());
+            let explained = Error::new(error.code(), message).with_help(error.help().unwrap_or_default());
+            Some(explained.at(file.to_string_lossy(), Some(tool.place.line), Some(tool.place.column)))
+        }
+        _ => None,
+    });
+    let problems: Vec<Error> = problems.collect();
+    if problems.is_empty() { Ok(project) } else { Err(problems.into()) }
+}
+
+/// The file of the settings, as the person named the project.
+fn settings(named: &Path, project: &Project) -> PathBuf {
+    match named.is_dir() {
+        true if named == Path::new(".") => PathBuf::from("adjutant.toml"),
+        true => named.join("adjutant.toml"),
+        false => project.folder().join("adjutant.toml"),
     }
 }

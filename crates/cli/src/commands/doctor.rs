@@ -9,7 +9,7 @@ use adjutant_core::Error;
 use clap::Args;
 use serde::Serialize;
 
-use super::models;
+use super::{models, program};
 use crate::arguments::Shared;
 use crate::exit::{Ended, Exit, Failure};
 use crate::place;
@@ -170,32 +170,15 @@ fn programs(project: &Project) -> Vec<Finding> {
                 ToolKind::Files { root, .. } => there(root, "make the folder, or correct `root`"),
                 ToolKind::Database(config) => there(&config.path, "make the file, or correct `path`"),
                 ToolKind::Lookup(lookup) => there(&lookup.database.path, "make the file, or correct `path`"),
-                ToolKind::Command(config) => {
-                    match config.command.first().and_then(|program| on_path(program)) {
-                        Some(path) => Finding::ok(&what, path.display().to_string()),
-                        None => Finding {
-                            health: Health::Missing,
-                            what: what.clone(),
-                            found: format!("the program `{}` is not there", config.command.join(" ")),
-                            help: Some("install it, or correct `command`".to_owned()),
-                        },
-                    }
-                }
+                ToolKind::Command(config) => match program::locate(&config.command) {
+                    Ok(path) => Finding::ok(&what, path.display().to_string()),
+                    Err(error) => Finding::missing(&what, &error),
+                },
                 ToolKind::Fetch(config) => Finding::ok(&what, format!("may ask {}", config.hosts.join(", "))),
                 ToolKind::Time { .. } | ToolKind::Calculator => Finding::ok(&what, "built in"),
             }
         })
         .collect()
-}
-
-/// Where a program is, as a shell would find it.
-fn on_path(program: &str) -> Option<PathBuf> {
-    let path = Path::new(program);
-    if path.components().count() > 1 {
-        return path.is_file().then(|| path.to_owned());
-    }
-    let folders = std::env::var_os("PATH")?;
-    std::env::split_paths(&folders).map(|folder| folder.join(program)).find(|path| path.is_file())
 }
 
 async fn store(project: Project, path: &Path) -> Finding {

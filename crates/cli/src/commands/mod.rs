@@ -5,6 +5,7 @@ pub(crate) mod check;
 pub(crate) mod doctor;
 pub(crate) mod models;
 pub(crate) mod new;
+mod program;
 pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod tools;

@@ -13,7 +13,7 @@ use crate::arguments::Shared;
 use crate::exit::{Ended, Exit, Failure};
 use crate::place;
 use crate::screen::Output;
-use crate::turn::{Followed, Manners, People, Show, explain, follow, summary};
+use crate::turn::{Followed, Manners, People, Show, explain, explain_ahead, follow, summary};
 
 /// The longest question that is read from standard input, in bytes.
 const LONGEST: u64 = 4 << 20;
@@ -112,7 +112,7 @@ pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
         notice(&adjutant, &agent, output);
     }
     output.aside(&format!("run {}", run.id()));
-    drive(&run, output, &place::typed(project.as_deref(), shared)).await
+    drive(&adjutant, &run, output, &place::typed(project.as_deref(), shared)).await
 }
 
 /// Says what a person must know of the model that answers: that it is no LLM, where nobody chose it.
@@ -125,23 +125,34 @@ pub(crate) fn notice(adjutant: &Adjutant, agent: &str, output: Output) {
 }
 
 /// Drives a run to its end, or to where it waits for a person who is not here, and shows it.
-pub(crate) async fn drive(run: &Run, output: Output, project: &str) -> Ended {
+pub(crate) async fn drive(adjutant: &Adjutant, run: &Run, output: Output, project: &str) -> Ended {
     let mut people = People::new()?;
     let manners = if people.is_terminal() && !output.json { Manners::Answer } else { Manners::Watch };
     let mut show = Show::new(output);
     let mut updates = run.drive();
-    let followed = follow(run, &mut updates, &mut show, &mut people, manners).await;
+    let followed = follow(adjutant, run, &mut updates, &mut show, &mut people, manners).await;
     updates.stop().await?;
-    let closed = close(run, followed?, &mut show, project).await;
+    let closed = close(adjutant, run, followed?, &mut show, project).await;
     if output.json {
-        let exit = closed.as_ref().map_or_else(Failure::exit, |exit| *exit);
-        output.json(&result(run, exit).await?)?;
+        print(run, &closed, output).await?;
     }
     closed
 }
 
+/// Writes a run as one line of JSON.
+pub(crate) async fn print(run: &Run, closed: &Ended, output: Output) -> Ended<()> {
+    let exit = closed.as_ref().map_or_else(Failure::exit, |exit| *exit);
+    output.json(&result(run, exit).await?)
+}
+
 /// Says how a run came out, or why it does not go on.
-pub(crate) async fn close(run: &Run, followed: Followed, show: &mut Show, project: &str) -> Ended {
+pub(crate) async fn close(
+    adjutant: &Adjutant,
+    run: &Run,
+    followed: Followed,
+    show: &mut Show,
+    project: &str,
+) -> Ended {
     let output = show.output();
     let id = run.id();
     match followed {
@@ -159,10 +170,14 @@ pub(crate) async fn close(run: &Run, followed: Followed, show: &mut Show, projec
             };
             show.answer(&reply)?;
             output.aside(&format!("run {id}: {}", tell(run, &reply).await?));
-            Ok(exit_of(&reply))
+            exit_of(&reply)
         }
         Followed::Waiting => {
             explain(run, output, project).await?;
+            Ok(Exit::Waiting)
+        }
+        Followed::Behind => {
+            explain_ahead(adjutant, run, output, project).await?;
             Ok(Exit::Waiting)
         }
         Followed::Paused => {
@@ -191,10 +206,14 @@ async fn tell(run: &Run, reply: &Reply) -> Result<String> {
 }
 
 /// How a command ends that shows this reply.
-fn exit_of(reply: &Reply) -> Exit {
+fn exit_of(reply: &Reply) -> Ended {
     match reply.stop {
-        Stop::LimitReached(_) => Exit::Limited,
-        _ => Exit::Success,
+        Stop::Empty => Err(Failure::of_run(
+            Error::new(Code::ModelAnswerInvalid, "the run ended without an answer: the model gave none")
+                .with_help("ask again, in other words, or with another model: `--model`"),
+        )),
+        Stop::LimitReached(_) => Ok(Exit::Limited),
+        _ => Ok(Exit::Success),
     }
 }
 

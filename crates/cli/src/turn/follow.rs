@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use adjutant::durable::{RunState, Wait};
-use adjutant::{Run, Update, Updates};
+use adjutant::{Adjutant, Run, Update, Updates};
 use adjutant_core::event::EventKind;
 use adjutant_core::json::Json;
 use futures::StreamExt;
 
 use super::people::People;
+use super::queue::{LOOK, Queue};
 use super::show::Show;
 use super::waiting::asked;
 use crate::exit::Ended;
@@ -29,6 +30,8 @@ pub(crate) enum Followed {
     Paused,
     /// It cannot go on by itself.
     Halted,
+    /// It waits for an earlier turn of its session, which does not go on by itself.
+    Behind,
     /// The person pressed Ctrl-C.
     Interrupted,
 }
@@ -46,6 +49,7 @@ pub(crate) enum Manners {
 
 /// Follows a run: shows what happens, and asks the person what the run asks.
 pub(crate) async fn follow(
+    adjutant: &Adjutant,
     run: &Run,
     updates: &mut Updates,
     show: &mut Show,
@@ -54,6 +58,9 @@ pub(crate) async fn follow(
 ) -> Ended<Followed> {
     let mut questions: BTreeMap<String, Json> = BTreeMap::new();
     let mut open = manners == Manners::Converse && people.is_terminal();
+    let mut queue = Queue::default();
+    let mut looks = tokio::time::interval(LOOK);
+    let mut has_begun = false;
     loop {
         let asks = manners != Manners::Watch && !questions.is_empty();
         tokio::select! {
@@ -83,6 +90,7 @@ pub(crate) async fn follow(
                     show.event(&event)?;
                 }
                 Some(Update::State(state)) => {
+                    has_begun = state != RunState::Ready;
                     if let Some(followed) = rests(run, state, manners).await? {
                         show.finish()?;
                         return Ok(followed);
@@ -95,6 +103,12 @@ pub(crate) async fn follow(
                     && let Some(followed) = ask(run, show, people, &signal, &request).await?
                 {
                     return Ok(followed);
+                }
+            }
+            _ = looks.tick(), if !has_begun => {
+                if queue.is_stuck(adjutant, run, show.output()).await? {
+                    show.finish()?;
+                    return Ok(Followed::Behind);
                 }
             }
             line = people.line(), if open => match line {

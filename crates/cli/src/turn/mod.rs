@@ -2,10 +2,12 @@
 
 mod follow;
 mod people;
+mod queue;
 mod show;
 mod waiting;
 
 pub(crate) use follow::{Followed, Manners, follow};
 pub(crate) use people::People;
+pub(crate) use queue::explain_ahead;
 pub(crate) use show::{Show, summary};
 pub(crate) use waiting::{asked, explain};

@@ -14,8 +14,8 @@ pub(crate) enum People {
         /// Edits messages; lent to a thread while it does.
         editor: Option<Box<Reedline>>,
     },
-    /// Anything else: one message a line.
-    Pipe(mpsc::Receiver<String>),
+    /// Anything else: one message a line. Nothing is read before somebody asks for a message.
+    Pipe(Option<mpsc::Receiver<Result<String>>>),
 }
 
 impl People {
@@ -24,16 +24,7 @@ impl People {
         if io::stdin().is_terminal() {
             return Ok(Self::Terminal { editor: Some(Box::new(Reedline::create())) });
         }
-        let (sender, receiver) = mpsc::channel(1);
-        std::thread::spawn(move || {
-            // A reader that is gone, or input that is no text, ends the conversation.
-            for line in io::stdin().lock().lines().map_while(io::Result::ok) {
-                if sender.blocking_send(line).is_err() {
-                    break;
-                }
-            }
-        });
-        Ok(Self::Pipe(receiver))
+        Ok(Self::Pipe(None))
     }
 
     /// Whether a person sits there.
@@ -44,7 +35,7 @@ impl People {
     /// The next message that is typed between turns; none at the end of the conversation.
     pub(crate) async fn message(&mut self) -> Result<Option<String>> {
         match self {
-            Self::Pipe(lines) => Ok(lines.recv().await),
+            Self::Pipe(lines) => lines.get_or_insert_with(read_lines).recv().await.transpose(),
             Self::Terminal { editor } => {
                 let Some(mut lent) = editor.take() else { return Ok(None) };
                 let read = tokio::task::spawn_blocking(move || {
@@ -68,11 +59,11 @@ impl People {
         }
     }
 
-    /// The next line that is typed while a run works; none when there will be no more. Safe to drop before it is
-    /// ready: no line is lost.
+    /// The next line that a person types while a run works; none when there will be no more, and where nobody sits: a
+    /// piped line is a message, never an answer. Safe to drop before it is ready: no line is lost.
     pub(crate) async fn line(&mut self) -> Option<String> {
         match self {
-            Self::Pipe(lines) => return lines.recv().await,
+            Self::Pipe(_) => return None,
             Self::Terminal { .. } => loop {
                 match tokio::task::spawn_blocking(is_typed).await {
                     Ok(Ok(true)) => break,
@@ -87,6 +78,32 @@ impl People {
             Ok(0) | Err(_) => None,
             Ok(_) => Some(line.trim_end().to_owned()),
         }
+    }
+}
+
+/// Reads standard input line by line, as far as somebody takes the lines.
+fn read_lines() -> mpsc::Receiver<Result<String>> {
+    let (sender, receiver) = mpsc::channel(1);
+    std::thread::spawn(move || {
+        for (index, line) in io::stdin().lock().lines().enumerate() {
+            let line = line.map_err(|error| unreadable(index + 1, &error));
+            let is_last = line.is_err();
+            if sender.blocking_send(line).is_err() || is_last {
+                break;
+            }
+        }
+    });
+    receiver
+}
+
+/// What is wrong with a line of standard input.
+fn unreadable(line: usize, error: &io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::InvalidData => {
+            Error::new(Code::InputInvalid, format!("line {line} of standard input is not UTF-8 text"))
+                .with_help("convert it, for example with `iconv -t UTF-8`")
+        }
+        _ => Error::new(Code::FileUnreadable, "standard input cannot be read").caused_by(error),
     }
 }
 

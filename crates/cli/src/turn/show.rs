@@ -25,6 +25,8 @@ pub(crate) struct Show {
     answered: bool,
     /// Whether text is shown as it comes.
     live: bool,
+    /// Whether nothing is shown.
+    silent: bool,
 }
 
 impl Show {
@@ -33,7 +35,12 @@ impl Show {
     pub(crate) fn new(output: Output) -> Self {
         let live = output.interactive && !output.json;
         let renderer = Renderer::new(output.width, output.data_colored);
-        Self { output, renderer, streamed: None, calls: HashMap::new(), answered: false, live }
+        Self { output, renderer, streamed: None, calls: HashMap::new(), answered: false, live, silent: false }
+    }
+
+    /// Shows nothing of what happens.
+    pub(crate) fn silent(output: Output) -> Self {
+        Self { silent: true, ..Self::new(output) }
     }
 
     /// Where it shows them.
@@ -43,6 +50,9 @@ impl Show {
 
     /// Shows one event.
     pub(crate) fn event(&mut self, event: &Event) -> Ended<()> {
+        if self.silent {
+            return Ok(());
+        }
         match &event.kind {
             EventKind::TextDelta { text, .. } if self.live => self.streams(event.step.as_ref(), text),
             EventKind::Reset { .. } if self.streamed.take().is_some() => {
@@ -64,6 +74,7 @@ impl Show {
                 .talk(&format!("{} shortened to fit the model's window", count(*messages as u64, "message"))),
             EventKind::CancelRequested { reason } => self.talk(&format!("cancelled: {reason}")),
             EventKind::Paused { reason } => self.talk(&format!("paused: {reason}")),
+            EventKind::Halted { error } => self.talk(&format!("halted: {error}")),
             EventKind::Resumed => self.talk("resumed"),
             _ => Ok(()),
         }

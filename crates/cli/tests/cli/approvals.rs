@@ -222,3 +222,51 @@ fn an_unknown_outcome_is_given_up() {
     error[run-cancelled]: cancelled: the outcome of step `/turn#0/call#0/note#0` is not known, and the run was aborted for it
     "#);
 }
+
+#[test]
+fn a_run_that_waits_is_cancelled_to_its_end() {
+    let sandbox = project("echo '{\"filed\": true}'", "at_most_once", true);
+    sandbox.run(&ASK);
+    let first = sandbox.newest();
+    sees!(sandbox.run(&["runs", "cancel", &first, "--later"]), @"
+    exit 0
+    --- stderr
+    run [run]: told to stop
+    ");
+    let shown = sandbox.run(&["runs", "show", &first]);
+    assert!(!shown.contains("waits for a person"), "{shown}");
+    sandbox.run(&ASK);
+    let second = sandbox.newest();
+    // The first is over as cancelled, which keeps the second from nothing.
+    let resumed = sandbox.run(&["runs", "resume", "--all"]);
+    assert!(resumed.starts_with("exit 130"), "{resumed}");
+    assert!(resumed.contains("error[run-cancelled]"), "{resumed}");
+    assert!(resumed.contains("to allow note"), "{resumed}");
+    sees!(sandbox.run(&["runs", "cancel", &second]), @"
+    exit 0
+    --- stderr
+    run [run]: cancelled, and over
+    ");
+    let runs = sandbox.json(&["runs"]);
+    assert!(runs.as_array().unwrap().iter().all(|run| run["state"] == "ended"), "{runs}");
+    assert!(!sandbox.path("filed").exists());
+}
+
+#[test]
+fn a_run_is_cancelled_wherever_it_stands() {
+    let sandbox = project("kill -9 $$", "at_most_once", false);
+    sandbox.run(&ASK);
+    sees!(sandbox.run(&["runs", "cancel", &sandbox.newest()]), @r#"
+    exit 0
+    --- stderr
+    it stays unknown what came of effect note {"call":"offline_1","name":"note","arguments":{"text":"\"buy milk\""}}
+      (`note` was killed by signal 9; it may have done its work before)
+    run [run]: cancelled, and over
+    "#);
+    let sandbox = project("true", "at_most_once", true);
+    sandbox.run(&ASK);
+    let run = sandbox.newest();
+    sandbox.run(&["runs", "pause", &run]);
+    sandbox.run(&["runs", "cancel", &run]);
+    assert_eq!(sandbox.json(&["runs"])[0]["state"], "ended");
+}

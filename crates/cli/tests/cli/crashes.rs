@@ -128,7 +128,7 @@ fn another_process_cancels_it() {
     sees!(sandbox.run(&["runs", "cancel", &sandbox.newest(), "--reason", "too cold"]), @"
     exit 0
     --- stderr
-    run [run]: told to stop
+    run [run]: cancelled, and over
     ");
     sees!(sandbox.seen(&child.wait_with_output().unwrap()), @"
     exit 130
@@ -201,7 +201,7 @@ fn a_tool_that_changed_halts_the_run_and_says_how() {
     --- stderr
     run [run] (desk)
     tool wait {}
-    paused: the tool `wait` is not as it was when the run was started: it was `idempotent` and is `at_most_once`
+    halted: the tool `wait` is not as it was when the run was started: it was `idempotent` and is `at_most_once`
     error[run-definition-missing]: the tool `wait` is not as it was when the run was started: it was `idempotent` and is `at_most_once`
 
     hint: bring the tool back as it was, then resume the run, or start the run anew
@@ -216,7 +216,7 @@ fn a_tool_that_changed_halts_the_run_and_says_how() {
     --- stderr
     run [run] (desk)
     tool wait {}
-    paused: the tool `wait` is not as it was when the run was started: it was `idempotent` and is `at_most_once`
+    halted: the tool `wait` is not as it was when the run was started: it was `idempotent` and is `at_most_once`
     resumed
       -> wait: 15 B, [time]
     run [run]: answered after 2 turns, 1 tool call, 156 tokens, 0 USD, [time]

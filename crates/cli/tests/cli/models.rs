@@ -84,6 +84,7 @@ async fn a_refused_key() {
     exit 1
     --- stderr
     run [run]
+    halted: the provider at `[address]` answered with status 401: Incorrect API key provided (request `req_mock`)
     error[model-key-refused]: the provider at `[address]` answered with status 401: Incorrect API key provided (request `req_mock`)
 
     hint: check the key, and that it belongs to this provider
@@ -98,6 +99,7 @@ async fn a_provider_that_is_down() {
     exit 1
     --- stderr
     run [run]
+    halted: the provider at `[address]` cannot be reached: error sending request: client error (Connect): tcp connect error: Connection refused (os error 111)
     error[model-unreachable]: the provider at `[address]` cannot be reached
     cause: error sending request
     cause: client error (Connect)
@@ -117,6 +119,7 @@ async fn a_provider_that_is_slow() {
     exit 1
     --- stderr
     run [run]
+    halted: the provider at `[address]` did not begin to answer within [time]
     error[model-timeout]: the provider at `[address]` did not begin to answer within [time]
     ");
 }
@@ -131,6 +134,7 @@ async fn a_provider_that_lies() {
     exit 1
     --- stderr
     run [run]
+    halted: the provider at `[address]` answered with `text/html` and not with a completion: <html>Welcome!</html>
     error[model-answer-invalid]: the provider at `[address]` answered with `text/html` and not with a completion: <html>Welcome!</html>
 
     hint: check `base_url`: most servers want it to end with `/v1`

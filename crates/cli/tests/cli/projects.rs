@@ -280,3 +280,33 @@ fn doctor_says_what_is_missing_and_how_to_get_it() {
     local  openai/m  http://[address]/v1  none needed  adjutant.toml
     ");
 }
+
+#[test]
+fn a_program_that_cannot_run_is_told() {
+    let sandbox = Sandbox::with_agent("tools: [a]");
+    let table = |name: &str, program: &str| {
+        format!(
+            "[tools.{name}]\ntype = \"command\"\ndescription = \"x\"\ncommand = [\"{program}\"]\neffect = \"pure\"\n"
+        )
+    };
+    sandbox.write("adjutant.toml", &[table("a", "./plain"), table("b", "no-such-program")].concat());
+    sandbox.write("plain", "");
+    let seen = sandbox.run(&["check"]);
+    assert!(seen.starts_with("exit 2"), "{seen}");
+    assert!(seen.contains("the tool `a` cannot be called: the program `"), "{seen}");
+    assert!(seen.contains("plain` is not executable\n --> adjutant.toml:1:"), "{seen}");
+    assert!(seen.contains("the program `no-such-program` is not there\n --> adjutant.toml:6:"), "{seen}");
+    let seen = sandbox.run(&["doctor"]);
+    assert!(seen.starts_with("exit 1"), "{seen}");
+    assert!(seen.contains("missing  tool a") && seen.contains("missing  tool b"), "{seen}");
+}
+
+#[test]
+fn a_pipe_is_no_agent() {
+    let sandbox = Sandbox::with_agent("");
+    let made = std::process::Command::new("mkfifo").arg(sandbox.path("agents/pipe.md")).status().unwrap();
+    assert!(made.success());
+    let seen = sandbox.run(&["check"]);
+    assert!(seen.contains("pipe.md` cannot be read: it is no regular file"), "{seen}");
+    assert!(!seen.starts_with("exit 0"), "{seen}");
+}

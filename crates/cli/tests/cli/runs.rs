@@ -23,6 +23,10 @@ fn a_run_is_shown_as_a_tree() {
     run  agent  state  began  took  session  outcome
     [run]  desk  ended  [moment]  [time]  **`calculate`, expression `6 * 7`**: 42...
     ");
+    for filter in [["--most", "0"], ["--state", "halted"]] {
+        let seen = sandbox.run(&["runs", "list", filter[0], filter[1]]);
+        assert!(seen.contains("no run matches"), "{seen}");
+    }
     let run = sandbox.newest();
     sees!(sandbox.run(&["runs", "show", &run]), @r#"
     exit 0

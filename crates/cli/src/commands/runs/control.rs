@@ -8,12 +8,12 @@ use adjutant_core::{Code, Error, Result};
 use clap::Args;
 
 use super::{done, step};
-use crate::commands::run::drive;
+use crate::commands::run::{close, drive};
 use crate::exit::Ended;
 use crate::screen::Output;
-use crate::turn::asked;
+use crate::turn::{Followed, Manners, People, Show, asked, follow};
 
-/// Ends a run in order: what it is doing is stopped, and nothing begins any more.
+/// Ends a run in order: what it is doing is stopped, nothing begins any more, and what is to be cleaned up is.
 #[derive(Args, Debug)]
 pub(super) struct CancelArguments {
     /// The run.
@@ -22,6 +22,9 @@ pub(super) struct CancelArguments {
     /// Why; it is recorded.
     #[arg(long, value_name = "TEXT", default_value = "cancelled from the command line")]
     reason: String,
+    /// Only record it; whoever drives the run ends it.
+    #[arg(long)]
+    later: bool,
 }
 
 /// Stops a run between two steps, until `adjutant runs resume`.
@@ -79,10 +82,52 @@ pub(super) struct ResolveArguments {
     later: bool,
 }
 
-pub(super) async fn cancel(arguments: &CancelArguments, adjutant: &Adjutant, output: Output) -> Ended {
+pub(super) async fn cancel(
+    arguments: &CancelArguments,
+    adjutant: &Adjutant,
+    output: Output,
+    project: &str,
+) -> Ended {
     let run = adjutant.find(&arguments.run).await?;
     run.cancel(&arguments.reason).await?;
-    done(output, run.id(), "told to stop")
+    if arguments.later {
+        return done(output, run.id(), "told to stop");
+    }
+    let mut followed = end(adjutant, &run, output).await?;
+    if followed == Followed::Waiting && leave_unknown(&run, output).await? {
+        followed = end(adjutant, &run, output).await?;
+    }
+    let ended = run.info().await?.outcome;
+    match (followed, ended) {
+        (Followed::Ended, Some(Err(error))) if error.code() == Code::RunCancelled => {
+            done(output, run.id(), "cancelled, and over")
+        }
+        (Followed::Ended, Some(Ok(_))) => done(output, run.id(), "it had answered before it was cancelled"),
+        (followed, _) => close(adjutant, &run, followed, &mut Show::silent(output), project).await,
+    }
+}
+
+/// Leaves every effect whose outcome is not known: whoever cancels the run does not want it to wait for the answer. Says
+/// whether there was one.
+async fn leave_unknown(run: &Run, output: Output) -> Result<bool> {
+    let mut found = false;
+    for wait in run.waits().await? {
+        if let Wait::Unknown { key, operation, reason } = wait {
+            output.talk(&format!("it stays unknown what came of {operation}\n  ({reason})"));
+            run.resolve(&key, Resolution::Abort).await?;
+            found = true;
+        }
+    }
+    Ok(found)
+}
+
+/// Drives a run that was told to stop to its end, without showing what it did.
+async fn end(adjutant: &Adjutant, run: &Run, output: Output) -> Ended<Followed> {
+    let (mut show, mut people) = (Show::silent(output), People::new()?);
+    let mut updates = run.drive();
+    let followed = follow(adjutant, run, &mut updates, &mut show, &mut people, Manners::Watch).await;
+    updates.stop().await?;
+    followed
 }
 
 pub(super) async fn pause(arguments: &PauseArguments, adjutant: &Adjutant, output: Output) -> Ended {
@@ -107,7 +152,7 @@ pub(super) async fn approve(
     if arguments.later {
         return done(output, run.id(), if arguments.deny { "refused" } else { "allowed" });
     }
-    drive(&run, output, project).await
+    drive(adjutant, &run, output, project).await
 }
 
 /// The call that is meant: the one that was named, or the only one that waits.
@@ -161,7 +206,7 @@ pub(super) async fn resolve(
     if arguments.later {
         return done(output, run.id(), "told what came of the step");
     }
-    drive(&run, output, project).await
+    drive(adjutant, &run, output, project).await
 }
 
 fn json(text: &str) -> Result<Json, String> {

@@ -1,7 +1,7 @@
 //! `adjutant runs show --follow`.
 
 use adjutant::durable::RunState;
-use adjutant::{Run, Update};
+use adjutant::{Adjutant, Run, Update};
 use futures::StreamExt;
 
 use crate::commands::run::close;
@@ -10,7 +10,7 @@ use crate::screen::Output;
 use crate::turn::{Followed, Show};
 
 /// Shows what happens in a run that somebody else drives, from its beginning until it is over.
-pub(super) async fn follow(run: &Run, output: Output, project: &str) -> Ended {
+pub(super) async fn follow(adjutant: &Adjutant, run: &Run, output: Output, project: &str) -> Ended {
     let mut updates = run.watch();
     let mut show = Show::new(output);
     loop {
@@ -31,7 +31,7 @@ pub(super) async fn follow(run: &Run, output: Output, project: &str) -> Ended {
     if output.json {
         return Ok(Exit::Success);
     }
-    close(run, Followed::Ended, &mut show, project).await
+    close(adjutant, run, Followed::Ended, &mut show, project).await
 }
 
 fn tell(state: RunState, output: Output) {

@@ -56,7 +56,7 @@ pub(super) async fn execute(
         }
         return Ok(Exit::Success);
     }
-    drive(&adjutant.handle(&forked.run), output, project).await
+    drive(adjutant, &adjutant.handle(&forked.run), output, project).await
 }
 
 fn edit(text: &str) -> Result<(String, Json), String> {

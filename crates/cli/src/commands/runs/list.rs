@@ -36,7 +36,8 @@ pub(super) async fn execute(arguments: &Arguments, adjutant: &Adjutant, output: 
     if output.json {
         output.json(&runs)?;
     } else if runs.is_empty() {
-        output.talk("there are no runs yet");
+        let is_new = adjutant.runs(1).await?.is_empty();
+        output.talk(if is_new { "there are no runs yet" } else { "no run matches" });
     } else {
         output.data(&table(&runs).render(output.data_colored))?;
     }

@@ -51,7 +51,7 @@ pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
         Command::Show(command) => show::execute(command, &adjutant, output, &project).await,
         Command::Resume(command) => resume::execute(command, &adjutant, output, &project).await,
         Command::Fork(command) => fork::execute(command, &adjutant, output, &project).await,
-        Command::Cancel(command) => control::cancel(command, &adjutant, output).await,
+        Command::Cancel(command) => control::cancel(command, &adjutant, output, &project).await,
         Command::Pause(command) => control::pause(command, &adjutant, output).await,
         Command::Approve(command) => control::approve(command, &adjutant, output, &project).await,
         Command::Resolve(command) => control::resolve(command, &adjutant, output, &project).await,

@@ -34,7 +34,7 @@ pub(super) async fn execute(
                 .with_help(format!("`adjutant runs show {}{project}` shows what it did", run.id()))
                 .into());
         }
-        return one(&run, &info, output, project).await;
+        return one(adjutant, &run, &info, output, project).await;
     }
     let mut open = adjutant.runs(usize::MAX).await?;
     // Runs that others started go on with these.
@@ -51,7 +51,8 @@ pub(super) async fn execute(
     let mut worst = Exit::Success;
     for info in open.iter().rev() {
         let run = adjutant.handle(&info.run);
-        let exit = match one(&run, info, output, project).await {
+        let exit = match one(adjutant, &run, info, output, project).await {
+            // A run that fails, or was cancelled, keeps no other from going on.
             Err(failure) if arguments.all && !failure.errors().is_empty() => {
                 failure
                     .errors()
@@ -59,23 +60,21 @@ pub(super) async fn execute(
                     .for_each(|error| output.raw_talk(&report(error, output.talk_colored)));
                 failure.exit()
             }
+            Ok(Exit::Interrupted) => return Ok(Exit::Interrupted),
             other => other?,
         };
-        if exit == Exit::Interrupted {
-            return Ok(exit);
-        }
         worst = worse(worst, exit);
     }
     Ok(worst)
 }
 
 /// Drives one run on.
-pub(super) async fn one(run: &Run, info: &RunInfo, output: Output, project: &str) -> Ended {
+async fn one(adjutant: &Adjutant, run: &Run, info: &RunInfo, output: Output, project: &str) -> Ended {
     output.aside(&format!("run {} ({})", run.id(), info.name));
     if matches!(info.state, RunState::Paused | RunState::Halted) {
         run.resume().await?;
     }
-    drive(run, output, project).await
+    drive(adjutant, run, output, project).await
 }
 
 /// Which of two ends a script should rather know of.

@@ -1,5 +1,6 @@
 //! `adjutant runs show`.
 
+use adjutant::durable::RunState;
 use adjutant::{Adjutant, Run};
 use clap::Args;
 use serde_json::json;
@@ -31,7 +32,7 @@ pub(super) async fn execute(
 ) -> Ended {
     let run = adjutant.find(&arguments.run).await?;
     if arguments.follow {
-        return follow::follow(&run, output, project).await;
+        return follow::follow(adjutant, &run, output, project).await;
     }
     if arguments.requests {
         return requests(&run, output).await;
@@ -78,7 +79,8 @@ async fn tail(run: &Run, output: Output, project: &str) -> Ended<()> {
     if !outcome.is_empty() {
         output.foreign(&format!("{outcome}\n"))?;
     }
-    if !run.waits().await?.is_empty() {
+    // Whoever was told something meanwhile waits for nobody: it is ready, and takes what it was told.
+    if info.state != RunState::Ready && !run.waits().await?.is_empty() {
         explain(run, output, project).await?;
     }
     Ok(())
