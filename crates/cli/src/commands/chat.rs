@@ -91,6 +91,13 @@ async fn turn(adjutant: &Adjutant, run: &Run, people: &mut People, output: Outpu
     if output.json {
         print(run, &closed, output).await?;
     }
+    if followed == Followed::Halted {
+        // The conversation goes on; what was asked can be asked again.
+        run.cancel("the turn could not be finished").await?;
+        let mut rest = run.drive();
+        follow(adjutant, run, &mut rest, &mut Show::silent(output), people, Manners::Watch).await?;
+        rest.stop().await?;
+    }
     match closed {
         Ok(exit) => Ok(exit),
         Err(Failure::ReaderGone) => Err(Failure::ReaderGone),
