@@ -4,7 +4,8 @@
 //! dies, however it dies, so a dead worker's runs are taken over at once and no clock is involved. A worker that hangs
 //! keeps its lock but stops beating: the runs of one that was not seen to beat for a while ([`Options::silence`]), by the
 //! watcher's own steady clock, are taken over too. Should it come back, the epoch of its runs has moved on and its writes
-//! are refused; it claims others, and beats.
+//! are refused; it claims others, and beats. One that is stopped in the middle of a commit holds SQLite's lock on the
+//! file: nobody can write, or take anything over, until it goes on or dies.
 //!
 //! [`Options::silence`]: crate::Options::silence
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, UdpSocket};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,7 @@ use adjutant_core::id::Scope;
 use adjutant_core::tool::Effect;
 use adjutant_durable::{Engine, Entry, Letter, Mail, RunState};
 use adjutant_store::Store;
+use rusqlite::Connection;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
@@ -124,6 +126,24 @@ async fn an_answer_wakes_a_run_in_another_process() {
     assert!(median < Duration::from_secs(1), "{waits:?}");
 }
 
+/// Stops a process while it does not hold SQLite's lock: with that in a stopped hand nobody could write, and nobody
+/// could take anything over before the process goes on or dies.
+fn stop_between_commits(process: &Worker, store: &Path) {
+    let connection = Connection::open(store).unwrap();
+    connection.busy_timeout(Duration::from_millis(50)).unwrap();
+    for _ in 0..100 {
+        process.signal(Signal::STOP);
+        // A signal takes a moment to arrive at every thread.
+        std::thread::sleep(Duration::from_millis(5));
+        if connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK;").is_ok() {
+            return;
+        }
+        process.signal(Signal::CONT);
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    panic!("it was in the middle of a commit each time");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_process_is_taken_over_and_refused() {
     let desk = Desk::new(600, 1_000);
@@ -132,7 +152,7 @@ async fn a_stopped_process_is_taken_over_and_refused() {
     let mut stopped = desk.role.start();
     desk.start(0, plans.next().unwrap()).await;
     desk.await_call(0);
-    stopped.signal(Signal::STOP);
+    stop_between_commits(&stopped, &desk.role.store());
     let mut other = desk.role.start();
     let begun = Instant::now();
     until(&desk.engine, &run_id(0), RunState::Ended).await;
