@@ -20,7 +20,7 @@ use crate::termination::{Facts, Next, Stop, decide, reached};
 use crate::think::think;
 
 /// After so many steps a run begins a new segment, so that nothing ever replays a long journal. A segment begins with
-/// all that was said, so shorter ones cost storage; replaying this many takes about 10 ms (`docs/performance.md`).
+/// all that was said, so shorter ones cost storage; replaying this many takes about 14 ms (`docs/performance.md`).
 const SEGMENT: u32 = 2_000;
 
 /// What a segment of a run begins with.

@@ -303,15 +303,7 @@ impl Session for SqliteSession {
     async fn issue(&mut self, request: Request) -> Result<()> {
         match self.replay.ask(&request.key, &request.operation)? {
             Asked::New => self.issue_new(request).await,
-            Asked::Settled => Ok(()),
-            Asked::Absent => {
-                if request.operation.kind == Kind::Version {
-                    let moment = self.appender.moment();
-                    // Not recorded: the run is as old now as it will be at any later replay.
-                    self.ready.push_front((request.key, Json::of(&false), moment));
-                }
-                Ok(())
-            }
+            Asked::Settled | Asked::Absent => Ok(()),
             Asked::Open { issued, attempts, unknown, retry } => {
                 let child = request.operation.kind == Kind::Child;
                 // A child that was to be started may not have been, if this run is a fork.
