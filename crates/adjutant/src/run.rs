@@ -173,29 +173,47 @@ impl Run {
         start::resume(self.engine(), &self.id, &letter()?).await
     }
 
-    /// Says what came of an effect whose outcome was not known. Fails with [`Code::Conflict`] when the step is none.
+    /// Says what came of the last attempt of an effect, whose outcome was not known. Fails with [`Code::Conflict`] when
+    /// that is not in question, or was said already.
     pub async fn resolve(&self, step: &StepKey, resolution: Resolution) -> Result<()> {
+        self.resolve_unknown(step, None, resolution).await
+    }
+
+    /// Says what came of one attempt of an effect, from 1: what somebody says who saw it a while ago. Fails as
+    /// [`Self::resolve`] does, and where another attempt was made since.
+    pub async fn resolve_attempt(&self, step: &StepKey, attempt: u32, resolution: Resolution) -> Result<()> {
+        self.resolve_unknown(step, Some(attempt), resolution).await
+    }
+
+    async fn resolve_unknown(&self, step: &StepKey, of: Option<u32>, resolution: Resolution) -> Result<()> {
         let waits = self.waits().await?;
         let unknown = waits.iter().filter_map(|wait| match wait {
-            Wait::Unknown { key, .. } => Some(key),
+            Wait::Unknown { key, attempt, record, .. } => Some((key, *attempt, *record)),
             _ => None,
         });
         let unknown: Vec<_> = unknown.collect();
-        if !unknown.contains(&step) {
-            let names: Vec<_> = unknown.iter().map(|key| format!("`{key}`")).collect();
-            let help = match names.as_slice() {
-                [] => "no step of this run has an unknown outcome".to_owned(),
-                names => format!("the outcome of {} is not known", names.join(", ")),
-            };
-            let message = format!("the outcome of the step `{step}` is not in question");
-            return Err(Error::new(Code::Conflict, message).with_help(help));
+        let meant =
+            |(key, attempt, _): &&(&StepKey, u32, u64)| *key == step && of.is_none_or(|of| of == *attempt);
+        match unknown.iter().find(meant) {
+            Some((_, _, record)) => {
+                start::resolve(self.engine(), &self.id, *record, step.clone(), resolution).await
+            }
+            None => Err(not_in_question(step, of, &unknown)),
         }
-        start::resolve(self.engine(), &self.id, &letter()?, step.clone(), resolution).await
     }
 
     /// Starts a run that does the same up to a step and everything from there on anew, with other answers in place of
     /// recorded ones where some are given.
+    ///
+    /// Fails with [`Code::InputInvalid`] when an answer is none that its step can have.
     pub async fn fork(&self, from: &StepKey, edits: Vec<Edit>) -> Result<Forked> {
+        let steps = self.summary().await?.steps;
+        for edit in &edits {
+            let step = steps.iter().find(|step| step.key == edit.key);
+            if let (Some(step), Ok(answer)) = (step, &edit.outcome) {
+                step.accepts(answer)?;
+            }
+        }
         let fork =
             Fork { of: self.id.clone(), run: random::run_id()?, from: from.clone(), segment: None, edits };
         self.adjutant.engine().fork(fork).await
@@ -225,4 +243,17 @@ impl fmt::Debug for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Run").field(&self.id).finish()
     }
+}
+
+/// What somebody is told who says what came of a step that nobody asks about.
+fn not_in_question(step: &StepKey, attempt: Option<u32>, unknown: &[(&StepKey, u32, u64)]) -> Error {
+    let names: Vec<_> =
+        unknown.iter().map(|(key, attempt, _)| format!("`{key}` (attempt {attempt})")).collect();
+    let help = match names.as_slice() {
+        [] => "no step of this run has an unknown outcome".to_owned(),
+        names => format!("the outcome of {} is not known", names.join(", ")),
+    };
+    let attempt = attempt.map(|attempt| format!("attempt {attempt} of ")).unwrap_or_default();
+    Error::new(Code::Conflict, format!("the outcome of {attempt}the step `{step}` is not in question"))
+        .with_help(help)
 }

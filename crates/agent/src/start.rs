@@ -134,13 +134,19 @@ pub async fn approve(
     }
 }
 
-/// Says what is known of a call whose outcome was not. `id` is new each time.
+/// Says what is known of a call, of which the record at offset `record` says that its outcome is not known. Fails with
+/// [`Code::Conflict`] when somebody has said it already.
 pub async fn resolve(
     engine: &dyn Engine,
     run: &RunId,
-    id: &str,
+    record: u64,
     key: StepKey,
     resolution: Resolution,
 ) -> Result<()> {
-    engine.send(run, Mail::new(format!("resolve:{id}"), Letter::Resolve { key, resolution })).await.map(drop)
+    let message = format!("somebody has said already what came of the step `{key}`");
+    match engine.send(run, Mail::resolve(record, key, resolution)).await? {
+        true => Ok(()),
+        false => Err(Error::new(Code::Conflict, message)
+            .with_help("the first answer counts; `adjutant runs cancel` stops the run")),
+    }
 }

@@ -193,6 +193,10 @@ pub enum Wait {
     Unknown {
         /// The step.
         key: StepKey,
+        /// Which attempt, from 1.
+        attempt: u32,
+        /// The offset of the record that says so; an answer refers to it (see [`Mail::resolve`]).
+        record: u64,
         /// What the step is, in one line.
         operation: String,
         /// Why it is not known.

@@ -79,6 +79,12 @@ impl Mail {
     pub fn new(id: impl Into<String>, letter: Letter) -> Self {
         Self { id: id.into(), letter }
     }
+
+    /// Says what is known of an effect, of which the record at offset `record` says that its outcome is not known (see
+    /// [`Wait::Unknown`](crate::Wait::Unknown)). Each such record takes one answer: a second is recognised.
+    pub fn resolve(record: u64, key: StepKey, resolution: Resolution) -> Self {
+        Self::new(format!("resolve:{record}"), Letter::Resolve { key, resolution })
+    }
 }
 
 /// The error that an operation gets when its run was told to stop.

@@ -103,6 +103,8 @@ pub enum Asked {
         unknown: Option<String>,
         /// Whether a person said to do it again.
         retry: bool,
+        /// Whether the code took it back: it is only to be found out what came of it, and nothing begins any more.
+        dropped: bool,
     },
     /// Its answer is recorded and will be delivered, or the code will take it back as it did before.
     Settled,
@@ -276,6 +278,7 @@ impl Replay {
             attempts: step.attempts,
             unknown: step.unknown.clone(),
             retry: step.retry,
+            dropped: step.dropped,
         })
     }
 
@@ -362,22 +365,28 @@ pub fn unsettled(records: &[Record]) -> Vec<StepKey> {
 
 /// What a run waits for that somebody outside may have to do something about, read from its records.
 pub fn waits(run: &RunId, records: &[Record]) -> Vec<Wait> {
-    let mut open: Vec<(StepKey, &Operation, Timestamp, Option<&str>)> = Vec::new();
+    let mut open: Vec<Waiting<'_>> = Vec::new();
     let mut segment = 0;
-    for Record { entry, at, .. } in records {
+    for Record { entry, at, offset, .. } in records {
         match entry {
-            Entry::Issued { key, operation, .. } => open.push((key.clone(), operation, *at, None)),
-            Entry::Completed { key, .. } | Entry::Late { key, .. } => open.retain(|(open, ..)| open != key),
+            Entry::Issued { key, operation, .. } => {
+                open.push(Waiting { key, operation, since: *at, attempt: 0, unknown: None });
+            }
+            Entry::Completed { key, .. } | Entry::Late { key, .. } => open.retain(|step| step.key != key),
             // A dropped effect may still have to be resolved.
             Entry::Dropped { key } => {
-                open.retain(|(open, operation, ..)| open != key || matches!(operation.kind, Kind::Effect(_)));
+                open.retain(|step| step.key != key || matches!(step.operation.kind, Kind::Effect(_)));
             }
             Entry::Unknown { key, reason } => {
-                open.iter_mut().filter(|(open, ..)| open == key).for_each(|step| step.3 = Some(reason));
+                let asked = open.iter_mut().filter(|step| step.key == key);
+                asked.for_each(|step| step.unknown = Some((reason, *offset)));
             }
-            Entry::Attempted { key, .. }
-            | Entry::Received(Letter::Resolve { key, resolution: Resolution::Retry }) => {
-                open.iter_mut().filter(|(open, ..)| open == key).for_each(|step| step.3 = None);
+            Entry::Attempted { key, attempt, .. } => {
+                let tried = open.iter_mut().filter(|step| step.key == key);
+                tried.for_each(|step| (step.attempt, step.unknown) = (*attempt, None));
+            }
+            Entry::Received(Letter::Resolve { key, resolution: Resolution::Retry }) => {
+                open.iter_mut().filter(|step| step.key == key).for_each(|step| step.unknown = None);
             }
             Entry::RolledOver { .. } => {
                 segment += 1;
@@ -387,22 +396,38 @@ pub fn waits(run: &RunId, records: &[Record]) -> Vec<Wait> {
             _ => {}
         }
     }
-    let wait =
-        |(key, operation, at, unknown): (StepKey, &Operation, Timestamp, Option<&str>)| match &operation.kind
-        {
-            Kind::Effect(_) => unknown.map(|reason| Wait::Unknown {
+    open.into_iter().filter_map(|step| step.wait(run, segment)).collect()
+}
+
+/// An operation without an answer, as its records show it.
+struct Waiting<'a> {
+    key: &'a StepKey,
+    operation: &'a Operation,
+    since: Timestamp,
+    attempt: u32,
+    /// Why its outcome is not known, and which record says so.
+    unknown: Option<(&'a str, u64)>,
+}
+
+impl Waiting<'_> {
+    fn wait(self, run: &RunId, segment: u32) -> Option<Wait> {
+        let (key, operation) = (self.key.clone(), self.operation);
+        match &operation.kind {
+            Kind::Effect(_) => self.unknown.map(|(reason, record)| Wait::Unknown {
                 key,
+                attempt: self.attempt,
+                record,
                 operation: operation.summary(),
                 reason: reason.to_owned(),
             }),
             Kind::Timer { after_ms } => {
-                Some(Wait::Timer { key, until: at.plus(Duration::from_millis(*after_ms)) })
+                Some(Wait::Timer { key, until: self.since.plus(Duration::from_millis(*after_ms)) })
             }
             Kind::Signal => {
                 Some(Wait::Signal { key, name: operation.name.clone(), request: operation.input.clone() })
             }
             Kind::Child => Some(Wait::Child { run: RunId::child(run, segment, key.as_str()), key }),
             _ => None,
-        };
-    open.into_iter().filter_map(wait).collect()
+        }
+    }
 }

@@ -59,7 +59,13 @@ async fn an_unknown_outcome_is_cleared_up() {
     let [Wait::Unknown { key, .. }] = waits.as_slice() else { panic!("it waits for {waits:?}") };
     let other = adjutant::core::id::StepKey::parse("/nowhere#0");
     assert_eq!(run.resolve(&other, Resolution::Retry).await.unwrap_err().code(), Code::Conflict);
-    run.resolve(key, Resolution::Happened(json!("paid at the counter").into())).await.unwrap();
+    let gone = run.resolve_attempt(key, 2, Resolution::Retry).await.unwrap_err();
+    assert_eq!(gone.code(), Code::Conflict);
+    assert!(gone.message().contains("attempt 2 of"), "{gone}");
+    let happened = || Resolution::Happened(json!("paid at the counter").into());
+    run.resolve_attempt(key, 1, happened()).await.unwrap();
+    // Somebody else looked at the same moment.
+    assert_eq!(run.resolve(key, Resolution::Retry).await.unwrap_err().code(), Code::Conflict);
     assert_eq!(run.reply().await.unwrap().text, "Paid.");
 }
 

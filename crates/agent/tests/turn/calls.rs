@@ -9,7 +9,7 @@ use adjutant_agent::{Agent, Reply, Stop};
 use adjutant_core::message::{Media, MediaSource, Message, Part, ToolResult};
 use adjutant_core::tool::{Effect, ToolSpec};
 use adjutant_core::{Code, Error, Result};
-use adjutant_durable::{Entry, Resolution};
+use adjutant_durable::{Entry, Resolution, Wait};
 use adjutant_model::scripted::Turn;
 use adjutant_model::{Abilities, Profile};
 use adjutant_tool::{Context, Failure, FunctionTool, Output, Reconciled};
@@ -187,9 +187,14 @@ async fn an_unknown_outcome_waits_for_a_person() {
     bench.serve();
     let run = bench.begin("go", None).await;
     bench.until(&run, |record| matches!(record.entry, Entry::Unknown { .. })).await;
-    let key = adjutant_core::id::StepKey::parse("/turn#0/call#0/pay#0");
+    let waits = adjutant_durable::waits(&run, &bench.records(&run).await);
+    let [Wait::Unknown { key, record, attempt: 1, .. }] = waits.as_slice() else { panic!("{waits:?}") };
     let happened = Resolution::Happened(json!({ "receipt": 7 }).into());
-    adjutant_agent::start::resolve(bench.engine.as_ref(), &run, "1", key, happened).await.unwrap();
+    let resolve = |resolution| {
+        adjutant_agent::start::resolve(bench.engine.as_ref(), &run, *record, key.clone(), resolution)
+    };
+    resolve(happened).await.unwrap();
+    assert_eq!(resolve(Resolution::Retry).await.unwrap_err().code(), Code::Conflict);
     assert_eq!(bench.end(&run).await.unwrap().text, "paid");
     bench.check(&run).await;
 }

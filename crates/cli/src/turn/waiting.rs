@@ -26,12 +26,13 @@ pub(crate) async fn explain(run: &Run, output: Output, project: &str) -> Ended<(
                     asked(&request)
                 ));
             }
-            Wait::Unknown { key, operation, reason } => {
+            Wait::Unknown { key, attempt, operation, reason, .. } => {
+                let step = format!("{key} --attempt {attempt}");
                 output.talk(&format!(
                     "  to say what came of {operation}\n    ({reason})\n    \
-                     adjutant runs resolve {id} {key} --happened '{{\"result\": ...}}'{project}\n    \
-                     adjutant runs resolve {id} {key} --retry{project}\n    \
-                     adjutant runs resolve {id} {key} --abort{project}"
+                     adjutant runs resolve {id} {step} --happened '{{\"result\": ...}}'{project}\n    \
+                     adjutant runs resolve {id} {step} --retry{project}\n    \
+                     adjutant runs resolve {id} {step} --abort{project}"
                 ));
             }
             Wait::Timer { until, .. } => output.talk(&format!("  until {}", local_time(until))),

@@ -130,9 +130,9 @@ fn an_unknown_outcome_waits_for_a_person() {
     run [run] waits for a person
       to say what came of effect note {"call":"offline_1","name":"note","arguments":{"text":"\"buy milk\""}}
         (`note` was killed by signal 9; it may have done its work before)
-        adjutant runs resolve [run] /turn#0/call#0/note#0 --happened '{"result": ...}'
-        adjutant runs resolve [run] /turn#0/call#0/note#0 --retry
-        adjutant runs resolve [run] /turn#0/call#0/note#0 --abort
+        adjutant runs resolve [run] /turn#0/call#0/note#0 --attempt 1 --happened '{"result": ...}'
+        adjutant runs resolve [run] /turn#0/call#0/note#0 --attempt 1 --retry
+        adjutant runs resolve [run] /turn#0/call#0/note#0 --attempt 1 --abort
     "#);
     let run = sandbox.newest();
     sees!(sandbox.run(&["runs", "show", &run]), @r#"
@@ -147,16 +147,16 @@ fn an_unknown_outcome_waits_for_a_person() {
     run [run] waits for a person
       to say what came of effect note {"call":"offline_1","name":"note","arguments":{"text":"\"buy milk\""}}
         (`note` was killed by signal 9; it may have done its work before)
-        adjutant runs resolve [run] /turn#0/call#0/note#0 --happened '{"result": ...}'
-        adjutant runs resolve [run] /turn#0/call#0/note#0 --retry
-        adjutant runs resolve [run] /turn#0/call#0/note#0 --abort
+        adjutant runs resolve [run] /turn#0/call#0/note#0 --attempt 1 --happened '{"result": ...}'
+        adjutant runs resolve [run] /turn#0/call#0/note#0 --attempt 1 --retry
+        adjutant runs resolve [run] /turn#0/call#0/note#0 --attempt 1 --abort
     "#);
     sees!(sandbox.run(&["runs", "resolve", &run, "model#0", "--retry"]), @"
     exit 1
     --- stderr
     error[conflict]: the outcome of the step `/turn#0/model#0` is not in question
 
-    hint: the outcome of `/turn#0/call#0/note#0` is not known
+    hint: the outcome of `/turn#0/call#0/note#0` (attempt 1) is not known
     ");
     sees!(sandbox.run(&["runs", "resolve", &run, "note#0"]), @"
     exit 2

@@ -84,9 +84,9 @@ fn a_killed_effect_that_must_not_happen_twice_waits_for_a_person() {
     run [run] waits for a person
       to say what came of effect wait {"call":"offline_1","name":"wait","arguments":{}}
         (the process ended while the call was under way)
-        adjutant runs resolve [run] /turn#0/call#0/wait#0 --happened '{"result": ...}'
-        adjutant runs resolve [run] /turn#0/call#0/wait#0 --retry
-        adjutant runs resolve [run] /turn#0/call#0/wait#0 --abort
+        adjutant runs resolve [run] /turn#0/call#0/wait#0 --attempt 1 --happened '{"result": ...}'
+        adjutant runs resolve [run] /turn#0/call#0/wait#0 --attempt 1 --retry
+        adjutant runs resolve [run] /turn#0/call#0/wait#0 --attempt 1 --abort
     "#);
     assert_eq!(sandbox.read("begun").lines().count(), 1);
 }

@@ -38,13 +38,14 @@ pub use mail::{
     messages_are_read_in_order, misdirected_mail_changes_nothing, paused_runs_stay_until_they_are_resumed,
 };
 pub use recovery::{
-    dropped_effects_are_known_before_the_end, halted_runs_go_on_with_mended_code,
-    lookups_settle_what_was_lost, runs_are_driven_by_one, runs_survive_crashes,
-    stale_activations_are_refused, unknown_outcomes_wait_for_a_person,
+    attempts_are_answered_once, dropped_effects_are_known_before_the_end,
+    dropped_effects_are_not_begun_again, halted_runs_go_on_with_mended_code, lookups_settle_what_was_lost,
+    runs_are_driven_by_one, runs_survive_crashes, stale_activations_are_refused,
+    unknown_outcomes_wait_for_a_person,
 };
 pub use waking::{
-    children_wake_their_parents, marks_protect_runs_that_wait, rolled_over_runs_go_on,
-    segments_end_with_nothing_open, signals_wake_runs, timers_wake_runs,
+    children_wake_their_parents, marks_protect_runs_that_wait, pauses_outlast_roll_overs,
+    rolled_over_runs_go_on, segments_end_with_nothing_open, signals_wake_runs, timers_wake_runs,
 };
 
 /// One store, fresh and empty, and the engine under test on it.
@@ -95,6 +96,7 @@ macro_rules! conformance_suite {
             messages_are_read_in_order
             cancels_end_runs
             paused_runs_stay_until_they_are_resumed
+            pauses_outlast_roll_overs
             histories_are_complete
             watches_miss_nothing
             watches_show_tokens
@@ -110,7 +112,9 @@ macro_rules! conformance_suite {
             stale_activations_are_refused
             unknown_outcomes_wait_for_a_person
             dropped_effects_are_known_before_the_end
+            attempts_are_answered_once
             lookups_settle_what_was_lost
+            dropped_effects_are_not_begun_again
             halted_runs_go_on_with_mended_code
             forks_keep_what_came_before
             forks_need_a_step_that_is_there

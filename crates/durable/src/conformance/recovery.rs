@@ -8,7 +8,7 @@ use adjutant_core::json::Json;
 use adjutant_core::tool::Effect;
 use adjutant_core::{Code, Result};
 use futures::FutureExt;
-use futures::future::{BoxFuture, Either, select};
+use futures::future::{BoxFuture, Either, join_all, select};
 
 use super::probe::{
     Outside, broken, check, ends_with, eventually, fails, host, outcome, records, resolve, run_id, same,
@@ -144,6 +144,35 @@ pub async fn unknown_outcomes_wait_for_a_person(harness: &impl Harness) -> Resul
     same("the executions of each", counts, vec![1, 1, 2])
 }
 
+/// What came of one attempt is said once. A second answer, sent before anybody saw the first take effect, is told so and
+/// changes nothing; the next attempt has an answer of its own.
+pub async fn attempts_are_answered_once(harness: &impl Harness) -> Result<()> {
+    let outside = Outside::shut();
+    let mut instance = serve(harness, once(&outside)).await?;
+    let run = start(&*instance.engine(), "one", Json::null()).await?;
+    let mut answered = Vec::new();
+    for attempt in 1..=2 {
+        outside.until(attempt).await?;
+        instance.crash().await?;
+        instance = serve(harness, once(&outside)).await?;
+        let engine = instance.engine();
+        until(&*engine, &run, RunState::Waiting).await?;
+        let (key, record) = match waits(&run, &engine.history(&run, 0).await?).as_slice() {
+            [Wait::Unknown { key, attempt: of, record, .. }] if *of == attempt => (key.clone(), *record),
+            other => return Err(broken(&format!("the run waits for {other:?}"))),
+        };
+        for _ in 0..2 {
+            let retry = Mail::resolve(record, key.clone(), Resolution::Retry);
+            answered.push(engine.send(&run, retry).await?);
+        }
+    }
+    same("which answers counted", answered, vec![true, false, true, false])?;
+    outside.until(3).await?;
+    outside.open();
+    ends_with(&*instance.engine(), &run, 1).await?;
+    same("the executions", outside.total(), 3)
+}
+
 fn once(outside: &Outside) -> Arc<dyn Host> {
     let outside = outside.clone();
     host(move |ctx, _, _| {
@@ -231,6 +260,63 @@ pub async fn lookups_settle_what_was_lost(harness: &impl Harness) -> Result<()> 
     resolve(&*engine, &run_id("unknown"), &key, Resolution::Happened(Json::of(&2)?)).await?;
     ends_with(&*engine, &run_id("unknown"), 2).await?;
     same("the executions", outside.total(), 4)
+}
+
+/// An effect that the code had taken back when its process died is looked up, and not begun again.
+pub async fn dropped_effects_are_not_begun_again(harness: &impl Harness) -> Result<()> {
+    const PAYMENTS: u32 = 4;
+    const BETWEEN: u64 = 300;
+    let outside = Outside::shut();
+    let racing = || {
+        let outside = outside.clone();
+        host(move |ctx, _, _| {
+            let outside = outside.clone();
+            let errand = move || Errand { outside: outside.clone(), found: Reconciled::NotHappened };
+            async move {
+                let pay =
+                    || ctx.effect("pay", Effects::new(Effect::Reconcile), Json::null(), errand()).boxed();
+                let payments = join_all((0..PAYMENTS).map(|_| pay()));
+                // Long enough that a replay comes to the end of it after the look-up.
+                let others = pin!(async {
+                    for _ in 0..BETWEEN {
+                        ctx.random().await?;
+                    }
+                    ctx.signal("go", Json::null()).await
+                });
+                drop(select(payments, others).await);
+                ctx.signal("end", Json::null()).await
+            }
+        })
+    };
+    let instance = serve(harness, racing()).await?;
+    let run = start(&*instance.engine(), "one", Json::null()).await?;
+    outside.until(PAYMENTS).await?;
+    signal(&*instance.engine(), &run, "a", 9).await?;
+    let dropped = |entry: &Entry| matches!(entry, Entry::Dropped { .. });
+    eventually("the drop", async || {
+        let drops = records(&*instance.engine(), &run, |record| dropped(&record.entry)).await?;
+        Ok((drops == PAYMENTS as usize, format!("{drops} drops")))
+    })
+    .await?;
+    instance.crash().await?;
+    let instance = serve(harness, racing()).await?;
+    let engine = instance.engine();
+    let late = |entry: &Entry| matches!(entry, Entry::Late { .. });
+    eventually("the end of what was dropped", async || {
+        let ends = records(&*engine, &run, |record| late(&record.entry)).await?;
+        Ok((ends == PAYMENTS as usize, format!("{ends} ends")))
+    })
+    .await?;
+    let end = Letter::Signal { name: "end".to_owned(), payload: Json::of(&1)? };
+    engine.send(&run, Mail::new("end", end)).await?;
+    ends_with(&*engine, &run, 1).await?;
+    let attempted = |entry: &Entry| matches!(entry, Entry::Attempted { .. });
+    same(
+        "the intents",
+        records(&*engine, &run, |record| attempted(&record.entry)).await?,
+        PAYMENTS as usize,
+    )?;
+    same("the executions", outside.total(), PAYMENTS)
 }
 
 struct Errand {

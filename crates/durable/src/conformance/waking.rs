@@ -5,16 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adjutant_core::Result;
+use adjutant_core::id::RunId;
 use adjutant_core::json::Json;
 use adjutant_core::tool::Effect;
 use futures::future::select;
 
 use super::probe::{
-    Outside, asking, check, ends_with, host, outcome, records, same, serve, signal, start, stays, until,
+    Outside, asking, check, ends_with, eventually, host, outcome, records, same, serve, signal, start, stays,
+    until,
 };
 use super::{Harness, Instance};
 use crate::admission::{Admission, Origin};
-use crate::engine::{Host, RunState, Wait};
+use crate::engine::{Engine, Host, RunState, Wait};
+use crate::mail::{Letter, Mail};
 use crate::operation::Effects;
 use crate::record::Entry;
 use crate::replay::waits;
@@ -150,6 +153,40 @@ fn racing_segments(effect: Effect, outside: &Outside) -> Arc<dyn Host> {
             match ctx.roll_over(Json::null()).await? {}
         }
     })
+}
+
+/// A run that is paused while its segment ends stays where it is, also when its process dies then.
+pub async fn pauses_outlast_roll_overs(harness: &impl Harness) -> Result<()> {
+    let outside = Outside::shut();
+    let code = || racing_segments(Effect::AtMostOnce, &outside);
+    let instance = serve(harness, code()).await?;
+    let engine = instance.engine();
+    let run = start(&*engine, "one", Json::null()).await?;
+    outside.until(1).await?;
+    signal(&*engine, &run, "a", 1).await?;
+    heard(&*engine, &run, |entry| matches!(entry, Entry::Dropped { .. })).await?;
+    engine.send(&run, Mail::new("pause", Letter::Pause { reason: "lunch".to_owned() })).await?;
+    heard(&*engine, &run, |entry| matches!(entry, Entry::Received(Letter::Pause { .. }))).await?;
+    // What was dropped ends, and what the next segment begins would not.
+    outside.allow(1);
+    until(&*engine, &run, RunState::Paused).await?;
+    instance.crash().await?;
+    let instance = serve(harness, code()).await?;
+    let engine = instance.engine();
+    stays(&*engine, &run, RunState::Paused).await?;
+    same("the executions", outside.total(), 1)?;
+    outside.open();
+    engine.send(&run, Mail::new("resume", Letter::Resume)).await?;
+    ends_with(&*engine, &run, 2).await
+}
+
+/// Waits until something is recorded.
+async fn heard(engine: &dyn Engine, run: &RunId, says: fn(&Entry) -> bool) -> Result<()> {
+    eventually("the record", async || {
+        let history = engine.history(run, 0).await?;
+        Ok((history.iter().any(|record| says(&record.entry)), format!("{history:?}")))
+    })
+    .await
 }
 
 /// A mark added to the code of a run that waits is answered as the run's age demands, and changes nothing before.

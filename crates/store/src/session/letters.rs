@@ -78,7 +78,7 @@ impl SqliteSession {
                 }
             }
             Letter::Cancel { .. } if !self.hears_cancels() => {
-                self.pausing = false;
+                self.pause(false);
                 return Ok(Some(mail));
             }
             Letter::Cancel { ref reason } => {
@@ -87,15 +87,15 @@ impl SqliteSession {
                 if !self.replay.is_cancelled() && self.cancel.is_none() {
                     self.cancel = Some((reason, moment));
                 }
-                self.pausing = false;
+                self.pause(false);
             }
             Letter::Pause { .. } => {
                 self.record(&Entry::Received(mail.letter), taken)?;
-                self.pausing = true;
+                self.pause(true);
             }
             Letter::Resume => {
                 self.record(&Entry::Received(mail.letter), taken)?;
-                self.pausing = false;
+                self.pause(false);
             }
             Letter::Resolve { resolution: Resolution::Abort, .. }
                 if !self.ready.is_empty() || self.replay.is_delivering() =>
@@ -106,6 +106,10 @@ impl SqliteSession {
             Letter::Message { .. } => return Ok(Some(mail)),
         }
         Ok(None)
+    }
+
+    fn pause(&mut self, paused: bool) {
+        (self.paused, self.pausing) = (paused, paused);
     }
 
     /// The oldest operation that waits for a signal of this name.

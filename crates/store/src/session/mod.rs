@@ -72,6 +72,9 @@ pub(crate) struct SqliteSession {
     closing: bool,
     mail: Vec<claim::Waiting>,
     seen: i64,
+    /// Whether a person told the run to pause.
+    paused: bool,
+    /// Whether the run is to be let go as soon as it can be, for that or because this worker stops.
     pausing: bool,
 }
 
@@ -122,6 +125,7 @@ impl SqliteSession {
             closing: false,
             mail: Vec::new(),
             seen: 0,
+            paused,
             pausing: paused,
         }
     }
@@ -236,9 +240,9 @@ impl SqliteSession {
 
     /// Lets the run go.
     async fn park(&mut self) -> Result<()> {
-        let state = match (self.stop.is_cancelled(), self.pausing) {
-            (true, _) if !self.all_wait() => RunState::Ready,
-            (false, true) => RunState::Paused,
+        let state = match self.stop.is_cancelled() {
+            _ if self.paused => RunState::Paused,
+            true if !self.all_wait() => RunState::Ready,
             _ => RunState::Waiting,
         };
         let wake_at = self.timers().map(|(deadline, _)| deadline).min();
@@ -275,20 +279,26 @@ impl SqliteSession {
     }
 
     /// Waits for effects that were dropped and whose end must be known. Returns whether the run was let go instead,
-    /// because somebody must say what came of one, or because this worker stops.
-    async fn parks_for_dropped(&mut self) -> Result<bool> {
-        while self.lingering() {
+    /// because somebody must say what came of one, or because it is paused.
+    async fn parks_at_the_end(&mut self) -> Result<bool> {
+        while self.is_held() {
             self.read_mail().await?;
             self.work_mail()?;
-            if self.lingering() && self.working.is_empty() {
+            if self.is_held() && self.working.is_empty() {
                 self.park().await?;
                 return Ok(true);
             }
-            if self.lingering() {
+            if self.is_held() {
                 self.wait().await?;
             }
         }
         Ok(false)
+    }
+
+    /// Whether the run, or its segment, cannot end now. A paused run does not roll over: the next segment would not
+    /// know of the pause, which is recorded in this one.
+    fn is_held(&self) -> bool {
+        self.lingering() || (self.closing && self.paused)
     }
 
     /// Effects that were withdrawn and whose end must be known before the run ends.
@@ -304,14 +314,15 @@ impl Session for SqliteSession {
         match self.replay.ask(&request.key, &request.operation)? {
             Asked::New => self.issue_new(request).await,
             Asked::Settled | Asked::Absent => Ok(()),
-            Asked::Open { issued, attempts, unknown, retry } => {
+            Asked::Open { issued, attempts, unknown, retry, dropped } => {
                 let child = request.operation.kind == Kind::Child;
                 // A child that was to be started may not have been, if this run is a fork.
                 if child {
                     let (also, _) = self.beside(&request.key, &request.operation)?;
                     self.appender.append(&[], also)?;
                 }
-                let earlier = Earlier { attempts, retry, unknown: unknown.is_some(), ..Earlier::default() };
+                let unknown = unknown.is_some();
+                let earlier = Earlier { attempts, retry, unknown, dropped, ..Earlier::default() };
                 self.begin(&request.key, request.operation, request.work, issued, &earlier);
                 Ok(())
             }
@@ -385,7 +396,7 @@ impl Session for SqliteSession {
 
     async fn finish(&mut self, outcome: Outcome) -> Result<Driven> {
         self.replay.caught_up()?;
-        if self.parks_for_dropped().await? {
+        if self.parks_at_the_end().await? {
             return Ok(Driven::Parked);
         }
         self.release(&[Entry::Ended(outcome)], RunState::Ended, None, None).await?;
@@ -395,7 +406,7 @@ impl Session for SqliteSession {
     async fn roll_over(&mut self, state: Json) -> Result<Option<Moment>> {
         self.replay.caught_up()?;
         self.closing = true;
-        if self.parks_for_dropped().await? {
+        if self.parks_at_the_end().await? {
             return Ok(None);
         }
         let active = self.appender.moment().active;

@@ -25,6 +25,7 @@ pub(super) struct Earlier {
     pub(super) attempts: u32,
     pub(super) retry: bool,
     pub(super) unknown: bool,
+    pub(super) dropped: bool,
     pub(super) granted: Option<Grant>,
 }
 
@@ -92,12 +93,17 @@ impl SqliteSession {
         issued: Timestamp,
         earlier: &Earlier,
     ) {
+        let withdrawn = CancellationToken::new();
+        if earlier.dropped {
+            // It is only looked up: the code will take it back again, and the look-up could be faster.
+            withdrawn.cancel();
+        }
         let open = Open {
             operation,
             issued,
             work,
             cancel: CancellationToken::new(),
-            withdrawn: CancellationToken::new(),
+            withdrawn,
             attempts: Arc::new(AtomicU32::new(earlier.attempts)),
             abort: None,
             unknown: earlier.unknown,

@@ -68,6 +68,9 @@ pub(super) struct ResolveArguments {
     /// The step, as `adjutant runs show` names it.
     #[arg(value_name = "STEP")]
     step: String,
+    /// Which attempt is meant, from 1: refused if another was made since. The last one where this is not given.
+    #[arg(long, value_name = "NUMBER")]
+    attempt: Option<u32>,
     /// It happened, with this result.
     #[arg(long, value_name = "JSON", group = "resolution", value_parser = json)]
     happened: Option<Json>,
@@ -112,7 +115,7 @@ pub(super) async fn cancel(
 async fn leave_unknown(run: &Run, output: Output) -> Result<bool> {
     let mut found = false;
     for wait in run.waits().await? {
-        if let Wait::Unknown { key, operation, reason } = wait {
+        if let Wait::Unknown { key, operation, reason, .. } = wait {
             output.talk(&format!("it stays unknown what came of {operation}\n  ({reason})"));
             run.resolve(&key, Resolution::Abort).await?;
             found = true;
@@ -202,7 +205,10 @@ pub(super) async fn resolve(
         (None, false) => Resolution::Abort,
     };
     let step = step(&run, &arguments.step).await?;
-    run.resolve(&step, resolution).await?;
+    match arguments.attempt {
+        Some(attempt) => run.resolve_attempt(&step, attempt, resolution).await?,
+        None => run.resolve(&step, resolution).await?,
+    }
     if arguments.later {
         return done(output, run.id(), "told what came of the step");
     }

@@ -11,7 +11,12 @@ use adjutant_durable::{Done, Entry, Finished, Kind, Letter, Next, Outcome, Recon
 use super::{Activation, Event, Open, State, broken, effects};
 
 impl Activation<'_> {
+    /// Begins an attempt, unless the code has taken the effect back.
     pub(super) async fn launch(&mut self, index: usize) -> Result<()> {
+        if self.open[index].dropped {
+            let cancelled = Error::new(Code::RunCancelled, "cancelled before it began");
+            return self.complete(index, Err(cancelled), None).await.map(drop);
+        }
         self.open[index].attempts += 1;
         let (key, number) = (self.open[index].key.clone(), self.open[index].attempts);
         let Some(work) = self.open[index].work.clone() else { return Err(broken("an effect without work")) };

@@ -340,28 +340,22 @@ impl<'w> Activation<'w> {
 impl Session for Activation<'_> {
     async fn issue(&mut self, Request { key, operation, work }: Request) -> Result<()> {
         assert!(self.asked.insert(key.clone()), "`{key}` was asked for twice");
-        let (issued, attempts, unknown, retry) = match self.replay.ask(&key, &operation)? {
+        let (issued, attempts, unknown, retry, dropped) = match self.replay.ask(&key, &operation)? {
             Asked::Settled | Asked::Absent => return Ok(()),
-            Asked::Open { issued, attempts, unknown, retry } => (issued, attempts, unknown.is_some(), retry),
+            Asked::Open { issued, attempts, unknown, retry, dropped } => {
+                (issued, attempts, unknown.is_some(), retry, dropped)
+            }
             Asked::New => {
                 if matches!(operation.kind, Kind::Random | Kind::Inbox | Kind::Version | Kind::Emit) {
                     return self.answer_at_once(key, operation).await;
                 }
                 let (hash, operation) = (operation.hash(), operation.clone());
                 let at = self.append_one(Entry::Issued { key: key.clone(), hash, operation }).await.at;
-                (at, 0, false, false)
+                (at, 0, false, false, false)
             }
         };
-        let open = Open {
-            key,
-            operation,
-            work,
-            issued,
-            attempts,
-            dropped: false,
-            aborted: false,
-            state: State::Waits,
-        };
+        let open =
+            Open { key, operation, work, issued, attempts, dropped, aborted: false, state: State::Waits };
         self.take_up(open, unknown, retry).await
     }
 
