@@ -9,7 +9,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use adjutant::agent::definition::ContextWindow;
-use adjutant::model::openai;
+use adjutant::model::openai::OPENAI;
+use adjutant::model::provider::Config;
 use adjutant::prelude::*;
 use adjutant::{Code, Error, Result};
 use futures::StreamExt;
@@ -91,7 +92,7 @@ fn agent(turns: u32) -> Agent {
 }
 
 fn adjutant(store: Option<&Path>, provider: &Provider) -> Result<Adjutant> {
-    let model = openai::Chat::new(openai::Config::new("mock/mock", &provider.address, "mock"))?;
+    let model = OPENAI.model(&Config::new("mock/mock", &provider.address, "mock"))?;
     let builder = Adjutant::builder().model("main", model);
     match store {
         Some(path) => builder.store(path).build(),

@@ -534,7 +534,7 @@ fn every_provider_is_documented() {
     let cell = |text: Option<&str>| text.map_or_else(String::new, |text| format!("`{text}` "));
     for provider in Provider::ALL {
         let Provider { name, base_url, .. } = provider;
-        let (key, address) = (cell(provider.key_variable), cell(provider.base_url_variable));
+        let (key, address) = (cell(provider.key_variable()), cell(provider.base_url_variable));
         let row = format!("| `{name}` | {key}| {address}| `{base_url}` |");
         assert!(documentation.lines().any(|line| line == row), "{row}");
     }

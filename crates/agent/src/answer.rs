@@ -43,6 +43,7 @@ impl Answer {
             stop: StopReason::EndTurn,
             model: None,
             request_id: None,
+            tried: Vec::new(),
             unknown: Vec::new(),
         };
         Self { response, estimate: None, cost: Some(Money::ZERO) }

@@ -103,7 +103,8 @@ fn render(messages: &[Arc<Message>]) -> String {
                         media.media_type
                     )
                 }
-                Part::Reasoning(_) => Ok(()),
+                // Only its provider can read it.
+                Part::Reasoning(_) | Part::Native(_) => Ok(()),
             };
         }
     }

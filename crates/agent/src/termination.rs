@@ -173,8 +173,15 @@ mod tests {
     fn answer(text: &str, stop: StopReason) -> Answer {
         let parts = if text.is_empty() { Vec::new() } else { vec![Part::text(text)] };
         let message = Message::assistant(parts);
-        let response =
-            Response { message, usage: None, stop, model: None, request_id: None, unknown: vec![] };
+        let response = Response {
+            message,
+            usage: None,
+            stop,
+            model: None,
+            request_id: None,
+            tried: vec![],
+            unknown: vec![],
+        };
         Answer { response, estimate: None, cost: None }
     }
 

@@ -127,6 +127,8 @@ codes! {
     ToolArguments = "tool-arguments": Tool, Model, Never;
     /// The tool ran and says that it failed.
     ToolFailed = "tool-failed": Tool, Model, Never;
+    /// The tool did nothing, for a reason that passes.
+    ToolBusy = "tool-busy": Tool, Model, Later;
     /// The tool took too long and was stopped.
     ToolTimeout = "tool-timeout": Tool, Model, Never;
     /// The call was refused, by a person or by a rule.

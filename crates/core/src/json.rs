@@ -40,7 +40,12 @@ impl Json {
     /// Reads the text as a type. Fails with [`Code::InputInvalid`] when it has another shape.
     pub fn to<T: DeserializeOwned>(&self) -> Result<T, Error> {
         serde_json::from_str(&self.0).map_err(|error| {
-            Error::new(Code::InputInvalid, format!("not a {}: {error}", std::any::type_name::<T>()))
+            let mut again = serde_json::Deserializer::from_str(&self.0);
+            // Knowing the path costs time, so only what did not fit is read so.
+            match serde_path_to_error::deserialize::<_, T>(&mut again) {
+                Err(placed) => misfit(&placed.path().to_string(), placed.inner()),
+                Ok(_) => misfit(".", &error),
+            }
         })
     }
 
@@ -104,6 +109,28 @@ impl<'de> Deserialize<'de> for Json {
     }
 }
 
+/// What does not fit, and where.
+fn misfit(path: &str, error: &serde_json::Error) -> Error {
+    let text = error.to_string();
+    let why = plain(text.rsplit_once(" at line ").map_or(text.as_str(), |(why, _)| why));
+    let place = if path == "." { String::new() } else { format!(" at `{path}`") };
+    Error::new(Code::InputInvalid, format!("the JSON has another shape than expected{place}: {why}"))
+}
+
+/// The words of an error without the names of types, which nobody knows who writes JSON.
+fn plain(why: &str) -> String {
+    let mut words = why.split(' ');
+    let mut plain = Vec::new();
+    while let Some(word) = words.next() {
+        plain.push(match word {
+            "struct" => words.next().map_or(word, |_| "an object"),
+            "enum" => words.next().map_or(word, |_| "one of its kinds"),
+            _ => word,
+        });
+    }
+    plain.join(" ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,5 +141,22 @@ mod tests {
         assert_eq!(json.as_str(), r#"{"b":1, "a":2.50}"#);
         assert_eq!(serde_json::to_string(&json).unwrap(), json.as_str());
         assert!(Json::parse("{").is_err());
+    }
+
+    #[test]
+    fn what_does_not_fit_has_a_path_and_no_type() {
+        #[derive(Debug, Deserialize)]
+        struct Order {
+            #[expect(dead_code, reason = "only its shape matters")]
+            lines: Vec<u32>,
+        }
+        let wrong = |text: &str| Json::parse(text).unwrap().to::<Order>().unwrap_err().message().to_owned();
+        let start = "the JSON has another shape than expected";
+        assert_eq!(
+            wrong(r#"{"lines": [1, "two"]}"#),
+            format!("{start} at `lines[1]`: invalid type: string \"two\", expected u32")
+        );
+        assert_eq!(wrong("{}"), format!("{start}: missing field `lines`"));
+        assert_eq!(wrong("7"), format!("{start}: invalid type: integer `7`, expected an object"));
     }
 }

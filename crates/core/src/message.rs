@@ -118,6 +118,8 @@ pub enum Part {
     ToolCall(ToolCall),
     /// A tool answers.
     ToolResult(ToolResult),
+    /// Something that only its provider understands, such as a search that the provider itself has made.
+    Native(Native),
 }
 
 impl Part {
@@ -157,12 +159,28 @@ pub enum MediaSource {
     Url(String),
 }
 
+/// Something of a provider's own, kept as it came and given back only to the same provider.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Native {
+    /// The interface that it belongs to, such as `anthropic`.
+    pub provider: String,
+    /// What the provider wrote.
+    pub value: Value,
+}
+
 /// A model's reasoning.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reasoning {
     /// What the provider shows of it; empty when it shows nothing.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub text: String,
+    /// The interface that made it, such as `anthropic`; none where any may read it. Signed and encrypted reasoning
+    /// means something to its own provider alone, so no other is sent it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    /// The provider's id of it, which it wants back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
     /// The provider's signature over the text, which it wants back unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<String>,
@@ -309,7 +327,11 @@ mod tests {
     #[test]
     fn parts_round_trip_as_json() {
         let message = Message::assistant(vec![
-            Part::Reasoning(Reasoning { text: "hm".into(), signature: Some("s".into()), encrypted: None }),
+            Part::Reasoning(Reasoning {
+                text: "hm".into(),
+                signature: Some("s".into()),
+                ..Reasoning::default()
+            }),
             Part::Image(Media {
                 media_type: "image/png".into(),
                 name: None,

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use adjutant_core::id::CallId;
-use adjutant_core::message::{Message, Part, Reasoning, ToolCall};
+use adjutant_core::message::{Message, Native, Part, Reasoning, ToolCall};
 use adjutant_core::usage::Usage;
 use adjutant_core::{Code, Error, Result};
 use futures::StreamExt;
 use serde_json::Value;
 
 use crate::call_id::Ids;
-use crate::delta::{Delta, Deltas, StopReason};
+use crate::delta::{Delta, Deltas, StopReason, Tried};
 use crate::request::Request;
 use crate::response::Response;
 
@@ -44,6 +44,7 @@ pub struct Collector {
     /// From the index of a call to its place in `parts`.
     calls: BTreeMap<u32, usize>,
     usage: Option<Usage>,
+    tried: Vec<Tried>,
     unknown: Vec<Value>,
     request_id: Option<String>,
     model: Option<String>,
@@ -54,6 +55,7 @@ pub struct Collector {
 enum Pending {
     Text(String),
     Reasoning(Reasoning),
+    Native(Native),
     Call { index: u32, id: Option<CallId>, name: String, arguments: String },
 }
 
@@ -74,11 +76,16 @@ impl Collector {
             return;
         }
         match delta {
-            Delta::Start { request_id, model } => (self.request_id, self.model) = (request_id, model),
+            Delta::Start(start) => (self.request_id, self.model) = (start.request_id, start.model),
+            Delta::Tried(tried) => self.tried.push(tried),
             Delta::Text(piece) => self.push_text(&piece),
             Delta::Reasoning(piece) => self.push_reasoning(&piece),
             Delta::ReasoningDone(done) => self.close_reasoning(done),
             Delta::ToolCall { index, id, name, arguments } => self.push_call(index, id, name, &arguments),
+            Delta::Native(native) => {
+                self.flush_reasoning();
+                self.parts.push(Pending::Native(native));
+            }
             Delta::Usage(usage) => self.usage = Some(usage),
             Delta::Unknown(value) if self.unknown.len() < MAX_UNKNOWN => self.unknown.push(value),
             Delta::Unknown(_) => {}
@@ -110,6 +117,7 @@ impl Collector {
             stop,
             model: self.model,
             request_id: self.request_id,
+            tried: self.tried,
             unknown: self.unknown,
         })
     }
@@ -163,6 +171,7 @@ fn whole(pending: Pending, ids: &mut Ids, stop: &StopReason) -> Result<Option<Pa
     match pending {
         Pending::Text(text) => Ok((!text.is_empty()).then(|| Part::text(text))),
         Pending::Reasoning(reasoning) => Ok(Some(Part::Reasoning(reasoning))),
+        Pending::Native(native) => Ok(Some(Part::Native(native))),
         Pending::Call { index, id, name, arguments } => {
             if name.is_empty() {
                 return Err(invalid(format!("tool call {index} of the answer has no name")));
@@ -232,7 +241,7 @@ mod tests {
         use StopReason::{EndTurn, MaxTokens, ToolCalls};
         let reasoning = |piece: &str| Delta::Reasoning(piece.to_owned());
         let signed =
-            |text: &str| Reasoning { text: text.into(), signature: Some("!".into()), encrypted: None };
+            |text: &str| Reasoning { text: text.into(), signature: Some("!".into()), ..Reasoning::default() };
         let invalid = "model-answer-invalid: the answer";
         let cases: Vec<(Vec<Delta>, String)> = vec![
             (vec![text("a"), text(""), text("b"), Delta::End(EndTurn)], "ab | EndTurn".into()),

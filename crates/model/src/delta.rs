@@ -1,9 +1,9 @@
 //! The pieces in which an answer arrives.
 
-use adjutant_core::Result;
 use adjutant_core::id::CallId;
-use adjutant_core::message::Reasoning;
+use adjutant_core::message::{Native, Reasoning};
 use adjutant_core::usage::Usage;
+use adjutant_core::{Error, Result};
 use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -16,13 +16,10 @@ pub type Deltas = BoxStream<'static, Result<Delta>>;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Delta {
-    /// What the provider says of the answer as a whole. At most once, first.
-    Start {
-        /// The provider's id of the request, to quote in a report to the provider.
-        request_id: Option<String>,
-        /// The exact model that answers, where the provider names one.
-        model: Option<String>,
-    },
+    /// What the provider says of the answer as a whole. At most once, before the answer.
+    Start(Start),
+    /// A model of a fallback chain that was asked before, and why another answers. In order, before the answer.
+    Tried(Tried),
     /// A piece of the answer's text.
     Text(String),
     /// A piece of the text that the provider shows of its reasoning.
@@ -40,12 +37,34 @@ pub enum Delta {
         /// A piece of the arguments' JSON text.
         arguments: String,
     },
+    /// Something whole that only the provider understands, and wants back as it is.
+    Native(Native),
     /// The tokens used so far; the last one counts.
     Usage(Usage),
     /// Something that is not understood. It is kept and shown, and changes nothing else.
     Unknown(Value),
     /// The answer is complete.
     End(StopReason),
+}
+
+/// What a provider says of an answer as a whole.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Start {
+    /// The provider's id of the request, to quote in a report to the provider.
+    pub request_id: Option<String>,
+    /// The exact model that answers, where the provider names one.
+    pub model: Option<String>,
+    /// What the provider's headers say of the account's limits: names in lower case, values as they came.
+    pub rate_limits: Vec<(String, String)>,
+}
+
+/// A model that was asked and did not answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tried {
+    /// The model's id.
+    pub model: String,
+    /// Why another was asked.
+    pub error: Error,
 }
 
 /// Why a model stopped.

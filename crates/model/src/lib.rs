@@ -3,19 +3,22 @@
 //! A [`Model`] takes a [`Request`] and streams [`Delta`]s; a [`Collector`] folds them into a [`Response`], which is
 //! what a run records. A [`Profile`] says what a model can do, so that what it cannot do is refused before the call.
 //!
-//! - [`openai`] speaks OpenAI's chat completions to any base URL.
+//! - [`provider`] has the providers: who they are, how they are reached, how their interfaces are written.
 //! - [`offline`] is the built-in model that needs no key and no network. It works by rules and is no LLM.
 //! - [`scripted`] plays a script, for tests.
 //!
-//! Only a provider's own folder knows its wire format; [`transport`] and [`sse`] are what the providers share.
+//! Only a provider's own folder knows its wire format; [`transport`], [`sse`] and [`event_stream`] are what the providers
+//! share.
 
 mod call_id;
 mod collect;
 mod delta;
+pub mod event_stream;
 mod model;
 pub mod offline;
 pub mod openai;
 mod profile;
+pub mod provider;
 mod request;
 mod response;
 pub mod scripted;
@@ -24,8 +27,8 @@ pub mod token;
 pub mod transport;
 
 pub use collect::{Collector, collect};
-pub use delta::{Delta, Deltas, StopReason};
+pub use delta::{Delta, Deltas, Start, StopReason, Tried};
 pub use model::{Call, Model};
 pub use profile::{Abilities, Profile};
-pub use request::{OutputSchema, Request, ToolChoice};
+pub use request::{Effort, OutputSchema, Request, ToolChoice};
 pub use response::Response;

@@ -29,7 +29,7 @@ pub struct Abilities {
     pub tools: bool,
     /// It calls several tools in one answer.
     pub parallel_tools: bool,
-    /// It answers in the form of a JSON schema.
+    /// It answers in the form of a JSON schema. One that does not, and calls tools, is asked for the form by a tool.
     pub structured_output: bool,
     /// It sees images.
     pub images: bool,
@@ -77,7 +77,7 @@ impl Profile {
         if !abilities.tools && !request.tools.is_empty() {
             return Some(("cannot call tools".to_owned(), "tools"));
         }
-        if !abilities.structured_output && request.output.is_some() {
+        if !abilities.structured_output && !abilities.tools && request.output.is_some() {
             return Some(("cannot answer in the form of a schema".to_owned(), "structured_output"));
         }
         if let (Some(asked), Some(most)) = (request.max_output_tokens, self.max_output_tokens)

@@ -29,6 +29,9 @@ pub struct Request {
     /// How freely the model chooses its words, from 0; the provider's default where none is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temperature: Option<f32>,
+    /// How much the model thinks before it answers; the provider's default where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effort: Option<Effort>,
     /// Texts that end the answer where the model writes one of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stop: Vec<String>,
@@ -62,6 +65,25 @@ pub enum ToolChoice {
     Required,
     /// It must call this tool.
     Named(String),
+}
+
+/// How much a model thinks before it answers. Each provider has its own scale; a step that it lacks is the nearest
+/// one that it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effort {
+    /// Not at all, where the model can.
+    Off,
+    /// As little as possible.
+    Minimal,
+    /// A little.
+    Low,
+    /// As much as most questions need.
+    Medium,
+    /// Much.
+    High,
+    /// As much as the model can.
+    Max,
 }
 
 /// The form that the final answer must have.

@@ -5,7 +5,7 @@ use adjutant_core::usage::Usage;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::delta::StopReason;
+use crate::delta::{StopReason, Tried};
 
 /// The whole answer to a request: what a run records.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,6 +23,9 @@ pub struct Response {
     /// The provider's id of the request, to quote in a report to the provider.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+    /// The models that were asked before and did not answer, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tried: Vec<Tried>,
     /// What arrived and was not understood.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unknown: Vec<Value>,

@@ -250,6 +250,7 @@ fn piece(part: &Part, index: &mut u32) -> Option<Delta> {
     match part {
         Part::Text { text } => Some(Delta::Text(text.clone())),
         Part::Reasoning(reasoning) => Some(Delta::ReasoningDone(reasoning.clone())),
+        Part::Native(native) => Some(Delta::Native(native.clone())),
         Part::ToolCall(ToolCall { id, name, arguments }) => {
             let delta = Delta::ToolCall {
                 index: *index,

@@ -60,6 +60,7 @@ fn part(part: &Part) -> u64 {
             TOKENS_PER_FRAME + tokens(id.as_str().len() + name.len() + arguments.len())
         }
         Part::ToolResult(result) => estimate_result(result),
+        Part::Native(native) => estimate_value(&native.value),
     }
 }
 

@@ -10,7 +10,8 @@ use adjutant_core::secret::Secret;
 use adjutant_core::tool::{Effect, ToolSpec};
 use adjutant_core::usage::Usage;
 use adjutant_core::{Code, Error, Result};
-use adjutant_model::openai::{Chat, Config};
+use adjutant_model::openai::OPENAI;
+use adjutant_model::provider::Config;
 use adjutant_model::{Call, Delta, Model, OutputSchema, Request, Response, StopReason, ToolChoice, collect};
 use adjutant_testkit::provider::{Answer, Fault, MockProvider};
 use futures::StreamExt;
@@ -47,7 +48,7 @@ async fn answered_within(answer: Answer, first_byte: Duration, idle: Duration) -
     let mut config = config(mock.base_url());
     config.timeouts.first_byte = first_byte;
     config.timeouts.idle = idle;
-    let model = Chat::new(config).unwrap();
+    let model = OPENAI.model(&config).unwrap();
     let request = Request { tools: [look()].into(), ..Request::new([Message::user("hi")]) };
     let result = ask(&model, request).await;
     mock.assert_clean();
@@ -266,7 +267,7 @@ async fn each_wait_has_its_limit() {
 
 #[tokio::test]
 async fn nobody_listening_is_told_with_what_to_do() {
-    let model = Chat::new(config(MockProvider::nowhere().await.unwrap())).unwrap();
+    let model = OPENAI.model(&config(MockProvider::nowhere().await.unwrap())).unwrap();
     let error = ask(&model, Request::new([Message::user("hi")])).await.unwrap_err();
     assert_eq!(error.code(), Code::ModelUnreachable);
     assert!(error.help().unwrap().contains("start the server"), "{error:?}");
@@ -289,7 +290,7 @@ async fn the_key_is_sent_and_never_shown() {
     let with = |key: &str| {
         let mut config = config(mock.base_url());
         config.key = Some(Secret::new(key));
-        Chat::new(config).unwrap()
+        OPENAI.model(&config).unwrap()
     };
     let hi = || Request::new([Message::user("hi")]);
     let (wrong, right) = (with("sk-wrong-key"), with(key));
@@ -311,7 +312,7 @@ async fn a_redirect_never_takes_the_key_to_another_server() {
         .unwrap();
     let mut config = config(mock.base_url());
     config.headers.insert("api-key".into(), Secret::new("very-secret"));
-    let error = ask(&Chat::new(config).unwrap(), Request::new([Message::user("hi")])).await.unwrap_err();
+    let error = ask(&OPENAI.model(&config).unwrap(), Request::new([Message::user("hi")])).await.unwrap_err();
     assert!(error.message().contains("it redirects to"), "{error}");
     assert_eq!(other.count(), 0);
 }
@@ -326,7 +327,7 @@ async fn a_whole_conversation_is_valid_on_the_wire() {
     .start()
     .await
     .unwrap();
-    let model = Chat::new(config(mock.base_url())).unwrap();
+    let model = OPENAI.model(&config(mock.base_url())).unwrap();
     let picture =
         Media { media_type: "image/png".into(), name: None, source: MediaSource::Base64("AA==".into()) };
     let mut request = Request {
@@ -371,7 +372,7 @@ async fn what_the_model_cannot_do_is_never_sent() {
     let mock = MockProvider::answering([]).start().await.unwrap();
     let mut config = config(mock.base_url());
     config.profile.abilities.tools = false;
-    let model = Chat::new(config).unwrap();
+    let model = OPENAI.model(&config).unwrap();
     let request = Request { tools: [look()].into(), ..Request::new([Message::user("hi")]) };
     assert_eq!(model.preview(&request).unwrap_err().code(), Code::ModelUnsupported);
     assert_eq!(ask(&model, request).await.unwrap_err().code(), Code::ModelUnsupported);
@@ -390,7 +391,7 @@ async fn a_cancel_ends_the_call_at_any_point() {
     let mut config = config(mock.base_url());
     config.timeouts.first_byte = Duration::from_secs(3);
     config.timeouts.idle = Duration::from_secs(3);
-    let model = Chat::new(config).unwrap();
+    let model = OPENAI.model(&config).unwrap();
     for tool_choice in [ToolChoice::Auto, ToolChoice::None] {
         let request = Request { tools: [look()].into(), tool_choice, ..Request::new([Message::user("hi")]) };
         let call = Call::default();
@@ -412,7 +413,7 @@ async fn a_cancel_ends_the_call_at_any_point() {
 #[tokio::test]
 async fn the_idempotency_key_goes_with_the_call() {
     let mock = MockProvider::answering([Answer::text("hi")]).start().await.unwrap();
-    let model = Chat::new(config(mock.base_url())).unwrap();
+    let model = OPENAI.model(&config(mock.base_url())).unwrap();
     let call = Call { idempotency_key: Some("run-1/model#0".into()), ..Call::default() };
     let deltas = model.stream(Request::new([Message::user("hi")]), call).await.unwrap();
     collect(deltas, |_| {}).await.unwrap();

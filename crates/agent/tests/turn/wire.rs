@@ -6,7 +6,8 @@ use adjutant_core::limit::Limit;
 use adjutant_core::{Code, Error};
 use adjutant_durable::Observed;
 use adjutant_durable::stream::Piece;
-use adjutant_model::openai::{Chat, Config};
+use adjutant_model::openai::OPENAI;
+use adjutant_model::provider::Config;
 use adjutant_testkit::provider::{Answer, Fault, MockProvider};
 use futures::StreamExt;
 use serde_json::json;
@@ -15,7 +16,7 @@ use crate::bench::{Bench, Roles, agent, tool};
 
 async fn bench(agent: Agent, answers: impl IntoIterator<Item = Answer>) -> (Bench, MockProvider) {
     let mock = MockProvider::answering(answers).start().await.unwrap();
-    let model = Chat::new(Config::new("mock/m", mock.base_url(), "m")).unwrap();
+    let model = OPENAI.model(&Config::new("mock/m", mock.base_url(), "m")).unwrap();
     (Bench::with(agent, Roles::main(model)), mock)
 }
 

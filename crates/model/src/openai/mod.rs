@@ -1,15 +1,24 @@
-//! OpenAI's chat completions, as OpenAI and many others speak it: Ollama, vLLM, LM Studio, llama.cpp, gateways.
-//!
-//! [`Chat`] is the model; what it sends is made by pure functions from the request, and what arrives is decoded by a
-//! pure state machine, so both are tested without a network. The format is the one of OpenAI's API reference
-//! (chat completions, streaming), with the deviations that other servers are known for.
+//! OpenAI's interfaces, and the many servers that speak the older of them.
 
-mod chat;
-mod config;
-mod content;
-mod decode;
-mod encode;
-mod usage;
+pub mod chat;
+pub mod presets;
 
-pub use chat::Chat;
-pub use config::Config;
+use crate::provider::{Config, Interface, Provider};
+use adjutant_core::Result;
+
+/// OpenAI, by chat completions. Its name with a `base_url` reaches any server that speaks them.
+///
+/// The address and both variables are those of OpenAI's client for Python, `_client.py`, 2026.
+pub const OPENAI: Provider = Provider {
+    name: "openai",
+    base_url: "https://api.openai.com/v1",
+    base_url_variable: Some("OPENAI_BASE_URL"),
+    key_variables: &["OPENAI_API_KEY"],
+    credentials: &[],
+    options: &[],
+    open: open_chat,
+};
+
+fn open_chat(config: &Config) -> Result<Interface> {
+    chat::interface(config, chat::Quirks::at(&config.address()?))
+}

@@ -1,17 +1,16 @@
-//! One HTTP client, and how it sends.
+//! HTTP as it is spoken to providers.
 
 use std::sync::OnceLock;
 
 use adjutant_core::{Code, Error, Result};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use futures::future::BoxFuture;
+use http::{HeaderName, HeaderValue};
 use reqwest::redirect;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
-use url::Url;
 
-use super::body::{Body, cancelled, late};
+use super::body::{Reading, cancelled, late};
+use super::exchange::{Incoming, Outgoing, Transport};
 use super::peer::Peer;
-use super::refusal::{Complaint, refusal};
 use super::timeouts::Timeouts;
 
 /// An HTTP client with the connections that it keeps. It is built at the first use.
@@ -23,28 +22,10 @@ pub struct Client {
     timeouts: Timeouts,
 }
 
-/// A request to a provider.
-#[derive(Debug)]
-pub struct Post {
-    /// Where to.
-    pub url: Url,
-    /// The other side, for errors.
-    pub peer: Peer,
-    /// Headers; the values that are secret must be marked so.
-    pub headers: HeaderMap,
-    /// The JSON text.
-    pub body: String,
-    /// Ends the request early.
-    pub cancel: CancellationToken,
-}
-
-/// An answer that the provider gave with a status of success.
-#[derive(Debug)]
-pub struct Answer {
-    /// Its headers.
-    pub headers: HeaderMap,
-    /// Its body.
-    pub body: Body,
+impl Transport for Client {
+    fn send(&self, outgoing: Outgoing) -> BoxFuture<'_, Result<Incoming>> {
+        Box::pin(self.request(outgoing))
+    }
 }
 
 impl Client {
@@ -53,14 +34,10 @@ impl Client {
         Self { http: OnceLock::new(), timeouts }
     }
 
-    /// Sends a request, and resolves when the provider has accepted it.
-    ///
-    /// Fails with the code that fits the provider's status, with `model-unreachable`, `model-timeout` or
-    /// `run-cancelled`.
-    pub async fn post(&self, post: Post) -> Result<Answer> {
-        let Post { url, peer, headers, body, cancel } = post;
+    async fn request(&self, outgoing: Outgoing) -> Result<Incoming> {
+        let Outgoing { method, url, peer, headers, body, cancel } = outgoing;
         let deadline = Instant::now() + self.timeouts.whole;
-        let request = self.http()?.post(url).headers(headers).body(body);
+        let request = self.http()?.request(method, url).headers(headers).body(body);
         let wake = deadline.min(Instant::now() + self.timeouts.first_byte);
         let sent = tokio::select! {
             biased;
@@ -72,16 +49,9 @@ impl Client {
             Ok(Err(error)) => return Err(self.unreachable(&peer, error)),
             Err(_) => return Err(late(&peer, "did not answer", self.timeouts.first_byte)),
         };
-        let (status, headers) = (response.status(), response.headers().clone());
-        let body = Body::new(response, peer.clone(), self.timeouts, deadline, cancel);
-        if status.is_success() {
-            return Ok(Answer { headers, body });
-        }
-        let mut complaint = Complaint::read(&body.complaint().await);
-        if let (true, Some(to)) = (status.is_redirection(), headers.get(http::header::LOCATION)) {
-            complaint.message = format!("it redirects to `{}`", String::from_utf8_lossy(to.as_bytes()));
-        }
-        Err(refusal(&peer, status.as_u16(), &headers, &complaint))
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let body = Reading::new(response, peer, self.timeouts, deadline, cancel).into_body();
+        Ok(Incoming { status, headers, body })
     }
 
     fn http(&self) -> Result<&reqwest::Client> {

@@ -2,18 +2,22 @@
 //!
 //! No error says a key: what a provider wrote is shown only after [`Peer::clean`] has gone over it.
 
+mod authorize;
 mod body;
 mod client;
+mod exchange;
 mod peer;
 mod refusal;
 mod retry_after;
 mod timeouts;
 
+pub use authorize::{Authorize, KeyHeader};
 pub use body::Body;
+pub use client::Client;
 pub(crate) use client::secret_header;
-pub use client::{Answer, Client, Post};
+pub use exchange::{Incoming, Outgoing, Transport};
 pub use peer::Peer;
-pub(crate) use refusal::request_id;
 pub use refusal::{Complaint, refusal};
+pub(crate) use refusal::{rate_limits, request_id};
 pub use retry_after::retry_after;
 pub use timeouts::Timeouts;

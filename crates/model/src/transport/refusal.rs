@@ -101,6 +101,14 @@ pub(crate) fn request_id(headers: &HeaderMap) -> Option<String> {
     names.iter().find_map(|name| headers.get(*name)?.to_str().ok()).map(str::to_owned)
 }
 
+/// What the headers say of the account's limits. OpenAI and most others write `x-ratelimit-remaining-requests` and
+/// such, Anthropic `anthropic-ratelimit-requests-remaining`.
+pub(crate) fn rate_limits(headers: &HeaderMap) -> Vec<(String, String)> {
+    let tells = |name: &str| name.contains("ratelimit") || name == "retry-after" || name == "retry-after-ms";
+    let shown = headers.iter().filter(|(name, _)| tells(name.as_str()));
+    shown.filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned()))).collect()
+}
+
 fn meaning(status: u16, complaint: &Complaint) -> (Code, Option<&'static str>) {
     let text = format!("{} {}", complaint.word, complaint.message).to_lowercase();
     let says = |phrases: &[&str]| phrases.iter().any(|phrase| text.contains(phrase));

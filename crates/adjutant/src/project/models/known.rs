@@ -2,10 +2,10 @@
 
 use adjutant_core::money::Prices;
 use adjutant_model::Profile;
+use adjutant_model::provider::Provider;
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
-use super::provider::Provider;
 use super::settings::Endpoint;
 
 /// A model, its window and longest answer in tokens, and its prices in thousandths of a dollar for a million tokens:

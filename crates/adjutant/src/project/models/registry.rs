@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use adjutant_agent::definition::document::nearest;
 use adjutant_core::secret::Secret;
 use adjutant_core::{Code, Error, Result};
+use adjutant_model::Model;
 use adjutant_model::offline::Offline;
-use adjutant_model::{Model, openai};
+use adjutant_model::provider::{Config, Provider};
 
 use super::known;
-use super::provider::Provider;
 use super::settings::{Endpoint, Header, ModelSettings};
 use crate::project::environment::Environment;
 use crate::project::secrets::{ProjectSecrets, SecretSource};
@@ -140,7 +140,7 @@ impl Models {
         if let Some(model) = lock(&self.built).get(&endpoint.id) {
             return Ok(Arc::clone(model));
         }
-        let model: Arc<dyn Model> = Arc::new(openai::Chat::new(self.config(&endpoint)?)?);
+        let model: Arc<dyn Model> = Arc::new(endpoint.provider.model(&self.config(&endpoint)?)?);
         lock(&self.built).insert(endpoint.id.clone(), Arc::clone(&model));
         Ok(model)
     }
@@ -160,7 +160,8 @@ impl Models {
                         Err(_) => Key::None,
                     },
                 };
-                let base_url = self.base_url(&endpoint);
+                let base_url =
+                    self.base_url(&endpoint).unwrap_or_else(|_| endpoint.provider.base_url.to_owned());
                 (endpoint.id.clone(), endpoint.provider.name.to_owned(), Some(base_url), key)
             }
         };
@@ -205,7 +206,7 @@ impl Models {
     fn unconfigured(&self) -> Result<(Plan, Origin)> {
         let openai = Provider::named("openai");
         let variables =
-            openai.iter().flat_map(|provider| [provider.key_variable, provider.base_url_variable]);
+            openai.iter().flat_map(|provider| [provider.key_variable(), provider.base_url_variable]);
         match variables.flatten().find(|variable| self.environment.get(variable).is_some()) {
             Some(variable) => {
                 let plan = self.by_id(&format!("openai/{DEFAULT_OPENAI}"), &Origin::Id)?;
@@ -267,22 +268,65 @@ impl Models {
         if endpoint.base_url.is_some() {
             return None;
         }
-        let variable = endpoint.provider.key_variable?;
+        let variables = endpoint.provider.key_variables;
+        let found = variables.iter().find(|variable| self.environment.get(variable).is_some());
+        let variable = found.or(variables.first())?;
         let moved = endpoint
             .provider
             .base_url_variable
             .is_some_and(|variable| self.environment.get(variable).is_some());
-        Some((SecretSource::Environment(variable.to_owned()), !moved))
+        Some((SecretSource::Environment((*variable).to_owned()), !moved))
     }
 
-    fn base_url(&self, endpoint: &Endpoint) -> String {
+    fn base_url(&self, endpoint: &Endpoint) -> Result<String> {
         let provider = endpoint.provider;
         let moved = provider.base_url_variable.and_then(|variable| self.environment.get(variable));
-        endpoint.base_url.as_deref().or(moved).unwrap_or(provider.base_url).trim().to_owned()
+        match endpoint.base_url.as_deref().or(moved) {
+            Some(address) => Ok(address.trim().to_owned()),
+            None => provider.address(&self.options(endpoint)),
+        }
     }
 
-    fn config(&self, endpoint: &Endpoint) -> Result<openai::Config> {
-        let mut config = openai::Config::new(&endpoint.id, self.base_url(endpoint), &endpoint.model);
+    /// What the project says that the provider needs to be told, completed by the environment.
+    fn options(&self, endpoint: &Endpoint) -> BTreeMap<String, String> {
+        let mut options = endpoint.options.clone();
+        for setting in endpoint.provider.options {
+            let told = || setting.variables.iter().find_map(|variable| self.environment.get(variable));
+            if !options.contains_key(setting.key)
+                && let Some(value) = told()
+            {
+                options.insert(setting.key.to_owned(), value.trim().to_owned());
+            }
+        }
+        options
+    }
+
+    /// The secrets beside the key. From the environment they are taken only where requests go to the provider itself,
+    /// like the key.
+    fn credentials(&self, endpoint: &Endpoint) -> Result<BTreeMap<String, Secret>> {
+        let mut credentials = BTreeMap::new();
+        for setting in endpoint.provider.credentials {
+            let variables = setting.variables.iter().filter(|_| endpoint.base_url.is_none());
+            let found = variables.filter(|variable| self.environment.get(variable).is_some());
+            let source = match endpoint.credentials.get(setting.key) {
+                Some(source) => Some(source.clone()),
+                None => found.map(|variable| SecretSource::Environment((*variable).to_owned())).next(),
+            };
+            if let Some(source) = source {
+                let secret = self.secrets.at(&source).map_err(|error| key_missing(endpoint, &error))?;
+                credentials.insert(setting.key.to_owned(), secret);
+            }
+        }
+        Ok(credentials)
+    }
+
+    fn config(&self, endpoint: &Endpoint) -> Result<Config> {
+        let mut config = Config::new(&endpoint.id, self.base_url(endpoint)?, &endpoint.model);
+        config.options = self.options(endpoint);
+        config.credentials = self.credentials(endpoint)?;
+        config.effort = endpoint.effort;
+        config.prompt_cache = endpoint.prompt_cache;
+        config.provider_tools.clone_from(&endpoint.provider_tools);
         if let Some((source, required)) = self.key_source(endpoint) {
             config.key = match self.secrets.at(&source) {
                 Ok(key) => Some(key),

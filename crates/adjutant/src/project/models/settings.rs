@@ -5,13 +5,13 @@ use std::path::Path;
 
 use adjutant_agent::definition::document::{Content, Entry, Node, Place, Table, nearest};
 use adjutant_core::money::Prices;
-use adjutant_model::Profile;
+use adjutant_model::provider::{PromptCache, Provider};
 use adjutant_model::transport::Timeouts;
+use adjutant_model::{Effort, Profile};
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::provider::Provider;
 use crate::project::secrets::SecretSource;
 
 /// What stands for one role.
@@ -38,12 +38,22 @@ pub struct Endpoint {
     pub base_url: Option<String>,
     /// Where the key is, if not in the provider's own variable.
     pub key: Option<SecretSource>,
+    /// What the provider needs of secrets beside or instead of a key.
+    pub credentials: BTreeMap<&'static str, SecretSource>,
+    /// What the provider needs to be told.
+    pub options: BTreeMap<String, String>,
     /// More headers for every request.
     pub headers: BTreeMap<String, Header>,
     /// How long the provider may take.
     pub timeouts: Timeouts,
     /// What the project says that the model can do and costs; what is known of it comes to that.
     pub profile: Profile,
+    /// How much the model thinks before it answers.
+    pub effort: Option<Effort>,
+    /// How long the provider shall keep the beginning of a conversation.
+    pub prompt_cache: PromptCache,
+    /// Tools of the provider's own.
+    pub provider_tools: Vec<Value>,
     /// Parameters that every request sends as they are.
     pub extra: Map<String, Value>,
     /// The field in which the server wants earlier reasoning back.
@@ -68,9 +78,14 @@ impl Endpoint {
             model: model.to_owned(),
             base_url: None,
             key: None,
+            credentials: BTreeMap::new(),
+            options: BTreeMap::new(),
             headers: BTreeMap::new(),
             timeouts: Timeouts::default(),
             profile: Profile::default(),
+            effort: None,
+            prompt_cache: PromptCache::default(),
+            provider_tools: Vec::new(),
             extra: Map::new(),
             reasoning_field: None,
         }
@@ -122,13 +137,13 @@ fn read_role(root: &Table<'_>, entry: &Entry, folder: &Path) -> Option<ModelSett
             Some(provider) => read_endpoint(&table, provider, folder),
             None => {
                 unknown_provider(&table, name);
-                read_endpoint(&table, Provider::ALL.first()?, folder);
+                read_endpoint(&table, Provider::ALL.first().copied()?, folder);
                 None
             }
         },
         None => {
             // The other keys are looked at all the same, so that everything is reported together.
-            read_endpoint(&table, Provider::ALL.first()?, folder);
+            read_endpoint(&table, Provider::ALL.first().copied()?, folder);
             None
         }
     };
@@ -158,6 +173,16 @@ fn read_endpoint(table: &Table<'_>, provider: &'static Provider, folder: &Path) 
     }
     endpoint.base_url = read_base_url(table);
     endpoint.key = SecretSource::read(table, "key", folder);
+    for setting in provider.credentials {
+        if let Some(source) = SecretSource::read(table, setting.key, folder) {
+            endpoint.credentials.insert(setting.key, source);
+        }
+    }
+    for setting in provider.options {
+        if let Some(value) = table.text(setting.key) {
+            endpoint.options.insert(setting.key.to_owned(), value.trim().to_owned());
+        }
+    }
     for header in table.named("headers") {
         if let Some(value) = read_header(table, header, folder) {
             endpoint.headers.insert(header.key.clone(), value);
@@ -172,8 +197,62 @@ fn read_endpoint(table: &Table<'_>, provider: &'static Provider, folder: &Path) 
     {
         endpoint.extra = extra;
     }
+    endpoint.effort = read_effort(table);
+    endpoint.prompt_cache = read_prompt_cache(table).unwrap_or_default();
+    endpoint.provider_tools =
+        table.value("provider_tools").map(|node| read_tools(table, node)).unwrap_or_default();
     endpoint.reasoning_field = table.text("reasoning_field").map(str::to_owned);
     model.filter(|model| !model.is_empty()).map(|_| endpoint)
+}
+
+fn read_effort(table: &Table<'_>) -> Option<Effort> {
+    read_word(
+        table,
+        "effort",
+        "how much the model thinks",
+        &[
+            ("off", Effort::Off),
+            ("minimal", Effort::Minimal),
+            ("low", Effort::Low),
+            ("medium", Effort::Medium),
+            ("high", Effort::High),
+            ("max", Effort::Max),
+        ],
+    )
+}
+
+fn read_prompt_cache(table: &Table<'_>) -> Option<PromptCache> {
+    read_word(
+        table,
+        "prompt_cache",
+        "how long the provider keeps the beginning of a conversation",
+        &[("off", PromptCache::Off), ("short", PromptCache::Short), ("long", PromptCache::Long)],
+    )
+}
+
+fn read_word<T: Copy>(table: &Table<'_>, key: &'static str, what: &str, words: &[(&str, T)]) -> Option<T> {
+    let text = table.text(key)?;
+    let found = words.iter().find(|(word, _)| *word == text.trim()).map(|(_, value)| *value);
+    if found.is_none()
+        && let Some(node) = table.value(key)
+    {
+        let known = words.iter().map(|(word, _)| format!("`{word}`")).collect::<Vec<_>>().join(", ");
+        table.wrong(key, node, what, &format!("write one of {known}"));
+    }
+    found
+}
+
+/// Tools in the provider's own form: a list of tables.
+fn read_tools(table: &Table<'_>, node: &Node) -> Vec<Value> {
+    match node.to_json() {
+        Value::Array(tools) if tools.iter().all(Value::is_object) => tools,
+        _ => {
+            let help =
+                "write them as the provider's documentation has them, as in `[{ type = \"web_search\" }]`";
+            table.wrong("provider_tools", node, "a list of tables", help);
+            Vec::new()
+        }
+    }
 }
 
 fn read_base_url(table: &Table<'_>) -> Option<String> {

@@ -13,8 +13,10 @@ use serde_json::{Map, Value, json};
 
 use super::usage;
 use crate::call_id::Ids;
-use crate::delta::{Delta, StopReason};
+use crate::delta::{Delta, Start, StopReason};
+use crate::provider::Decode;
 use crate::request::Request;
+use crate::sse::Event;
 use crate::transport::{Complaint, Peer, refusal};
 
 /// The data of the event that ends a stream.
@@ -25,7 +27,6 @@ const DONE: &str = "[DONE]";
 pub(super) struct Decoder {
     peer: Peer,
     ids: Ids,
-    request_id: Option<String>,
     started: bool,
     calls: Vec<Call>,
     refused: bool,
@@ -46,12 +47,50 @@ struct Call {
     id: Option<CallId>,
 }
 
+impl Decode for Decoder {
+    fn event(&mut self, event: &Event, deltas: &mut Vec<Delta>) -> Result<()> {
+        match event.data.trim() {
+            _ if self.ended => Ok(()),
+            "" => Ok(()),
+            DONE => {
+                self.finish(deltas);
+                Ok(())
+            }
+            data => self.chunk(data, "delta", deltas),
+        }
+    }
+
+    fn whole(&mut self, body: &str, deltas: &mut Vec<Delta>) -> Result<()> {
+        self.chunk(body, "message", deltas)?;
+        if self.stop.is_none() {
+            return Err(self.invalid("has no choices"));
+        }
+        self.finish(deltas);
+        Ok(())
+    }
+
+    fn end(&mut self, deltas: &mut Vec<Delta>) -> Result<()> {
+        match (self.ended, &self.stop) {
+            (true, _) => Ok(()),
+            // Some servers close without the last event, but all of them say why the model stopped.
+            (false, Some(_)) => {
+                self.finish(deltas);
+                Ok(())
+            }
+            (false, None) => Err(self.invalid("breaks off before its end")),
+        }
+    }
+
+    fn is_complete(&self) -> bool {
+        self.ended
+    }
+}
+
 impl Decoder {
-    pub(super) fn new(peer: Peer, request: &Request, request_id: Option<String>) -> Self {
+    pub(super) fn new(peer: Peer, request: &Request) -> Self {
         Self {
             peer,
             ids: Ids::of(request),
-            request_id,
             started: false,
             calls: Vec::new(),
             refused: false,
@@ -62,44 +101,7 @@ impl Decoder {
         }
     }
 
-    /// Whether the answer is complete.
-    pub(super) fn has_ended(&self) -> bool {
-        self.ended
-    }
-
-    /// Takes the data of one event.
-    pub(super) fn event(&mut self, data: &str) -> Result<Vec<Delta>> {
-        let data = data.trim();
-        if self.ended || data.is_empty() {
-            return Ok(Vec::new());
-        }
-        if data == DONE {
-            return Ok(self.end());
-        }
-        self.chunk(data, "delta")
-    }
-
-    /// Takes an answer that came whole, though a stream was asked for.
-    pub(super) fn whole(&mut self, body: &str) -> Result<Vec<Delta>> {
-        let mut deltas = self.chunk(body, "message")?;
-        if self.stop.is_none() {
-            return Err(self.invalid("has no choices"));
-        }
-        deltas.extend(self.end());
-        Ok(deltas)
-    }
-
-    /// Takes the end of the connection.
-    pub(super) fn eof(&mut self) -> Result<Vec<Delta>> {
-        match (self.ended, &self.stop) {
-            (true, _) => Ok(Vec::new()),
-            // Some servers close without the last event, but all of them say why the model stopped.
-            (false, Some(_)) => Ok(self.end()),
-            (false, None) => Err(self.invalid("breaks off before its end")),
-        }
-    }
-
-    fn chunk(&mut self, data: &str, field: &str) -> Result<Vec<Delta>> {
+    fn chunk(&mut self, data: &str, field: &str, deltas: &mut Vec<Delta>) -> Result<()> {
         let chunk: Value = serde_json::from_str(data).map_err(|error| {
             let shown: String = data.chars().take(200).collect();
             self.invalid(&format!("is not JSON ({error}): {}", self.peer.clean(&shown)))
@@ -111,10 +113,9 @@ impl Decoder {
         let Value::Object(chunk) = chunk else {
             return Err(self.invalid(&format!("is not an object: {}", self.peer.clean(data))));
         };
-        let mut deltas = Vec::new();
-        self.start(&chunk, &mut deltas);
+        self.start(&chunk, deltas);
         for choice in chunk.get("choices").and_then(Value::as_array).into_iter().flatten() {
-            self.choice(choice, field, &mut deltas);
+            self.choice(choice, field, deltas);
         }
         if let Some(usage) = chunk.get("usage").and_then(usage::read)
             && self.usage.replace(usage) != Some(usage)
@@ -132,14 +133,14 @@ impl Decoder {
             "service_tier",
             "obfuscation",
         ];
-        self.keep_unknown("", &chunk, &KNOWN, &mut deltas);
-        Ok(deltas)
+        self.keep_unknown("", &chunk, &KNOWN, deltas);
+        Ok(())
     }
 
     fn start(&mut self, chunk: &Map<String, Value>, deltas: &mut Vec<Delta>) {
         if !std::mem::replace(&mut self.started, true) {
             let model = chunk.get("model").and_then(Value::as_str).filter(|model| !model.is_empty());
-            deltas.push(Delta::Start { request_id: self.request_id.take(), model: model.map(str::to_owned) });
+            deltas.push(Delta::Start(Start { model: model.map(str::to_owned), ..Start::default() }));
         }
     }
 
@@ -239,9 +240,8 @@ impl Decoder {
         }
     }
 
-    fn end(&mut self) -> Vec<Delta> {
+    fn finish(&mut self, deltas: &mut Vec<Delta>) {
         self.ended = true;
-        let mut deltas = Vec::new();
         for (index, call) in (0u32..).zip(&mut self.calls) {
             if call.id.is_none() {
                 let id = Some(self.ids.claim(None, index));
@@ -256,7 +256,6 @@ impl Decoder {
             None => StopReason::ToolCalls,
         };
         deltas.push(Delta::End(stop));
-        deltas
     }
 
     fn keep_unknown(

@@ -8,7 +8,7 @@ use adjutant_core::{Code, Error, Result};
 use serde_json::{Map, Value, json};
 
 use super::content;
-use crate::request::{OutputSchema, Request, ToolChoice};
+use crate::request::{Effort, OutputSchema, Request, ToolChoice};
 
 /// What of a server's configuration the body depends on.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub(super) struct Dialect {
     pub(super) stream_options: bool,
     pub(super) parallel_tools: bool,
     pub(super) reasoning_field: Option<String>,
+    pub(super) effort: Option<Effort>,
+    pub(super) provider_tools: Vec<Value>,
     pub(super) extra: Map<String, Value>,
 }
 
@@ -36,8 +38,14 @@ pub(super) fn body(dialect: &Dialect, request: &Request) -> Result<Value> {
     if dialect.stream_options {
         body.insert("stream_options".into(), json!({"include_usage": true}));
     }
+    if let Some(effort) = request.effort.or(dialect.effort) {
+        body.insert("reasoning_effort".into(), effort_word(effort).into());
+    }
+    if !request.tools.is_empty() || !dialect.provider_tools.is_empty() {
+        let own = request.tools.iter().map(tool).collect::<Result<Vec<_>>>()?;
+        body.insert("tools".into(), own.into_iter().chain(dialect.provider_tools.iter().cloned()).collect());
+    }
     if !request.tools.is_empty() {
-        body.insert("tools".into(), request.tools.iter().map(tool).collect::<Result<Vec<_>>>()?.into());
         if let Some(choice) = tool_choice(request)? {
             body.insert("tool_choice".into(), choice);
         }
@@ -61,6 +69,18 @@ pub(super) fn body(dialect: &Dialect, request: &Request) -> Result<Value> {
         overlay(&mut body, extra)?;
     }
     Ok(Value::Object(body))
+}
+
+/// The words of `reasoning_effort`; OpenAI's models of 2026 know all of them, others refuse what they do not know.
+fn effort_word(effort: Effort) -> &'static str {
+    match effort {
+        Effort::Off => "none",
+        Effort::Minimal => "minimal",
+        Effort::Low => "low",
+        Effort::Medium => "medium",
+        Effort::High => "high",
+        Effort::Max => "xhigh",
+    }
 }
 
 fn messages(request: &Request, reasoning_field: Option<&str>) -> Result<Vec<Value>> {
@@ -150,6 +170,8 @@ mod tests {
 
     fn dialect() -> Dialect {
         Dialect {
+            effort: None,
+            provider_tools: Vec::new(),
             model: "m".into(),
             max_tokens: "max_tokens",
             stream_options: true,

@@ -40,7 +40,9 @@ fn assistant(message: &Message, reasoning_field: Option<&str>) -> Result<Value> 
     for part in &message.parts {
         match part {
             Part::Text { text } => said.push_str(text),
-            Part::Reasoning(Reasoning { text, .. }) => thought.push_str(text),
+            Part::Reasoning(Reasoning { text, provider: None, .. }) => thought.push_str(text),
+            // What belongs to another provider means nothing here.
+            Part::Reasoning(_) | Part::Native(_) => {}
             Part::ToolCall(call) => calls.push(tool_call(call)),
             other => return Err(misplaced(other, "an assistant")),
         }
@@ -165,6 +167,7 @@ fn misplaced(part: &Part, whose: &str) -> Error {
         Part::Reasoning(_) => "reasoning",
         Part::ToolCall(_) => "a tool call",
         Part::ToolResult(_) => "a tool result",
+        Part::Native(_) => "a part of a provider's own",
     };
     let message = format!("chat completions cannot carry {what} in {whose} message");
     Error::new(Code::ModelUnsupported, message)

@@ -1,93 +1,129 @@
-//! How to reach a server that speaks chat completions.
+//! How to reach a model of a provider.
 
 use std::collections::BTreeMap;
 
 use adjutant_core::secret::Secret;
 use adjutant_core::{Code, Error, Result};
-use http::HeaderMap;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use url::Url;
 
 use crate::profile::Profile;
+use crate::request::Effort;
 use crate::transport::{Peer, Timeouts, secret_header};
 
-/// How to reach a server that speaks chat completions, and what its model can do.
+/// How to reach a model of a provider, what the model can do, and how it is asked.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// What the model is called here, such as `openai/gpt-4.1-mini`.
     pub id: String,
-    /// The address without `/chat/completions`, such as `https://api.openai.com/v1` or `http://localhost:11434/v1`.
+    /// The address of the interface, such as `https://api.openai.com/v1` or `http://localhost:11434/v1`.
     pub base_url: String,
-    /// What the server calls the model.
+    /// What the provider calls the model.
     pub model: String,
-    /// The key, sent as `Authorization: Bearer`; none for servers that want none.
+    /// The key; none for servers that want none.
     pub key: Option<Secret>,
+    /// What a provider needs of secrets beside or instead of a key, by [`Setting::key`](super::Setting::key).
+    pub credentials: BTreeMap<String, Secret>,
+    /// What a provider needs to be told, by [`Setting::key`](super::Setting::key): a region, a project.
+    pub options: BTreeMap<String, String>,
     /// More headers. None of their values is ever shown.
     pub headers: BTreeMap<String, Secret>,
-    /// How long the server may take.
+    /// How long the provider may take.
     pub timeouts: Timeouts,
     /// What the model can do.
     pub profile: Profile,
+    /// How much the model thinks where a request says nothing.
+    pub effort: Option<Effort>,
+    /// How long the provider shall keep the beginning of a conversation, where it wants to be told.
+    pub prompt_cache: PromptCache,
+    /// Tools of the provider's own, in its own form: they run on its side, and no policy sees them.
+    pub provider_tools: Vec<Value>,
     /// Parameters that every request sends as they are; those of a request come before them.
     pub extra: Map<String, Value>,
-    /// The field in which the server wants a model's earlier reasoning back, such as `reasoning_content`. The format
-    /// itself has no place for it, so where this is not set it is not sent.
+    /// The field in which a server of chat completions wants a model's earlier reasoning back, such as
+    /// `reasoning_content`. The format itself has no place for it, so where this is not set it is not sent.
     pub reasoning_field: Option<String>,
 }
 
+/// How long a provider shall keep the beginning of a conversation, so that the next request reads it for less.
+///
+/// Some providers (Anthropic, Bedrock) want marks in the request; others do it by themselves and are told nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PromptCache {
+    /// No marks.
+    Off,
+    /// The provider's usual time, some minutes. A loop that calls tools sends the same beginning at every step.
+    #[default]
+    Short,
+    /// The provider's longest time, usually an hour, which costs more to write.
+    Long,
+}
+
 impl Config {
-    /// A server and a model, without a key and with everything else at its default.
+    /// A provider's address and a model, without a key and with everything else at its default.
     pub fn new(id: impl Into<String>, base_url: impl Into<String>, model: impl Into<String>) -> Self {
         Self {
             id: id.into(),
             base_url: base_url.into(),
             model: model.into(),
             key: None,
+            credentials: BTreeMap::new(),
+            options: BTreeMap::new(),
             headers: BTreeMap::new(),
             timeouts: Timeouts::default(),
             profile: Profile::default(),
+            effort: None,
+            prompt_cache: PromptCache::default(),
+            provider_tools: Vec::new(),
             extra: Map::new(),
             reasoning_field: None,
         }
     }
 
-    /// The address that requests go to. Fails with `input-invalid` where `base_url` is no HTTP address.
-    pub(super) fn endpoint(&self) -> Result<Url> {
+    /// The address of the interface. Fails with `input-invalid` where `base_url` is no HTTP address.
+    pub fn address(&self) -> Result<Url> {
         let base = self.base_url.trim();
         let invalid = |why: String| {
             Error::new(Code::InputInvalid, format!("the `base_url` of the model `{}` {why}", self.id))
                 .with_help("write it as `https://api.openai.com/v1` or `http://localhost:11434/v1`")
         };
-        let mut url = Url::parse(base).map_err(|error| invalid(format!("is no address: {error}")))?;
+        let url = Url::parse(base).map_err(|error| invalid(format!("is no address: {error}")))?;
         if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
             return Err(invalid(format!("must begin with `https://` or `http://`, not `{}:`", url.scheme())));
         }
         if !url.username().is_empty() || url.password().is_some() {
             return Err(invalid("must not hold a user name or a password".to_owned()));
         }
-        let path = url.path().trim_end_matches('/');
-        if !path.ends_with("/chat/completions") {
-            let path = format!("{path}/chat/completions");
+        Ok(url)
+    }
+
+    /// The address of one function of the interface, `path` beginning with `/`; an address that ends with it already
+    /// stays as it is, and so does a query. Fails like [`address`](Config::address).
+    pub fn endpoint(&self, path: &str) -> Result<Url> {
+        let mut url = self.address()?;
+        let base = url.path().trim_end_matches('/');
+        if !base.ends_with(path) {
+            let path = format!("{base}{path}");
             url.set_path(&path);
         }
         Ok(url)
     }
 
     /// The other side for errors, which then repeat none of the secrets.
-    pub(super) fn peer(&self, url: &Url) -> Peer {
-        Peer::new(url, self.key.iter().chain(self.headers.values()).cloned().collect())
+    pub(super) fn peer(&self, url: &Url, secrets: Vec<Secret>) -> Peer {
+        let configured = self.key.iter().chain(self.credentials.values()).chain(self.headers.values());
+        Peer::new(url, secrets.into_iter().chain(configured.cloned()).collect())
     }
 
-    /// The headers of every request. Fails with `input-invalid` where a key or a header has line breaks and such.
+    /// The headers of every request. Fails with `input-invalid` where a header has line breaks and such.
     pub(super) fn header_map(&self) -> Result<HeaderMap> {
         let mut map = HeaderMap::new();
-        map.insert(CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
-        map.insert(ACCEPT, http::HeaderValue::from_static("text/event-stream, application/json"));
-        if let Some(key) = &self.key {
-            let bearer = format!("Bearer {}", key.expose().trim());
-            map.insert(AUTHORIZATION, secret_header("authorization", &bearer)?.1);
-        }
+        map.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        map.insert(ACCEPT, HeaderValue::from_static("text/event-stream, application/json"));
         for (name, value) in &self.headers {
             let (name, value) = secret_header(name, value.expose())?;
             map.insert(name, value);
@@ -96,29 +132,10 @@ impl Config {
     }
 }
 
-/// Whether the server is OpenAI's own, or Azure's copy of it: these take `max_completion_tokens` where others know
-/// `max_tokens`, which OpenAI calls deprecated and its reasoning models refuse.
-pub(super) fn is_openai(url: &Url) -> bool {
-    is_of(url, &["openai.com", "openai.azure.com", "services.ai.azure.com"])
-}
-
-/// Whether the server takes `stream_options`. Mistral's answers with status 422, "extra inputs are not permitted", as
-/// users of several clients report, and sends its count without being asked.
-pub(super) fn takes_stream_options(url: &Url) -> bool {
-    !is_of(url, &["mistral.ai"])
-}
-
-/// Whether the host is one of these or below one.
-fn is_of(url: &Url, names: &[&str]) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    names
-        .iter()
-        .any(|name| host.strip_suffix(name).is_some_and(|front| front.is_empty() || front.ends_with('.')))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transport::KeyHeader;
 
     #[test]
     fn addresses_are_read_with_care() {
@@ -137,7 +154,7 @@ mod tests {
             ("https://me:secret@h/v1", Err("must not hold a user name")),
         ];
         for (base, expected) in cases {
-            match (Config::new("m", base, "m").endpoint(), expected) {
+            match (Config::new("m", base, "m").endpoint("/chat/completions"), expected) {
                 (Ok(url), Ok(expected)) => assert_eq!(url.as_str(), expected),
                 (Err(error), Err(why)) => {
                     assert!(error.message().contains(why), "{error}");
@@ -149,27 +166,10 @@ mod tests {
     }
 
     #[test]
-    fn a_dialect_goes_by_the_host() {
-        let cases = [
-            ("https://api.openai.com/v1", true, true),
-            ("https://eu.api.openai.com/v1", true, true),
-            ("https://x.openai.azure.com/openai/v1", true, true),
-            ("https://notopenai.com/v1", false, true),
-            ("https://openai.com.example.org/v1", false, true),
-            ("https://api.mistral.ai/v1", false, false),
-            ("http://localhost:11434/v1", false, true),
-        ];
-        for (url, openai, options) in cases {
-            let url = Url::parse(url).unwrap();
-            assert_eq!((is_openai(&url), takes_stream_options(&url)), (openai, options), "{url}");
-        }
-    }
-
-    #[test]
     fn a_key_with_a_line_break_is_refused_and_not_shown() {
         let mut config = Config::new("m", "http://h/v1", "m");
         config.key = Some(Secret::new("sk-\u{1}abc"));
-        let error = config.header_map().unwrap_err();
+        let error = KeyHeader::bearer(config.key.as_ref()).unwrap_err();
         assert!(!format!("{error:?}").contains("abc"), "{error:?}");
         assert!(!format!("{config:?}").contains("abc"));
     }

@@ -1,0 +1,209 @@
+//! The body of an answer, cut into events and decoded.
+
+use std::collections::VecDeque;
+
+use adjutant_core::{Code, Error, Result};
+use futures::StreamExt;
+use http::header::CONTENT_TYPE;
+
+use super::wire::Decode;
+use crate::delta::{Delta, Deltas, Start};
+use crate::event_stream;
+use crate::sse;
+use crate::transport::{Body, Incoming, Peer, rate_limits, request_id};
+
+/// The most bytes of one event: a whole tool call may come in one.
+const MOST_EVENT_BYTES: usize = 16 << 20;
+
+/// Reads an answer in the form that it has, which is not always the one that was asked for.
+pub(super) fn read(incoming: Incoming, decoder: Box<dyn Decode>, peer: &Peer) -> Deltas {
+    let headers = &incoming.headers;
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let reader = Reader {
+        form: Form::Unknown { content_type: content_type.to_owned(), begin: Vec::new() },
+        start: Some(Start {
+            request_id: request_id(headers),
+            rate_limits: rate_limits(headers),
+            ..Start::default()
+        }),
+        body: incoming.body,
+        decoder,
+        peer: peer.clone(),
+        ready: VecDeque::new(),
+        over: false,
+        failure: None,
+    };
+    futures::stream::unfold(reader, |mut reader| async move {
+        let next = reader.next().await?;
+        Some((next, reader))
+    })
+    .boxed()
+}
+
+struct Reader {
+    body: Body,
+    form: Form,
+    decoder: Box<dyn Decode>,
+    /// What the headers say, until it is told.
+    start: Option<Start>,
+    peer: Peer,
+    ready: VecDeque<Delta>,
+    over: bool,
+    failure: Option<Error>,
+}
+
+#[derive(Debug)]
+enum Form {
+    Unknown { content_type: String, begin: Vec<u8> },
+    Events(sse::Decoder),
+    Frames(event_stream::Decoder),
+    Whole(Vec<u8>),
+}
+
+impl Reader {
+    async fn next(&mut self) -> Option<Result<Delta>> {
+        loop {
+            if let Some(delta) = self.ready.pop_front() {
+                return Some(Ok(delta));
+            }
+            if let Some(error) = self.failure.take() {
+                return Some(Err(error));
+            }
+            if self.over {
+                return None;
+            }
+            let mut deltas = Vec::new();
+            let step = self.step(&mut deltas).await;
+            // The deltas that came before an error are not lost.
+            for delta in deltas {
+                let delta = self.started(delta);
+                self.ready.push_back(delta);
+            }
+            if let Err(error) = step {
+                self.over = true;
+                self.failure = Some(error);
+            }
+        }
+    }
+
+    /// Reads one piece of the body.
+    async fn step(&mut self, deltas: &mut Vec<Delta>) -> Result<()> {
+        match self.body.chunk().await? {
+            Some(chunk) => self.feed(&chunk, deltas),
+            None => {
+                self.over = true;
+                self.finish(deltas)
+            }
+        }
+    }
+
+    fn feed(&mut self, chunk: &[u8], deltas: &mut Vec<Delta>) -> Result<()> {
+        match &mut self.form {
+            Form::Unknown { content_type, begin } => {
+                begin.extend_from_slice(chunk);
+                let Some(form) = recognise(content_type, begin, &self.peer)? else { return Ok(()) };
+                let begin = std::mem::take(begin);
+                self.form = form;
+                // INVARIANT: `recognise` returns a known form, so this calls itself once.
+                self.feed(&begin, deltas)
+            }
+            Form::Whole(body) => {
+                body.extend_from_slice(chunk);
+                Ok(())
+            }
+            Form::Events(events) => {
+                let events = events.feed(chunk)?;
+                self.decode(events, deltas)
+            }
+            Form::Frames(frames) => {
+                let events = frames.feed(chunk)?;
+                self.decode(events, deltas)
+            }
+        }
+    }
+
+    fn decode(&mut self, events: Vec<sse::Event>, deltas: &mut Vec<Delta>) -> Result<()> {
+        for event in events {
+            self.decoder.event(&event, deltas)?;
+        }
+        // The connection may stay open after the last event.
+        self.over = self.decoder.is_complete();
+        Ok(())
+    }
+
+    fn finish(&mut self, deltas: &mut Vec<Delta>) -> Result<()> {
+        let none = Form::Whole(Vec::new());
+        match std::mem::replace(&mut self.form, none) {
+            Form::Unknown { .. } => {
+                let name = self.peer.name();
+                Err(Error::new(
+                    Code::ModelAnswerInvalid,
+                    format!("the answer of the provider at `{name}` is empty"),
+                ))
+            }
+            Form::Whole(body) => {
+                let body = String::from_utf8_lossy(&body);
+                self.decoder.whole(body.trim_start_matches('\u{feff}'), deltas)
+            }
+            Form::Events(events) => {
+                if let Some(event) = events.finish() {
+                    self.decoder.event(&event, deltas)?;
+                }
+                self.decoder.end(deltas)
+            }
+            Form::Frames(frames) => {
+                frames.finish()?;
+                self.decoder.end(deltas)
+            }
+        }
+    }
+
+    /// A delta with what the headers say added to the first one that has a place for it.
+    fn started(&mut self, delta: Delta) -> Delta {
+        match (delta, self.start.take()) {
+            (Delta::Start(said), Some(start)) => Delta::Start(Start {
+                request_id: start.request_id.or(said.request_id),
+                model: said.model,
+                rate_limits: start.rate_limits,
+            }),
+            (delta, start) => {
+                self.start = start;
+                delta
+            }
+        }
+    }
+}
+
+/// What form a body has, by its type or else by its first bytes; none while these are too few to tell.
+fn recognise(content_type: &str, begin: &[u8], peer: &Peer) -> Result<Option<Form>> {
+    let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let events = || Some(Form::Events(sse::Decoder::new(MOST_EVENT_BYTES)));
+    match kind.as_str() {
+        "text/event-stream" => return Ok(events()),
+        event_stream::CONTENT_TYPE => {
+            return Ok(Some(Form::Frames(event_stream::Decoder::new(MOST_EVENT_BYTES))));
+        }
+        "application/json" => return Ok(Some(Form::Whole(Vec::new()))),
+        _ => {}
+    }
+    let text = String::from_utf8_lossy(begin);
+    let text = text.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+    if text.starts_with(['{', '[']) {
+        return Ok(Some(Form::Whole(Vec::new())));
+    }
+    let fields = ["data:", "event:", "id:", "retry:", ":"];
+    if fields.iter().any(|field| text.starts_with(field)) {
+        return Ok(events());
+    }
+    if fields.iter().any(|field| field.starts_with(text)) {
+        return Ok(None);
+    }
+    let shown: String = text.chars().take(100).collect();
+    let message = format!(
+        "the provider at `{}` answered with `{kind}` and not with a completion: {}",
+        peer.name(),
+        peer.clean(&shown)
+    );
+    Err(Error::new(Code::ModelAnswerInvalid, message)
+        .with_help("check `base_url`: most servers want it to end with `/v1`"))
+}

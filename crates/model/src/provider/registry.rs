@@ -1,0 +1,130 @@
+//! The providers that are known by name.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use adjutant_core::{Code, Error, Result};
+
+use super::config::Config;
+use super::remote::{Interface, Remote};
+use crate::openai;
+use crate::transport::Client;
+
+/// A provider that is known by name: where it is, which variables speak of it, and how its interface is written.
+///
+/// Whoever speaks the interface of another is reached by that one's name with a `base_url`.
+#[derive(Clone, Copy)]
+pub struct Provider {
+    /// The name, which begins the ids of its models.
+    pub name: &'static str,
+    /// Where it is. A setting's key in braces stands for its value: `https://{region}.example.com`.
+    pub base_url: &'static str,
+    /// The environment variable that names another place.
+    pub base_url_variable: Option<&'static str>,
+    /// The environment variables that may hold its key, the usual one first; none for a server that wants none.
+    pub key_variables: &'static [&'static str],
+    /// What it needs of secrets beside or instead of a key.
+    pub credentials: &'static [Setting],
+    /// What it needs to be told.
+    pub options: &'static [Setting],
+    /// Makes the interface for one model. Fails with `model-key-missing` where it needs a key and there is none, and
+    /// with `input-invalid` where a setting cannot be used.
+    pub open: fn(&Config) -> Result<Interface>,
+}
+
+/// Something that a provider needs to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// Its name in a project's file, such as `region`.
+    pub key: &'static str,
+    /// The environment variables that may hold it, the first one first.
+    pub variables: &'static [&'static str],
+    /// What holds where nobody says anything; none where somebody must, or where it may be left out.
+    pub default: Option<&'static str>,
+}
+
+impl Provider {
+    /// The built-in model that is no LLM. It is no provider, but stands where one does.
+    pub const OFFLINE: &str = "offline";
+
+    /// Every provider that is known by name.
+    pub const ALL: &[&Self] = &[
+        &openai::OPENAI,
+        &openai::presets::ANTHROPIC,
+        &openai::presets::DEEPSEEK,
+        &openai::presets::GEMINI,
+        &openai::presets::GROQ,
+        &openai::presets::LLAMACPP,
+        &openai::presets::LMSTUDIO,
+        &openai::presets::MISTRAL,
+        &openai::presets::OLLAMA,
+        &openai::presets::OPENROUTER,
+        &openai::presets::TOGETHER,
+        &openai::presets::VLLM,
+        &openai::presets::XAI,
+    ];
+
+    /// The provider of that name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        Self::ALL.iter().copied().find(|provider| provider.name == name)
+    }
+
+    /// What may stand for a provider: every name and `offline`.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        Self::ALL.iter().map(|provider| provider.name).chain([Self::OFFLINE])
+    }
+
+    /// The model that a configuration means, over a network client of its own. Fails like [`open`](Self::open).
+    pub fn model(&self, config: &Config) -> Result<Remote> {
+        let interface = (self.open)(config)?;
+        let client = Client::new(config.timeouts);
+        Remote::new(config, interface, Arc::new(client))
+    }
+
+    /// The environment variable that usually holds its key.
+    pub fn key_variable(&self) -> Option<&'static str> {
+        self.key_variables.first().copied()
+    }
+
+    /// Where it is, with these settings. Fails with `input-invalid` where one is missing that the address needs.
+    pub fn address(&self, options: &BTreeMap<String, String>) -> Result<String> {
+        let mut address = String::new();
+        let mut rest = self.base_url;
+        while let Some((before, after)) = rest.split_once('{') {
+            let (key, after) = after.split_once('}').unwrap_or((after, ""));
+            address.push_str(before);
+            address.push_str(self.option(options, key)?);
+            rest = after;
+        }
+        address.push_str(rest);
+        Ok(address)
+    }
+
+    /// A setting's value or default. Fails with `input-invalid` where there is neither.
+    pub fn option<'a>(&self, options: &'a BTreeMap<String, String>, key: &str) -> Result<&'a str> {
+        let setting = self.options.iter().find(|setting| setting.key == key);
+        let value = options.get(key).map(String::as_str).filter(|value| !value.trim().is_empty());
+        value.or_else(|| setting.and_then(|setting| setting.default)).ok_or_else(|| {
+            let variable = setting.and_then(|setting| setting.variables.first());
+            let or =
+                variable.map_or_else(String::new, |variable| format!(", or {variable} in the environment"));
+            Error::new(Code::InputInvalid, format!("the provider `{}` needs a `{key}`", self.name))
+                .with_help(format!("set `{key}` of the model in `adjutant.toml`{or}"))
+        })
+    }
+}
+
+impl PartialEq for Provider {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Provider {}
+
+impl fmt::Debug for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}

@@ -1,0 +1,55 @@
+//! How one vendor's interface is written down.
+
+use std::fmt;
+
+use adjutant_core::Result;
+use http::HeaderMap;
+use serde_json::Value;
+use url::Url;
+
+use crate::delta::Delta;
+use crate::request::Request;
+use crate::sse::Event;
+use crate::transport::Peer;
+
+/// One vendor's interface: pure functions from a request to what is sent, and from what arrives to deltas.
+pub trait Wire: Send + Sync + fmt::Debug + 'static {
+    /// What a request sends.
+    ///
+    /// Fails with `model-unsupported` where the interface cannot carry a part of it, and with `input-invalid` where
+    /// the request contradicts itself.
+    fn encode(&self, request: &Request) -> Result<Encoded>;
+
+    /// A decoder for the answer to that request.
+    fn decoder(&self, request: &Request, peer: &Peer) -> Box<dyn Decode>;
+}
+
+/// A request as an interface has it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Encoded {
+    /// Where it goes.
+    pub url: Url,
+    /// Headers that the interface wants beside those of every request; none of them is secret.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Value,
+}
+
+/// Decodes one answer: a state machine without I/O.
+///
+/// Each function adds the deltas that it has made before it fails, so that no part of an answer is lost with the
+/// rest. A delta [`Start`](crate::Start) holds what the body says; the headers' part is added by the reader.
+pub trait Decode: Send + 'static {
+    /// Takes one event of a stream. Fails with `model-answer-invalid` where it breaks the interface's promises, and
+    /// with the code that fits an error that the provider reports in it.
+    fn event(&mut self, event: &Event, deltas: &mut Vec<Delta>) -> Result<()>;
+
+    /// Takes an answer that came whole, whether or not a stream was asked for. Fails like [`event`](Decode::event).
+    fn whole(&mut self, body: &str, deltas: &mut Vec<Delta>) -> Result<()>;
+
+    /// Takes the end of the connection. Fails with `model-answer-invalid` where the answer is not complete.
+    fn end(&mut self, deltas: &mut Vec<Delta>) -> Result<()>;
+
+    /// Whether the answer is complete: nothing more is read then.
+    fn is_complete(&self) -> bool;
+}
