@@ -1,7 +1,7 @@
 //! Appending to a journal, behind the fence of an epoch.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use adjutant_core::id::{RunId, StepKey};
@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use crate::codec::Encoded;
 use crate::connection::fault;
+use crate::session::Grant;
 use crate::store::Owner;
 use crate::writer::Writer;
 use crate::{budget, claim};
@@ -26,7 +27,7 @@ pub(crate) enum Also {
     /// Another run is sent something.
     Send(RunId, Mail),
     /// An amount is set aside for a step, if there is room; whether there was is told before it is on disk.
-    Reserve(StepKey, Amount, Arc<OnceLock<bool>>),
+    Reserve(StepKey, Amount, Grant),
     /// A step took so much; all that was set aside for it where it cannot say.
     Settle(StepKey, Option<Amount>),
     /// The run is let go. If mail came that this worker has not seen, it is ready at once.
@@ -145,11 +146,13 @@ impl Append {
                 result => result.map(drop),
             },
             Also::Reserve(key, amount, granted) => {
-                let room = budget::reserve(connection, owner.row, self.segment, key, *amount)?;
+                let room = budget::reserve(connection, owner, (self.segment, key), *amount, self.at)?;
                 granted.get_or_init(|| room);
                 Ok(())
             }
-            Also::Settle(key, spent) => budget::settle(connection, owner.row, self.segment, key, *spent),
+            Also::Settle(key, spent) => {
+                budget::settle(connection, owner, (self.segment, key), *spent, self.at)
+            }
             Also::Release { state, wake_at, seen, halted } => {
                 let halted = halted.as_ref().map(serde_json::to_string).transpose().unwrap_or_default();
                 connection
@@ -302,6 +305,15 @@ impl Appender {
     /// The wall-clock time now, never before the last record.
     pub(crate) fn now(&self) -> Timestamp {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).now()
+    }
+
+    /// Takes the time on to a deadline that the wall clock has passed and the steady clock has not: the machine slept, or
+    /// its clock was set.
+    pub(crate) fn reach(&self, deadline: Timestamp) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.now() < deadline {
+            state.began = (deadline, Instant::now());
+        }
     }
 
     /// The moment of the last record.

@@ -1,14 +1,17 @@
-//! The ledger: what a tree of runs may take together.
+//! The ledger: what a tree of runs may take together, and all runs of a project on one day (see [`crate::day`]).
 //!
 //! An amount is set aside before the call that may take it, in the transaction that records the call; when the answer
 //! is recorded, what was set aside is replaced by what was taken. A call whose answer was lost is charged all of it.
 
-use adjutant_core::Result;
 use adjutant_core::id::StepKey;
+use adjutant_core::time::Timestamp;
+use adjutant_core::{Code, Error, Result};
 use adjutant_durable::Amount;
 use rusqlite::{Connection, params};
 
 use crate::connection::fault;
+use crate::day::Day;
+use crate::store::Owner;
 
 /// Opens the account of a run, under the account that the run would take from without it.
 pub(crate) fn open(connection: &Connection, run: i64, limit: Amount, above: Option<i64>) -> Result<()> {
@@ -21,32 +24,75 @@ pub(crate) fn open(connection: &Connection, run: i64, limit: Amount, above: Opti
         .map_err(fault)
 }
 
-/// Sets an amount aside for a step, if every account that the run takes from has room for it. What an earlier attempt
-/// of the same step had set aside was lost with its answer, and is charged.
+/// Whether an account has room for an amount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// It has.
+    Free,
+    /// It has if other calls take less than what is set aside for them.
+    Later,
+    /// It has not.
+    Full,
+}
+
+impl Room {
+    /// From whether an amount fits beside what was taken, and beside what is set aside as well.
+    pub(crate) fn of(fits: bool, fits_now: bool) -> Self {
+        match (fits, fits_now) {
+            (_, true) => Self::Free,
+            (true, false) => Self::Later,
+            (false, false) => Self::Full,
+        }
+    }
+}
+
+/// Why an amount was not set aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Refused {
+    /// Whether it is the account of the day, not one of the run's own tree.
+    pub(crate) day: bool,
+    /// Whether there may be room when other calls are over.
+    pub(crate) passes: bool,
+}
+
+impl Refused {
+    /// What the run hears of it.
+    pub(crate) fn error(self) -> Error {
+        match self.day {
+            true => Error::new(Code::RunBudget, "the project's budget for today has no room for this call")
+                .with_help(
+                    "resume the run tomorrow (UTC), or raise `[budget]` in `adjutant.toml` and resume it",
+                ),
+            false => Error::new(Code::RunBudget, "the run's budget has no room for this call").with_help(
+                "start the run anew with a larger budget, or lower `max_output_tokens` of the agent",
+            ),
+        }
+    }
+}
+
+/// Sets an amount aside for a step, if every account that the run takes from has room for it, and that of the day as
+/// well. What an earlier attempt of the same step had set aside was lost with its answer, and is charged.
 pub(crate) fn reserve(
     connection: &Connection,
-    run: i64,
-    segment: u32,
-    key: &StepKey,
+    owner: &Owner,
+    step: (u32, &StepKey),
     amount: Amount,
-) -> Result<bool> {
-    settle(connection, run, segment, key, None)?;
+    at: Timestamp,
+) -> Result<Result<(), Refused>> {
+    settle(connection, owner, step, None, at)?;
+    let ((segment, key), run) = (step, owner.row);
     let accounts = accounts(connection, run)?;
+    let day = Day { scope: &owner.scope, at };
     for account in &accounts {
-        let room = connection
-            .prepare_cached(
-                "SELECT tokens_spent + (SELECT coalesce(sum(tokens), 0) FROM reservations WHERE account = ?1) + ?2
-                          <= tokens_limit
-                    AND nanos_spent + (SELECT coalesce(sum(nanos), 0) FROM reservations WHERE account = ?1) + ?3
-                          <= nanos_limit
-                 FROM accounts WHERE run = ?1",
-            )
-            .and_then(|mut select| {
-                select.query_row(params![account, tokens(amount), nanos(amount)], |row| row.get::<_, bool>(0))
-            })
-            .map_err(fault)?;
-        if !room {
-            return Ok(false);
+        let room = room(connection, *account, amount)?;
+        if room != Room::Free {
+            return Ok(Err(Refused { day: false, passes: room == Room::Later }));
+        }
+    }
+    if let Some(limit) = owner.daily {
+        let room = day.room(connection, limit, amount)?;
+        if room != Room::Free {
+            return Ok(Err(Refused { day: true, passes: room == Room::Later }));
         }
     }
     for account in accounts {
@@ -60,17 +106,36 @@ pub(crate) fn reserve(
             })
             .map_err(fault)?;
     }
-    Ok(true)
+    day.set_aside(connection, (run, segment, key), amount).map(Ok)
+}
+
+fn room(connection: &Connection, account: i64, amount: Amount) -> Result<Room> {
+    connection
+        .prepare_cached(
+            "SELECT tokens_spent + ?2 <= tokens_limit AND nanos_spent + ?3 <= nanos_limit,
+                    tokens_spent + (SELECT coalesce(sum(tokens), 0) FROM reservations WHERE account = ?1) + ?2
+                      <= tokens_limit
+                AND nanos_spent + (SELECT coalesce(sum(nanos), 0) FROM reservations WHERE account = ?1) + ?3
+                      <= nanos_limit
+             FROM accounts WHERE run = ?1",
+        )
+        .and_then(|mut select| {
+            let values = params![account, tokens(amount), nanos(amount)];
+            select.query_row(values, |row| Ok(Room::of(row.get(0)?, row.get(1)?)))
+        })
+        .map_err(fault)
 }
 
 /// Replaces what was set aside for a step by what it took; by all of it where that is not known.
 pub(crate) fn settle(
     connection: &Connection,
-    run: i64,
-    segment: u32,
-    key: &StepKey,
+    owner: &Owner,
+    (segment, key): (u32, &StepKey),
     spent: Option<Amount>,
+    at: Timestamp,
 ) -> Result<()> {
+    let run = owner.row;
+    Day { scope: &owner.scope, at }.settle(connection, (run, segment, key), spent)?;
     let reserved: Vec<(i64, i64, i64)> = connection
         .prepare_cached(
             "DELETE FROM reservations WHERE run = ?1 AND segment = ?2 AND key = ?3 RETURNING account, tokens, nanos",
@@ -111,12 +176,12 @@ fn accounts(connection: &Connection, run: i64) -> Result<Vec<i64>> {
 }
 
 /// The largest amount that is counted, a million dollars or 10^15 tokens, so that sums of many stay exact.
-const MOST: i64 = 1_000_000_000_000_000;
+pub(crate) const MOST: i64 = 1_000_000_000_000_000;
 
-fn tokens(amount: Amount) -> i64 {
+pub(crate) fn tokens(amount: Amount) -> i64 {
     i64::try_from(amount.tokens).unwrap_or(MOST).min(MOST)
 }
 
-fn nanos(amount: Amount) -> i64 {
+pub(crate) fn nanos(amount: Amount) -> i64 {
     amount.nanos.clamp(0, MOST)
 }

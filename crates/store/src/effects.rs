@@ -15,10 +15,15 @@ use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 
 use crate::append::{Also, Appender};
+use crate::budget::Refused;
 use crate::session::Grant;
 
 /// The longest wait that a server can ask for before an effect is tried again: meanwhile it holds a place.
 const LONGEST_WAIT: Duration = Duration::from_secs(10 * 60);
+
+/// How long to wait before a budget that other calls hold is looked at again; it doubles up to the longest.
+const FIRST_LOOK: Duration = Duration::from_millis(50);
+const LONGEST_LOOK: Duration = Duration::from_secs(2);
 
 /// An effect that is to be done.
 pub(crate) struct Task {
@@ -79,10 +84,8 @@ impl Task {
                 }
             }
         }
-        if !self.is_paid_for().await? {
-            let error = Error::new(Code::RunBudget, "the shared budget has no room for this call")
-                .with_help("raise the budget, or wait for its next period");
-            return Ok(nothing(Done::Err(error)));
+        if let Err(refused) = self.pay_ahead().await? {
+            return Ok(nothing(Done::Err(refused.error())));
         }
         let mut spent = Some(Amount::default());
         loop {
@@ -91,13 +94,21 @@ impl Task {
             spent = sum(spent, finished.spent);
             let finished = Finished { spent, ..finished };
             let Done::Err(error) = &finished.done else { return Ok(finished) };
-            let again = self.effects.effect.is_repeatable() && error.code().retry() == Retry::Later;
+            let again = self.effects.effect != Effect::AtMostOnce && error.code().retry() == Retry::Later;
             let Some(wait) = self.effects.retry.wait_after(self.attempts()).filter(|_| again) else {
                 return Ok(finished);
             };
             let wait = error.retry_after().map_or(wait, |asked| asked.clamp(wait, LONGEST_WAIT.max(wait)));
             if cancelled_within(&self.cancel, wait).await {
                 return Ok(finished);
+            }
+            // Whoever can look it up is asked, whatever the error says: twice is worse than not at all.
+            if !self.effects.effect.is_repeatable() {
+                match self.look_up().await? {
+                    Reconciled::Happened(result) => return Ok(Finished { done: Done::Ok(result), spent }),
+                    Reconciled::NotHappened => {}
+                    Reconciled::Unknown => return Ok(finished),
+                }
             }
         }
     }
@@ -106,11 +117,27 @@ impl Task {
         self.attempts.load(Ordering::Relaxed)
     }
 
-    /// Whether the budget has room for it, where there is one. What an attempt that was lost had set aside is charged.
-    async fn is_paid_for(&mut self) -> Result<bool> {
+    /// Sets aside what it may take, where there is a budget. What an attempt that was lost had set aside is charged.
+    /// Where only what is set aside for other calls is in the way, it waits for them.
+    async fn pay_ahead(&mut self) -> Result<Result<(), Refused>> {
+        let (mut wait, mut waited) = (FIRST_LOOK, Duration::ZERO);
+        loop {
+            let refused = match self.set_aside().await? {
+                Err(refused) if refused.passes && waited < LONGEST_WAIT => refused,
+                answer => return Ok(answer),
+            };
+            if cancelled_within(&self.cancel, wait).await {
+                return Ok(Err(refused));
+            }
+            waited += wait;
+            wait = (wait * 2).min(LONGEST_LOOK);
+        }
+    }
+
+    async fn set_aside(&mut self) -> Result<Result<(), Refused>> {
         let (granted, append) = match (self.granted.take(), self.reserve) {
             (Some(granted), _) => (granted, self.issued),
-            (None, None) => return Ok(true),
+            (None, None) => return Ok(Ok(())),
             (None, Some(amount)) => {
                 let granted = Grant::default();
                 let also = Also::Reserve(self.key.clone(), amount, Arc::clone(&granted));
@@ -118,7 +145,10 @@ impl Task {
             }
         };
         self.appender.durable(append).await?;
-        Ok(granted.get() == Some(&true))
+        granted
+            .get()
+            .copied()
+            .ok_or_else(|| Error::new(Code::Internal, "nobody said whether a budget has room"))
     }
 
     async fn attempt(&self) -> Result<Finished> {
@@ -245,9 +275,9 @@ impl Ended {
         Self { segment, key, done: lost(effect, error), spent: None, broken: None }
     }
 
-    /// What is to be done beside recording the end.
-    pub(crate) fn also(&self, reserved: bool) -> Vec<Also> {
-        if reserved { vec![Also::Settle(self.key.clone(), self.spent)] } else { Vec::new() }
+    /// What is to be done in the ledger beside recording the end.
+    pub(crate) fn settle(&self) -> Also {
+        Also::Settle(self.key.clone(), self.spent)
     }
 }
 

@@ -10,7 +10,7 @@ use adjutant_core::json::Json;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::stream::Reader;
 use adjutant_durable::{
-    Admission, Admitted, Engine, Fork, Forked, Host, Mail, Observed, Record, RunInfo, RunState, Serve,
+    Admission, Admitted, Amount, Engine, Fork, Forked, Host, Mail, Observed, Record, RunInfo, RunState, Serve,
 };
 use futures::StreamExt;
 use futures::future::BoxFuture;
@@ -20,6 +20,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::connection::fault;
+use crate::day::Day;
 use crate::store::Inner;
 use crate::worker::Service;
 use crate::{claim, erase, fork, query};
@@ -31,24 +32,29 @@ const LOOK: Duration = Duration::from_millis(100);
 pub(crate) struct SqliteEngine {
     store: Arc<Inner>,
     scope: Scope,
+    /// What all runs may take on one day.
+    daily: Option<Amount>,
 }
 
 impl SqliteEngine {
-    pub(crate) fn new(store: Arc<Inner>, scope: Scope) -> Self {
-        Self { store, scope }
+    pub(crate) fn new(store: Arc<Inner>, scope: Scope, daily: Option<Amount>) -> Self {
+        Self { store, scope, daily }
     }
 }
 
 impl Engine for SqliteEngine {
     fn start(&self, admission: Admission) -> BoxFuture<'_, Result<Admitted>> {
-        let (scope, now) = (self.scope.clone(), self.store.options.clock.now());
+        let (scope, now, daily) = (self.scope.clone(), self.store.options.clock.now(), self.daily);
         Box::pin(async move {
             let run = admission.run.clone();
-            let (_, new) = self
-                .store
-                .writer
-                .call(move |connection| claim::admit(connection, &scope, &admission, now))
-                .await?;
+            let admit = move |connection: &Connection| {
+                let admitted = claim::admit(connection, &scope, &admission, now)?;
+                if let (Some(daily), (_, true)) = (daily, admitted) {
+                    Day { scope: &scope, at: now }.check(connection, daily)?;
+                }
+                Ok(admitted)
+            };
+            let (_, new) = self.store.writer.call(admit).await?;
             self.store.wake_workers();
             Ok(Admitted { run, new })
         })
@@ -127,7 +133,8 @@ impl Engine for SqliteEngine {
         what: Serve,
         stop: CancellationToken,
     ) -> BoxFuture<'static, Result<()>> {
-        let service = Service { store: Arc::clone(&self.store), scope: self.scope.clone(), host, what, stop };
+        let (store, scope, daily) = (Arc::clone(&self.store), self.scope.clone(), self.daily);
+        let service = Service { store, scope, daily, host, what, stop };
         Box::pin(service.run())
     }
 

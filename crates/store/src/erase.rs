@@ -9,6 +9,7 @@ use rusqlite::{Connection, params};
 
 use crate::codec::row_id;
 use crate::connection::fault;
+use crate::day;
 
 /// How many runs are forgotten in one transaction: others wait for it.
 pub(crate) const BATCH: u64 = 500;
@@ -74,6 +75,7 @@ fn remove(connection: &Connection, rows: &[i64]) -> Result<()> {
         let mut delete = connection.prepare_cached(statement).map_err(fault)?;
         rows.iter().try_for_each(|row| delete.execute([row]).map(drop)).map_err(fault)
     };
+    rows.iter().try_for_each(|row| day::close(connection, *row))?;
     each("DELETE FROM reservations WHERE run = ?1 OR account = ?1")?;
     each("DELETE FROM accounts WHERE run = ?1")?;
     each("DELETE FROM mail WHERE run = ?1")?;

@@ -6,7 +6,8 @@ use rusqlite::Connection;
 use crate::connection::fault;
 
 /// Each step takes a file from the version of its index to the next. Steps that were released are never changed.
-const MIGRATIONS: &[&str] = &[r"
+const MIGRATIONS: &[&str] = &[
+    r"
 -- A run: one row that its journal hangs on.
 CREATE TABLE runs (
     id              INTEGER PRIMARY KEY AUTOINCREMENT,   -- never used again: an epoch is a run's own
@@ -116,10 +117,57 @@ CREATE TABLE workers (
     beat     INTEGER NOT NULL DEFAULT 0,
     started  INTEGER NOT NULL
 ) STRICT;
-"];
+",
+    r"
+-- What all runs of a project took on one day (UTC).
+CREATE TABLE days (
+    id            INTEGER PRIMARY KEY,
+    tenant        TEXT NOT NULL,
+    project       TEXT NOT NULL,
+    day           INTEGER NOT NULL,         -- days since 1970-01-01
+    tokens_spent  INTEGER NOT NULL DEFAULT 0,
+    nanos_spent   INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (tenant, project, day)
+) STRICT;
+CREATE TABLE day_reservations (
+    run      INTEGER NOT NULL REFERENCES runs (id),
+    segment  INTEGER NOT NULL,
+    key      TEXT NOT NULL,
+    day      INTEGER NOT NULL REFERENCES days (id),
+    tokens   INTEGER NOT NULL,
+    nanos    INTEGER NOT NULL,
+    PRIMARY KEY (run, segment, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX day_reservations_by_day ON day_reservations (day);
+",
+];
+
+/// What marks a file as ours in its header, so that `file` and SQLite can tell it: `adjt` in ASCII. Stores that were made
+/// before there was a mark have none.
+const MARK: i64 = 0x6164_6a74;
 
 /// The version that this program writes.
 pub(crate) const VERSION: i64 = MIGRATIONS.len() as i64;
+
+/// Whether a file is empty or a store; any other was made by another program.
+pub(crate) fn is_ours(connection: &Connection) -> rusqlite::Result<bool> {
+    let count = |condition: &str| {
+        let count = format!("SELECT count(*) FROM sqlite_schema WHERE {condition}");
+        connection.query_row(&count, [], |row| row.get::<_, i64>(0))
+    };
+    Ok(match mark(connection)? {
+        MARK => true,
+        0 => {
+            count("true")? == 0
+                || count("type = 'table' AND name IN ('runs', 'journal', 'blobs', 'mail', 'workers')")? == 5
+        }
+        _ => false,
+    })
+}
+
+fn mark(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "application_id", |row| row.get(0))
+}
 
 /// Brings a file to the newest version, in one transaction. Fails with [`Code::StoreNewer`] for a file that a newer
 /// program wrote.
@@ -128,7 +176,7 @@ pub(crate) fn migrate(connection: &mut Connection, path: &str) -> Result<()> {
         connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)).map_err(fault)
     };
     let found = version(connection)?;
-    if found == VERSION {
+    if found == VERSION && mark(connection).map_err(fault)? == MARK {
         return Ok(());
     }
     if found > VERSION {
@@ -144,6 +192,7 @@ pub(crate) fn migrate(connection: &mut Connection, path: &str) -> Result<()> {
     for step in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or_default()) {
         transaction.execute_batch(step).map_err(fault)?;
     }
+    transaction.pragma_update(None, "application_id", MARK).map_err(fault)?;
     transaction.pragma_update(None, "user_version", VERSION).map_err(fault)?;
     transaction.commit().map_err(fault)
 }

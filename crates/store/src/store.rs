@@ -8,14 +8,15 @@ use std::time::Duration;
 use adjutant_core::id::{RunId, Scope};
 use adjutant_core::time::{Clock, Timestamp};
 use adjutant_core::{Code, Error, Result};
-use adjutant_durable::Engine;
 use adjutant_durable::stream::Hub;
+use adjutant_durable::{Amount, Engine};
 use rusqlite::{Connection, params};
-use tokio::sync::{Notify, OnceCell, Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::clock::SystemClock;
 use crate::connection::{self, Place, fault};
 use crate::engine::SqliteEngine;
+use crate::folder;
 use crate::lease::{self, Lease};
 use crate::schema;
 use crate::writer::Writer;
@@ -53,7 +54,7 @@ impl Store {
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self> {
         let path = path.as_ref();
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder).map_err(|error| {
+            folder::make(folder).map_err(|error| {
                 Error::new(
                     Code::StoreUnavailable,
                     format!("the folder `{}` cannot be made", folder.display()),
@@ -86,13 +87,19 @@ impl Store {
             hub: Hub::default(),
             bells: Mutex::default(),
             workers: Notify::new(),
-            worker: OnceCell::new(),
+            worker: tokio::sync::Mutex::default(),
         })))
     }
 
     /// The engine of one tenant and project.
     pub fn engine(&self, scope: Scope) -> Arc<dyn Engine> {
-        Arc::new(SqliteEngine::new(Arc::clone(&self.0), scope))
+        Arc::new(SqliteEngine::new(Arc::clone(&self.0), scope, None))
+    }
+
+    /// The engine of one tenant and project, all of whose runs together may take so much on one day (UTC). A call that
+    /// this has no room for is not made; a run is not started on a day on which nothing is left.
+    pub fn engine_within(&self, scope: Scope, daily: Amount) -> Arc<dyn Engine> {
+        Arc::new(SqliteEngine::new(Arc::clone(&self.0), scope, Some(daily)))
     }
 
     /// The file; none for a store in memory.
@@ -149,12 +156,23 @@ pub(crate) struct Owner {
     pub(crate) epoch: u64,
     /// Whether the run, or the one that started it all, has an account.
     pub(crate) budgeted: bool,
+    /// What all runs of the project may take on one day.
+    pub(crate) daily: Option<Amount>,
     pub(crate) bell: Arc<Bell>,
 }
 
+impl Owner {
+    /// Whether what the run takes must be set aside before.
+    pub(crate) fn pays_ahead(&self) -> bool {
+        self.budgeted || self.daily.is_some()
+    }
+}
+
 /// A process as one that drives runs.
-pub(crate) struct Worker {
-    pub(crate) id: i64,
+struct Worker {
+    id: i64,
+    /// How many services drive runs as this one.
+    services: usize,
     _lease: Option<Lease>,
 }
 
@@ -167,7 +185,7 @@ pub(crate) struct Inner {
     pub(crate) hub: Hub,
     bells: Mutex<HashMap<(Scope, RunId), Weak<Bell>>>,
     workers: Notify,
-    worker: OnceCell<Worker>,
+    worker: tokio::sync::Mutex<Option<Worker>>,
 }
 
 impl Inner {
@@ -244,25 +262,46 @@ impl Inner {
         self.workers.notified()
     }
 
-    /// This process as a worker.
-    pub(crate) async fn worker(&self) -> Result<&Worker> {
-        self.worker
-            .get_or_try_init(|| async {
-                let started = self.options.clock.now();
-                let id = self
-                    .writer
-                    .call(move |connection| {
-                        connection
-                            .execute("INSERT INTO workers (started) VALUES (?1)", params![started.0])
-                            .map_err(fault)?;
-                        Ok(connection.last_insert_rowid())
-                    })
-                    .await?;
-                let lease = self.path().map(|path| Lease::take(path, id)).transpose()?;
-                self.sweep(started).await?;
-                Ok(Worker { id, _lease: lease })
+    /// Makes this process a worker, unless it is one already, until [`Self::discharge`].
+    pub(crate) async fn enlist(&self) -> Result<i64> {
+        let mut enlisted = self.worker.lock().await;
+        if let Some(worker) = enlisted.as_mut() {
+            worker.services += 1;
+            return Ok(worker.id);
+        }
+        let started = self.options.clock.now();
+        let id = self
+            .writer
+            .call(move |connection| {
+                connection
+                    .execute("INSERT INTO workers (started) VALUES (?1)", params![started.0])
+                    .map_err(fault)?;
+                Ok(connection.last_insert_rowid())
             })
-            .await
+            .await?;
+        let lease = self.path().map(|path| Lease::take(path, id)).transpose()?;
+        self.sweep(started).await?;
+        *enlisted = Some(Worker { id, services: 1, _lease: lease });
+        Ok(id)
+    }
+
+    /// Ends what [`Self::enlist`] began: a process that does not drive runs any more is no worker.
+    pub(crate) async fn discharge(&self) {
+        let mut enlisted = self.worker.lock().await;
+        let Some(worker) = enlisted.as_mut() else { return };
+        worker.services -= 1;
+        if worker.services > 0 {
+            return;
+        }
+        let id = worker.id;
+        // A row that stays is forgotten by the next process that begins.
+        let _ = self
+            .writer
+            .call(move |connection| {
+                connection.execute("DELETE FROM workers WHERE id = ?1", [id]).map(drop).map_err(fault)
+            })
+            .await;
+        *enlisted = None;
     }
 
     /// Forgets workers of old whose process is gone and who left no run behind.

@@ -7,7 +7,7 @@ use adjutant_core::error::Retry;
 use adjutant_core::id::Scope;
 
 use adjutant_core::{Code, Error, Result};
-use adjutant_durable::{Ctx, Entry, Host, Letter, Moment, Record, Replay, Serve, Session, drive};
+use adjutant_durable::{Amount, Ctx, Entry, Host, Letter, Moment, Record, Replay, Serve, Session, drive};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -32,6 +32,8 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
 pub(crate) struct Service {
     pub(crate) store: Arc<Inner>,
     pub(crate) scope: Scope,
+    /// What all runs of the project may take on one day.
+    pub(crate) daily: Option<Amount>,
     pub(crate) host: Arc<dyn Host>,
     pub(crate) what: Serve,
     pub(crate) stop: CancellationToken,
@@ -40,7 +42,14 @@ pub(crate) struct Service {
 impl Service {
     /// Drives runs until told to stop, then lets go of those it has.
     pub(crate) async fn run(self) -> Result<()> {
-        let worker = self.store.worker().await?.id;
+        let store = Arc::clone(&self.store);
+        let worker = store.enlist().await?;
+        let result = self.serve(worker).await;
+        store.discharge().await;
+        result
+    }
+
+    async fn serve(self, worker: i64) -> Result<()> {
         // Before the first claim: an activation reads the mail that is there when it begins.
         let seen = self.store.read(claim::last_mail).await?;
         let service = Arc::new(self);
@@ -52,7 +61,7 @@ impl Service {
         let result = service.claim_all(worker, &mut runs).await;
         // Until the last run is let go this process beats, or its runs would be taken over, and hears its mail.
         while runs.join_next().await.is_some() {}
-        chores.abort_all();
+        chores.shutdown().await;
         result
     }
 
@@ -169,7 +178,8 @@ impl Service {
         let bell = self.store.bell(&self.scope, &run);
         let mail = bell.mail();
         let scope = self.scope.clone();
-        let owner = Arc::new(Owner { row, run: run.clone(), scope, epoch, budgeted, bell });
+        let owner =
+            Arc::new(Owner { row, run: run.clone(), scope, epoch, budgeted, daily: self.daily, bell });
         let (offset, last) = end;
         let clock = self.store.options.clock.as_ref();
         let writer = self.store.writer.clone();

@@ -35,6 +35,10 @@ const GRACE: Duration = Duration::from_secs(5);
 /// Timers that fire within this time are waited for in memory.
 const SHORT: Duration = Duration::from_secs(1);
 
+/// How often the wall clock is looked at while a timer is waited for in memory: no sleep notices that it was set, or that
+/// the machine slept.
+const LOOK: Duration = Duration::from_millis(500);
+
 /// What an activation begins with.
 pub(crate) struct Activation {
     pub(crate) store: Arc<Inner>,
@@ -93,6 +97,11 @@ struct Open {
 }
 
 impl Open {
+    /// Whether the ledger is to know what came of it.
+    fn settles(&self) -> bool {
+        matches!(&self.operation.kind, Kind::Effect(effects) if effects.reserve.is_some())
+    }
+
     fn is_halted_by(&self, error: &Error) -> bool {
         match &self.operation.kind {
             Kind::Effect(effects) => !self.withdrawn.is_cancelled() && effects.is_halted_by(error),
@@ -167,12 +176,20 @@ impl SqliteSession {
         Ok(())
     }
 
+    /// The time that timers go by: that of the wall clock or of the steady one, whichever is ahead. So a timer is not
+    /// late when the machine slept, nor when the clock was set back.
+    fn now(&self) -> Timestamp {
+        self.appender.now().max(self.store.options.clock.now())
+    }
+
     /// Answers the timers that have fired, in the order of their deadlines.
     fn work_timers(&mut self) -> Result<()> {
-        let now = self.appender.now();
+        let now = self.now();
         let mut due: Vec<_> = self.timers().filter(|(deadline, _)| *deadline <= now).collect();
         due.sort();
-        for (_, key) in due {
+        for (deadline, key) in due {
+            // An answer is never recorded before its deadline.
+            self.appender.reach(deadline);
             self.complete(key, Ok(Json::null()), Vec::new())?;
         }
         Ok(())
@@ -207,7 +224,7 @@ impl SqliteSession {
     /// Waits until something may have happened.
     async fn wait(&mut self) -> Result<()> {
         let timer = self.timers().map(|(deadline, _)| deadline).min().filter(|_| !self.pausing);
-        let timer = timer.map(|deadline| deadline.since(self.appender.now()));
+        let timer = timer.map(|deadline| deadline.since(self.now()).min(LOOK));
         let fire = async {
             match timer {
                 Some(wait) => tokio::time::sleep(wait).await,
@@ -225,7 +242,7 @@ impl SqliteSession {
 
     /// Whether the run can leave memory: nothing is at work, and nothing will fire soon.
     fn can_park(&self) -> bool {
-        let soon = self.appender.now().plus(SHORT);
+        let soon = self.now().plus(SHORT);
         // A worker that is told to stop does not wait for what can be done again.
         let idle = self.working.iter().all(|key| self.stop.is_cancelled() && self.is_repeatable(key));
         idle && (self.pausing || !self.timers().any(|(deadline, _)| deadline <= soon))
@@ -347,7 +364,7 @@ impl Session for SqliteSession {
                 _ => false,
             };
             if !must_know {
-                if self.appender.owner().budgeted {
+                if open.settles() {
                     also.push(Also::Settle(key.clone(), None));
                 }
                 self.open.remove(&key);

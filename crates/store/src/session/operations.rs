@@ -12,11 +12,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::{GRACE, Open, SqliteSession};
 use crate::append::Also;
+use crate::budget::Refused;
 use crate::effects::{Ended, Task, guard};
 use crate::random;
 
-/// Whether there was room in the budget, told by the writer.
-pub(crate) type Grant = Arc<OnceLock<bool>>;
+/// Whether there was room in every budget, told by the writer.
+pub(crate) type Grant = Arc<OnceLock<Result<(), Refused>>>;
 
 /// What happened to an operation before this activation.
 #[derive(Default)]
@@ -65,13 +66,15 @@ impl SqliteSession {
     pub(super) fn beside(&self, key: &StepKey, operation: &Operation) -> Result<(Vec<Also>, Option<Grant>)> {
         match &operation.kind {
             Kind::Child => Ok((vec![Also::Start(Box::new(self.child(key, operation)?))], None)),
-            Kind::Effect(effects) => Ok(match effects.reserve.filter(|_| self.appender.owner().budgeted) {
-                Some(amount) => {
-                    let granted = Arc::new(OnceLock::new());
-                    (vec![Also::Reserve(key.clone(), amount, Arc::clone(&granted))], Some(granted))
-                }
-                None => (Vec::new(), None),
-            }),
+            Kind::Effect(effects) => {
+                Ok(match effects.reserve.filter(|_| self.appender.owner().pays_ahead()) {
+                    Some(amount) => {
+                        let granted = Arc::new(OnceLock::new());
+                        (vec![Also::Reserve(key.clone(), amount, Arc::clone(&granted))], Some(granted))
+                    }
+                    None => (Vec::new(), None),
+                })
+            }
             _ => Ok((Vec::new(), None)),
         }
     }
@@ -116,7 +119,7 @@ impl SqliteSession {
 
     /// Begins to work on an open effect; nothing is to be done for other operations.
     pub(super) fn set_to_work(&mut self, key: &StepKey, earlier: &Earlier) {
-        let budgeted = self.appender.owner().budgeted;
+        let pays_ahead = self.appender.owner().pays_ahead();
         let Some(open) = self.open.get_mut(key) else { return };
         let (Kind::Effect(effects), Some(work)) = (&open.operation.kind, &open.work) else { return };
         open.unknown = false;
@@ -132,7 +135,7 @@ impl SqliteSession {
             attempts: Arc::clone(&open.attempts),
             retry: earlier.retry,
             issued: earlier.append,
-            reserve: effects.reserve.filter(|_| budgeted),
+            reserve: effects.reserve.filter(|_| pays_ahead),
             granted: earlier.granted.clone(),
         };
         let (segment, effect, lost) = (self.segment, effects.effect, key.clone());
@@ -184,7 +187,7 @@ impl SqliteSession {
         }
         self.working.remove(&ended.key);
         let Some(open) = self.open.get_mut(&ended.key) else { return Ok(()) };
-        let also = ended.also(self.appender.owner().budgeted);
+        let also = open.settles().then(|| ended.settle()).into_iter().collect();
         let Ended { key, done, .. } = ended;
         let outcome = match done {
             Done::Ok(json) => Ok(json),

@@ -6,6 +6,7 @@ mod clock;
 mod damage;
 mod disk_full;
 mod journal;
+mod ledger;
 mod outside;
 mod people;
 mod plan;
