@@ -151,7 +151,9 @@ impl Ctx {
         self.ask(Kind::Effect(effects), name, input, Some(Arc::new(work))).await
     }
 
-    /// Waits.
+    /// Waits. The deadline is fixed when the wait is recorded. While the run is in memory it is over when the wall clock
+    /// shows the deadline or as much time has passed, whichever is first; a run that was put aside is woken by the wall
+    /// clock alone, so a clock that is set back delays it until it shows the deadline again.
     pub async fn sleep(&self, duration: Duration) -> Result<()> {
         let after_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         self.ask(Kind::Timer { after_ms }, "sleep", Json::null(), None).await.map(drop)

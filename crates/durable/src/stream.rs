@@ -5,7 +5,7 @@
 //! said in the end is in the journal, so its deltas are forgotten when it ends; a watcher that fell behind reads it
 //! there. A slow watcher holds nothing up and keeps nothing in memory.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -45,9 +45,12 @@ pub struct Channel {
 
 #[derive(Default)]
 struct Log {
-    /// The index of the first delta that is still kept.
-    first: u64,
-    deltas: VecDeque<Delta>,
+    /// The deltas that are still kept, in the order in which they came.
+    deltas: BTreeMap<u64, Delta>,
+    /// Which of them belong to each step.
+    steps: HashMap<StepKey, Vec<u64>>,
+    /// The place of the next one.
+    end: u64,
 }
 
 impl Default for Channel {
@@ -59,24 +62,20 @@ impl Default for Channel {
 impl Channel {
     fn push(&self, delta: Delta) {
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        log.deltas.push_back(delta);
-        let end = log.first + log.deltas.len() as u64;
+        let place = log.end;
+        log.end += 1;
+        log.steps.entry(delta.step.clone()).or_default().push(place);
+        log.deltas.insert(place, delta);
+        let end = log.end;
         drop(log);
         self.changed.send_replace(end);
     }
 
-    /// Forgets the deltas of a step that has ended.
+    /// Forgets the deltas of a step that has ended. It costs what the step has said, however much the others have.
     pub fn close(&self, step: &StepKey) {
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        // Deltas of other steps keep their place; those of this one are emptied and go when they are in front.
-        for delta in &mut log.deltas {
-            if delta.step == *step {
-                delta.piece = Piece::Text(String::new());
-            }
-        }
-        while log.deltas.front().is_some_and(|delta| delta.piece == Piece::Text(String::new())) {
-            log.deltas.pop_front();
-            log.first += 1;
+        for place in log.steps.remove(step).unwrap_or_default() {
+            log.deltas.remove(&place);
         }
     }
 
@@ -98,10 +97,8 @@ impl Reader {
     pub fn read(&mut self) -> Vec<Delta> {
         self.changed.mark_unchanged();
         let log = self.channel.log.lock().unwrap_or_else(PoisonError::into_inner);
-        let skip = usize::try_from(self.next.saturating_sub(log.first)).unwrap_or(usize::MAX);
-        let fresh = log.deltas.iter().skip(skip).filter(|delta| delta.piece != Piece::Text(String::new()));
-        let fresh = fresh.cloned().collect();
-        self.next = log.first + log.deltas.len() as u64;
+        let fresh = log.deltas.range(self.next..).map(|(_, delta)| delta.clone()).collect();
+        self.next = log.end;
         fresh
     }
 
@@ -204,5 +201,22 @@ mod tests {
         channel.close(&StepKey::parse("/model#1"));
         two.push(Piece::Text("c".into()));
         assert_eq!(texts(&slow.read()), [&Piece::Text("c".into())]);
+    }
+
+    #[test]
+    fn nothing_is_kept_of_closed_steps() {
+        let channel = Arc::new(Channel::default());
+        let open = Sink::new(Arc::clone(&channel), StepKey::parse("/model#0"), 1);
+        open.push(Piece::Text("first".into()));
+        for step in 1..1_000 {
+            let step = StepKey::parse(&format!("/model#{step}"));
+            let sink = Sink::new(Arc::clone(&channel), step.clone(), 1);
+            sink.push(Piece::Text("a".into()));
+            sink.push(Piece::Text(String::new()));
+            channel.close(&step);
+        }
+        // An open step in front of them holds none of them.
+        let log = channel.log.lock().unwrap();
+        assert_eq!((log.deltas.len(), log.steps.len(), log.end), (1, 1, 1_999));
     }
 }

@@ -7,6 +7,8 @@ use adjutant_core::{Code, Error, Result};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use crate::schema;
+
 /// How long a connection waits for another process that is writing.
 const BUSY: Duration = Duration::from_secs(10);
 
@@ -19,13 +21,18 @@ pub(crate) enum Place {
     Memory,
 }
 
-/// Opens the connection that writes.
+/// Opens the connection that writes. Fails with [`Code::StoreCorrupt`] for a file of another program's, which is left as
+/// it is.
 pub(crate) fn open_writer(place: &Place, vfs: Option<&str>) -> Result<Connection> {
     let connection = match place {
         Place::File(path) => open(path, OpenFlags::default(), vfs)?,
         Place::Memory => Connection::open_in_memory().map_err(fault)?,
     };
-    into_wal(&connection)?;
+    if !patiently(|| schema::is_ours(&connection))? {
+        return Err(foreign(place));
+    }
+    // SQLite does not wait for others here, who may be doing the same.
+    patiently(|| connection.execute_batch("PRAGMA journal_mode = WAL"))?;
     // FULL: a commit is on the disk when it returns, also when the power fails.
     connection
         .execute_batch(
@@ -37,11 +44,23 @@ pub(crate) fn open_writer(place: &Place, vfs: Option<&str>) -> Result<Connection
     Ok(connection)
 }
 
-/// Turns a new file to a write-ahead log. SQLite does not wait for others here, who may be doing the same.
-fn into_wal(connection: &Connection) -> Result<()> {
+fn foreign(place: &Place) -> Error {
+    let path = match place {
+        Place::File(path) => path.display().to_string(),
+        Place::Memory => ":memory:".to_owned(),
+    };
+    Error::new(
+        Code::StoreCorrupt,
+        format!("`{path}` is a database of another program, and no store of adjutant's"),
+    )
+    .with_help("give a file that is not there yet, or a store; nothing was changed")
+}
+
+/// Tries until no other process is in the way.
+fn patiently<T>(mut attempt: impl FnMut() -> rusqlite::Result<T>) -> Result<T> {
     let begun = Instant::now();
     loop {
-        match connection.execute_batch("PRAGMA journal_mode = WAL") {
+        match attempt() {
             Err(error) if is_busy(&error) && begun.elapsed() < BUSY => {
                 std::thread::sleep(Duration::from_millis(5));
             }

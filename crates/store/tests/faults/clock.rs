@@ -9,6 +9,7 @@ use adjutant_core::time::{Clock, Timestamp};
 use adjutant_core::tool::Effect;
 use adjutant_durable::{Ctx, Effects, Entry, RunState, work};
 use adjutant_store::{Options, SystemClock};
+use futures::future::select;
 
 use crate::journal::check_file;
 use crate::outside::Outside;
@@ -88,6 +89,50 @@ async fn a_timer_fires_by_its_recorded_deadline() {
     let info = until(&serving.engine, &run_id(1), RunState::Ended).await;
     let slept: u64 = info.outcome.unwrap().unwrap().to().unwrap();
     assert!((259_200..259_300).contains(&slept), "{slept} s");
+    serving.stop().await;
+}
+
+/// Sleeps while an effect is open that never ends, so that the run stays in memory. Ends with how long it slept by its
+/// own time, in seconds.
+fn sleeping_at_work(sleep: Duration) -> Arc<dyn adjutant_durable::Host> {
+    Arc::new(Code(move |ctx: Ctx| async move {
+        let before = ctx.now();
+        let endless = work(|_| std::future::pending());
+        let endless = ctx.effect("endless", Effects::pure(), Json::null(), endless);
+        drop(select(Box::pin(ctx.sleep(sleep)), Box::pin(endless)).await);
+        Json::of(&ctx.now().since(before).as_secs())
+    }))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_timer_in_memory_follows_the_wall_clock() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = SetClock::default();
+    let host = sleeping_at_work(Duration::from_secs(3 * 24 * 60 * 60));
+    let serving = Serving::open(&folder.path().join("a.db"), clock.options(), host).unwrap();
+    serving.engine.start(admission(1)).await.unwrap();
+    until(&serving.engine, &run_id(1), RunState::Running).await;
+    clock.set(2);
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    assert_eq!(serving.engine.info(&run_id(1)).await.unwrap().state, RunState::Running);
+    // As after a machine that slept: the steady clock did not see it.
+    clock.set(4);
+    let info = until(&serving.engine, &run_id(1), RunState::Ended).await;
+    let slept: u64 = info.outcome.unwrap().unwrap().to().unwrap();
+    assert!((259_200..259_300).contains(&slept), "{slept} s");
+    serving.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_timer_in_memory_does_not_wait_for_a_clock_that_was_set_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = SetClock::default();
+    let host = sleeping_at_work(Duration::from_secs(1));
+    let serving = Serving::open(&folder.path().join("a.db"), clock.options(), host).unwrap();
+    serving.engine.start(admission(1)).await.unwrap();
+    until(&serving.engine, &run_id(1), RunState::Running).await;
+    clock.set(-3);
+    until(&serving.engine, &run_id(1), RunState::Ended).await;
     serving.stop().await;
 }
 

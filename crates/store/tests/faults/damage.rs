@@ -8,12 +8,50 @@ use adjutant_core::json::Json;
 use adjutant_core::{Code as ErrorCode, Result};
 use adjutant_durable::{Ctx, Effects, Letter, Mail, RunState, work};
 use adjutant_store::Options;
+use adjutant_store::Store;
 use rusqlite::Connection;
 
 use crate::serving::{Code, Serving, admission, run_id, until};
 
 async fn answer(serving: &Serving, run: &RunId, id: &str, letter: Letter) -> Result<()> {
     serving.engine.send(run, Mail::new(id, letter)).await.map(drop)
+}
+
+#[test]
+fn a_database_of_another_program_is_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("diary.db");
+    let theirs = [
+        "CREATE TABLE diary (text TEXT); INSERT INTO diary VALUES ('dear diary')",
+        "CREATE TABLE runs (id INTEGER); PRAGMA user_version = 1",
+        "PRAGMA application_id = 7",
+    ];
+    for made in theirs {
+        Connection::open(&path).unwrap().execute_batch(made).unwrap();
+        let before = std::fs::read(&path).unwrap();
+        let error = Store::open(&path, Options::default()).err().unwrap();
+        assert_eq!(error.code(), ErrorCode::StoreCorrupt);
+        assert!(error.message().contains("diary.db` is a database of another program"), "{error}");
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing beside it");
+        std::fs::remove_file(&path).unwrap();
+    }
+}
+
+#[test]
+fn an_empty_file_and_a_store_without_a_mark_become_stores() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.db");
+    std::fs::write(&path, b"").unwrap();
+    let mark = || {
+        let raw = Connection::open(&path).unwrap();
+        raw.query_row("PRAGMA application_id", [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    drop(Store::open(&path, Options::default()).unwrap());
+    assert_eq!(mark(), i64::from(u32::from_be_bytes(*b"adjt")));
+    Connection::open(&path).unwrap().execute_batch("PRAGMA application_id = 0").unwrap();
+    drop(Store::open(&path, Options::default()).unwrap());
+    assert_eq!(mark(), i64::from(u32::from_be_bytes(*b"adjt")));
 }
 
 #[tokio::test(flavor = "multi_thread")]

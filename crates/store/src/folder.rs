@@ -1,0 +1,50 @@
+//! Making the folder of a store so that it is there after the power failed.
+
+use std::io::Result;
+use std::path::{Path, PathBuf};
+
+/// Makes a folder and those above it, where they are not there. A new name is safe once the folder that holds it is on
+/// disk; SQLite sees to that for its own files.
+pub(crate) fn make(folder: &Path) -> Result<()> {
+    let changed = holding_new(folder);
+    std::fs::create_dir_all(folder)?;
+    changed.iter().try_for_each(|folder| sync(folder))
+}
+
+/// The folders that get a new folder in them when one is made, the innermost first.
+fn holding_new(folder: &Path) -> Vec<PathBuf> {
+    let missing = folder.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists());
+    missing
+        .filter_map(Path::parent)
+        .map(|parent| if parent.as_os_str().is_empty() { PathBuf::from(".") } else { parent.to_owned() })
+        .collect()
+}
+
+#[cfg(unix)]
+fn sync(folder: &Path) -> Result<()> {
+    std::fs::File::open(folder)?.sync_all()
+}
+
+/// Elsewhere a folder cannot be opened as a file, and the file system keeps its names by itself.
+#[cfg(not(unix))]
+fn sync(_: &Path) -> Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_folder_that_gets_a_new_name_is_synced() {
+        let there = tempfile::tempdir().unwrap();
+        let there = there.path();
+        assert_eq!(holding_new(there), [] as [PathBuf; 0]);
+        assert_eq!(holding_new(&there.join("a/b")), [there.join("a"), there.to_owned()]);
+        assert_eq!(holding_new(Path::new("not-there/b")), [Path::new("not-there"), Path::new(".")]);
+        make(&there.join("a/b")).unwrap();
+        assert!(there.join("a/b").is_dir());
+        std::fs::write(there.join("file"), "").unwrap();
+        assert!(make(&there.join("file/b")).is_err());
+    }
+}
