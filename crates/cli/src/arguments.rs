@@ -68,4 +68,5 @@ Exit codes:
   2    what was typed, or a file of the project, is wrong
   3    the run waits for a person: an approval, or an effect whose outcome is not known
   4    the run answered, but a limit ended it
-  130  interrupted, or cancelled";
+  130  interrupted, or cancelled
+  143  told to end by a signal (SIGTERM); a run that was under way goes on with `adjutant runs resume`";

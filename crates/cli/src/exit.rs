@@ -3,6 +3,8 @@
 use adjutant_core::error::{Code, Kind};
 use adjutant_core::{Error, Result};
 
+use crate::turn::Interrupt;
+
 /// How a command ended. The numbers are documented in `docs/cli.md` and do not change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -18,6 +20,8 @@ pub(crate) enum Exit {
     Limited = 4,
     /// Somebody pressed Ctrl-C, or the run was cancelled.
     Interrupted = 130,
+    /// Something asked the process to end (SIGTERM).
+    Terminated = 143,
 }
 
 impl Exit {
@@ -34,6 +38,15 @@ impl Exit {
             Code::Conflict | Code::FileUnreadable => Self::Failure,
             code if code.kind() == Kind::Input => Self::Usage,
             _ => Self::Failure,
+        }
+    }
+}
+
+impl From<Interrupt> for Exit {
+    fn from(interrupt: Interrupt) -> Self {
+        match interrupt {
+            Interrupt::Key => Self::Interrupted,
+            Interrupt::Termination => Self::Terminated,
         }
     }
 }

@@ -9,6 +9,7 @@ mod screen;
 mod turn;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 
@@ -16,6 +17,9 @@ use arguments::{Arguments, Command};
 use commands::{chat, check, doctor, models, new, run, runs, tools};
 use exit::{Ended, Failure};
 use screen::{Output, report};
+
+/// How long the process waits for threads that are still at work when the command is over.
+const PATIENCE: Duration = Duration::from_millis(300);
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -26,7 +30,12 @@ fn main() -> ExitCode {
                 .caused_by(&error)
                 .into()
         })
-        .and_then(|runtime| runtime.block_on(execute(&arguments, output)));
+        .and_then(|runtime| {
+            let ended = runtime.block_on(execute(&arguments, output));
+            // A thread that reads the terminal does not end by itself.
+            runtime.shutdown_timeout(PATIENCE);
+            ended
+        });
     match ended {
         Ok(exit) => ExitCode::from(exit.code()),
         Err(failure) => {

@@ -1,20 +1,22 @@
 //! `adjutant chat`: a conversation.
 
+use std::ops::ControlFlow::{self, Break, Continue};
 use std::path::PathBuf;
 
 use adjutant::{Adjutant, Run};
+use adjutant_core::Code;
 use clap::Args;
 
-use super::run::{Terms, close, notice, print};
+use super::run::{Terms, close, leave, notice, print};
 use crate::arguments::Shared;
 use crate::exit::{Ended, Exit, Failure};
 use crate::place;
 use crate::screen::{Output, report};
-use crate::turn::{Followed, Manners, People, Show, follow};
+use crate::turn::{Followed, Interrupt, Manners, People, Show, follow};
 
 /// Talks with an agent. The conversation is recorded: the same session goes on where it was.
 ///
-/// Ctrl-C cancels what the agent is doing and keeps the conversation; at the prompt it leaves. What is typed while the
+/// Ctrl-C cancels what the agent is doing and keeps the conversation; a second one, and one at the prompt, leaves. What is typed while the
 /// agent works is heard at its next turn. Without a terminal each line of standard input is one message, never the
 /// answer to a question: where a run asks for an approval, the conversation ends with exit code 3. With --json each reply
 /// is one line.
@@ -40,9 +42,17 @@ pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
     output.aside(&format!("{agent}, session {session}; an empty line or Ctrl-D leaves"));
     let terms = arguments.terms.in_session(&session);
     let mut people = People::new()?;
-    let mut exit = open_turns(&adjutant, &session, &mut people, output, &project).await?;
-    while exit != Exit::Waiting {
-        let Some(message) = people.message().await? else { break };
+    let mut flow = open_turns(&adjutant, &session, &mut people, output, &project).await?;
+    while flow.is_continue() {
+        let message = tokio::select! {
+            biased;
+            interrupt = people.interrupts.next() => {
+                flow = Break(interrupt.into());
+                continue;
+            }
+            message = people.keyboard.message() => message?,
+        };
+        let Some(message) = message else { break };
         if message.trim().is_empty() {
             if people.is_terminal() {
                 break;
@@ -50,11 +60,16 @@ pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
             continue;
         }
         let run = adjutant.start(agent.as_str(), terms.task(message)).await?;
-        exit = turn(&adjutant, &run, &mut people, output, &project).await?;
+        flow = turn(&adjutant, &run, &mut people, output, &project).await?;
     }
     output.aside(&format!("to go on: adjutant chat --session {session}{project}"));
+    let (Continue(exit) | Break(exit)) = flow;
     Ok(exit)
 }
+
+/// How a turn ended, and whether the conversation ends with it: it does where the turn was left in the middle, since the
+/// next would wait for it.
+type Flow = ControlFlow<Exit, Exit>;
 
 /// Goes on with turns that an earlier process left open: the next one waits for them.
 async fn open_turns(
@@ -63,30 +78,40 @@ async fn open_turns(
     people: &mut People,
     output: Output,
     project: &str,
-) -> Ended {
-    let mut exit = Exit::Success;
+) -> Ended<Flow> {
+    let mut flow = Continue(Exit::Success);
     for open in adjutant.session(session).turns().await?.iter().filter(|turn| turn.outcome.is_none()) {
         output.aside(&format!("run {} of this session is not over; it goes on", open.run));
         let run = adjutant.handle(&open.run);
-        exit = turn(adjutant, &run, people, output, project).await?;
-        if exit == Exit::Waiting {
+        flow = turn(adjutant, &run, people, output, project).await?;
+        if flow.is_break() {
             break;
         }
     }
-    Ok(exit)
+    Ok(flow)
 }
 
 /// One turn. An error of the run is told and does not end the conversation.
-async fn turn(adjutant: &Adjutant, run: &Run, people: &mut People, output: Output, project: &str) -> Ended {
+async fn turn(
+    adjutant: &Adjutant,
+    run: &Run,
+    people: &mut People,
+    output: Output,
+    project: &str,
+) -> Ended<Flow> {
     let manners = if people.is_terminal() { Manners::Converse } else { Manners::Watch };
     let mut show = Show::new(output);
     let mut updates = run.drive();
     let mut followed = follow(adjutant, run, &mut updates, &mut show, people, manners).await?;
-    if followed == Followed::Interrupted {
-        run.cancel("the person pressed Ctrl-C").await?;
+    if followed == Followed::Interrupted(Interrupt::Key) {
+        match run.cancel("the person pressed Ctrl-C").await {
+            // It came to its end at that moment.
+            Err(error) if error.code() == Code::Conflict => {}
+            cancelled => cancelled?,
+        }
         followed = follow(adjutant, run, &mut updates, &mut show, people, Manners::Watch).await?;
     }
-    updates.stop().await?;
+    leave(updates, people).await?;
     let closed = close(adjutant, run, followed, &mut show, project).await;
     if output.json {
         print(run, &closed, output).await?;
@@ -99,11 +124,12 @@ async fn turn(adjutant: &Adjutant, run: &Run, people: &mut People, output: Outpu
         rest.stop().await?;
     }
     match closed {
-        Ok(exit) => Ok(exit),
+        Ok(exit) if exit == Exit::Waiting || matches!(followed, Followed::Interrupted(_)) => Ok(Break(exit)),
+        Ok(exit) => Ok(Continue(exit)),
         Err(Failure::ReaderGone) => Err(Failure::ReaderGone),
         Err(failure) => {
             failure.errors().iter().for_each(|error| output.raw_talk(&report(error, output.talk_colored)));
-            Ok(failure.exit())
+            Ok(Continue(failure.exit()))
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::io::Read as _;
 use std::path::PathBuf;
 
-use adjutant::{Adjutant, Reply, Run, Stop, Task};
+use adjutant::{Adjutant, Reply, Run, Stop, Task, Updates};
 use adjutant_core::money::Money;
 use adjutant_core::{Code, Error, Result};
 use clap::Args;
@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     terms: Terms,
     /// Name the task, so that it is done once: the same name again goes on with the run that is there.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = name)]
     id: Option<String>,
 }
 
@@ -43,10 +43,10 @@ pub(crate) struct Terms {
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
     variables: Vec<(String, Value)>,
     /// The conversation that the question is a turn of; any name will do.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = name)]
     session: Option<String>,
     /// The person whose data the run handles; `adjutant runs erase --user` goes by it.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = name)]
     user: Option<String>,
     /// Another model than the agent's: a role or a model id, such as openai/gpt-4.1-mini.
     #[arg(long, value_name = "MODEL")]
@@ -131,12 +131,21 @@ pub(crate) async fn drive(adjutant: &Adjutant, run: &Run, output: Output, projec
     let mut show = Show::new(output);
     let mut updates = run.drive();
     let followed = follow(adjutant, run, &mut updates, &mut show, &mut people, manners).await;
-    updates.stop().await?;
+    leave(updates, &mut people).await?;
     let closed = close(adjutant, run, followed?, &mut show, project).await;
     if output.json {
         print(run, &closed, output).await?;
     }
     closed
+}
+
+/// Lets go of a run. What is under way is ended in order; whoever presses Ctrl-C meanwhile does not wait for that.
+pub(crate) async fn leave(updates: Updates, people: &mut People) -> Result<()> {
+    tokio::select! {
+        biased;
+        left = updates.stop() => left,
+        _ = people.interrupts.next() => Ok(()),
+    }
 }
 
 /// Writes a run as one line of JSON.
@@ -185,12 +194,12 @@ pub(crate) async fn close(
             Ok(Exit::Waiting)
         }
         Followed::Halted => Err(Failure::of_run(halted(run).await?)),
-        Followed::Interrupted => {
+        Followed::Interrupted(interrupt) => {
             output.talk(&format!(
                 "run {id} is recorded\n  to go on:  adjutant runs resume {id}{project}\n  to end it: adjutant runs \
                  cancel {id}{project}"
             ));
-            Ok(Exit::Interrupted)
+            Ok(Exit::from(interrupt))
         }
     }
 }
@@ -267,11 +276,21 @@ fn variable(text: &str) -> Result<(String, Value), String> {
     }
 }
 
+/// A name that somebody gives: any text with something in it.
+pub(crate) fn name(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() { Err("the name is empty".to_owned()) } else { Ok(text.to_owned()) }
+}
+
 fn money(text: &str) -> Result<Money, String> {
-    text.parse().map_err(|error: Error| match error.help() {
+    let money: Money = text.parse().map_err(|error: Error| match error.help() {
         Some(help) => format!("{}; {help}", error.message()),
         None => error.message().to_owned(),
-    })
+    })?;
+    if money == Money::ZERO {
+        Err("with nothing to spend no model can be asked".to_owned())
+    } else {
+        Ok(money)
+    }
 }
 
 #[cfg(test)]

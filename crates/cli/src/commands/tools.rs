@@ -3,15 +3,18 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use adjutant::Project;
 use adjutant_core::message::Part;
 use adjutant_core::tool::ToolSpec;
+use adjutant_core::{Code, Error};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use crate::arguments::Shared;
 use crate::exit::{Ended, Exit};
 use crate::place;
-use crate::screen::{Output, Table, duration, first_line};
+use crate::screen::{Output, Style, Table, clean, duration, first_line};
+use crate::turn::People;
 
 /// Lists the tools of a project, and calls one by hand.
 #[derive(Args, Debug)]
@@ -35,6 +38,8 @@ struct ListArguments {
 }
 
 /// Calls a tool as an agent would, and prints its output. Nothing is recorded.
+///
+/// Where an agent of the project asks a person before it calls the tool (`approve`), so does this.
 #[derive(Args, Debug)]
 struct CallArguments {
     /// The tool.
@@ -43,6 +48,9 @@ struct CallArguments {
     /// The arguments: a JSON object.
     #[arg(value_name = "JSON", default_value = "{}")]
     arguments: String,
+    /// Make the call without asking.
+    #[arg(long)]
+    yes: bool,
 }
 
 pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Output) -> Ended {
@@ -91,6 +99,12 @@ fn parameters(spec: &ToolSpec) -> String {
 
 async fn call(arguments: &CallArguments, shared: &Shared, output: Output) -> Ended {
     let project = place::load(None, shared)?;
+    let called = project.tools().arguments(&arguments.name, &arguments.arguments)?;
+    if let Some(agent) = asking(&project, &arguments.name).filter(|_| !arguments.yes)
+        && let Some(exit) = ask(&arguments.name, &called.to_string(), agent, output).await?
+    {
+        return Ok(exit);
+    }
     let began = Instant::now();
     let show = move |text: String| output.aside(&format!("     {text}"));
     let answer = adjutant::call_tool(&project, &arguments.name, &arguments.arguments, show).await?;
@@ -106,4 +120,41 @@ async fn call(arguments: &CallArguments, shared: &Shared, output: Output) -> End
         }
     }
     Ok(Exit::Success)
+}
+
+/// An agent that asks a person before it calls this tool.
+fn asking<'a>(project: &'a Project, tool: &str) -> Option<&'a str> {
+    let agents = project.agents().filter_map(|source| project.definition(&source.name).ok());
+    agents
+        .filter(|agent| agent.tool(tool).is_some() && agent.asks_before(tool))
+        .map(|agent| agent.name.as_str())
+        .next()
+}
+
+/// Asks the person. Fails with [`Code::ToolDenied`] when nobody is there or the answer is not yes; gives how to end when
+/// they leave instead.
+async fn ask(tool: &str, arguments: &str, agent: &str, output: Output) -> Ended<Option<Exit>> {
+    let mut people = People::new()?;
+    if !people.is_terminal() {
+        return Err(Error::new(
+            Code::ToolDenied,
+            format!("the agent `{agent}` asks a person before it calls `{tool}`"),
+        )
+        .with_help("make the call at a terminal, or with `--yes`")
+        .into());
+    }
+    let allow = output.painted(Style::Yellow, "allow");
+    output.raw_talk(&format!("{allow} {} {}\n[y]es or [n]o: ", clean(tool), clean(arguments)));
+    let line = tokio::select! {
+        biased;
+        interrupt = people.interrupts.next() => {
+            output.raw_talk("\n");
+            return Ok(Some(interrupt.into()));
+        }
+        line = people.keyboard.line() => line,
+    };
+    match line.as_deref().map(str::trim) {
+        Some("y" | "yes") => Ok(None),
+        _ => Err(Error::new(Code::ToolDenied, format!("the call of `{tool}` was refused")).into()),
+    }
 }

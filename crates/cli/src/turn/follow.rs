@@ -5,16 +5,18 @@ use std::time::Duration;
 
 use adjutant::durable::{RunState, Wait};
 use adjutant::{Adjutant, Run, Update, Updates};
+use adjutant_core::Code;
 use adjutant_core::event::EventKind;
 use adjutant_core::json::Json;
 use futures::StreamExt;
 
+use super::interrupts::Interrupt;
 use super::people::People;
 use super::queue::{LOOK, Queue};
 use super::show::Show;
 use super::waiting::asked;
 use crate::exit::Ended;
-use crate::screen::{Style, clean};
+use crate::screen::{Output, Style, clean};
 
 /// As long as more comes within this time, the person is not asked: the question may be answered already.
 const QUIET: Duration = Duration::from_millis(150);
@@ -32,8 +34,8 @@ pub(crate) enum Followed {
     Halted,
     /// It waits for an earlier turn of its session, which does not go on by itself.
     Behind,
-    /// The person pressed Ctrl-C.
-    Interrupted,
+    /// The program was told to stop.
+    Interrupted(Interrupt),
 }
 
 /// What the person in front of the run may do.
@@ -65,12 +67,9 @@ pub(crate) async fn follow(
         let asks = manners != Manners::Watch && !questions.is_empty();
         tokio::select! {
             biased;
-            interrupt = tokio::signal::ctrl_c() => {
-                // Where the signal cannot be had there is none to react to.
-                if interrupt.is_ok() {
-                    show.finish()?;
-                    return Ok(Followed::Interrupted);
-                }
+            interrupt = people.interrupts.next() => {
+                show.finish()?;
+                return Ok(Followed::Interrupted(interrupt));
             }
             update = updates.next() => match update.transpose()? {
                 None => {
@@ -111,13 +110,26 @@ pub(crate) async fn follow(
                     return Ok(Followed::Behind);
                 }
             }
-            line = people.line(), if open => match line {
+            line = people.keyboard.line(), if open => match line {
                 Some(line) if line.trim().is_empty() => {}
-                Some(line) => run.steer(line).await?,
+                Some(line) => {
+                    show.finish()?;
+                    steer(run, line, people, show.output()).await?;
+                }
                 None => open = false,
             }
         }
     }
+}
+
+/// Says something to a run. One that came to its end at that moment hears it as the next message.
+async fn steer(run: &Run, line: String, people: &mut People, output: Output) -> Ended<()> {
+    match run.steer(&line).await {
+        Ok(()) => output.aside("(the agent hears it at its next turn)"),
+        Err(error) if error.code() == Code::Conflict => people.keyboard.keep(line),
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
 }
 
 /// What a state means for whoever follows; none where there is more to come.
@@ -154,22 +166,27 @@ async fn ask(
         ));
         let line = tokio::select! {
             biased;
-            _ = tokio::signal::ctrl_c() => {
+            interrupt = people.interrupts.next() => {
                 output.raw_talk("\n");
-                return Ok(Some(Followed::Interrupted));
+                return Ok(Some(Followed::Interrupted(interrupt)));
             }
-            line = people.line() => line,
+            line = people.keyboard.line() => line,
         };
         if !people.is_terminal() || line.is_none() {
             output.raw_talk("\n");
         }
         // Whoever leaves a question open has not answered it.
         let Some(line) = line else { return Ok(Some(Followed::Waiting)) };
-        match line.trim() {
+        let answered = match line.trim() {
             "" => continue,
-            "y" | "yes" => run.approve(signal).await?,
-            "n" | "no" => run.deny(signal, "refused by the person who was asked").await?,
-            reason => run.deny(signal, reason).await?,
+            "y" | "yes" => run.approve(signal).await,
+            "n" | "no" => run.deny(signal, "refused by the person who was asked").await,
+            reason => run.deny(signal, reason).await,
+        };
+        match answered {
+            // Somebody else was asked too, and was faster.
+            Err(error) if error.code() == Code::Conflict => output.aside("(it was answered already)"),
+            answered => answered?,
         }
         return Ok(None);
     }

@@ -1,12 +1,14 @@
 //! A run in front of a person: shown while it goes, asked about when it asks.
 
 mod follow;
+mod interrupts;
 mod people;
 mod queue;
 mod show;
 mod waiting;
 
 pub(crate) use follow::{Followed, Manners, follow};
+pub(crate) use interrupts::{Interrupt, Interrupts};
 pub(crate) use people::People;
 pub(crate) use queue::explain_ahead;
 pub(crate) use show::{Show, summary};

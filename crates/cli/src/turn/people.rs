@@ -1,42 +1,67 @@
 //! The person in front of the terminal, or the program that writes to standard input.
 
+use std::collections::VecDeque;
 use std::io::{self, BufRead, IsTerminal};
 
 use adjutant_core::{Code, Error, Result};
 use reedline::{DefaultPrompt, DefaultPromptSegment, Reedline, Signal};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use tokio::sync::mpsc;
 
-/// Who types.
-pub(crate) enum People {
-    /// A person at a terminal.
-    Terminal {
-        /// Edits messages; lent to a thread while it does.
-        editor: Option<Box<Reedline>>,
-    },
-    /// Anything else: one message a line. Nothing is read before somebody asks for a message.
-    Pipe(Option<mpsc::Receiver<Result<String>>>),
+use super::interrupts::Interrupts;
+
+/// Who is there, with what they can do: type, and press Ctrl-C.
+pub(crate) struct People {
+    pub(crate) keyboard: Keyboard,
+    pub(crate) interrupts: Interrupts,
 }
 
 impl People {
     /// Whoever is at standard input.
     pub(crate) fn new() -> Result<Self> {
-        if io::stdin().is_terminal() {
-            return Ok(Self::Terminal { editor: Some(Box::new(Reedline::create())) });
-        }
-        Ok(Self::Pipe(None))
+        Ok(Self { keyboard: Keyboard::new(), interrupts: Interrupts::new()? })
     }
 
     /// Whether a person sits there.
     pub(crate) fn is_terminal(&self) -> bool {
-        matches!(self, Self::Terminal { .. })
+        matches!(self.keyboard, Keyboard::Terminal { .. })
+    }
+}
+
+/// What messages come from.
+pub(crate) enum Keyboard {
+    /// A person at a terminal.
+    Terminal {
+        /// Edits messages; lent to a thread while it does.
+        editor: Option<Box<Reedline>>,
+        /// How the terminal was found.
+        found: Option<Box<Termios>>,
+        /// Lines that were typed while the agent worked, and that came too late for it.
+        kept: VecDeque<String>,
+    },
+    /// Anything else: one message a line. Nothing is read before somebody asks for a message.
+    Pipe(Option<mpsc::Receiver<Result<String>>>),
+}
+
+impl Keyboard {
+    fn new() -> Self {
+        if io::stdin().is_terminal() {
+            let found = tcgetattr(io::stdin()).ok().map(Box::new);
+            let editor = Some(Box::new(Reedline::create()));
+            return Self::Terminal { editor, found, kept: VecDeque::new() };
+        }
+        Self::Pipe(None)
     }
 
     /// The next message that is typed between turns; none at the end of the conversation.
     pub(crate) async fn message(&mut self) -> Result<Option<String>> {
         match self {
             Self::Pipe(lines) => lines.get_or_insert_with(read_lines).recv().await.transpose(),
-            Self::Terminal { editor } => {
+            Self::Terminal { editor, kept, .. } => {
+                if let Some(line) = kept.pop_front() {
+                    return Ok(Some(line));
+                }
                 let Some(mut lent) = editor.take() else { return Ok(None) };
                 let read = tokio::task::spawn_blocking(move || {
                     let prompt = DefaultPrompt::new(
@@ -59,6 +84,13 @@ impl People {
         }
     }
 
+    /// Keeps a line as the next message.
+    pub(crate) fn keep(&mut self, line: String) {
+        if let Self::Terminal { kept, .. } = self {
+            kept.push_back(line);
+        }
+    }
+
     /// The next line that a person types while a run works; none when there will be no more, and where nobody sits: a
     /// piped line is a message, never an answer. Safe to drop before it is ready: no line is lost.
     pub(crate) async fn line(&mut self) -> Option<String> {
@@ -77,6 +109,15 @@ impl People {
         match io::stdin().lock().read_line(&mut line) {
             Ok(0) | Err(_) => None,
             Ok(_) => Some(line.trim_end().to_owned()),
+        }
+    }
+}
+
+impl Drop for Keyboard {
+    /// An editor that still waits for a message has changed the terminal and will not change it back.
+    fn drop(&mut self) {
+        if let Self::Terminal { editor: None, found: Some(found), .. } = self {
+            let _ = tcsetattr(io::stdin(), OptionalActions::Now, found);
         }
     }
 }

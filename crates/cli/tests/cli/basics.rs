@@ -5,6 +5,22 @@ use std::process::Stdio;
 use crate::sandbox::{Sandbox, sees};
 
 #[test]
+fn a_name_and_a_budget_have_something_in_them() {
+    let sandbox = Sandbox::with_agent("");
+    for (option, value, why) in [
+        ("--id", "", "the name is empty"),
+        ("--user", " ", "the name is empty"),
+        ("--session", "", "the name is empty"),
+        ("--budget", "0 USD", "with nothing to spend no model can be asked"),
+    ] {
+        let seen = sandbox.run(&["run", option, value, "Hi"]);
+        assert!(seen.starts_with("exit 2"), "{seen}");
+        assert!(seen.contains(&format!("invalid value '{value}' for '{option} <")), "{seen}");
+        assert!(seen.contains(why), "{seen}");
+    }
+}
+
+#[test]
 fn a_new_project_answers_at_once() {
     let sandbox = Sandbox::new();
     sees!(sandbox.run(&["new", "first"]), @r#"

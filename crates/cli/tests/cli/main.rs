@@ -12,4 +12,5 @@ mod projects;
 mod runs;
 mod sandbox;
 mod store;
+mod terminal;
 mod tools;

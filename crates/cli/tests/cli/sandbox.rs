@@ -78,7 +78,8 @@ impl Sandbox {
         command
     }
 
-    fn prepare(&self, command: &mut Command) {
+    /// Lets a command run in the folder, with nothing in its environment that a test did not put there.
+    pub(crate) fn prepare(&self, command: &mut Command) {
         command.current_dir(self.folder.path()).env_clear().stdin(Stdio::null());
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("HOME", self.folder.path()).env("TZ", "UTC");

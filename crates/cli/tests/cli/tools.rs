@@ -198,3 +198,62 @@ fn what_a_tool_prints_does_not_steer_a_terminal() {
     let output = sandbox.output(&["tools", "call", "probe"]);
     assert!(!output.stderr.contains(&0x1b), "{}", sandbox.seen(&output));
 }
+
+#[test]
+fn a_tool_that_is_busy_is_called_again() {
+    let script = "echo $ADJUTANT_ATTEMPT $ADJUTANT_IDEMPOTENCY_KEY >> calls\ntest $(wc -l < calls) -gt 1 || { echo busy >&2; exit 75; }\n\
+                  echo blue";
+    let busy = "[tools.probe.exit_codes]\n75 = \"retry\"\n";
+    let sandbox = project(script, busy);
+    let seen = sandbox.run(&["run", "Probe the weather!"]);
+    assert!(seen.contains("**`probe`**: blue"), "{seen}");
+    let calls = sandbox.read("calls");
+    let calls: Vec<_> = calls.lines().filter_map(|line| line.split_once(' ')).collect();
+    assert_eq!((calls[0].0, calls[1].0, calls.len()), ("1", "2", 2), "{calls:?}");
+    assert_eq!(calls[0].1, calls[1].1, "one call has one key");
+    sandbox.write("calls", "");
+    sees!(sandbox.run(&["tools", "call", "probe"]), @"
+    exit 1
+    --- stderr
+    error[tool-busy]: `probe` exited with 75: busy
+
+    hint: the same call may work later
+    ");
+
+    // What may happen only once is not called again; the model hears it.
+    let toml = sandbox.read("adjutant.toml").replace("\"pure\"", "\"at_most_once\"");
+    sandbox.write("adjutant.toml", &toml).write("calls", "");
+    let seen = sandbox.run(&["run", "Probe the weather!"]);
+    assert!(seen.contains("-> probe failed: tool-busy: `probe` exited with 75: busy"), "{seen}");
+    assert_eq!(sandbox.read("calls").lines().count(), 1);
+
+    // Where it can be looked up, that comes first.
+    let toml = toml.replace("\"at_most_once\"", "\"reconcile\"\nreconcile = [\"./lookup\"]");
+    sandbox.program("lookup", "#!/bin/sh\ncat >> lookups\necho '{\"happened\": false}'\n");
+    sandbox.write("adjutant.toml", &toml).write("calls", "");
+    let seen = sandbox.run(&["run", "Probe the weather!"]);
+    assert!(seen.contains("**`probe`**: blue"), "{seen}");
+    assert_eq!((sandbox.read("calls").lines().count(), sandbox.read("lookups").lines().count()), (2, 1));
+    let show = sandbox.json(&["runs", "show", &sandbox.newest()]);
+    assert_eq!(show["info"]["state"], "ended", "{show}");
+}
+
+#[test]
+fn a_tool_that_a_person_allows_is_not_called_unasked() {
+    let sandbox = project("echo blue", "");
+    sandbox.write("agents/desk.md", "---\nmodel: main\ntools: [probe]\napprove: [probe]\n---\nYou help.\n");
+    sees!(sandbox.run(&["tools", "call", "probe"]), @"
+    exit 1
+    --- stderr
+    error[tool-denied]: the agent `desk` asks a person before it calls `probe`
+
+    hint: make the call at a terminal, or with `--yes`
+    ");
+    sees!(sandbox.run(&["tools", "call", "probe", "--yes"]), @"
+    exit 0
+    --- stdout
+    blue
+    --- stderr
+    answered after [time]
+    ");
+}

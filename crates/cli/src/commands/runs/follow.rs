@@ -7,18 +7,19 @@ use futures::StreamExt;
 use crate::commands::run::close;
 use crate::exit::{Ended, Exit};
 use crate::screen::Output;
-use crate::turn::{Followed, Show};
+use crate::turn::{Followed, Interrupts, Show};
 
 /// Shows what happens in a run that somebody else drives, from its beginning until it is over.
 pub(super) async fn follow(adjutant: &Adjutant, run: &Run, output: Output, project: &str) -> Ended {
     let mut updates = run.watch();
     let mut show = Show::new(output);
+    let mut interrupts = Interrupts::new()?;
     loop {
         let update = tokio::select! {
             update = updates.next() => update,
-            _ = tokio::signal::ctrl_c() => {
+            interrupt = interrupts.next() => {
                 show.finish()?;
-                return Ok(Exit::Interrupted);
+                return Ok(Exit::from(interrupt));
             }
         };
         match update.transpose()? {

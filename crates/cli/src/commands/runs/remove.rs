@@ -6,6 +6,7 @@ use adjutant::Adjutant;
 use adjutant_core::time::parse_duration;
 use clap::Args;
 
+use crate::commands::run::name;
 use crate::exit::{Ended, Exit};
 use crate::screen::{Output, count};
 
@@ -21,7 +22,7 @@ pub(super) struct PruneArguments {
 #[derive(Args, Debug)]
 pub(super) struct EraseArguments {
     /// The person, as the runs were started with `--user`.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = name)]
     user: String,
 }
 

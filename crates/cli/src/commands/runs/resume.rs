@@ -60,7 +60,7 @@ pub(super) async fn execute(
                     .for_each(|error| output.raw_talk(&report(error, output.talk_colored)));
                 failure.exit()
             }
-            Ok(Exit::Interrupted) => return Ok(Exit::Interrupted),
+            Ok(exit @ (Exit::Interrupted | Exit::Terminated)) => return Ok(exit),
             other => other?,
         };
         worst = worse(worst, exit);
@@ -84,8 +84,9 @@ fn worse(a: Exit, b: Exit) -> Exit {
         Exit::Limited => 1,
         Exit::Waiting => 2,
         Exit::Interrupted => 3,
-        Exit::Usage => 4,
-        Exit::Failure => 5,
+        Exit::Terminated => 4,
+        Exit::Usage => 5,
+        Exit::Failure => 6,
     };
     if rank(b) > rank(a) { b } else { a }
 }
