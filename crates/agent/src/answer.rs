@@ -30,9 +30,11 @@ impl Answer {
         };
         match recorded.to::<String>() {
             Ok(text) => Ok(Self::of_text(text)),
-            Err(_) => Err(Error::new(Code::InputInvalid, "this is not the answer of a model")
-                .caused_by(&invalid)
-                .with_help("give a text, or the whole recorded answer with its changes")),
+            Err(_) => Err(Error::new(
+                Code::InputInvalid,
+                format!("this is not the answer of a model: {}", invalid.message()),
+            )
+            .with_help("give a text, or the whole recorded answer with its changes")),
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use adjutant_core::error::Audience;
 use adjutant_core::json::Json;
 use adjutant_core::{Code, Error, Result};
-use adjutant_durable::{Attempt, Done, Effects, Finished, Reconciled, Work};
+use adjutant_durable::{Attempt, Done, Effects, Finished, Reconciled, RetryPolicy, Work};
 use adjutant_tool::{Failure, Tool};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -14,6 +14,9 @@ use futures::future::BoxFuture;
 use crate::patience::{silence, unless};
 use crate::returned::{Called, Returned};
 use crate::runtime::Runtime;
+
+/// A tool that says that its failure passes is called four times in all.
+const RETRY: RetryPolicy = RetryPolicy { attempts: 4, first_wait_ms: 500 };
 
 /// A call that may be made.
 pub(crate) struct Permitted {
@@ -30,7 +33,7 @@ impl Permitted {
         let spec = self.tool.spec();
         // The pinned specification counts where it differs in what may change.
         let timeout = self.agent.definition.tool(&spec.name).map_or(spec.timeout, |pinned| pinned.timeout);
-        Effects::new(spec.effect).timeout(timeout)
+        Effects::new(spec.effect).timeout(timeout).retry(RETRY)
     }
 }
 
@@ -87,6 +90,8 @@ impl Work for Permitted {
 fn finished(outcome: Result<adjutant_tool::Output, Failure>, repeatable: bool) -> Finished {
     let done = match outcome {
         Ok(output) => recorded(&Returned::Output(output)),
+        // The engine makes such a call again where that is allowed; the model hears what came of the last one.
+        Err(Failure::Model(error)) if error.code() == Code::ToolBusy => Done::Err(error),
         Err(Failure::Model(error)) => recorded(&Returned::Failed(error)),
         // What may be repeated, the model may simply ask for again.
         Err(Failure::Unknown(why)) if repeatable => {

@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 
 use adjutant_core::id::{RunId, StepKey};
+use adjutant_core::json::Json;
 use adjutant_core::money::Money;
 use adjutant_core::time::Timestamp;
 use adjutant_core::usage::Usage;
 use adjutant_core::{Code, Error, Result};
-use adjutant_durable::{Entry, Kind, Operation, Outcome, Record};
+use adjutant_durable::{Entry, Kind, Operation, Origin, Outcome, Record};
 use serde::Serialize;
 
 use crate::answer::Answer;
+use crate::approval;
+use crate::link::Link;
 use crate::returned::Returned;
 
 /// A run at a glance, with its steps in the order in which they were asked for.
@@ -20,7 +23,7 @@ pub struct Summary {
     pub run: RunId,
     /// The agent's or workflow's name.
     pub name: String,
-    /// When it was recorded.
+    /// When it was recorded. What a fork has taken over is older.
     pub started: Timestamp,
     /// When its last record was written.
     pub updated: Timestamp,
@@ -44,7 +47,7 @@ pub struct Step {
     /// The kind of operation: `effect`, `timer`, `signal`...
     pub kind: &'static str,
     /// What went in.
-    pub input: adjutant_core::json::Json,
+    pub input: Json,
     /// When it was asked for.
     pub started: Timestamp,
     /// When it was answered.
@@ -79,11 +82,17 @@ impl Summary {
         let Some(Record { at, entry: Entry::Admitted(admission), .. }) = records.first() else {
             return Err(Error::new(Code::StoreCorrupt, "the journal has no beginning"));
         };
+        let own = match &admission.origin {
+            // What it shares with the original happened at the original's time.
+            Some(Origin::Fork { before, .. }) => records.iter().find(|record| record.offset >= *before),
+            _ => None,
+        };
+        let started = own.map_or(*at, |record| record.at);
         let mut summary = Self {
             run: admission.run.clone(),
             name: admission.name.clone(),
-            started: *at,
-            updated: *at,
+            started,
+            updated: started,
             usage: Usage::default(),
             cost: Some(Money::ZERO),
             outcome: None,
@@ -95,7 +104,7 @@ impl Summary {
     }
 
     fn take(&mut self, record: &Record, places: &mut BTreeMap<(u32, StepKey), usize>) {
-        self.updated = record.at;
+        self.updated = self.updated.max(record.at);
         match &record.entry {
             Entry::Issued { key, operation, .. } => {
                 places.insert((record.segment, key.clone()), self.steps.len());
@@ -118,6 +127,10 @@ impl Summary {
         match &record.entry {
             Entry::Completed { outcome, .. } | Entry::Late { outcome, .. } => {
                 (step.ended, step.state) = (Some(record.at), settled(outcome));
+                // A step that a fork does anew begins with the fork, whenever the original asked for it.
+                if record.at >= self.started {
+                    step.started = step.started.max(self.started);
+                }
                 if let Some(answer) = outcome.as_ref().ok().and_then(|json| json.to::<Answer>().ok()) {
                     (step.usage, step.cost) = (Some(answer.usage()), answer.cost);
                     self.usage += answer.usage();
@@ -129,6 +142,34 @@ impl Summary {
             Entry::Attempted { .. } => step.state = State::Open,
             _ => {}
         }
+    }
+}
+
+impl Step {
+    /// Checks that it can have this answer: what a person writes in place of a recorded one. Fails with
+    /// [`Code::InputInvalid`], saying where and why it does not fit.
+    pub fn accepts(&self, answer: &Json) -> Result<()> {
+        let refused = |why: &str, help: &str| {
+            let message = format!("the step `{}` cannot have this answer: {why}", self.key);
+            Error::new(Code::InputInvalid, message).with_help(help)
+        };
+        if self.kind == "signal" {
+            let read = answer.to::<approval::Answer>();
+            return read.map(|_| ()).map_err(|error| {
+                refused(
+                    error.message(),
+                    "write `{\"approve\": true}`, or `{\"approve\": false, \"reason\": \"..\"}`",
+                )
+            });
+        }
+        // The result of a tool may be anything; what a model step answers, the loop must be able to read.
+        if self.kind == "effect" && self.input.to::<Link>().is_ok() {
+            let read = Answer::read(answer);
+            return read
+                .map(|_| ())
+                .map_err(|error| refused(error.message(), error.help().unwrap_or_default()));
+        }
+        Ok(())
     }
 }
 

@@ -59,7 +59,8 @@ pub enum Exit {
     Done,
     /// It did not, and the model hears why.
     Failed,
-    /// It did not, and the same call may work later. The model hears both.
+    /// It did nothing, and the same call may work later: it is made again, unless it may be made only once. The model
+    /// hears of the last failure.
     Retry,
     /// The command cannot say whether it did its work.
     Unknown,

@@ -36,11 +36,9 @@ pub(super) fn outcome(config: &Config, finished: &Finished) -> Result<Output, Fa
     match config.exit(code) {
         Exit::Done => read(config, &finished.printed),
         Exit::Failed => Err(Failure::Model(Error::new(Code::ToolFailed, why))),
-        Exit::Retry => Err(Failure::Model(
-            Error::new(Code::ToolFailed, why)
-                .with_help("the same call may work later")
-                .with_retry_after(std::time::Duration::from_secs(1)),
-        )),
+        Exit::Retry => {
+            Err(Failure::Model(Error::new(Code::ToolBusy, why).with_help("the same call may work later")))
+        }
         Exit::Unknown => Err(Failure::Unknown(why)),
         Exit::Stop => Err(Failure::Run(Error::new(Code::ToolFailed, why))),
     }
