@@ -29,7 +29,7 @@ impl Answer {
             Err(error) => error,
         };
         match recorded.to::<String>() {
-            Ok(text) => Ok(Self::of_text(text)),
+            Ok(text) => Ok(Self::of_parts(vec![Part::text(text)])),
             Err(_) => Err(Error::new(
                 Code::InputInvalid,
                 format!("this is not the answer of a model: {}", invalid.message()),
@@ -38,17 +38,23 @@ impl Answer {
         }
     }
 
-    fn of_text(text: String) -> Self {
+    fn of_parts(parts: Vec<Part>) -> Self {
         let response = Response {
-            message: Message::assistant(vec![Part::text(text)]),
+            message: Message::assistant(parts),
             usage: None,
             stop: StopReason::EndTurn,
             model: None,
             request_id: None,
             tried: Vec::new(),
+            instead: None,
             unknown: Vec::new(),
         };
         Self { response, estimate: None, cost: Some(Money::ZERO) }
+    }
+
+    /// What stands for the answer of a model that gave none in time.
+    pub(crate) fn none() -> Self {
+        Self { cost: None, ..Self::of_parts(Vec::new()) }
     }
 
     /// The tokens used: as the provider counted them, otherwise the estimate.

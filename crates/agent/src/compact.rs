@@ -3,15 +3,17 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
+use adjutant_core::hash::Digest;
 use adjutant_core::json::Json;
 use adjutant_core::message::{Message, Part, Role};
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Ctx, Effects, RetryPolicy};
 use adjutant_model::{Model, Request, token};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::answer::Answer;
 use crate::conversation::Conversation;
+use crate::link::Entry;
 use crate::runtime::{Runtime, UNKNOWN_WINDOW};
 use crate::shorten;
 use crate::think::Asked;
@@ -24,10 +26,14 @@ const LONGEST_RESULT: usize = 4_000;
 const SHARE_OF_WINDOW: u64 = 60;
 
 /// The input of the step: what is summarised follows from the conversation up to here.
-#[derive(Serialize)]
-struct Compaction {
-    previous: Option<adjutant_core::hash::Digest>,
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Compaction {
+    previous: Option<Digest>,
     messages: usize,
+    /// What was said in the session before, where no model step has recorded it yet: a summary of turns that are erased
+    /// later must not be taken for one of those that are left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) session: Option<Entry>,
 }
 
 /// Summarises the first `count` messages after the instructions in about `words` tokens. Fails when the model fails
@@ -42,7 +48,8 @@ pub(crate) async fn summarise(
     let transcript = conversation.transcript();
     let old: Vec<_> = transcript.messages().iter().skip(transcript.start()).take(count).cloned().collect();
     let model = Arc::clone(&agent.summariser);
-    let input = Json::of(&Compaction { previous: conversation.digest(), messages: count })?;
+    let session = conversation.unrecorded_session().cloned();
+    let input = Json::of(&Compaction { previous: conversation.digest(), messages: count, session })?;
     let asked = Asked::alone(Arc::clone(&model), request(model.as_ref(), &old, words));
     let limits = &agent.definition.limits;
     let effects =

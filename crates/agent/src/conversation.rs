@@ -102,6 +102,11 @@ impl Conversation {
         self.previous
     }
 
+    /// What the run began its session with, where no link has recorded it yet.
+    pub(crate) fn unrecorded_session(&self) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.turn_before().is_some())
+    }
+
     /// What was said since the last model step.
     pub fn rest(&self) -> &[Entry] {
         &self.entries

@@ -8,6 +8,8 @@ use adjutant_tool::{Registry, Tool};
 use serde_json::{Map, Value};
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::gone;
+
 /// The tools that a run can reach: those that its agent brought along, then those that all agents share.
 #[derive(Clone, Debug, Default)]
 pub struct Hands(Vec<Registry>);
@@ -33,27 +35,33 @@ impl Hands {
         self.of(name)?.slot(name).await
     }
 
-    /// Checks that every tool is here and means what it meant when it was pinned. Fails with
-    /// [`Code::RunDefinitionMissing`], and says which tool and how it differs.
-    pub fn check(&self, pinned: &[ToolSpec]) -> Result<()> {
-        pinned.iter().try_for_each(|pinned| {
+    /// The tools for a run that was pinned with these. Where its agent is known, the run goes on without a tool that is
+    /// not here any more: the model hears that it is gone when it calls it.
+    ///
+    /// Fails with [`Code::RunDefinitionMissing`] when a tool is not here and the agent is not known either, and when one
+    /// means something else than when it was pinned: what the model knows of it would be wrong.
+    pub fn of_run(mut self, pinned: &[ToolSpec], agent_is_known: bool) -> Result<Self> {
+        let mut gone = Registry::new();
+        for pinned in pinned {
             let name = &pinned.name;
             let Some(tool) = self.get(name) else {
-                let message = format!("the run was started with the tool `{name}`, which is not here");
-                return Err(Error::new(Code::RunDefinitionMissing, message)
-                    .with_help("bring the tool back, then resume the run"));
-            };
-            match difference(pinned, tool.spec()) {
-                None => Ok(()),
-                Some(how) => {
-                    let message =
-                        format!("the tool `{name}` is not as it was when the run was started: {how}");
-                    Err(Error::new(Code::RunDefinitionMissing, message).with_help(
-                        "bring the tool back as it was, then resume the run, or start the run anew",
-                    ))
+                if !agent_is_known {
+                    let message = format!("the run was started with the tool `{name}`, which is not here");
+                    return Err(Error::new(Code::RunDefinitionMissing, message).with_help(
+                        "make its agent known here, or bring the tool back, then resume the run",
+                    ));
                 }
+                gone.add(gone::tool(pinned.clone()))?;
+                continue;
+            };
+            if let Some(how) = difference(pinned, tool.spec()) {
+                let message = format!("the tool `{name}` is not as it was when the run was started: {how}");
+                return Err(Error::new(Code::RunDefinitionMissing, message)
+                    .with_help("bring the tool back as it was, then resume the run, or start the run anew"));
             }
-        })
+        }
+        self.0.push(gone);
+        Ok(self)
     }
 
     fn of(&self, name: &str) -> Result<&Registry> {
@@ -143,9 +151,23 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_tool_is_named() {
-        let error = Hands::default().check(&[spec(Effect::Pure, json!({}))]).unwrap_err();
+    fn a_tool_that_means_something_else_is_named() {
+        let tool = |effect| gone::tool(spec(effect, json!({ "type": "object" })));
+        let mut registry = Registry::new();
+        registry.add(tool(Effect::Pure)).unwrap();
+        let hands = Hands::from(registry);
+        assert!(hands.clone().of_run(&[tool(Effect::Pure).spec().clone()], true).is_ok());
+        let error = hands.of_run(&[tool(Effect::AtMostOnce).spec().clone()], true).unwrap_err();
         assert_eq!(error.code(), Code::RunDefinitionMissing);
         assert!(error.message().contains("`order`"));
+    }
+
+    #[test]
+    fn a_tool_of_an_agent_that_nobody_knows_is_missing() {
+        let pinned = [spec(Effect::Pure, json!({ "type": "object" }))];
+        let error = Hands::default().of_run(&pinned, false).unwrap_err();
+        assert_eq!(error.code(), Code::RunDefinitionMissing);
+        assert!(error.message().contains("`order`"));
+        assert!(Hands::default().of_run(&pinned, true).unwrap().get("order").is_some());
     }
 }

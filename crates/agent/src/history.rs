@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use adjutant_core::error::Audience;
 use adjutant_core::hash::Digest;
-use adjutant_core::id::{RunId, StepKey};
+use adjutant_core::id::StepKey;
 use adjutant_core::json::Json;
 use adjutant_core::message::Message;
 use adjutant_core::tool::ToolSpec;
@@ -17,6 +17,7 @@ use adjutant_durable::{Entry as Recorded, Operation, Outcome, Record};
 use adjutant_model::Request;
 
 use crate::answer::Answer;
+use crate::compact::Compaction;
 use crate::conversation::Earlier;
 use crate::definition::Definition;
 use crate::input::{Input, heard};
@@ -27,7 +28,7 @@ use crate::reply::Reply;
 use crate::returned::{Called, Returned};
 use crate::runtime;
 use crate::think::MODEL;
-use crate::transcript::Transcript;
+use crate::transcript::{COMPACT, Transcript};
 use crate::unseen;
 
 /// The transcript of a run as its model would be sent it at the end of `records`, and always a valid one: a call
@@ -39,9 +40,9 @@ use crate::unseen;
 /// Fails with [`Code::StoreCorrupt`] when the records do not belong together.
 pub fn transcript(records: &[Record], earlier: Option<&Earlier>) -> Result<Transcript> {
     let journal = Journal::read(records, earlier)?;
-    let Some((place, link)) = journal.links.last_key_value().and_then(|(_, place)| journal.link(place))
-    else {
-        return journal.begin(journal.segment);
+    let last = journal.links.last_key_value().filter(|(_, place)| place.0 == journal.segment);
+    let Some((place, link)) = last.and_then(|(_, place)| journal.link(place)) else {
+        return journal.unasked();
     };
     let mut transcript = journal.follow(place, &link, &mut BTreeMap::new())?;
     match journal.ended.and_then(|outcome| outcome.as_ref().ok()).and_then(|json| json.to::<Reply>().ok()) {
@@ -128,6 +129,8 @@ struct Journal<'a> {
     /// The steps of calls, by the step path of the turn and the call's id.
     calls: BTreeMap<(u32, StepKey, String), StepKey>,
     digests: BTreeMap<Digest, Place>,
+    /// What was said before the run, as a summary that was asked for before the first model step was made of it.
+    summarised: Option<Entry>,
     /// What each segment but the first began with.
     states: Vec<&'a Json>,
     segment: u32,
@@ -142,17 +145,19 @@ impl<'a> Journal<'a> {
     fn read(records: &'a [Record], earlier: Option<&'a Earlier>) -> Result<Self> {
         let mut journal = Self { earlier, ..Self::default() };
         records.iter().for_each(|record| journal.take(record));
-        if let Some(first) = journal.first() {
-            let seen = first.entries.into_iter().find(|entry| turn_before(entry).is_some());
+        if let Some(seen) = journal.seen() {
             journal.altered = seen != earlier.map(Earlier::entry).transpose()?;
         }
         Ok(journal)
     }
 
-    /// The first model step of the first segment.
-    fn first(&self) -> Option<Link> {
-        let place = self.links.values().find(|(segment, _)| *segment == 0)?;
-        self.link(place).map(|(_, link)| link)
+    /// What a model was sent first of what was said before the run; the outer none where it was sent nothing yet.
+    fn seen(&self) -> Option<Option<Entry>> {
+        let first = self.links.values().find(|(segment, _)| *segment == 0);
+        match first.and_then(|place| self.link(place)) {
+            Some((_, link)) => Some(link.entries.into_iter().find(|entry| entry.turn_before().is_some())),
+            None => self.summarised.clone().map(Some),
+        }
     }
 
     /// Fails when what was said before is not what the run has seen.
@@ -160,9 +165,8 @@ impl<'a> Journal<'a> {
         if !self.altered {
             return Ok(());
         }
-        let first = self.first();
-        let seen = first.iter().flat_map(|link| &link.entries).find_map(turn_before);
-        let message = match seen {
+        let seen = self.seen().flatten();
+        let message = match seen.as_ref().and_then(Entry::turn_before) {
             Some(run) => format!(
                 "what was said in the session up to the run `{run}` is not here as this run has seen it: turns were \
                  erased since"
@@ -198,6 +202,9 @@ impl<'a> Journal<'a> {
         if operation.name == MODEL && operation.input.to::<Link>().is_ok() {
             self.links.insert(offset, place.clone());
             self.digests.insert(Digest::of(operation.input.as_str().as_bytes()), place.clone());
+        } else if operation.name == COMPACT {
+            let compaction = operation.input.to::<Compaction>().ok();
+            self.summarised = self.summarised.take().or_else(|| compaction?.session);
         } else if let Ok(called) = Called::read(&operation.input) {
             let turn = parent(&parent(&place.1));
             self.calls.insert((place.0, turn, called.call.to_string()), place.1.clone());
@@ -237,6 +244,17 @@ impl<'a> Journal<'a> {
         }
         if let Some(operation) = self.operations.get(place) {
             known.insert(Digest::of(operation.input.as_str().as_bytes()), transcript.clone());
+        }
+        Ok(transcript)
+    }
+
+    /// What there is in a segment before a model is asked for the first time. A run that ended before has been told
+    /// something all the same; its prompt is in no record, and the next turn brings its own.
+    fn unasked(&self) -> Result<Transcript> {
+        let mut transcript = self.begin(self.segment)?;
+        if self.segment == 0 {
+            self.follow_session(&mut transcript);
+            transcript.push(self.said()?);
         }
         Ok(transcript)
     }
@@ -353,14 +371,6 @@ impl<'a> Journal<'a> {
 
     fn outcome(&self, segment: u32, key: &StepKey) -> Result<&'a Outcome> {
         self.outcomes.get(&(segment, key.clone())).copied().ok_or_else(|| missing(key))
-    }
-}
-
-/// The turn up to which a run has seen its session, if the entry is about that.
-fn turn_before(entry: &Entry) -> Option<&RunId> {
-    match entry {
-        Entry::Earlier(run) | Entry::Remaining { run, .. } => Some(run),
-        _ => None,
     }
 }
 

@@ -1,12 +1,13 @@
 //! [`AgentHost`]: brings the code of runs that are agents.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use adjutant_core::json::Json;
 use adjutant_core::secret::Secrets;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Admission, Engine, Host, Program};
+use adjutant_model::Model;
 use adjutant_tool::{Registry, Resources};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -29,6 +30,8 @@ pub struct AgentHost {
     models: Arc<dyn Models>,
     tools: Registry,
     own: RwLock<BTreeMap<String, Registry>>,
+    /// Agents that are known and have no tools but the shared ones.
+    known: BTreeSet<String>,
     secrets: Option<Arc<dyn Secrets>>,
     resources: Resources,
     sessions: Sessions,
@@ -45,10 +48,19 @@ impl AgentHost {
             models,
             tools,
             own: RwLock::default(),
+            known: BTreeSet::new(),
             secrets: None,
             resources: Resources::new(),
             sessions: Sessions::default(),
         }
+    }
+
+    /// Makes agents known that have no tools but the shared ones: a run of one that was started with a tool that is gone
+    /// goes on without it.
+    #[must_use]
+    pub fn with_known(mut self, names: impl IntoIterator<Item = String>) -> Self {
+        self.known.extend(names);
+        self
     }
 
     /// Sets where tools get secrets from.
@@ -65,26 +77,32 @@ impl AgentHost {
         self
     }
 
-    /// Adds an agent whose tools no other is given. One of the same name gives way to it. Fails with
-    /// [`Code::ToolInvalid`] when its tools are not valid or lack something.
+    /// Adds an agent whose tools no other is given. One of the same name gives way to it; those of its tools that the
+    /// new one lacks stay for the runs that were started with them. Fails with [`Code::ToolInvalid`] when its tools are
+    /// not valid or lack something.
     pub fn add(&self, agent: &Agent) -> Result<()> {
         let mut own = Registry::new();
         agent.own_tools().iter().try_for_each(|tool| own.add(Arc::clone(tool)))?;
         own.check(&self.resources)?;
         let mut agents = self.own.write().unwrap_or_else(PoisonError::into_inner);
-        agents.insert(agent.name().to_owned(), own);
+        let before = agents.entry(agent.name().to_owned()).or_default();
+        let left = before.specs().filter(|spec| own.get(&spec.name).is_none());
+        let left: Vec<_> = left.filter_map(|spec| before.get(&spec.name).cloned()).collect();
+        left.into_iter().try_for_each(|tool| own.add(tool))?;
+        *before = own;
         Ok(())
     }
 
     /// The agent of a definition, with the models and tools of this process.
     ///
-    /// Fails with [`Code::RunDefinitionMissing`] when a tool is missing or means something else than when it was
-    /// pinned, and with the error of [`Models::model`].
+    /// Fails with [`Code::RunDefinitionMissing`] when a tool is not here and its agent is not known either, or when it
+    /// means something else than when it was pinned; and with the error of [`Models::model`] when its model is not there any more.
     pub fn runtime(&self, definition: Definition) -> Result<Runtime> {
         let own = self.own.read().unwrap_or_else(PoisonError::into_inner).get(&definition.name).cloned();
-        let hands = Hands::new(own.into_iter().chain([self.tools.clone()]));
-        hands.check(&definition.tools)?;
-        let model = self.models.model(&definition.model)?;
+        let is_known = own.is_some() || self.known.contains(&definition.name);
+        let hands =
+            Hands::new(own.into_iter().chain([self.tools.clone()])).of_run(&definition.tools, is_known)?;
+        let model = self.model(&definition)?;
         let summariser = self.models.model(SUMMARISER).unwrap_or_else(|_| Arc::clone(&model));
         let runtime = Runtime::new(definition, model, hands)?
             .with_summariser(summariser)
@@ -92,6 +110,28 @@ impl AgentHost {
         Ok(match &self.secrets {
             Some(secrets) => runtime.with_secrets(Arc::clone(secrets)),
             None => runtime,
+        })
+    }
+
+    /// The model that a definition is pinned to: that of its role if it is still the same one, otherwise the one that is
+    /// found by its id.
+    fn model(&self, definition: &Definition) -> Result<Arc<dyn Model>> {
+        let of_role = definition.role.as_ref().and_then(|role| self.models.model(role).ok());
+        if let Some(model) = of_role.filter(|model| model.id() == definition.model) {
+            return Ok(model);
+        }
+        self.models.model(&definition.model).map_err(|error| match error.code() {
+            Code::ModelUnknown => {
+                let message = format!(
+                    "the run was started with the model `{}`, which is not configured any more",
+                    definition.model
+                );
+                Error::new(Code::ModelUnknown, message).caused_by(&error).with_help(
+                    "configure it again under `[models]` in `adjutant.toml` and resume the run, or cancel the run \
+                     and start it anew",
+                )
+            }
+            _ => error,
         })
     }
 

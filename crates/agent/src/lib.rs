@@ -20,6 +20,7 @@ mod compact;
 mod context;
 mod conversation;
 pub mod definition;
+mod gone;
 mod hands;
 pub mod history;
 mod host;

@@ -78,6 +78,16 @@ pub enum Entry {
     },
 }
 
+impl Entry {
+    /// The turn up to which a run has seen its session, if the entry is about that.
+    pub(crate) fn turn_before(&self) -> Option<&RunId> {
+        match self {
+            Self::Earlier(run) | Self::Remaining { run, .. } => Some(run),
+            _ => None,
+        }
+    }
+}
+
 impl Link {
     /// The link as it is recorded, and its digest: a hash over all that was said up to here, at the cost of what is
     /// new.

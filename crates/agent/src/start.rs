@@ -75,7 +75,8 @@ pub fn pin(mut definition: Definition, models: &dyn Models, first: &Message) -> 
     };
     profile.check(model.id(), &request)?;
     definition.context.tokens = definition.context.tokens.or(profile.context_window);
-    definition.model = model.id().to_owned();
+    let name = std::mem::replace(&mut definition.model, model.id().to_owned());
+    definition.role = Some(name).filter(|name| *name != definition.model);
     Ok(definition)
 }
 

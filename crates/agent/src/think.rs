@@ -58,8 +58,14 @@ async fn ask(step: &Ctx, agent: &Runtime, memory: &mut Memory, count: u32) -> Re
     let timeout = limits.wall_time.saturating_sub(step.active()).max(SHORTEST_TIMEOUT);
     let request = request.within(timeout, limits.idle_time);
     let effects = Effects::pure().retry(RETRY).reserve(request.most()).halting();
-    let recorded = step.effect(MODEL, effects, link, request).await?;
-    let answer = Answer::read(&recorded)?;
+    let answer = match step.effect(MODEL, effects, link, request).await {
+        Err(error) if error.code() == Code::RunLimit => {
+            // What is not for want of wall time is for want of any sign of life.
+            memory.tally.idle |= step.active() < limits.wall_time;
+            Answer::none()
+        }
+        recorded => Answer::read(&recorded?)?,
+    };
     memory.conversation.answer(step.path().join(MODEL, count), &answer);
     memory.tally.turn(&answer);
     Ok(answer)
@@ -76,6 +82,9 @@ pub(crate) struct Asked {
     show: bool,
     timeout: Duration,
     idle: Duration,
+    /// What a call that is given up for want of time fails with. A limit of the run is the step's answer, and the
+    /// run goes on to its last turn; the code of a timeout has the call made again.
+    given_up: Code,
 }
 
 impl Asked {
@@ -89,6 +98,7 @@ impl Asked {
             show: true,
             timeout: SHORTEST_TIMEOUT,
             idle: SHORTEST_TIMEOUT,
+            given_up: Code::ModelTimeout,
             request: Box::new(move || Request {
                 messages: unseen::hide(messages.to_vec(), &unseen),
                 ..request.clone()
@@ -105,13 +115,14 @@ impl Asked {
             show: false,
             timeout: SHORTEST_TIMEOUT,
             idle: SHORTEST_TIMEOUT,
+            given_up: Code::ModelTimeout,
             request: Box::new(move || request.clone()),
         }
     }
 
-    /// Sets how long the call may take, and how long it may go without a sign of life.
-    pub(crate) fn within(mut self, timeout: Duration, idle: Duration) -> Self {
-        (self.timeout, self.idle) = (timeout, idle);
+    /// Sets how long the call may take, and how long it may go without a sign of life, as limits of the run.
+    fn within(mut self, timeout: Duration, idle: Duration) -> Self {
+        (self.timeout, self.idle, self.given_up) = (timeout, idle, Code::RunLimit);
         self
     }
 
@@ -128,7 +139,7 @@ impl Asked {
 impl Work for Asked {
     fn attempt(&self, attempt: Attempt) -> BoxFuture<'static, Finished> {
         let (model, request, show) = (Arc::clone(&self.model), (self.request)(), self.show);
-        let (timeout, idle) = (self.timeout, self.idle);
+        let (timeout, idle, given_up) = (self.timeout, self.idle, self.given_up);
         async move {
             let failed = |code, why: String| Finished { done: Done::Err(Error::new(code, why)), spent: None };
             let cancelled = async {
@@ -138,11 +149,11 @@ impl Work for Asked {
             let late = async {
                 after(timeout).await;
                 let within = format_duration(timeout);
-                failed(Code::ModelTimeout, format!("the model gave no whole answer within {within}"))
+                failed(given_up, format!("the model gave no whole answer within {within}"))
             };
             let silent = async {
                 let why = silence(&attempt.sink, idle).await;
-                failed(Code::ModelTimeout, format!("the model gave {why}"))
+                failed(given_up, format!("the model gave {why}"))
             };
             let asked = converse(model.as_ref(), request, &attempt, show);
             let finished = unless(cancelled, unless(late, unless(silent, asked))).await;

@@ -25,8 +25,11 @@ pub struct Definition {
     /// What it is for, in a sentence.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub description: String,
-    /// The role or the id of its model.
+    /// The role or the id of its model; its id once it is pinned.
     pub model: String,
+    /// The role under which the model was found when the definition was pinned. It tells models of one id apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
     /// The prompt: a template over the variables.
     pub instructions: String,
     /// Values for the variables of the prompt. `null` stands for one that each run must be given.

@@ -179,6 +179,7 @@ impl Source {
             name: self.name.clone(),
             description: self.description.clone(),
             model: self.model.name.clone(),
+            role: None,
             instructions: self.instructions.clone(),
             variables,
             tools: specs,

@@ -5,17 +5,19 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use adjutant_agent::definition::parallel;
-use adjutant_agent::{Agent, Reply, Stop};
+use adjutant_agent::{Agent, Reply, Stop, start};
 use adjutant_core::message::{Media, MediaSource, Message, Part, ToolResult};
 use adjutant_core::tool::{Effect, ToolSpec};
 use adjutant_core::{Code, Error, Result};
-use adjutant_durable::{Entry, Resolution, Wait};
-use adjutant_model::scripted::Turn;
+use adjutant_durable::{Entry, Resolution, RunState, Wait, waits};
+use adjutant_model::scripted::{Scripted, Turn};
 use adjutant_model::{Abilities, Profile};
-use adjutant_tool::{Context, Failure, FunctionTool, Output, Reconciled};
+use adjutant_tool::{Context, Failure, FunctionTool, Output, Reconciled, Tool};
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, Roles, agent, assert_rebuilt, deed, echoes, pause_for, shown, spec, tape, tool};
+use crate::bench::{
+    Bench, Roles, agent, assert_rebuilt, deed, echo, echoes, in_time, pause_for, shown, spec, tape, tool,
+};
 
 /// The reply of an agent with one tool `t` that does this, and the result that its model reads.
 async fn check(
@@ -229,6 +231,82 @@ async fn a_tool_that_changed_since_the_run_began_halts_it() {
     let error = bench.end(&run).await.unwrap_err();
     assert_eq!(error.code(), Code::RunDefinitionMissing);
     assert!(error.message().contains("`echo`") && error.message().contains("at_most_once"), "{error}");
+}
+
+#[tokio::test]
+async fn a_tool_that_an_agent_is_no_longer_given_stays_for_its_runs() {
+    let bench = Bench::new(agent(), [echoes("a"), Turn::text("ok").expecting_last("echo: a")]);
+    let run = bench.begin("go", None).await;
+    bench.host.add(&Agent::new("desk").instructions("x")).unwrap();
+    bench.serve();
+    assert_eq!(bench.end(&run).await.unwrap().text, "ok");
+}
+
+#[tokio::test]
+async fn a_run_goes_on_without_a_tool_that_is_gone() {
+    let (tool, done) = deed(Effect::AtMostOnce);
+    let with = |tool: Arc<dyn Tool>| Agent::new("desk").instructions("x").tool(tool).approve("deed");
+    let asks = Turn::calls([("deed", json!({ "text": "a" }))]);
+    let gone = "the tool `echo` is no longer available";
+    let turns =
+        [echoes("a"), asks, echoes("b").expecting_last("done"), Turn::text("ok").expecting_last(gone)];
+    let (model, _) = tape(move |place| turns[place].clone());
+    let bench = Bench::with(with(Arc::clone(&tool)).tool(echo()), Roles::main(model));
+    bench.serve();
+    let run = bench.begin("go", None).await;
+    let name = in_time(async {
+        loop {
+            let info = bench.engine.info(&run).await.unwrap();
+            let waiting = waits(&run, &bench.records(&run).await);
+            if let (RunState::Waiting, [Wait::Signal { name, .. }]) = (info.state, waiting.as_slice()) {
+                break name.clone();
+            }
+            pause_for(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    let (engine, models) = (Arc::clone(&bench.engine), bench.models.clone());
+    drop(bench);
+    // What `echo` said before it was gone is replayed.
+    let bench = Bench::on(engine, with(tool), models);
+    start::approve(bench.engine.as_ref(), &run, &name, true, None).await.unwrap();
+    bench.serve();
+    assert_eq!(bench.end(&run).await.unwrap().text, "ok");
+    assert_eq!(*done.lock().unwrap(), ["a"]);
+    bench.check(&run).await;
+}
+
+#[tokio::test]
+async fn a_run_whose_model_is_gone_halts_and_goes_on_when_it_is_back() {
+    let model = Scripted::new([Turn::text("ok")]).with_id("one");
+    let bench = Bench::with(agent(), Roles::main(model));
+    let run = bench.begin("go", None).await;
+    let (engine, models) = (Arc::clone(&bench.engine), bench.models.clone());
+    drop(bench);
+    let other = Roles::main(Scripted::new([Turn::text("wrong")]).with_id("other"));
+    let bench = Bench::on(Arc::clone(&engine), agent(), other);
+    bench.serve();
+    let error = bench.end(&run).await.unwrap_err();
+    assert_eq!(
+        (error.code(), error.message()),
+        (Code::ModelUnknown, "the run was started with the model `one`, which is not configured any more")
+    );
+    assert!(error.help().unwrap().contains("resume the run"), "{error}");
+    drop(bench);
+    let bench = Bench::on(engine, agent(), models);
+    start::resume(bench.engine.as_ref(), &run, "1").await.unwrap();
+    bench.serve();
+    assert_eq!(bench.end(&run).await.unwrap().text, "ok");
+}
+
+#[tokio::test]
+async fn models_of_one_id_are_told_apart_by_their_roles() {
+    let saying = |text: &'static str| Scripted::from_fn(move |_, _| Some(Turn::text(text)));
+    for (role, text) in [("main", "one"), ("second", "two")] {
+        let roles = Roles::main(saying("one")).with("second", saying("two"));
+        let reply = Bench::with(agent().model(role), roles).run("go").await.unwrap();
+        assert_eq!(reply.text, text);
+    }
 }
 
 #[tokio::test]

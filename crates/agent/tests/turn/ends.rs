@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use adjutant_agent::definition::{errors, idle_time, money, repeats, steps, tokens, wall_time};
-use adjutant_agent::{Agent, Stop};
+use adjutant_agent::summary::State;
+use adjutant_agent::{Agent, Stop, Summary};
 use adjutant_core::limit::Limit;
 use adjutant_core::money::Prices;
 use adjutant_core::tool::Effect;
@@ -14,7 +15,7 @@ use adjutant_model::{Abilities, Delta, Profile, StopReason, ToolChoice};
 use adjutant_tool::{Context, FunctionTool, Output};
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, Roles, agent, echo, echoes, pause_for, spec, tape, tool};
+use crate::bench::{Bench, Roles, agent, assert_rebuilt, echo, echoes, pause_for, shown, spec, tape, tool};
 
 /// A model that calls for ever, until it is given its last turn.
 fn tireless(call: impl Fn(usize) -> Turn + Send + Sync + 'static) -> Scripted {
@@ -31,7 +32,7 @@ async fn stop_of(agent: Agent, model: Scripted) -> (Stop, String, u32) {
 #[tokio::test]
 async fn each_limit_gives_a_last_turn_and_is_named() {
     let used = Usage { input: 60, output: 40, ..Usage::default() };
-    let prices = Prices { input: 10_000.into(), output: 10_000.into(), cached: None, cache_write: None };
+    let prices = Prices { input: 10_000.into(), output: 10_000.into(), cached: None, cache_write: None, reasoning: None };
     let profile = Profile { prices: Some(prices), ..Profile::default() };
     let each = |place: usize| echoes(&place.to_string());
     let last = |limit| (Stop::LimitReached(limit), "that is all".to_owned());
@@ -94,6 +95,42 @@ async fn a_tool_that_shows_no_sign_of_life_reaches_the_limit_of_idle_time() {
     let model = tireless(|place| Turn::calls([(["lively", "dead"][place], json!({ "text": "" }))]));
     let (stop, _, turns) = stop_of(agent.limit(idle_time(Duration::from_millis(120))), model).await;
     assert_eq!((stop, turns), (Stop::LimitReached(Limit::IdleTime), 3));
+}
+
+#[tokio::test]
+async fn a_model_that_shows_no_sign_of_life_reaches_the_limit_of_idle_time() {
+    let silent = || Turn::text("too late").after(Duration::from_secs(60));
+    for (answer, text) in [(Turn::text("that is all"), "that is all"), (silent(), "")] {
+        let (model, sent) = tape(move |place| match place {
+            0 => echoes("a"),
+            1 => silent(),
+            _ => answer.clone(),
+        });
+        let bench = Bench::with(agent().limit(idle_time(Duration::from_millis(100))), Roles::main(model));
+        bench.serve();
+        let run = bench.begin("go", None).await;
+        let reply = bench.end(&run).await.unwrap();
+        assert_eq!((reply.stop, reply.text.as_str()), (Stop::LimitReached(Limit::IdleTime), text));
+        // It is asked once more, and what is silent is not asked again and again.
+        assert_eq!(reply.turns, 3);
+        let records = bench.records(&run).await;
+        let sent = sent.lock().unwrap().clone();
+        assert_rebuilt(&records, &bench.definition(), None, &sent);
+        assert_eq!(sent[2].tool_choice, ToolChoice::None);
+        let said = shown(&bench.check(&run).await);
+        assert_eq!(said[3], "tool: echo: a");
+        assert!(said[4].contains("The limit of idle time for this task is reached"), "{said:?}");
+        assert_eq!(said.len(), 5 + usize::from(!text.is_empty()));
+        let gave_up = Summary::of(&records).unwrap().steps.into_iter().find_map(|step| match step.state {
+            State::Failed(error) => Some(error),
+            _ => None,
+        });
+        let gave_up = gave_up.unwrap();
+        assert_eq!(
+            (gave_up.code(), gave_up.message()),
+            (Code::RunLimit, "the model gave no sign of life for 100ms")
+        );
+    }
 }
 
 #[tokio::test]

@@ -281,3 +281,77 @@ async fn a_run_that_has_seen_an_erased_turn_halts_and_the_session_goes_on() {
     assert_eq!(other.end(&third).await.unwrap().text, "ok");
     assert!(remaining(&other).await.ends_with(&["user: 3".to_owned(), "assistant: ok".to_owned()]));
 }
+
+/// A session of two turns that is too long for its third, which asks for a summary first and comes no further: its
+/// process goes away. Returns another process, which does not know anything yet, and the third turn.
+async fn summarising() -> (Bench, RunId) {
+    let (main, _) = tape(|_| Turn::text(&"y".repeat(7_000)));
+    let (slow, summaries) = tape(|_| Turn::text("bob has a secret").after(Duration::from_secs(60)));
+    let context = ContextWindow { tokens: Some(4_000), keep_turns: 1, ..ContextWindow::default() };
+    let agent = Agent::new("desk").instructions("You are a desk.").context(context);
+    let bench = Bench::with(agent.clone(), Roles::main(main.clone()).with("fast", slow.with_id("fast-1")));
+    bench.serve();
+    for (user, text) in [("bob", "secret"), ("alice", "one")] {
+        let run = bench.begin_for(Some(user), text, Some("s")).await;
+        bench.end(&run).await.unwrap();
+    }
+    assert!(summaries.lock().unwrap().is_empty());
+    let third = bench.begin_for(Some("alice"), "two", Some("s")).await;
+    bench.until(&third, |record| record.entry.key() == Some(&StepKey::parse("/turn#0/compact#0"))).await;
+    let engine = Arc::clone(&bench.engine);
+    drop(bench);
+    in_time(async {
+        let mut states = engine.states(&third);
+        while states.next().await.unwrap().unwrap() != RunState::Ready {}
+    })
+    .await;
+    let fast = Scripted::from_fn(|_, _| Some(Turn::text("a summary"))).with_id("fast-1");
+    (Bench::on(engine, agent, Roles::main(main).with("fast", fast)), third)
+}
+
+#[tokio::test]
+async fn a_run_that_was_about_to_summarise_its_session_goes_on_elsewhere() {
+    let (bench, third) = summarising().await;
+    bench.serve();
+    bench.end(&third).await.unwrap();
+    let said = remaining(&bench).await;
+    assert!(said.iter().any(|said| said.contains("a summary")), "{said:#?}");
+    assert!(said.contains(&"user: two".to_owned()), "{said:#?}");
+}
+
+#[tokio::test]
+async fn a_summary_of_turns_that_are_erased_before_it_is_used_is_not_used() {
+    let (bench, third) = summarising().await;
+    bench.engine.erase_user("bob").await.unwrap();
+    bench.serve();
+    let halted = bench.end(&third).await.unwrap_err();
+    assert_eq!(halted.code(), Code::NotFound, "{halted}");
+    assert!(halted.to_string().contains("turns were erased since"), "{halted}");
+    start::cancel(bench.engine.as_ref(), &third, "erased").await.unwrap();
+    assert_eq!(bench.end(&third).await.unwrap_err().code(), Code::RunCancelled);
+    let said = remaining(&bench).await;
+    assert!(!said.iter().any(|said| said.contains("secret")), "{said:#?}");
+    assert!(said.contains(&"user: two".to_owned()), "{said:#?}");
+}
+
+#[tokio::test]
+async fn a_turn_that_ends_before_a_model_is_asked_stands_in_its_session() {
+    let (bench, third) = summarising().await;
+    start::cancel(bench.engine.as_ref(), &third, "stop").await.unwrap();
+    bench.serve();
+    assert_eq!(bench.end(&third).await.unwrap_err().code(), Code::RunCancelled);
+    let records = bench.records(&third).await;
+    assert!(records.iter().all(|record| record.entry.key() != Some(&StepKey::parse("/turn#0/model#0"))));
+    let said = remaining(&bench).await;
+    assert_eq!(said.iter().filter(|said| said.starts_with("user: ")).count(), 3, "{said:#?}");
+    assert_eq!(said.last().unwrap(), "user: two");
+    // The next turn hears of it, too.
+    let next = RunId::from_bytes([99; 10]);
+    let mut turn = Start::new(next.clone(), bench.definition(), Input::text("three"));
+    turn.session = Some(SessionId::from("s"));
+    start::start(bench.engine.as_ref(), &bench.models, turn).await.unwrap();
+    bench.end(&next).await.unwrap();
+    let said = remaining(&bench).await;
+    let place = |text: &str| said.iter().position(|said| said == text).unwrap();
+    assert_eq!(place("user: three"), place("user: two") + 1, "{said:#?}");
+}
