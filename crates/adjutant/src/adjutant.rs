@@ -12,7 +12,6 @@ use adjutant_core::hash::Digest;
 use adjutant_core::id::{RunId, SessionId};
 use adjutant_core::limit::Limits;
 use adjutant_core::secret::Secrets;
-use adjutant_core::time::Clock;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Engine, Host, RunInfo, Serve};
 use adjutant_model::Model;
@@ -20,7 +19,6 @@ use adjutant_store::random;
 use adjutant_tool::Resources;
 use tokio_util::sync::CancellationToken;
 
-use crate::allowance::Allowance;
 use crate::builder::Builder;
 use crate::project::Project;
 use crate::run::Run;
@@ -38,8 +36,6 @@ struct Inner {
     project: Arc<Project>,
     defaults: Defaults,
     host: Arc<AgentHost>,
-    clock: Arc<dyn Clock>,
-    allowance: Allowance,
     /// How many workers of this process drive every run.
     workers: AtomicUsize,
 }
@@ -68,7 +64,6 @@ impl Adjutant {
 
     pub(crate) fn assemble(
         engine: Arc<dyn Engine>,
-        clock: Arc<dyn Clock>,
         project: Project,
         secrets: Arc<dyn Secrets>,
         resources: Resources,
@@ -78,7 +73,8 @@ impl Adjutant {
         let defaults = Defaults { limits, variables: project.settings().variables.clone() };
         let project = Arc::new(project);
         let models = Arc::new(ProjectModels(Arc::clone(&project)));
-        let host = AgentHost::new(Arc::clone(&engine), models, project.tools().clone())
+        let host = AgentHost::new(Arc::clone(&engine), models, project.reachable_tools())
+            .with_known(project.agents().map(|agent| agent.name.clone()))
             .with_secrets(secrets)
             .with_resources(resources);
         Self(Arc::new(Inner {
@@ -86,8 +82,6 @@ impl Adjutant {
             project,
             defaults,
             host: Arc::new(host),
-            clock,
-            allowance: Allowance::default(),
             workers: AtomicUsize::new(0),
         }))
     }
@@ -121,6 +115,8 @@ impl Adjutant {
     }
 
     /// Records a run. It begins when somebody drives it.
+    ///
+    /// Fails with [`Code::RunBudget`] when the project's budget for the day (UTC) is used up.
     pub async fn start(&self, agent: &(impl Runnable + ?Sized), task: impl Into<Task>) -> Result<Run> {
         let task = task.into();
         let mut definition = agent.definition(self)?;
@@ -131,18 +127,15 @@ impl Adjutant {
             Some(id) => run_of(id),
             None => random::run_id()?,
         };
-        let engine = self.0.engine.as_ref();
-        let budget = self.0.project.settings().budget;
-        let budget = self.0.allowance.grant(engine, budget, task.budget, self.0.clock.now()).await?;
         let input = Input::new(task.message).with_variables(task.variables);
         let start = Start {
             session: task.session.clone(),
             user: task.user,
-            budget,
+            budget: task.budget,
             ..Start::new(run.clone(), definition, input.clone())
         };
         let models = ProjectModels(Arc::clone(&self.0.project));
-        let admitted = adjutant_agent::start::start(engine, &models, start).await?;
+        let admitted = adjutant_agent::start::start(self.0.engine.as_ref(), &models, start).await?;
         let run = self.handle(&run);
         match task.id {
             Some(id) if !admitted.new => run.is_of(&id, &input, task.session.as_ref()).await?,

@@ -132,7 +132,6 @@ impl Builder {
                 ));
             }
         };
-        let clock = Arc::clone(&self.options.clock);
         let store = match path {
             Some(path) => Store::open(path, self.options)?,
             None => Store::in_memory()?,
@@ -142,12 +141,15 @@ impl Builder {
             None => Project::without_files(Environment::process())?,
         };
         let scope = self.scope.unwrap_or_else(|| project.settings().scope.clone());
-        let engine = store.engine(scope);
+        let engine = match project.settings().budget.amount() {
+            Some(daily) => store.engine_within(scope, daily),
+            None => store.engine(scope),
+        };
         for (role, model) in self.models {
             project.models().insert(role, model);
         }
         let secrets = self.secrets.unwrap_or_else(|| project.secrets());
-        let adjutant = Adjutant::assemble(engine, clock, project, secrets, self.resources);
+        let adjutant = Adjutant::assemble(engine, project, secrets, self.resources);
         for agent in &self.agents {
             adjutant.add(agent)?;
         }

@@ -36,7 +36,6 @@
 //! - [`Adjutant::serve`] drives every run that can go on, also those that dead processes left behind.
 
 mod adjutant;
-mod allowance;
 mod builder;
 mod hand;
 pub mod project;

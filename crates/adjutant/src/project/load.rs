@@ -171,6 +171,12 @@ impl Project {
         self.toolsets.registry()
     }
 
+    /// Every tool that a run may have been started with: those that need no table are there also when no agent names
+    /// them any more.
+    pub(crate) fn reachable_tools(&self) -> Registry {
+        self.toolsets.reachable()
+    }
+
     /// The names under `[tools]` and the tools that each stands for.
     pub fn toolsets(&self) -> impl Iterator<Item = (&str, &[String])> {
         self.toolsets.names()

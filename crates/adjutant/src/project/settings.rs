@@ -7,6 +7,7 @@ use adjutant_agent::definition::document::{Problems, Table};
 use adjutant_agent::definition::{Setting, read_settings};
 use adjutant_core::id::Scope;
 use adjutant_core::money::Money;
+use adjutant_durable::Amount;
 use serde_json::{Map, Value};
 
 use super::environment::Environment;
@@ -26,6 +27,16 @@ pub struct Budget {
     pub money: Option<Money>,
     /// Tokens in and out; no bound where none is given.
     pub tokens: Option<u64>,
+}
+
+impl Budget {
+    /// What the ledger is given as the bound of a day; none where nothing is bounded.
+    pub fn amount(self) -> Option<Amount> {
+        (self != Self::default()).then(|| Amount {
+            tokens: self.tokens.unwrap_or(u64::MAX),
+            nanos: self.money.map_or(i64::MAX, Money::nanos),
+        })
+    }
 }
 
 /// What `adjutant.toml` says. Every key is described in `docs/configuration.md`.

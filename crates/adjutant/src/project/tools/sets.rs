@@ -41,11 +41,7 @@ impl Toolsets {
         }
         for name in WITHOUT_TABLE {
             if used.contains(name) && !settings.contains_key(name) {
-                let kind = match name {
-                    "time" => ToolKind::Time { zone: "UTC".to_owned() },
-                    _ => ToolKind::Calculator,
-                };
-                let added = build(&kind).and_then(|tools| sets.add(name, tools));
+                let added = without_table(name).and_then(|tools| sets.add(name, tools));
                 if let Err(error) = added {
                     problems.add(Place { line: 1, column: 1 }, explained(name, &error));
                 }
@@ -97,10 +93,30 @@ impl Toolsets {
         &self.registry
     }
 
+    /// All tools, with those that need no table and that no agent names. What is configured goes before them.
+    pub(in crate::project) fn reachable(&self) -> Registry {
+        let mut registry = self.registry.clone();
+        let rest = WITHOUT_TABLE.into_iter().filter_map(|name| without_table(name).ok()).flatten();
+        for tool in rest {
+            if registry.get(&tool.spec().name).is_none() {
+                // It is as good as every tool of its kind that is built; where it were not, no run could have it.
+                let _ = registry.add(tool);
+            }
+        }
+        registry
+    }
+
     /// The names that agents may use, and the tools that each stands for.
     pub(in crate::project) fn names(&self) -> impl Iterator<Item = (&str, &[String])> {
         self.names.iter().map(|(name, tools)| (name.as_str(), tools.as_slice()))
     }
+}
+
+fn without_table(name: &str) -> Result<Vec<Arc<dyn Tool>>> {
+    build(&match name {
+        "time" => ToolKind::Time { zone: "UTC".to_owned() },
+        _ => ToolKind::Calculator,
+    })
 }
 
 fn build(kind: &ToolKind) -> Result<Vec<Arc<dyn Tool>>> {
