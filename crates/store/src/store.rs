@@ -78,12 +78,14 @@ impl Store {
         };
         schema::migrate(&mut connection, &name)?;
         let writer = Writer::start(connection)?;
+        let most_staying = (options.most_runs / 4).min(Semaphore::MAX_PERMITS);
         Ok(Self(Arc::new(Inner {
             place,
             options,
             writer,
             readers: Mutex::default(),
             reading: Semaphore::new(READERS),
+            staying: Arc::new(Semaphore::new(most_staying)),
             hub: Hub::default(),
             bells: Mutex::default(),
             workers: Notify::new(),
@@ -182,6 +184,8 @@ pub(crate) struct Inner {
     pub(crate) writer: Writer,
     readers: Mutex<Vec<Connection>>,
     reading: Semaphore,
+    /// Places for runs that stay in memory though they could be let go: at most a quarter of all that are driven.
+    pub(crate) staying: Arc<Semaphore>,
     pub(crate) hub: Hub,
     bells: Mutex<HashMap<(Scope, RunId), Weak<Bell>>>,
     workers: Notify,

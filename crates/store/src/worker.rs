@@ -1,7 +1,7 @@
 //! A worker: claims runs that can go on, and drives each until it ends, parks or halts.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use adjutant_core::error::Retry;
 use adjutant_core::id::Scope;
@@ -157,6 +157,7 @@ impl Service {
     }
 
     async fn drive(&self, claimed: Claimed) -> Result<()> {
+        let began = Instant::now();
         let Claimed { row, run, epoch, segment, segment_start, segment_active } = claimed;
         let scope = self.scope.clone();
         let (admission, records, state, end, budgeted) = self
@@ -202,6 +203,7 @@ impl Service {
             replay,
             origin: admission.origin.clone(),
             paused,
+            began,
         });
         session.record(&Entry::Activated { epoch }, Vec::new())?;
         // Finding the code is somebody's code, too.

@@ -274,6 +274,53 @@ async fn a_paused_run_stays_where_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_run_does_not_begin_anew_for_each_of_many_children() {
+    const CHILDREN: u32 = 200;
+    let folder = tempfile::tempdir().unwrap();
+    let engine = open(&folder);
+    let serving = serve(&engine, Arc::new(Family));
+    let parent = start(&engine, "1").await;
+    until(&engine, &parent, RunState::Waiting).await;
+    let history = engine.history(&parent, 0).await.unwrap();
+    for wait in adjutant_durable::waits(&parent, &history) {
+        let adjutant_durable::Wait::Child { run: child, .. } = wait else { panic!("{wait:?}") };
+        let go = Letter::Signal { name: "go".into(), payload: Json::of(&1).unwrap() };
+        engine.send(&child, Mail::new("go", go)).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let info = until(&engine, &parent, RunState::Ended).await;
+    assert_eq!(info.outcome.unwrap().unwrap().to::<u32>().unwrap(), CHILDREN);
+    let history = engine.history(&parent, 0).await.unwrap();
+    let begun = history.iter().filter(|record| matches!(record.entry, Entry::Activated { .. })).count();
+    assert!(begun < 40, "the parent of {CHILDREN} began {begun} times");
+    serving.stop().await;
+}
+
+/// A run starts 200 others, each of which waits for a signal, and ends with the sum of their answers.
+struct Family;
+
+impl Host for Family {
+    fn program<'a>(&'a self, admission: &'a Admission) -> BoxFuture<'a, Result<Program>> {
+        let admission = admission.clone();
+        Box::pin(async move {
+            let program: Program = Arc::new(move |ctx, _| {
+                let child = Admission { name: "child".to_owned(), ..admission.clone() };
+                let is_child = admission.origin.is_some();
+                Box::pin(async move {
+                    if is_child {
+                        return ctx.signal("go", Json::null()).await;
+                    }
+                    let children = (0..200).map(|_| ctx.child("child", &child));
+                    let answers = futures::future::try_join_all(children).await?;
+                    Json::of(&answers.iter().map(Json::to::<u32>).sum::<Result<u32>>()?)
+                })
+            });
+            Ok(program)
+        })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn large_results_are_kept_once() {
     let folder = tempfile::tempdir().unwrap();
     let engine = open(&folder);

@@ -7,7 +7,7 @@ mod operations;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use adjutant_core::id::{RunId, StepKey};
 use adjutant_core::json::Json;
@@ -18,7 +18,7 @@ use adjutant_durable::{
     Asked, Delivery, Driven, Entry, Kind, Letter, Mail, Moment, Next, Operation, Origin, Outcome, Replay,
     Request, RunState, Session, Work,
 };
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -34,6 +34,9 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// Timers that fire within this time are waited for in memory.
 const SHORT: Duration = Duration::from_secs(1);
+
+/// The shortest time for which a run stays in memory that waits for runs that it started.
+const SHORTEST_STAY: Duration = Duration::from_millis(20);
 
 /// How often the wall clock is looked at while a timer is waited for in memory: no sleep notices that it was set, or that
 /// the machine slept.
@@ -51,6 +54,8 @@ pub(crate) struct Activation {
     pub(crate) origin: Option<Origin>,
     /// Whether the run was told to pause, and not yet to go on.
     pub(crate) paused: bool,
+    /// When the activation began, to measure what it costs to come to where the run was.
+    pub(crate) began: Instant,
 }
 
 /// The engine's side of one activation.
@@ -80,6 +85,18 @@ pub(crate) struct SqliteSession {
     paused: bool,
     /// Whether the run is to be let go as soon as it can be, for that or because this worker stops.
     pausing: bool,
+    began: Instant,
+    /// What it cost to come to where the run was.
+    replayed: Option<Duration>,
+    /// Until when the run stays in memory though it could be let go.
+    stay: Option<Stay>,
+}
+
+/// A while in which a run stays in memory.
+struct Stay {
+    until: Instant,
+    /// One of few.
+    _place: OwnedSemaphorePermit,
 }
 
 /// An operation without an answer.
@@ -112,7 +129,7 @@ impl Open {
 
 impl SqliteSession {
     pub(crate) fn new(activation: Activation) -> Self {
-        let Activation { store, appender, channel, mut bell, stop, segment, replay, origin, paused } =
+        let Activation { store, appender, channel, mut bell, stop, segment, replay, origin, paused, began } =
             activation;
         // The mail that is there at the start is looked for like any other.
         bell.mark_changed();
@@ -136,6 +153,9 @@ impl SqliteSession {
             seen: 0,
             paused,
             pausing: paused,
+            began,
+            replayed: None,
+            stay: None,
         }
     }
 
@@ -225,6 +245,8 @@ impl SqliteSession {
     async fn wait(&mut self) -> Result<()> {
         let timer = self.timers().map(|(deadline, _)| deadline).min().filter(|_| !self.pausing);
         let timer = timer.map(|deadline| deadline.since(self.now()).min(LOOK));
+        let stay = self.stay.as_ref().map(|stay| stay.until.saturating_duration_since(Instant::now()));
+        let timer = timer.into_iter().chain(stay).min();
         let fire = async {
             match timer {
                 Some(wait) => tokio::time::sleep(wait).await,
@@ -246,6 +268,23 @@ impl SqliteSession {
         // A worker that is told to stop does not wait for what can be done again.
         let idle = self.working.iter().all(|key| self.stop.is_cancelled() && self.is_repeatable(key));
         idle && (self.pausing || !self.timers().any(|(deadline, _)| deadline <= soon))
+    }
+
+    /// Whether the run stays in memory though it could be let go. One that waits for runs that it started stays for as
+    /// long as it would cost to come back, twice: so children that end one soon after the other do not have it begin anew
+    /// for each, and the wait costs little more than coming back. Only so many stay at a time.
+    fn stays(&mut self) -> bool {
+        let waits_for_runs = self.open.values().any(|open| open.operation.kind == Kind::Child);
+        if self.pausing || !waits_for_runs {
+            return false;
+        }
+        if self.stay.is_none()
+            && let Ok(place) = Arc::clone(&self.store.staying).try_acquire_owned()
+        {
+            let cost = self.replayed.unwrap_or_default();
+            self.stay = Some(Stay { until: Instant::now() + (2 * cost).max(SHORTEST_STAY), _place: place });
+        }
+        self.stay.as_ref().is_some_and(|stay| Instant::now() < stay.until)
     }
 
     fn is_repeatable(&self, key: &StepKey) -> bool {
@@ -385,8 +424,10 @@ impl Session for SqliteSession {
             if (self.replay.is_replaying() || !self.pausing)
                 && let Some(next) = self.take_ready()?
             {
+                self.stay = None;
                 return Ok(next);
             }
+            self.replayed.get_or_insert_with(|| self.began.elapsed());
             let paused = self.pausing;
             self.read_mail().await?;
             self.work_mail()?;
@@ -403,7 +444,7 @@ impl Session for SqliteSession {
                     continue;
                 }
             }
-            if self.can_park() {
+            if self.can_park() && !self.stays() {
                 self.park().await?;
                 return Ok(Next::Park);
             }
