@@ -4,13 +4,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use adjutant_core::time::parse_duration;
-use adjutant_testkit::provider::MockProvider;
+use adjutant_testkit::provider::{Interface, MockProvider};
 use clap::Parser;
 use serde_json::Value;
 
-/// Speaks OpenAI's chat completions on this machine, and prints its address.
+/// Speaks the interfaces of several vendors on one port of this machine, and prints the address for chat completions.
 #[derive(Parser)]
-#[command(name = "mock-provider")]
+#[command(name = "mock-provider", after_help = addresses())]
 struct Arguments {
     /// The port to listen on; 0 takes a free one.
     #[arg(long, default_value_t = 0)]
@@ -27,6 +27,15 @@ struct Arguments {
     /// The key that every request must bring.
     #[arg(long)]
     key: Option<String>,
+}
+
+/// What it serves, for the help.
+fn addresses() -> String {
+    let interfaces = Interface::ALL.into_iter().map(|interface| {
+        let paths: String = interface.paths().iter().map(|path| format!("  {path}\n")).collect();
+        format!("{interface} (configure http://127.0.0.1:PORT{}):\n{paths}", interface.base())
+    });
+    format!("It serves:\n\n{}", interfaces.collect::<Vec<_>>().join("\n"))
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -5,16 +5,20 @@ use std::time::Duration;
 use adjutant_core::usage::Usage;
 use serde_json::Value;
 
-/// One answer of the mock.
+use super::fault::Fault;
+
+/// One answer of the mock, in no interface's words.
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub(super) text: String,
     pub(super) reasoning: String,
+    pub(super) signature: Option<String>,
     pub(super) refusal: String,
     pub(super) calls: Vec<Call>,
-    pub(super) finish: Option<String>,
+    pub(super) finish: Option<Finish>,
     pub(super) usage: Option<Usage>,
     pub(super) delay: Duration,
+    pub(super) headers: Vec<(String, String)>,
     pub(super) fault: Option<Fault>,
     pub(super) chunks: Option<Vec<Value>>,
 }
@@ -22,7 +26,7 @@ pub struct Answer {
 /// A tool call of an answer.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// Its id; where there is none, none is sent.
+    /// Its id; where there is none, none is sent, or one of the mock's own where the interface demands it.
     pub id: Option<String>,
     /// The tool.
     pub name: String,
@@ -30,33 +34,33 @@ pub struct Call {
     pub arguments: String,
 }
 
-/// A way in which a provider misbehaves.
-#[derive(Clone, Debug)]
-pub enum Fault {
-    /// It refuses, with a status, headers and a body.
-    Status(u16, Vec<(String, String)>, String),
-    /// It accepts, and sends nothing for so long.
-    SlowFirstByte(Duration),
-    /// It stops after so many events and keeps the connection open.
-    Stall(usize),
-    /// It breaks the connection after so many events.
-    Cut(usize),
-    /// It ends the stream properly after so many events, without the end of the answer.
-    Unfinished(usize),
-    /// It sends half of an event's JSON and ends.
-    HalfJson,
-    /// It sends an event that is no JSON.
-    Garbage,
-    /// It never stops sending text.
-    Endless,
-    /// It sends the right body under this content type.
-    ContentType(String),
-    /// It answers whole though a stream was asked for.
-    Whole,
-    /// It sends an error within the stream, after so many events.
-    ErrorEvent(usize, Value),
-    /// It sends this body with status 200 under this content type.
-    Body(String, String),
+impl Call {
+    /// The arguments as JSON, for interfaces that send them so; a text that is no JSON stays a text.
+    pub fn input(&self) -> Value {
+        match self.arguments.trim() {
+            "" => Value::Object(serde_json::Map::new()),
+            text => serde_json::from_str(text).unwrap_or_else(|_| self.arguments.as_str().into()),
+        }
+    }
+}
+
+/// Why an answer ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finish {
+    /// It is complete.
+    Stop,
+    /// It waits for the results of its calls.
+    Calls,
+    /// It is as long as it may be.
+    Length,
+    /// It came to a text at which it was told to stop.
+    StopSequence,
+    /// A filter cut it off.
+    Filter,
+    /// The model declined.
+    Refusal,
+    /// The interface's own word, sent as it is.
+    Raw(String),
 }
 
 impl Answer {
@@ -65,11 +69,13 @@ impl Answer {
         Self {
             text: text.into(),
             reasoning: String::new(),
+            signature: None,
             refusal: String::new(),
             calls: Vec::new(),
             finish: None,
             usage: Some(Usage { input: 10, output: 5, ..Usage::default() }),
             delay: Duration::ZERO,
+            headers: Vec::new(),
             fault: None,
             chunks: None,
         }
@@ -88,23 +94,20 @@ impl Answer {
         Self { calls: calls.into_iter().map(call).collect(), ..Self::text("") }
     }
 
-    /// An answer of raw chunks, sent as they are before the end of the stream.
+    /// An answer of raw events in the interface's own form, sent as they are before the end of the stream.
     pub fn chunks(chunks: impl IntoIterator<Item = Value>) -> Self {
         Self { chunks: Some(chunks.into_iter().collect()), ..Self::text("") }
     }
 
-    /// A refusal with a status and a message, in the form that OpenAI gives it.
+    /// A refusal with a status and a message, in the form that the interface gives it.
     pub fn status(status: u16, message: &str) -> Self {
-        let body = serde_json::json!({"error": {"message": message, "type": "mock", "code": null}});
-        Self::text("").with(Fault::Status(status, Vec::new(), body.to_string()))
+        Self::text("").with(Fault::Refuse(status, message.to_owned()))
     }
 
-    /// Adds a header to a refusal.
+    /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
-        if let Some(Fault::Status(_, headers, _)) = &mut self.fault {
-            headers.push((name.to_owned(), value.to_owned()));
-        }
+        self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -119,6 +122,13 @@ impl Answer {
     #[must_use]
     pub fn after(mut self, delay: Duration) -> Self {
         self.delay = delay;
+        self
+    }
+
+    /// Says this text before its calls.
+    #[must_use]
+    pub fn saying(mut self, text: &str) -> Self {
+        text.clone_into(&mut self.text);
         self
     }
 
@@ -143,6 +153,13 @@ impl Answer {
         self
     }
 
+    /// Signs its reasoning, or has this as its encrypted content. Base64, since some interfaces demand it.
+    #[must_use]
+    pub fn signed(mut self, signature: &str) -> Self {
+        self.signature = Some(signature.to_owned());
+        self
+    }
+
     /// Declines with this text.
     #[must_use]
     pub fn refusing(mut self, text: &str) -> Self {
@@ -150,16 +167,37 @@ impl Answer {
         self
     }
 
-    /// Ends with this reason instead of the one that fits.
+    /// Ends for this reason instead of the one that fits.
     #[must_use]
-    pub fn finishing(mut self, reason: &str) -> Self {
-        self.finish = Some(reason.to_owned());
+    pub fn ending(mut self, finish: Finish) -> Self {
+        self.finish = Some(finish);
         self
     }
 
-    /// The reason why it ends.
-    pub(super) fn finish_reason(&self) -> String {
-        let fitting = if self.calls.is_empty() { "stop" } else { "tool_calls" };
-        self.finish.clone().unwrap_or_else(|| fitting.to_owned())
+    /// Ends with this reason, in the interface's own word.
+    #[must_use]
+    pub fn finishing(self, reason: &str) -> Self {
+        self.ending(Finish::Raw(reason.to_owned()))
     }
+
+    /// The reason why it ends.
+    pub(super) fn finish(&self) -> Finish {
+        let fitting = match (self.refusal.is_empty(), self.calls.is_empty()) {
+            (false, _) => Finish::Refusal,
+            (true, false) => Finish::Calls,
+            (true, true) => Finish::Stop,
+        };
+        self.finish.clone().unwrap_or(fitting)
+    }
+}
+
+/// Pieces of about a dozen bytes, or about a thousand larger ones of a text that is long.
+pub(super) fn pieces(text: &str) -> impl Iterator<Item = &str> {
+    let size = (text.len() / 1_000).max(12);
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let (piece, after) = rest.split_at(rest.ceil_char_boundary(rest.len().min(size)));
+        rest = after;
+        (!piece.is_empty()).then_some(piece)
+    })
 }

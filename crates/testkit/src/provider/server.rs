@@ -1,32 +1,33 @@
 //! The server of the mock.
 
 use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::response::Response;
-use axum::routing::post;
 use bytes::Bytes;
-use futures::StreamExt;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, StatusCode};
-use serde_json::{Value, json};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, Method, Uri};
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::answer::{Answer, Fault};
-use super::check::{at, faults_of};
-use super::wire;
+use super::answer::Answer;
+use super::format::Refusal;
+use super::interface::Interface;
+use super::received::Received;
+use super::respond::{answered, nothing_here, refused};
 
-type Answers = dyn Fn(&Value) -> Answer + Send + Sync;
+/// The most bytes of a body that are read at all.
+const MOST_BYTES: usize = 256 << 20;
 
-/// A server that speaks chat completions, checks every request, and stops when it is dropped.
+type Answers = dyn Fn(&Received) -> Answer + Send + Sync;
+
+/// A server that speaks every [`Interface`], checks every request, and stops when it is dropped.
 ///
 /// A request that is wrong is answered with status 400 and remembered: end a test with
 /// [`assert_clean`](MockProvider::assert_clean).
@@ -48,7 +49,7 @@ struct Shared {
 
 #[derive(Default)]
 struct Log {
-    requests: VecDeque<(HeaderMap, Value)>,
+    requests: VecDeque<Arc<Received>>,
     faults: Vec<String>,
 }
 
@@ -61,6 +62,18 @@ impl std::fmt::Debug for Shared {
 impl Shared {
     fn log(&self) -> MutexGuard<'_, Log> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers a request and what is wrong with it.
+    fn note(&self, request: &Arc<Received>, faults: &[String]) {
+        let mut log = self.log();
+        log.faults.extend(faults.iter().cloned());
+        if self.keep > 0 {
+            log.requests.push_back(Arc::clone(request));
+        }
+        if log.requests.len() > self.keep {
+            log.requests.pop_front();
+        }
     }
 }
 
@@ -124,8 +137,8 @@ impl Builder {
             log: Mutex::default(),
         });
         let router = Router::new()
-            .route("/v1/chat/completions", post(complete))
-            .layer(DefaultBodyLimit::max(256 << 20))
+            .fallback(handle)
+            .layer(DefaultBodyLimit::max(MOST_BYTES))
             .with_state(Arc::clone(&shared));
         let server = tokio::spawn(async move {
             // It ends with the test; a failure to serve shows in the test's own requests.
@@ -139,7 +152,7 @@ impl MockProvider {
     /// A mock that answers each request with the next of these, and with status 500 when they are over.
     pub fn answering(answers: impl IntoIterator<Item = Answer>) -> Builder {
         let left = Mutex::new(answers.into_iter().collect::<VecDeque<_>>());
-        Self::with(move |_| {
+        Self::responding(move |_| {
             let next = left.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
             next.unwrap_or_else(|| Answer::status(500, "the mock has no more answers"))
         })
@@ -147,13 +160,18 @@ impl MockProvider {
 
     /// A mock whose answers a function makes from the request's body.
     pub fn with(answers: impl Fn(&Value) -> Answer + Send + Sync + 'static) -> Builder {
+        Self::responding(move |request| answers(&request.body))
+    }
+
+    /// A mock whose answers a function makes from the request, of whichever interface.
+    pub fn responding(answers: impl Fn(&Received) -> Answer + Send + Sync + 'static) -> Builder {
         Builder { answers: Box::new(answers), key: None, latency: Duration::ZERO, port: 0, keep: 1_000 }
     }
 
     /// A mock that calls the first tool of each request so many times in a turn, each time with these arguments and a
     /// number `step` that counts, and then answers.
     pub fn stepping(steps: usize, arguments: Value) -> Builder {
-        Self::with(move |request| stepping(request, steps, &arguments))
+        Self::responding(move |request| stepping(request, steps, &arguments))
     }
 
     /// An address of this machine where nobody listens.
@@ -162,19 +180,29 @@ impl MockProvider {
         Ok(format!("http://{}/v1", listener.local_addr()?))
     }
 
-    /// The address to configure.
+    /// The address to configure for chat completions.
     pub fn base_url(&self) -> String {
-        format!("http://{}/v1", self.address)
+        self.base_url_of(Interface::Chat)
+    }
+
+    /// The address to configure for an interface.
+    pub fn base_url_of(&self, interface: Interface) -> String {
+        format!("http://{}{}", self.address, interface.base())
+    }
+
+    /// The requests so far, of those that are remembered.
+    pub fn received(&self) -> Vec<Arc<Received>> {
+        self.shared.log().requests.iter().cloned().collect()
     }
 
     /// The bodies of the requests so far.
     pub fn requests(&self) -> Vec<Value> {
-        self.shared.log().requests.iter().map(|(_, body)| body.clone()).collect()
+        self.shared.log().requests.iter().map(|request| request.body.clone()).collect()
     }
 
     /// The headers of the requests so far.
     pub fn headers(&self) -> Vec<HeaderMap> {
-        self.shared.log().requests.iter().map(|(headers, _)| headers.clone()).collect()
+        self.shared.log().requests.iter().map(|request| request.headers.clone()).collect()
     }
 
     /// How many requests came.
@@ -206,149 +234,68 @@ impl Drop for MockProvider {
     }
 }
 
-fn stepping(request: &Value, steps: usize, arguments: &Value) -> Answer {
-    let messages = request["messages"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let turn = messages.iter().rposition(|message| message["role"] == "user").unwrap_or(0);
-    let done = messages.iter().skip(turn).filter(|message| message["role"] == "assistant").count();
-    let tool = at(request, "/tools/0/function/name").as_str();
-    match tool {
-        Some(tool) if done < steps => {
+fn stepping(request: &Received, steps: usize, arguments: &Value) -> Answer {
+    let asked = request.asked();
+    match asked.tools.first() {
+        Some(tool) if asked.steps < steps => {
             let mut arguments = arguments.clone();
             if let Some(arguments) = arguments.as_object_mut()
                 && arguments.contains_key("step")
             {
-                arguments.insert("step".into(), done.into());
+                arguments.insert("step".into(), asked.steps.into());
             }
-            Answer::calls([(format!("call_{}", messages.len()).as_str(), tool, arguments)])
+            Answer::calls([(format!("call_{}", asked.calls).as_str(), tool.as_str(), arguments)])
         }
-        _ => Answer::text(format!("done after {done} steps")),
+        _ => Answer::text(format!("done after {} steps", asked.steps)),
     }
 }
 
-async fn complete(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
+async fn handle(
+    State(shared): State<Arc<Shared>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Response {
     shared.count.fetch_add(1, Ordering::Relaxed);
-    let mut faults = Vec::new();
-    let request: Value = serde_json::from_slice(&body).unwrap_or_else(|error| {
-        faults.push(format!("the body is not JSON: {error}"));
-        Value::Null
+    let serving = Interface::serving(uri.path()).filter(|_| method == Method::POST);
+    let Some(interface) = serving else {
+        let what = format!("nothing is served at `{method} {}`", uri.path());
+        shared.log().faults.push(what.clone());
+        return nothing_here(&what);
+    };
+    let parsed = serde_json::from_slice(&bytes);
+    let broken = parsed.as_ref().err().map(|error| format!("the body is not JSON: {error}"));
+    let request = Arc::new(Received {
+        interface,
+        path: uri.path().to_owned(),
+        query: uri.query().unwrap_or_default().to_owned(),
+        headers,
+        body: parsed.unwrap_or_default(),
+        bytes,
     });
-    if faults.is_empty() {
-        faults = faults_of(&request);
-    }
-    if headers.get(CONTENT_TYPE).is_none_or(|kind| kind != "application/json") {
+    let mut faults = broken.map_or_else(|| interface.format().faults(&request), |broken| vec![broken]);
+    if request.headers.get(CONTENT_TYPE).is_none_or(|kind| kind != "application/json") {
         faults.push("the content type is not `application/json`".into());
     }
-    let expected = shared.key.as_ref().map(|key| format!("Bearer {key}"));
-    let given = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let is_known = given == expected.as_deref();
-    {
-        let mut log = shared.log();
-        log.faults.extend(faults.iter().cloned());
-        if shared.keep > 0 {
-            log.requests.push_back((headers, request.clone()));
-        }
-        if log.requests.len() > shared.keep {
-            log.requests.pop_front();
-        }
-    }
-    if !is_known {
-        let body = json!({"error": {"message": "Incorrect API key provided", "code": "invalid_api_key"}});
-        return respond(401, "application/json", Body::from(body.to_string()));
-    }
-    if !faults.is_empty() {
-        let body = json!({"error": {"message": faults.join("; "), "type": "invalid_request_error"}});
-        return respond(400, "application/json", Body::from(body.to_string()));
+    shared.note(&request, &faults);
+    if let Err(refusal) = admitted(&request, shared.key.as_deref(), &faults) {
+        return refused(interface, &refusal);
     }
     let answer = (shared.answers)(&request);
     tokio::time::sleep(shared.latency + answer.delay).await;
-    send(&answer, &request)
+    answered(&answer, &request).await
 }
 
-fn send(answer: &Answer, request: &Value) -> Response {
-    let model = request["model"].as_str().unwrap_or_default();
-    if let Some(Fault::Status(status, headers, body)) = &answer.fault {
-        let mut response = respond(*status, "application/json", Body::from(body.clone()));
-        for (name, value) in headers {
-            if let (Ok(name), Ok(value)) = (name.parse::<http::HeaderName>(), value.parse()) {
-                response.headers_mut().insert(name, value);
-            }
-        }
-        return response;
+/// Refuses a request that must not come in, is too large, or is wrong.
+fn admitted(request: &Received, key: Option<&str>, faults: &[String]) -> Result<(), Refusal> {
+    let format = request.interface.format();
+    format.authorize(request, key)?;
+    if request.bytes.len() > format.most_bytes() {
+        return Err(Refusal::new(413, format!("the body has more than {} bytes", format.most_bytes())));
     }
-    if let Some(Fault::Body(kind, body)) = &answer.fault {
-        return respond(200, kind, Body::from(body.clone()));
+    match faults {
+        [] => Ok(()),
+        faults => Err(Refusal::new(400, faults.join("; "))),
     }
-    if request["stream"] != true || matches!(answer.fault, Some(Fault::Whole)) {
-        return respond(200, "application/json", Body::from(wire::whole(answer, model).to_string()));
-    }
-    let include_usage = at(request, "/stream_options/include_usage") == true;
-    let mut events: Vec<String> =
-        wire::chunks(answer, model, include_usage).iter().map(|chunk| format!("data: {chunk}\n\n")).collect();
-    events.push("data: [DONE]\n\n".to_owned());
-    let kind = match &answer.fault {
-        Some(Fault::ContentType(kind)) => kind.as_str(),
-        _ => "text/event-stream",
-    };
-    respond(200, kind, misbehave(events, answer.fault.as_ref()))
-}
-
-/// The body of a stream, with what is wrong with it.
-fn misbehave(mut events: Vec<String>, fault: Option<&Fault>) -> Body {
-    let whole = |events: Vec<String>| Body::from(events.concat());
-    let sent = |events: Vec<String>| futures::stream::iter(events.into_iter().map(Ok::<_, std::io::Error>));
-    match fault {
-        Some(Fault::SlowFirstByte(delay)) => {
-            let delay = *delay;
-            Body::from_stream(futures::stream::once(async move {
-                tokio::time::sleep(delay).await;
-                Ok::<_, Infallible>(events.concat())
-            }))
-        }
-        Some(Fault::Stall(after)) => {
-            events.truncate(*after);
-            Body::from_stream(sent(events).chain(futures::stream::pending()))
-        }
-        Some(Fault::Cut(after)) => {
-            events.truncate(*after);
-            // A moment later, so that what was sent is not lost with the connection.
-            let cut = futures::stream::once(async {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-                Err(std::io::Error::other("cut"))
-            });
-            Body::from_stream(sent(events).chain(cut))
-        }
-        Some(Fault::Unfinished(after)) => {
-            events.truncate(*after);
-            whole(events)
-        }
-        Some(Fault::HalfJson) => {
-            let half =
-                events.get(1).map(|event| event.chars().take(event.chars().count() / 2).collect::<String>());
-            events.truncate(1);
-            events.extend(half);
-            whole(events)
-        }
-        Some(Fault::Garbage) => whole(vec!["data: <html>oops</html>\n\n".to_owned()]),
-        Some(Fault::Endless) => {
-            let delta = json!({"choices": [{"index": 0, "delta": {"content": "and on ".repeat(10_000)}}]});
-            let again = format!("data: {delta}\n\n");
-            Body::from_stream(futures::stream::repeat_with(move || Ok::<_, Infallible>(again.clone())))
-        }
-        Some(Fault::ErrorEvent(after, error)) => {
-            events.truncate(*after);
-            events.push(format!("data: {error}\n\n"));
-            whole(events)
-        }
-        _ => whole(events),
-    }
-}
-
-fn respond(status: u16, kind: &str, body: Body) -> Response {
-    let mut response = Response::new(body);
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    if let Ok(kind) = kind.parse() {
-        response.headers_mut().insert(CONTENT_TYPE, kind);
-    }
-    response.headers_mut().insert("x-request-id", http::HeaderValue::from_static("req_mock"));
-    response
 }

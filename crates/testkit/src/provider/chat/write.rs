@@ -3,13 +3,10 @@
 use adjutant_core::usage::Usage;
 use serde_json::{Value, json};
 
-use super::answer::Answer;
+use super::super::answer::{Answer, Finish, pieces};
 
 /// The chunks of a streamed answer, without the last event.
 pub(super) fn chunks(answer: &Answer, model: &str, include_usage: bool) -> Vec<Value> {
-    if let Some(chunks) = &answer.chunks {
-        return chunks.clone();
-    }
     let mut deltas = vec![json!({"role": "assistant", "content": ""})];
     if !answer.reasoning.is_empty() {
         deltas.extend(pieces(&answer.reasoning).map(|piece| json!({"reasoning_content": piece})));
@@ -33,7 +30,7 @@ pub(super) fn chunks(answer: &Answer, model: &str, include_usage: bool) -> Vec<V
         .into_iter()
         .map(|delta| chunk(model, json!([{"index": 0, "delta": delta, "finish_reason": null}])))
         .collect();
-    chunks.push(chunk(model, json!([{"index": 0, "delta": {}, "finish_reason": answer.finish_reason()}])));
+    chunks.push(chunk(model, json!([{"index": 0, "delta": {}, "finish_reason": finish_reason(answer)}])));
     if let (true, Some(used)) = (include_usage, &answer.usage) {
         let mut last = chunk(model, json!([]));
         if let Some(last) = last.as_object_mut() {
@@ -42,6 +39,11 @@ pub(super) fn chunks(answer: &Answer, model: &str, include_usage: bool) -> Vec<V
         chunks.push(last);
     }
     chunks
+}
+
+/// A chunk that says some text.
+pub(super) fn text(text: &str, model: &str) -> Value {
+    chunk(model, json!([{"index": 0, "delta": {"content": text}, "finish_reason": null}]))
 }
 
 fn chunk(model: &str, choices: Value) -> Value {
@@ -70,7 +72,7 @@ pub(super) fn whole(answer: &Answer, model: &str) -> Value {
     }
     json!({
         "id": "chatcmpl-mock", "object": "chat.completion", "created": 1, "model": model,
-        "choices": [{"index": 0, "message": message, "finish_reason": answer.finish_reason()}],
+        "choices": [{"index": 0, "message": message, "finish_reason": finish_reason(answer)}],
         "usage": answer.usage.as_ref().map(usage),
     })
 }
@@ -83,12 +85,14 @@ fn usage(usage: &Usage) -> Value {
     })
 }
 
-/// Pieces of about a dozen bytes.
-fn pieces(text: &str) -> impl Iterator<Item = &str> {
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        let (piece, after) = rest.split_at(rest.ceil_char_boundary(rest.len().min(12)));
-        rest = after;
-        (!piece.is_empty()).then_some(piece)
-    })
+/// Why an answer ends, in the interface's words.
+fn finish_reason(answer: &Answer) -> String {
+    let word = match answer.finish() {
+        Finish::Stop | Finish::StopSequence | Finish::Refusal => "stop",
+        Finish::Calls => "tool_calls",
+        Finish::Length => "length",
+        Finish::Filter => "content_filter",
+        Finish::Raw(word) => return word,
+    };
+    word.to_owned()
 }

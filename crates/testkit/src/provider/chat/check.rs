@@ -4,6 +4,8 @@ use std::collections::{HashSet, VecDeque};
 
 use serde_json::Value;
 
+use super::super::received::{at, list};
+
 /// The fields that a body may have.
 const FIELDS: &[&str] = &[
     "model",
@@ -40,7 +42,7 @@ const FIELDS: &[&str] = &[
 ];
 
 /// Everything that is wrong with the body of a request; empty where nothing is.
-pub fn faults_of(body: &Value) -> Vec<String> {
+pub(super) fn faults_of(body: &Value) -> Vec<String> {
     let mut faults = Vec::new();
     let Some(fields) = body.as_object() else { return vec!["the body is not an object".into()] };
     for name in fields.keys().filter(|name| !FIELDS.contains(&name.as_str())) {
@@ -74,7 +76,7 @@ fn check_messages(messages: &[Value], faults: &mut Vec<String>) {
             "user" if content.is_string() => {}
             "user" if content.is_array() => check_content(content, &mut fault),
             "assistant" => {
-                let calls = message["tool_calls"].as_array().map(Vec::as_slice).unwrap_or_default();
+                let calls = list(&message["tool_calls"]);
                 if !message["tool_calls"].is_null() && calls.is_empty() {
                     fault("`tool_calls` is not a list with calls".into());
                 }
@@ -116,7 +118,7 @@ fn check_messages(messages: &[Value], faults: &mut Vec<String>) {
 }
 
 fn check_content(content: &Value, fault: &mut impl FnMut(String)) {
-    let parts = content.as_array().map(Vec::as_slice).unwrap_or_default();
+    let parts = list(content);
     if parts.is_empty() {
         fault("the content is an empty list".into());
     }
@@ -153,7 +155,7 @@ fn check_call(call: &Value, fault: &mut impl FnMut(String)) {
 }
 
 fn check_tools(body: &Value, faults: &mut Vec<String>) {
-    let tools = body["tools"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let tools = list(&body["tools"]);
     if body.get("tools").is_some() && tools.is_empty() {
         faults.push("`tools` is not a list with tools".into());
     }
@@ -211,11 +213,6 @@ fn check_options(body: &Value, faults: &mut Vec<String>) {
 fn is_name(name: &str) -> bool {
     (1..=64).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
-}
-
-/// What stands at a place of a value; `null` where nothing does.
-pub(super) fn at<'a>(value: &'a Value, pointer: &str) -> &'a Value {
-    value.pointer(pointer).unwrap_or(&Value::Null)
 }
 
 #[cfg(test)]
