@@ -1,7 +1,8 @@
 //! Server-sent events, decoded as they arrive.
 //!
 //! The format is the one of the HTML standard, section 9.2 (event streams). Where the standard throws an unfinished
-//! last event away, [`Decoder::finish`] returns it: some servers forget the last empty line.
+//! last event away, [`Decoder::finish`] returns it: some servers forget the last empty line. Lines of bare JSON, which are
+//! no fields, are an event's data too: some servers write an error so, after the events.
 
 use adjutant_core::{Code, Error, Result};
 
@@ -21,6 +22,8 @@ pub struct Decoder {
     line: Vec<u8>,
     event: Event,
     has_data: bool,
+    /// The event is bare JSON: every line up to an empty one belongs to it.
+    is_bare: bool,
     /// The last byte was a carriage return: a line feed next belongs to it.
     after_return: bool,
     /// A byte-order mark may stand before the first line.
@@ -35,6 +38,7 @@ impl Decoder {
             line: Vec::new(),
             event: Event::default(),
             has_data: false,
+            is_bare: false,
             after_return: false,
             at_start: true,
             limit,
@@ -92,16 +96,15 @@ impl Decoder {
         if text.is_empty() {
             return self.dispatch();
         }
+        self.is_bare |= !self.has_data && text.starts_with(['{', '[']);
+        if self.is_bare {
+            self.add_data(text);
+            return None;
+        }
         let (field, value) = text.split_once(':').unwrap_or((text, ""));
         let value = value.strip_prefix(' ').unwrap_or(value);
         match field {
-            "data" => {
-                if self.has_data {
-                    self.event.data.push('\n');
-                }
-                self.event.data.push_str(value);
-                self.has_data = true;
-            }
+            "data" => self.add_data(value),
             "event" => value.clone_into(&mut self.event.name),
             // Comments have an empty field name; ids and retry times are of no use where nobody reconnects.
             _ => {}
@@ -109,7 +112,15 @@ impl Decoder {
         None
     }
 
+    fn add_data(&mut self, line: &str) {
+        if std::mem::replace(&mut self.has_data, true) {
+            self.event.data.push('\n');
+        }
+        self.event.data.push_str(line);
+    }
+
     fn dispatch(&mut self) -> Option<Event> {
+        self.is_bare = false;
         let event = std::mem::take(&mut self.event);
         std::mem::take(&mut self.has_data).then_some(event)
     }
@@ -133,7 +144,7 @@ mod tests {
 
     #[test]
     fn streams_are_read_as_the_standard_says() {
-        let cases: [(&str, &[(&str, &str)]); 14] = [
+        let cases: [(&str, &[(&str, &str)]); 17] = [
             ("", &[]),
             ("data: a\n\n", &[("", "a")]),
             ("data:a\r\n\r\ndata: b\r\r", &[("", "a"), ("", "b")]),
@@ -148,6 +159,9 @@ mod tests {
             ("data: a", &[("", "a")]),
             ("id: 1\nretry: 5\nunknown: 2\n\n", &[]),
             ("data: ü€𝄞\n\n", &[("", "ü€𝄞")]),
+            ("data: a\n\n{\n  \"error\": 1\n}\n", &[("", "a"), ("", "{\n  \"error\": 1\n}")]),
+            ("[{}]\n\ndata: a\n\n", &[("", "[{}]"), ("", "a")]),
+            ("data: a\n{}\n\n", &[("", "a")]),
         ];
         for (text, expected) in cases {
             let expected: Vec<_> = expected.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
@@ -172,6 +186,7 @@ mod tests {
             Just(b"\r".to_vec()),
             Just(b"\r\n".to_vec()),
             Just(b":".to_vec()),
+            Just(b"{".to_vec()),
             Just("\u{feff}".as_bytes().to_vec()),
             Just("ä€".as_bytes().to_vec()),
             prop::collection::vec(any::<u8>(), 0..4),

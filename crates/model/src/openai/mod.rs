@@ -12,6 +12,7 @@ use adjutant_core::Result;
 pub const OPENAI: Provider = Provider {
     name: "openai",
     base_url: "https://api.openai.com/v1",
+    elsewhere: &[],
     base_url_variable: Some("OPENAI_BASE_URL"),
     key_variables: &["OPENAI_API_KEY"],
     credentials: &[],

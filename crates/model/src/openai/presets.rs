@@ -16,6 +16,7 @@ const fn hosted(
     Provider {
         name,
         base_url,
+        elsewhere: &[],
         base_url_variable: None,
         key_variables,
         credentials: &[],

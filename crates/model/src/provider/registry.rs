@@ -20,6 +20,8 @@ pub struct Provider {
     pub name: &'static str,
     /// Where it is. A setting's key in braces stands for its value: `https://{region}.example.com`.
     pub base_url: &'static str,
+    /// Where it is instead for some values of a setting: the setting's key, its value, and the address.
+    pub elsewhere: &'static [(&'static str, &'static str, &'static str)],
     /// The environment variable that names another place.
     pub base_url_variable: Option<&'static str>,
     /// The environment variables that may hold its key, the usual one first; none for a server that wants none.
@@ -90,7 +92,9 @@ impl Provider {
     /// Where it is, with these settings. Fails with `input-invalid` where one is missing that the address needs.
     pub fn address(&self, options: &BTreeMap<String, String>) -> Result<String> {
         let mut address = String::new();
-        let mut rest = self.base_url;
+        let is_given = |key, value| self.option(options, key).is_ok_and(|given| given == value);
+        let moved = self.elsewhere.iter().find(|(key, value, _)| is_given(*key, *value));
+        let mut rest = moved.map_or(self.base_url, |(_, _, address)| *address);
         while let Some((before, after)) = rest.split_once('{') {
             let (key, after) = after.split_once('}').unwrap_or((after, ""));
             address.push_str(before);

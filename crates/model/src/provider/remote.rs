@@ -89,7 +89,8 @@ impl Inner {
 
     /// Whether the form of the answer is asked for by a tool: the model knows no other way.
     fn asks_by_tool(&self, request: &Request) -> bool {
-        request.output.is_some() && !self.profile.abilities.structured_output
+        let knows_schemas = self.profile.abilities.structured_output;
+        request.output.is_some() && (!knows_schemas || self.interface.wire.asks_by_tool(request))
     }
 
     async fn send(&self, request: Request, call: Call) -> Result<Deltas> {

@@ -20,6 +20,11 @@ pub trait Wire: Send + Sync + fmt::Debug + 'static {
     /// the request contradicts itself.
     fn encode(&self, request: &Request) -> Result<Encoded>;
 
+    /// Whether the form of this answer must be asked for by a tool: some models know schemas, but not beside tools.
+    fn asks_by_tool(&self, _request: &Request) -> bool {
+        false
+    }
+
     /// A decoder for the answer to that request.
     fn decoder(&self, request: &Request, peer: &Peer) -> Box<dyn Decode>;
 }

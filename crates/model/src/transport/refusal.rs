@@ -1,5 +1,7 @@
 //! What a refusal means.
 
+use std::time::Duration;
+
 use adjutant_core::{Code, Error};
 use http::HeaderMap;
 use serde_json::Value;
@@ -16,6 +18,8 @@ pub struct Complaint {
     pub word: String,
     /// The HTTP status that it names in the body, for complaints within a stream.
     pub status: Option<u16>,
+    /// The wait that it asks for in the body, where no header says one.
+    pub wait: Option<Duration>,
 }
 
 impl Complaint {
@@ -53,12 +57,32 @@ impl Complaint {
         };
         let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
         let number = |key: &str| value.get(key).and_then(Value::as_u64).and_then(|n| u16::try_from(n).ok());
+        let word = text("code").or_else(|| text("type")).or_else(|| text("status"));
+        let details = value.get("details").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         Self {
             message,
-            word: text("code").or_else(|| text("type")).or_else(|| text("status")).unwrap_or_default(),
+            word: word.into_iter().chain(reasons(details)).collect::<Vec<_>>().join(" "),
             status: number("code").or_else(|| number("status")).filter(|n| (400..600).contains(n)),
+            wait: details.iter().find_map(|detail| seconds(detail.get("retryDelay")?.as_str()?)),
         }
     }
+}
+
+/// What Google's details say in words of their own: `reason` of `google.rpc.ErrorInfo`, and `quotaId` of
+/// `google.rpc.QuotaFailure`.
+fn reasons(details: &[Value]) -> impl Iterator<Item = String> {
+    let quotas =
+        |detail: &Value| detail.get("violations").and_then(Value::as_array).cloned().unwrap_or_default();
+    details.iter().flat_map(move |detail| {
+        let quotas = quotas(detail).into_iter().filter_map(|quota| quota.get("quotaId").cloned());
+        let words = detail.get("reason").cloned().into_iter().chain(quotas);
+        words.filter_map(|word| word.as_str().map(str::to_owned))
+    })
+}
+
+/// A duration as protocol buffers write it in JSON: `22s`, `0.5s`.
+fn seconds(text: &str) -> Option<Duration> {
+    Duration::try_from_secs_f64(text.strip_suffix('s')?.parse().ok()?).ok()
 }
 
 /// The text of an error page.
@@ -89,7 +113,7 @@ pub fn refusal(peer: &Peer, status: u16, headers: &HeaderMap, complaint: &Compla
         Some(help) => error.with_help(help),
         None => error,
     };
-    match retry_after(headers) {
+    match retry_after(headers).or(complaint.wait) {
         Some(wait) => error.with_retry_after(wait),
         None => error,
     }
@@ -130,8 +154,13 @@ fn meaning(status: u16, complaint: &Complaint) -> (Code, Option<&'static str>) {
         402 => (Code::ModelRequestRefused, Some(PAY)),
         404 => (Code::ModelRequestRefused, Some("check `base_url` and the model's name")),
         408 => (Code::ModelTimeout, None),
-        409 | 425 => (Code::ModelUnavailable, None),
+        409 | 425 | 499 => (Code::ModelUnavailable, None),
         413 => (Code::ModelContextExceeded, Some(SHORTEN)),
+        // Google says "exceeded your current quota" of every limit; only the limit's name tells a minute from a day.
+        429 if says(GOOGLE_LIMIT) => match says(&["perday"]) {
+            true => (Code::ModelRequestRefused, Some(TOMORROW)),
+            false => (Code::ModelRateLimited, None),
+        },
         429 if says(QUOTA) => (Code::ModelRequestRefused, Some(PAY)),
         429 => (Code::ModelRateLimited, None),
         500.. => (Code::ModelUnavailable, None),
@@ -142,11 +171,19 @@ fn meaning(status: u16, complaint: &Complaint) -> (Code, Option<&'static str>) {
 const SHORTEN: &str =
     "shorten the conversation or the results of the tools, or use a model with a larger window";
 const PAY: &str = "the account has no credit left: see the provider's billing page";
+const TOMORROW: &str = "the account's limit for this day is reached: wait for the next one, raise the limit, or use another model";
 
 const KEY: &[&str] = &["invalid_api_key", "api_key_invalid", "api key not valid", "incorrect api key"];
 const QUOTA: &[&str] =
     &["insufficient_quota", "exceeded your current quota", "billing_hard_limit", "credit balance"];
+const GOOGLE_LIMIT: &[&str] = &["resource_exhausted"];
 const UNSUPPORTED: &[&str] = &[
+    // Google: a MIME type, function calling with a MIME type of the answer, a thinking budget, audio for a text model.
+    "unsupported mime type",
+    "function calling is unsupported",
+    "function calling with a response mime type",
+    "not supported for this model",
+    "is not enabled for models/",
     "does not support tools",
     "does not support image",
     "does not support tool",
@@ -164,6 +201,7 @@ const CONTEXT: &[&str] = &[
     "input is too long",
     "input length",
     "too many tokens",
+    "input token count",
     "exceed_context_size",
 ];
 
@@ -237,6 +275,36 @@ mod tests {
             (500, "boom", Code::ModelUnavailable),
             (503, "", Code::ModelUnavailable),
             (529, "", Code::ModelUnavailable),
+            (
+                400,
+                r#"{"error":{"code":400,"message":"API key expired.","status":"INVALID_ARGUMENT","details":[{"reason":"API_KEY_INVALID"}]}}"#,
+                Code::ModelKeyRefused,
+            ),
+            (
+                400,
+                r#"{"error":{"code":400,"message":"The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).","status":"INVALID_ARGUMENT"}}"#,
+                Code::ModelContextExceeded,
+            ),
+            (
+                400,
+                r#"{"error":{"code":400,"message":"Unsupported MIME type: image/tiff","status":"INVALID_ARGUMENT"}}"#,
+                Code::ModelUnsupported,
+            ),
+            (
+                429,
+                r#"{"error":{"code":429,"message":"You exceeded your current quota","status":"RESOURCE_EXHAUSTED","details":[{"violations":[{"quotaId":"GenerateRequestsPerMinutePerProjectPerModel"}]}]}}"#,
+                Code::ModelRateLimited,
+            ),
+            (
+                429,
+                r#"{"error":{"code":429,"message":"You exceeded your current quota","status":"RESOURCE_EXHAUSTED","details":[{"violations":[{"quotaId":"GenerateRequestsPerDayPerProjectPerModel-FreeTier"}]}]}}"#,
+                Code::ModelRequestRefused,
+            ),
+            (
+                499,
+                r#"{"error":{"code":499,"message":"cancelled","status":"CANCELLED"}}"#,
+                Code::ModelUnavailable,
+            ),
             (307, "", Code::ModelRequestRefused),
             (418, "", Code::ModelRequestRefused),
         ];
@@ -260,6 +328,26 @@ mod tests {
                 message,
                 format!("the provider at `api.example.com` answered with status 502: {said}")
             );
+        }
+    }
+
+    #[test]
+    fn a_wait_in_the_body_is_kept() {
+        let wait = |delay: &str| {
+            let details = serde_json::json!([{"reason": "x"}, {"retryDelay": delay}]);
+            let body = serde_json::json!({"error": {"code": 429, "message": "slow", "details": details}});
+            check(429, &body.to_string()).retry_after()
+        };
+        let cases = [
+            ("22s", Some(22_000)),
+            ("0.5s", Some(500)),
+            ("22", None),
+            ("-1s", None),
+            ("1e400s", None),
+            ("s", None),
+        ];
+        for (delay, millis) in cases {
+            assert_eq!(wait(delay), millis.map(Duration::from_millis), "{delay}");
         }
     }
 
