@@ -180,6 +180,7 @@ mod tests {
             model: None,
             request_id: None,
             tried: vec![],
+            instead: None,
             unknown: vec![],
         };
         Answer { response, estimate: None, cost: None }

@@ -247,6 +247,9 @@ struct Body {
     causes: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     retry_after_ms: Option<u64>,
+    /// How often it was tried, where somebody has tried again already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    attempts: Option<u32>,
 }
 
 impl Error {
@@ -259,6 +262,7 @@ impl Error {
             location: None,
             causes: Vec::new(),
             retry_after_ms: None,
+            attempts: None,
         }))
     }
 
@@ -296,6 +300,26 @@ impl Error {
     pub fn with_retry_after(mut self, wait: Duration) -> Self {
         self.0.retry_after_ms = Some(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
         self
+    }
+
+    /// Says that it was tried so often in all, and that nobody else need try again now.
+    #[must_use]
+    pub fn after_attempts(mut self, attempts: u32) -> Self {
+        self.0.attempts = Some(attempts);
+        self
+    }
+
+    /// How often it was tried; none where nobody has tried again.
+    pub fn attempts(&self) -> Option<u32> {
+        self.0.attempts
+    }
+
+    /// Whether doing the same again can help now: as the code says, unless somebody has tried again already.
+    pub fn retry(&self) -> Retry {
+        match self.0.attempts {
+            Some(_) => Retry::Never,
+            None => self.code().retry(),
+        }
     }
 
     /// What went wrong, as a stable word.

@@ -114,16 +114,37 @@ pub struct Prices {
     /// For input written to the prompt cache; the input price where it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache_write: Option<Decimal>,
+    /// For output that is reasoning; the output price where it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning: Option<Decimal>,
 }
 
 impl Prices {
+    /// The higher of two in each part: what a call costs at most where either may hold.
+    #[must_use]
+    pub fn dearest(self, other: Self) -> Self {
+        let part = |own: Option<Decimal>, others: Option<Decimal>, [whole, others_whole]: [Decimal; 2]| {
+            let known = own.is_some() || others.is_some();
+            known.then(|| own.unwrap_or(whole).max(others.unwrap_or(others_whole)))
+        };
+        let (input, output) = ([self.input, other.input], [self.output, other.output]);
+        Self {
+            input: self.input.max(other.input),
+            output: self.output.max(other.output),
+            cached: part(self.cached, other.cached, input),
+            cache_write: part(self.cache_write, other.cache_write, input),
+            reasoning: part(self.reasoning, other.reasoning, output),
+        }
+    }
+
     /// The price of a call, exact.
     pub fn cost(&self, usage: &Usage) -> Money {
         let plain = usage.input.saturating_sub(usage.cached).saturating_sub(usage.cache_write);
         let sum = self.input * Decimal::from(plain)
             + self.cached.unwrap_or(self.input) * Decimal::from(usage.cached)
             + self.cache_write.unwrap_or(self.input) * Decimal::from(usage.cache_write)
-            + self.output * Decimal::from(usage.output);
+            + self.output * Decimal::from(usage.output.saturating_sub(usage.reasoning))
+            + self.reasoning.unwrap_or(self.output) * Decimal::from(usage.reasoning.min(usage.output));
         Money((sum / Decimal::from(1_000_000)).normalize())
     }
 }
@@ -155,14 +176,30 @@ mod tests {
     }
 
     #[test]
-    fn cached_input_has_its_own_price() {
+    fn the_dearest_is_the_higher_in_each_part() {
+        let prices = |input: u32, cached: Option<u32>| Prices {
+            input: input.into(),
+            output: 1.into(),
+            cached: cached.map(Decimal::from),
+            cache_write: None,
+            reasoning: None,
+        };
+        assert_eq!(prices(2, Some(1)).dearest(prices(3, None)), prices(3, Some(3)));
+        assert_eq!(prices(2, Some(1)).dearest(prices(1, None)), prices(2, Some(1)));
+        assert_eq!(prices(2, None).dearest(prices(1, None)), prices(2, None));
+    }
+
+    #[test]
+    fn cached_input_and_reasoning_have_their_own_prices() {
         let prices = Prices {
             input: 3.into(),
             output: 15.into(),
             cached: Some(Decimal::new(3, 1)),
             cache_write: None,
+            reasoning: Some(Decimal::from(30)),
         };
         let usage = Usage { input: 1_000, output: 100, cached: 600, ..Usage::default() };
         assert_eq!(prices.cost(&usage).to_string(), "0.00288 USD");
+        assert_eq!(prices.cost(&Usage { reasoning: 50, ..usage }).to_string(), "0.00363 USD");
     }
 }

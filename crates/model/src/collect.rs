@@ -10,7 +10,7 @@ use futures::StreamExt;
 use serde_json::Value;
 
 use crate::call_id::Ids;
-use crate::delta::{Delta, Deltas, StopReason, Tried};
+use crate::delta::{Delta, Deltas, Instead, StopReason, Tried};
 use crate::request::Request;
 use crate::response::Response;
 
@@ -45,6 +45,7 @@ pub struct Collector {
     calls: BTreeMap<u32, usize>,
     usage: Option<Usage>,
     tried: Vec<Tried>,
+    instead: Option<Instead>,
     unknown: Vec<Value>,
     request_id: Option<String>,
     model: Option<String>,
@@ -78,6 +79,7 @@ impl Collector {
         match delta {
             Delta::Start(start) => (self.request_id, self.model) = (start.request_id, start.model),
             Delta::Tried(tried) => self.tried.push(tried),
+            Delta::Instead(instead) => self.instead = Some(instead),
             Delta::Text(piece) => self.push_text(&piece),
             Delta::Reasoning(piece) => self.push_reasoning(&piece),
             Delta::ReasoningDone(done) => self.close_reasoning(done),
@@ -118,6 +120,7 @@ impl Collector {
             model: self.model,
             request_id: self.request_id,
             tried: self.tried,
+            instead: self.instead,
             unknown: self.unknown,
         })
     }

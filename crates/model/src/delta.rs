@@ -2,6 +2,7 @@
 
 use adjutant_core::id::CallId;
 use adjutant_core::message::{Native, Reasoning};
+use adjutant_core::money::Prices;
 use adjutant_core::usage::Usage;
 use adjutant_core::{Error, Result};
 use futures::stream::BoxStream;
@@ -20,6 +21,8 @@ pub enum Delta {
     Start(Start),
     /// A model of a fallback chain that was asked before, and why another answers. In order, before the answer.
     Tried(Tried),
+    /// Another than the model that was asked answers. At most once, before the answer.
+    Instead(Instead),
     /// A piece of the answer's text.
     Text(String),
     /// A piece of the text that the provider shows of its reasoning.
@@ -65,6 +68,19 @@ pub struct Tried {
     pub model: String,
     /// Why another was asked.
     pub error: Error,
+}
+
+/// Who answers in the place of the model that was asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Instead {
+    /// The model's id.
+    pub model: String,
+    /// What it costs; none where the price is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prices: Option<Prices>,
+    /// Whether the answer is one that was given before, so that nothing is used and nothing is paid.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cached: bool,
 }
 
 /// Why a model stopped.

@@ -4,6 +4,7 @@
 //! what a run records. A [`Profile`] says what a model can do, so that what it cannot do is refused before the call.
 //!
 //! - [`provider`] has the providers: who they are, how they are reached, how their interfaces are written.
+//! - [`layer`] has what stands around a model: retries, fallbacks, limits, a breaker, a cache.
 //! - [`offline`] is the built-in model that needs no key and no network. It works by rules and is no LLM.
 //! - [`scripted`] plays a script, for tests.
 //!
@@ -14,6 +15,7 @@ mod call_id;
 mod collect;
 mod delta;
 pub mod event_stream;
+pub mod layer;
 mod model;
 pub mod offline;
 pub mod openai;
@@ -27,8 +29,8 @@ pub mod token;
 pub mod transport;
 
 pub use collect::{Collector, collect};
-pub use delta::{Delta, Deltas, Start, StopReason, Tried};
-pub use model::{Call, Model};
+pub use delta::{Delta, Deltas, Instead, Start, StopReason, Tried};
+pub use model::{Call, Model, Note};
 pub use profile::{Abilities, Profile};
 pub use request::{Effort, OutputSchema, Request, ToolChoice};
 pub use response::Response;

@@ -5,7 +5,7 @@ use adjutant_core::usage::Usage;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::delta::{StopReason, Tried};
+use crate::delta::{Instead, StopReason, Tried};
 
 /// The whole answer to a request: what a run records.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,6 +26,9 @@ pub struct Response {
     /// The models that were asked before and did not answer, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tried: Vec<Tried>,
+    /// Who answered, where it was not the model that was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instead: Option<Instead>,
     /// What arrived and was not understood.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unknown: Vec<Value>,

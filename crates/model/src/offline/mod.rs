@@ -44,7 +44,8 @@ impl Offline {
     /// The model, which has nothing to configure.
     pub fn new() -> Self {
         let abilities = Abilities { images: false, ..Abilities::default() };
-        let prices = Prices { input: 0.into(), output: 0.into(), cached: None, cache_write: None };
+        let prices =
+            Prices { input: 0.into(), output: 0.into(), cached: None, cache_write: None, reasoning: None };
         let (context_window, prices) = (Some(128_000), Some(prices));
         Self { profile: Profile { context_window, abilities, prices, ..Profile::default() } }
     }

@@ -61,7 +61,13 @@ fn is_standard_tier(extra: &Map<String, Value>) -> bool {
 
 fn in_dollars([input, output, cached]: [i64; 3]) -> Prices {
     let price = |thousandths: i64| Decimal::new(thousandths, 3).normalize();
-    Prices { input: price(input), output: price(output), cached: Some(price(cached)), cache_write: None }
+    Prices {
+        input: price(input),
+        output: price(output),
+        cached: Some(price(cached)),
+        cache_write: None,
+        reasoning: None,
+    }
 }
 
 #[cfg(test)]

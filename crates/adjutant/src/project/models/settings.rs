@@ -323,10 +323,11 @@ fn read_prices(table: Table<'_>) -> Option<Prices> {
         read_price(&table, "output"),
         read_price(&table, "cached"),
         read_price(&table, "cache_write"),
+        read_price(&table, "reasoning"),
     ];
     table.finish();
-    let [input, output, cached, cache_write] = prices;
-    Some(Prices { input: input?, output: output?, cached, cache_write })
+    let [input, output, cached, cache_write, reasoning] = prices;
+    Some(Prices { input: input?, output: output?, cached, cache_write, reasoning })
 }
 
 fn read_price(table: &Table<'_>, key: &'static str) -> Option<Decimal> {
