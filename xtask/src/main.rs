@@ -1,9 +1,10 @@
 //! The project's own commands, run as `cargo xtask COMMAND`.
 //!
-//! [`plan`] decides what to run, [`step`] runs it and stops at the first failure, and [`requirement`] is the list of
-//! what the tests need beyond the toolchain.
+//! [`plan`] decides what to run, [`step`] runs it and stops at the first failure, [`requirement`] is the list of what
+//! the tests need beyond the toolchain, and [`python`] has what they need of Python.
 
 mod plan;
+mod python;
 mod requirement;
 mod step;
 
@@ -13,8 +14,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use plan::Machine;
+use python::Environment;
 use requirement::REQUIREMENTS;
-use step::Step;
+use step::{Failure, Step};
 
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
@@ -27,7 +29,7 @@ commands:
   help                prints this
 
 environment:
-  CI=true             a test whose counterpart (a program, a server) is missing fails instead of being skipped
+  CI=true             a test whose counterpart (a program, a client, a server) is missing fails instead of being skipped
 ";
 
 /// What a wrong command line ends with.
@@ -41,10 +43,11 @@ fn main() -> ExitCode {
     };
     match (command.as_ref(), rest) {
         ("test", arguments) => {
-            run(|machine, root| plan::test(machine, arguments, |name| package_of(root, name)))
+            let clients = plan::tests_clients(arguments);
+            run(clients, |machine, root| plan::test(machine, arguments, |name| package_of(root, name)))
         }
-        ("ci", []) => run(|machine, _| plan::ci(machine)),
-        ("bench", []) => run(|machine, _| plan::bench(machine)),
+        ("ci", []) => run(true, |machine, _| plan::ci(machine)),
+        ("bench", []) => run(false, |machine, _| plan::bench(machine)),
         ("ci" | "bench", _) => refuse(&format!("`{command}` takes no arguments")),
         ("help" | "--help" | "-h", _) => {
             print!("{USAGE}");
@@ -59,25 +62,56 @@ fn refuse(problem: &str) -> ExitCode {
     ExitCode::from(WRONG_USAGE)
 }
 
-/// Installs what is missing, then takes the steps of a plan.
-fn run(plan: impl FnOnce(&Machine, &Path) -> Vec<Step>) -> ExitCode {
+/// Installs what is missing, the vendors' clients where they are needed, then takes the steps of a plan.
+fn run(clients: bool, plan: impl FnOnce(&Machine, &Path) -> Vec<Step>) -> ExitCode {
     let root = root();
     let machine = Machine::look();
-    let missing = requirement::missing(REQUIREMENTS, env::var_os("PATH").as_deref());
-    let steps = match requirement::install(&missing, machine.superuser, machine.apt) {
-        Ok(steps) => steps.into_iter().chain(plan(&machine, &root)),
-        Err(problem) => {
-            eprintln!("xtask: {problem}");
-            return ExitCode::FAILURE;
-        }
-    };
-    match step::take_all(&root, steps) {
+    let steps = plan(&machine, &root);
+    let taken = install(&machine, &root)
+        .and_then(|()| if clients { install_clients(&machine, &root) } else { Ok(()) })
+        .and_then(|()| step::take_all(&root, steps));
+    match taken {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("\nxtask: {failure}");
             ExitCode::from(failure.exit_code())
         }
     }
+}
+
+fn install(machine: &Machine, root: &Path) -> Result<(), Failure> {
+    let mut missing = requirement::missing(REQUIREMENTS, env::var_os("PATH").as_deref());
+    if missing.is_empty() {
+        missing.extend(python::missing());
+    }
+    let steps = requirement::install(&missing, machine.superuser, machine.apt).map_err(Failure::told)?;
+    step::take_all(root, steps)
+}
+
+/// Sets the vendors' clients up. Where that fails, as it does without a network, their tests say so and skip
+/// themselves, except with `CI=true`.
+fn install_clients(machine: &Machine, root: &Path) -> Result<(), Failure> {
+    let Some(target) = target() else { return Ok(()) };
+    let environment = Environment::new(root, &target);
+    let steps = environment.steps();
+    if steps.is_empty() {
+        return Ok(());
+    }
+    let noted = |()| environment.note().map_err(|error| Failure::told(format!("cannot note it: {error}")));
+    match step::take_all(root, steps).and_then(noted) {
+        Err(failure) if !machine.ci => {
+            eprintln!(
+                "\nxtask: {failure}\nxtask: so the vendors' clients are missing, and their tests will be skipped"
+            );
+            Ok(())
+        }
+        result => result,
+    }
+}
+
+/// The folder that cargo builds in, which holds this program as `debug/xtask`.
+fn target() -> Option<PathBuf> {
+    env::current_exe().ok()?.ancestors().nth(2).map(Path::to_path_buf)
 }
 
 /// The root of the checkout that cargo runs this program for.

@@ -16,7 +16,7 @@ pub(crate) struct Machine {
     /// cargo-deny is installed.
     deny: bool,
     /// `CI=true` is set.
-    ci: bool,
+    pub(crate) ci: bool,
     /// We are root.
     pub(crate) superuser: bool,
     /// Debian's package manager is there.
@@ -71,6 +71,12 @@ pub(crate) fn test(
     let profile: &[&str] = if machine.ci { &["--profile", "ci"] } else { &[] };
     steps.push(machine.cargo("tests", ["nextest", "run"]).and(scope).and(profile).and(arguments));
     steps
+}
+
+/// Whether the tests that the arguments choose work with the vendors' clients.
+pub(crate) fn tests_clients(arguments: &[OsString]) -> bool {
+    let is_theirs = |argument: &OsString| argument.to_string_lossy().contains("testkit");
+    !chooses_packages(arguments) || arguments.iter().any(is_theirs)
 }
 
 /// Everything that must hold before a change lands. The tests come last.
@@ -159,6 +165,20 @@ mod tests {
         check_test(&machine(), "--package=store x", &[&format!("{run} --package=adjutant-store x")]);
         check_test(&machine(), "-p xtask -p store", &[&format!("{run} -p xtask -p adjutant-store")]);
         check_test(&machine(), "store", &["cargo nextest run --workspace --all-features store"]);
+    }
+
+    #[test]
+    fn the_clients_are_there_for_their_tests() {
+        for (arguments, expected) in [
+            ("", true),
+            ("client", true),
+            ("-p store", false),
+            ("-p testkit", true),
+            ("--package=testkit", true),
+        ] {
+            let arguments: Vec<OsString> = arguments.split_whitespace().map(OsString::from).collect();
+            assert_eq!(tests_clients(&arguments), expected, "{arguments:?}");
+        }
     }
 
     #[test]

@@ -76,16 +76,19 @@ fn quoted(word: &OsStr) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// The step that failed, and how.
+/// What failed, and how.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    title: &'static str,
-    line: String,
-    how: String,
+    what: String,
     code: Option<i32>,
 }
 
 impl Failure {
+    /// A failure that no program tells of.
+    pub(crate) fn told(what: String) -> Self {
+        Self { what, code: None }
+    }
+
     /// What this program ends with: what the step ended with where it ended by itself.
     pub(crate) fn exit_code(&self) -> u8 {
         self.code.and_then(|code| u8::try_from(code).ok()).filter(|code| *code != 0).unwrap_or(1)
@@ -94,7 +97,7 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "stopped at {}: `{}` {}", self.title, self.line, self.how)
+        f.write_str(&self.what)
     }
 }
 
@@ -107,7 +110,8 @@ pub(crate) fn take_all(root: &Path, steps: impl IntoIterator<Item = Step>) -> Re
     for step in steps {
         let line = step.to_string();
         eprintln!("\nxtask: {} (at {} s): {line}", step.title, start.elapsed().as_secs());
-        let fail = |how, code| Failure { title: step.title, line: line.clone(), how, code };
+        let fail =
+            |how: String, code| Failure { what: format!("stopped at {}: `{line}` {how}", step.title), code };
         match step.command(root).status() {
             Ok(status) if status.success() => {}
             Ok(status) => return Err(fail(format!("ended with {status}"), status.code())),
