@@ -72,6 +72,11 @@ impl Conversation {
         &self.transcript
     }
 
+    /// Puts back what was said in earlier turns.
+    pub(crate) fn restore(&mut self, earlier: Option<&Earlier>) -> Result<()> {
+        self.transcript.restore(earlier.map(|earlier| &earlier.transcript))
+    }
+
     /// The messages of the transcript.
     pub fn messages(&self) -> &[Arc<Message>] {
         self.transcript.messages()

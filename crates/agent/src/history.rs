@@ -104,14 +104,14 @@ pub fn request(
 }
 
 /// Whether a run whose records these are can go on from `earlier`: it has not asked a model yet, or was sent the same
-/// then, or keeps what it was sent in a later segment.
+/// then, or has nothing left of it in a later segment.
 ///
 /// Fails with [`Code::NotFound`] when turns of the session that it has seen were erased since.
 pub(crate) fn check(records: &[Record], earlier: Option<&Earlier>) -> Result<()> {
     let journal = Journal::read(records, earlier)?;
-    match journal.segment {
-        0 => journal.check(),
-        _ => Ok(()),
+    match journal.states.last() {
+        Some(state) if !Memory::read(state)?.conversation.transcript().borrows() => Ok(()),
+        _ => journal.check(),
     }
 }
 
@@ -137,7 +137,7 @@ struct Journal<'a> {
     ended: Option<&'a Outcome>,
     /// What is left of what was said in the session before.
     earlier: Option<&'a Earlier>,
-    /// Whether the first segment was sent other words as what was said before.
+    /// Whether the run was sent other words as what was said before.
     altered: bool,
 }
 
@@ -265,7 +265,12 @@ impl<'a> Journal<'a> {
         let state = state.ok_or_else(|| {
             Error::new(Code::StoreCorrupt, format!("the journal has no beginning of segment {segment}"))
         })?;
-        Ok(Memory::read(state)?.conversation.transcript().clone())
+        let mut transcript = Memory::read(state)?.conversation.transcript().clone();
+        match self.altered {
+            true => transcript.forsake(),
+            false => transcript.restore(self.earlier.map(|earlier| &earlier.transcript))?,
+        }
+        Ok(transcript)
     }
 
     fn apply(&self, transcript: &mut Transcript, segment: u32, entries: &[Entry]) -> Result<()> {
@@ -273,7 +278,7 @@ impl<'a> Journal<'a> {
         let counts = |entry: &Entry| {
             matches!(entry, Entry::Shortened { .. } | Entry::Summarised { .. } | Entry::Forgotten { .. })
         };
-        let is_void = |entry: &&Entry| self.altered && segment == 0 && counts(entry);
+        let is_void = |entry: &&Entry| self.altered && counts(entry);
         for entry in entries.iter().filter(|entry| !is_void(entry)) {
             match entry {
                 Entry::Instructions(text) => transcript.push(Message::system(text)),

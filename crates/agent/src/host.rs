@@ -148,7 +148,7 @@ impl AgentHost {
         Ok(Arc::new(move |ctx, state| {
             let agent = Arc::clone(&agent);
             let begin = match state {
-                Some(state) => Begin::Next(state),
+                Some(state) => Begin::Next(state, earlier.clone()),
                 None => Begin::First(input.clone(), earlier.clone()),
             };
             async move { Json::of(&turn(&ctx, &agent, begin).await?) }.boxed()

@@ -8,8 +8,8 @@ use crate::conversation::Conversation;
 use crate::tally::Tally;
 use crate::termination::Tried;
 
-/// The version of the form of a [`Memory`].
-const VERSION: u16 = 1;
+/// The version of the form of a [`Memory`]. The first held what was said in earlier turns, too.
+const VERSION: u16 = 2;
 
 /// What a run knows at a point between two of its turns. A segment of a long run begins with it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,7 +31,8 @@ impl Memory {
         Self { version: VERSION, conversation, tally: Tally::default(), tried: Tried::default(), recorded: 0 }
     }
 
-    /// Reads what a segment begins with. Fails with [`Code::StoreNewer`] when a later version wrote it.
+    /// Reads what a segment begins with, without what was said in earlier turns: that is to be put back, or left out. Fails
+    /// with [`Code::StoreNewer`] when a later version wrote it.
     pub(crate) fn read(recorded: &Json) -> Result<Self> {
         #[derive(Deserialize)]
         struct Version {

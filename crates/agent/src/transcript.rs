@@ -3,14 +3,15 @@
 //! The loop and [`history`](crate::history) make the same changes with the same functions, so a transcript that is
 //! rebuilt from the journal is the one that was sent.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use adjutant_core::Result;
 use adjutant_core::hash::Digest;
 use adjutant_core::id::StepKey;
 use adjutant_core::json::Json;
 use adjutant_core::label::Label;
 use adjutant_core::message::{Message, Part, Role};
+use adjutant_core::{Code, Error, Result};
 use adjutant_model::token::BYTES_PER_TOKEN;
 use serde::{Deserialize, Serialize};
 
@@ -23,14 +24,60 @@ pub(crate) const NOTE: &str = "note";
 pub(crate) const COMPACT: &str = "compact";
 
 /// What a model is sent: the messages of a conversation, oldest first. Cheap to clone.
+///
+/// What was said in earlier turns is not written with it, or it would outlive those turns when they are erased. Only where
+/// it stands is, and [`Self::restore`] puts it back.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Recorded", into = "Recorded")]
 pub struct Transcript {
     messages: Arc<Vec<Arc<Message>>>,
+    /// The messages of earlier turns, by their places.
+    borrowed: Arc<BTreeMap<usize, Borrowed>>,
     /// The label of everything together: what a model that has read all of it writes is no better.
     label: Label,
     /// Whether something that was said in it is gone, because the turn that said it was erased.
+    partial: bool,
+}
+
+/// A message of an earlier turn.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Borrowed {
+    /// Its place in the transcript of the turn before.
+    place: usize,
+    /// To how many bytes its results were shortened, one after the other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    shortened: Vec<usize>,
+}
+
+/// A transcript as it is written.
+#[derive(Serialize, Deserialize)]
+struct Recorded {
+    /// The messages of this run.
+    messages: Vec<Arc<Message>>,
+    /// Where those of earlier turns stand between them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    earlier: Arc<BTreeMap<usize, Borrowed>>,
+    label: Label,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     partial: bool,
+}
+
+impl From<Transcript> for Recorded {
+    fn from(Transcript { messages, borrowed, label, partial }: Transcript) -> Self {
+        let own = messages.iter().enumerate().filter(|(place, _)| !borrowed.contains_key(place));
+        Self {
+            messages: own.map(|(_, message)| Arc::clone(message)).collect(),
+            earlier: borrowed,
+            label,
+            partial,
+        }
+    }
+}
+
+impl From<Recorded> for Transcript {
+    fn from(Recorded { messages, earlier, label, partial }: Recorded) -> Self {
+        Self { messages: Arc::new(messages), borrowed: earlier, label, partial }
+    }
 }
 
 impl Transcript {
@@ -66,6 +113,42 @@ impl Transcript {
         self.label = self.label.join(&Label::untrusted());
     }
 
+    /// Whether messages of earlier turns stand in it.
+    pub(crate) fn borrows(&self) -> bool {
+        !self.borrowed.is_empty()
+    }
+
+    /// Puts the messages of earlier turns back into a transcript that was read, given what was said before the run.
+    /// Fails with [`Code::StoreCorrupt`] where they are not there.
+    pub(crate) fn restore(&mut self, earlier: Option<&Self>) -> Result<()> {
+        let missing = || Error::new(Code::StoreCorrupt, "what was said in the session before is not there");
+        let mut own =
+            std::mem::take(&mut self.messages).iter().map(Arc::clone).collect::<Vec<_>>().into_iter();
+        let mut messages = Vec::with_capacity(own.len() + self.borrowed.len());
+        for (place, borrowed) in self.borrowed.iter() {
+            messages.extend(own.by_ref().take(place.saturating_sub(messages.len())));
+            let said =
+                earlier.and_then(|earlier| earlier.messages.get(borrowed.place)).ok_or_else(missing)?;
+            let mut said = Arc::clone(said);
+            for most in &borrowed.shortened {
+                shorten_results(Arc::make_mut(&mut said), *most);
+            }
+            messages.push(said);
+        }
+        messages.extend(own);
+        self.messages = Arc::new(messages);
+        Ok(())
+    }
+
+    /// Leaves out of a transcript that was read what was said in earlier turns, and every summary that may tell of it:
+    /// some of those turns were erased.
+    pub(crate) fn forsake(&mut self) {
+        self.borrowed = Arc::default();
+        Arc::make_mut(&mut self.messages)
+            .retain(|message| message.step.as_ref().is_none_or(|step| step.name() != COMPACT));
+        self.tear();
+    }
+
     pub(crate) fn push(&mut self, message: impl Into<Arc<Message>>) {
         let message = message.into();
         if !message.label.is_default() {
@@ -76,8 +159,12 @@ impl Transcript {
 
     /// Takes over what was said before, without its instructions: those of now count.
     pub(crate) fn follow(&mut self, earlier: &Self) {
-        let said = earlier.messages.iter().filter(|message| message.role != Role::System);
-        said.for_each(|message| self.push(Arc::clone(message)));
+        let said = earlier.messages.iter().enumerate().filter(|(_, message)| message.role != Role::System);
+        for (place, message) in said {
+            let borrowed = Borrowed { place, shortened: Vec::new() };
+            Arc::make_mut(&mut self.borrowed).insert(self.messages.len(), borrowed);
+            self.push(Arc::clone(message));
+        }
         self.partial |= earlier.partial;
     }
 
@@ -91,9 +178,14 @@ impl Transcript {
     /// Shortens the tool results among the first `before` messages to so many tokens each.
     pub(crate) fn shorten(&mut self, before: usize, tokens: u32) {
         let most = usize::try_from(u64::from(tokens) * BYTES_PER_TOKEN).unwrap_or(usize::MAX);
-        for message in Arc::make_mut(&mut self.messages).iter_mut().take(before) {
+        for (place, message) in Arc::make_mut(&mut self.messages).iter_mut().enumerate().take(before) {
             if message.results().any(|result| result.as_text().len() > most) {
                 shorten_results(Arc::make_mut(message), most);
+                if self.borrowed.contains_key(&place)
+                    && let Some(borrowed) = Arc::make_mut(&mut self.borrowed).get_mut(&place)
+                {
+                    borrowed.shortened.push(most);
+                }
             }
         }
     }
@@ -123,8 +215,19 @@ impl Transcript {
         let messages = Arc::make_mut(&mut self.messages);
         let end = (start + count).min(messages.len());
         let gone: Vec<_> = messages.drain(start..end).collect();
-        let kept = std::iter::once(Arc::new(with)).chain(words(&gone));
-        messages.splice(start..start, kept).for_each(drop);
+        let words = words(&gone);
+        let kept = words.iter().filter_map(|place| gone.get(*place)).map(Arc::clone);
+        messages.splice(start..start, std::iter::once(Arc::new(with)).chain(kept)).for_each(drop);
+        // Those that are kept follow what is put in the place of all, and the rest follows them.
+        let moved = |(place, borrowed): (&usize, &Borrowed)| {
+            let place = match place.checked_sub(end) {
+                Some(after) => start + 1 + words.len() + after,
+                None if *place < start => *place,
+                None => start + 1 + words.iter().position(|kept| start + kept == *place)?,
+            };
+            Some((place, borrowed.clone()))
+        };
+        self.borrowed = Arc::new(self.borrowed.iter().filter_map(moved).collect());
     }
 
     /// Where the conversation begins, after the instructions.
@@ -133,15 +236,16 @@ impl Transcript {
     }
 }
 
-/// The message that the run was started with, and the last that a person said, where they are among these.
-fn words(messages: &[Arc<Message>]) -> impl Iterator<Item = Arc<Message>> {
+/// The places of the message that the run was started with, and of the last that a person said, where they are among
+/// these.
+fn words(messages: &[Arc<Message>]) -> Vec<usize> {
     let said = || messages.iter().enumerate().rev().filter(|(_, message)| is_said_by_a_person(message));
     let last = said().next();
     // What came in with a run has no step; that of this run comes after those of earlier turns.
     let input = said().find(|(_, message)| message.step.is_none());
     let both =
         input.into_iter().chain(last.filter(|(place, _)| input.is_none_or(|(first, _)| first != *place)));
-    both.map(|(_, message)| Arc::clone(message)).collect::<Vec<_>>().into_iter()
+    both.map(|(place, _)| place).collect()
 }
 
 /// Whether a message of the role `user` is not one of the runtime's own.
@@ -157,5 +261,67 @@ fn shorten_results(message: &mut Message, most: usize) {
                 format!("{bytes} bytes of this earlier result left out here to save room")
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use adjutant_core::message::{ToolCall, ToolResult};
+
+    use super::*;
+
+    /// An earlier turn of `before` messages, in which every word is `theirs`, and one of this run after it.
+    fn said(before: usize) -> (Transcript, Transcript) {
+        let call = ToolCall { id: "c".into(), name: "read".into(), arguments: "{}".into() };
+        let message = |place: usize, word: &str| match place % 3 {
+            0 => Message::user(word),
+            1 => Message::assistant(vec![Part::ToolCall(call.clone())]),
+            _ => Message::tool(ToolResult::text(&call, word.repeat(100))),
+        };
+        let mut earlier = Transcript::default();
+        earlier.push(Message::system("theirs"));
+        (0..before).for_each(|place| earlier.push(message(place, "theirs")));
+        let mut transcript = Transcript::default();
+        transcript.push(Message::system("mine"));
+        transcript.follow(&earlier);
+        (0..6).for_each(|place| transcript.push(message(place, "mine")));
+        (earlier, transcript)
+    }
+
+    #[test]
+    fn what_was_said_before_is_not_written_and_comes_back() {
+        for before in 0..8 {
+            for changes in [vec![], vec![0], vec![2], vec![5], vec![2, 3], vec![9, 1], vec![30]] {
+                let (earlier, mut transcript) = said(before);
+                for forgotten in changes {
+                    transcript.shorten(before, 20 - u32::try_from(forgotten.min(10)).unwrap());
+                    transcript.forget(forgotten);
+                }
+                let written = Json::of(&transcript).unwrap();
+                assert!(!written.as_str().contains("theirs"), "{written:?}");
+                let mut read: Transcript = written.to().unwrap();
+                assert_eq!(read.borrows(), transcript.borrows());
+                if read.borrows() {
+                    assert_eq!(read.clone().restore(None).unwrap_err().code(), Code::StoreCorrupt);
+                }
+                let mut torn = read.clone();
+                read.restore(Some(&earlier)).unwrap();
+                assert_eq!(read, transcript);
+                torn.forsake();
+                assert!(torn.is_partial() && !torn.borrows());
+                assert!(torn.messages().iter().all(|message| !format!("{message:?}").contains("theirs")));
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_first_version_wrote_is_read_as_it_stands() {
+        let mut one = Transcript::default();
+        one.push(Message::user("a"));
+        let (messages, label) = (Json::of(&one.messages()).unwrap(), Json::of(&Label::default()).unwrap());
+        let written = format!(r#"{{"messages":{},"label":{}}}"#, messages.as_str(), label.as_str());
+        let mut read: Transcript = Json::parse(&written).unwrap().to().unwrap();
+        read.restore(None).unwrap();
+        assert_eq!(read, one);
     }
 }

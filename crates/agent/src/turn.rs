@@ -28,8 +28,8 @@ const SEGMENT: u32 = 2_000;
 pub enum Begin {
     /// The run's input, and what was said in its session before.
     First(Input, Option<Arc<Earlier>>),
-    /// What the segment before knew at its end.
-    Next(Json),
+    /// What the segment before knew at its end, and what was said in the session before the run.
+    Next(Json, Option<Arc<Earlier>>),
 }
 
 /// Runs one turn of a session: from what somebody says to the agent's reply.
@@ -71,7 +71,11 @@ pub async fn turn(ctx: &Ctx, agent: &Arc<Runtime>, begin: Begin) -> Result<Reply
 fn perceive(agent: &Runtime, begin: Begin) -> Result<Memory> {
     let (input, earlier) = match begin {
         Begin::First(input, earlier) => (input, earlier),
-        Begin::Next(memory) => return Memory::read(&memory),
+        Begin::Next(recorded, earlier) => {
+            let mut memory = Memory::read(&recorded)?;
+            memory.conversation.restore(earlier.as_deref())?;
+            return Ok(memory);
+        }
     };
     let mut instructions = agent.definition.prompt(&input.variables)?;
     if let Some(form) = agent.form.as_ref().filter(|_| !agent.enforces_form()) {

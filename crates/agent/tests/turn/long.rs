@@ -1,13 +1,15 @@
 //! Conversations that outgrow their model, and runs that outgrow a segment.
 
 use adjutant_agent::definition::{ContextWindow, repeats, steps, tokens};
-use adjutant_agent::{Agent, Stop};
+use adjutant_agent::{Agent, Stop, session};
 use adjutant_core::event::EventKind;
+use adjutant_core::id::{Scope, SessionId};
 use adjutant_core::message::Role;
 use adjutant_core::{Code, Error};
 use adjutant_durable::Entry;
 use adjutant_model::scripted::{Scripted, Turn};
 use adjutant_model::token;
+use adjutant_store::{Options, Store};
 use adjutant_tool::Output;
 use serde_json::json;
 
@@ -147,4 +149,56 @@ async fn a_long_run_goes_on_in_segments() {
     assert!(records.iter().any(|record| record.segment == 2));
     assert_eq!(bench.check(&run).await.len(), 2_803);
     assert_rebuilt(&records, &bench.definition(), None, &sent.lock().unwrap());
+}
+
+#[tokio::test]
+async fn a_long_run_keeps_no_copy_of_what_others_said_before() {
+    const SECRET: &str = "the-very-secret-address-17";
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path().join("a.db"), Options::default()).unwrap();
+    // The first turn is one person's; the second is another's, and goes on in a segment of its own.
+    let (model, sent) = tape(|place| match place {
+        0 => echoes(SECRET),
+        1 => Turn::text(&format!("noted: {SECRET}")),
+        2..720 => echoes(&place.to_string()),
+        _ => Turn::text("ok"),
+    });
+    let agent = agent()
+        .limit(steps(2_000))
+        .limit(tokens(1_000_000_000))
+        .context(ContextWindow { tokens: Some(10_000_000), ..ContextWindow::default() });
+    let bench = Bench::on(store.engine(Scope::default()), agent, Roles::main(model));
+    bench.serve();
+    let first = bench.begin_for(Some("bob"), SECRET, Some("s")).await;
+    bench.end(&first).await.unwrap();
+    let engine = bench.engine.as_ref();
+    let earlier = session::whole(engine, &SessionId::from("s")).await.unwrap();
+    let second = bench.begin_for(Some("alice"), "go on", Some("s")).await;
+    assert_eq!(bench.end(&second).await.unwrap().text, "ok");
+    let records = bench.records(&second).await;
+    assert!(records.iter().any(|record| record.segment == 1));
+    let requests = sent.lock().unwrap()[2..].to_vec();
+    assert!(requests.last().unwrap().messages.iter().any(|message| message.text().contains(SECRET)));
+    assert_rebuilt(&records, &bench.definition(), earlier.as_deref(), &requests);
+
+    assert!(holds(folder.path(), SECRET), "the check would not see it");
+    assert_eq!(engine.erase_user("bob").await.unwrap(), 1);
+    assert!(!holds(folder.path(), SECRET));
+    // What is left is what the other said, and the session goes on with it.
+    let third = bench.begin_for(Some("alice"), "and now?", Some("s")).await;
+    assert_eq!(bench.end(&third).await.unwrap().text, "ok");
+    let seen = sent.lock().unwrap().last().unwrap().messages.clone();
+    assert!(seen.iter().any(|message| message.text() == "go on"));
+    assert!(!seen.iter().any(|message| format!("{message:?}").contains(SECRET)));
+    bench.check(&third).await;
+}
+
+/// Whether a text is in any file of a folder.
+fn holds(folder: &std::path::Path, text: &str) -> bool {
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    files.into_iter().any(|file| {
+        // The log and its index come and go.
+        let bytes = std::fs::read(file).unwrap_or_default();
+        bytes.windows(text.len()).any(|window| window == text.as_bytes())
+    })
 }
