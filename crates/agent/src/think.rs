@@ -10,7 +10,7 @@ use adjutant_core::usage::Usage;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::stream::{Piece, Sink};
 use adjutant_durable::{Amount, Attempt, Ctx, Done, Effects, Finished, RetryPolicy, Work};
-use adjutant_model::{Call, Collector, Delta, Deltas, Model, Profile, Request, ToolChoice, token};
+use adjutant_model::{Call, Collector, Delta, Deltas, Model, Note, Profile, Request, ToolChoice, token};
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 
@@ -174,8 +174,12 @@ fn patient(finished: Finished) -> Finished {
 }
 
 async fn converse(model: &dyn Model, request: Request, attempt: &Attempt, show: bool) -> Finished {
-    let call =
-        Call { cancel: attempt.cancel.clone(), idempotency_key: Some(attempt.idempotency_key.to_string()) };
+    let sink = attempt.sink.clone();
+    let call = Call {
+        cancel: attempt.cancel.clone(),
+        idempotency_key: Some(attempt.idempotency_key.to_string()),
+        listener: Some(Arc::new(move |note| sink.push(told(note)))),
+    };
     let deltas = match model.stream(request.clone(), call).await {
         Ok(deltas) => deltas,
         // Nothing was accepted, so nothing is charged.
@@ -192,6 +196,16 @@ async fn converse(model: &dyn Model, request: Request, attempt: &Attempt, show: 
             Finished { done, spent: Some(spent) }
         }
         Err(error) => Finished { done: Done::Err(error), spent: None },
+    }
+}
+
+/// What watchers hear of what the layers around a model do; a sign of life in any case.
+fn told(note: Note) -> Piece {
+    match note {
+        Note::Again { error, wait, .. } => {
+            Piece::Retrying(error, u64::try_from(wait.as_millis()).unwrap_or(u64::MAX))
+        }
+        other => Piece::Progress(other.to_string()),
     }
 }
 

@@ -59,6 +59,9 @@ impl View {
         let kind = match &delta.piece {
             Piece::Text(text) => EventKind::TextDelta { cursor, text: text.clone() },
             Piece::Reasoning(text) => EventKind::ReasoningDelta { cursor, text: text.clone() },
+            Piece::Retrying(error, wait_ms) => {
+                EventKind::Retrying { error: error.clone(), wait_ms: *wait_ms }
+            }
             Piece::Reset => EventKind::Reset { attempt: cursor.attempt },
             Piece::Progress(text) => match self.open.get(&delta.step) {
                 Some(Step::Call(called)) => {

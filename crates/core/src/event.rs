@@ -80,6 +80,13 @@ pub enum EventKind {
         /// The attempt that begins.
         attempt: u32,
     },
+    /// An attempt failed in a way that may pass, and another is made after a wait.
+    Retrying {
+        /// Why it failed.
+        error: Error,
+        /// How long the wait is, in milliseconds.
+        wait_ms: u64,
+    },
     /// A model answered.
     ModelAnswered {
         /// The whole message.

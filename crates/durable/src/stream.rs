@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use adjutant_core::Error;
 use adjutant_core::event::Cursor;
 use adjutant_core::id::{RunId, Scope, StepKey};
 use tokio::sync::watch;
@@ -33,6 +34,8 @@ pub enum Piece {
     Reasoning(String),
     /// How far a tool is.
     Progress(String),
+    /// The attempt failed with this, and another is made after so many milliseconds.
+    Retrying(Error, u64),
     /// A new attempt begins; what the earlier one said is void.
     Reset,
 }

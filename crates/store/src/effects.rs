@@ -9,7 +9,7 @@ use adjutant_core::error::Retry;
 use adjutant_core::id::StepKey;
 use adjutant_core::tool::Effect;
 use adjutant_core::{Code, Error, Result};
-use adjutant_durable::stream::{Channel, Sink};
+use adjutant_durable::stream::{Channel, Piece, Sink};
 use adjutant_durable::{Amount, Attempt, Done, Effects, Entry, Finished, Reconciled, Work};
 use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
@@ -90,15 +90,18 @@ impl Task {
         let mut spent = Some(Amount::default());
         loop {
             self.attempts.fetch_add(1, Ordering::Relaxed);
-            let finished = self.attempt().await?;
+            let attempt = self.describe();
+            let sink = attempt.sink.clone();
+            let finished = self.attempt(attempt).await?;
             spent = sum(spent, finished.spent);
             let finished = Finished { spent, ..finished };
             let Done::Err(error) = &finished.done else { return Ok(finished) };
-            let again = self.effects.effect != Effect::AtMostOnce && error.code().retry() == Retry::Later;
+            let again = self.effects.effect != Effect::AtMostOnce && error.retry() == Retry::Later;
             let Some(wait) = self.effects.retry.wait_after(self.attempts()).filter(|_| again) else {
                 return Ok(finished);
             };
             let wait = error.retry_after().map_or(wait, |asked| asked.clamp(wait, LONGEST_WAIT.max(wait)));
+            sink.push(Piece::Retrying(error.clone(), u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)));
             if cancelled_within(&self.cancel, wait).await {
                 return Ok(finished);
             }
@@ -151,8 +154,7 @@ impl Task {
             .ok_or_else(|| Error::new(Code::Internal, "nobody said whether a budget has room"))
     }
 
-    async fn attempt(&self) -> Result<Finished> {
-        let attempt = self.describe();
+    async fn attempt(&self, attempt: Attempt) -> Result<Finished> {
         let decision = match guard(async { self.work.decide(&attempt).await }).await {
             Ok(Ok(decision)) => decision,
             Ok(Err(error)) | Err(error) => return Ok(nothing(Done::Err(error))),

@@ -74,7 +74,19 @@ async fn the_journal_alone_gives_back_what_was_sent() {
 async fn a_provider_that_fails_for_a_while_is_asked_again() {
     let busy = || Error::new(Code::ModelUnavailable, "try later");
     let bench = Bench::new(agent(), [Turn::text("ok").after_errors([busy()])]);
-    assert_eq!(bench.run("go").await.unwrap().text, "ok");
+    let run = bench.begin("go", None).await;
+    let (mut watch, mut view) = (bench.engine.watch(&run, 0), View::new(run.clone()));
+    bench.serve();
+    let mut told = Vec::new();
+    while let Some(observed) = watch.next().await {
+        match observed.unwrap() {
+            Observed::Record(record) => drop(view.record(&record)),
+            Observed::Delta(delta) => told.extend(view.delta(&delta).map(|event| event.kind)),
+            Observed::State(_) => {}
+        }
+    }
+    assert!(told.contains(&EventKind::Retrying { error: busy(), wait_ms: 500 }), "{told:?}");
+    assert_eq!(bench.end(&run).await.unwrap().text, "ok");
     let refused = Turn::error(Error::new(Code::ModelKeyRefused, "no such key"));
     let error = Bench::new(agent(), [refused]).run("go").await.unwrap_err();
     assert_eq!(error.code(), Code::ModelKeyRefused);

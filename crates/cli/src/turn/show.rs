@@ -1,6 +1,7 @@
 //! Shows the events of a run: the answer as data, everything else as talk.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use adjutant::Reply;
 use adjutant::agent::Called;
@@ -60,6 +61,11 @@ impl Show {
                 self.output.aside("(the answer broke off; the model is asked again)");
                 Ok(())
             }
+            EventKind::Retrying { error, wait_ms } => self.talk(&format!(
+                "{}; trying again in {}",
+                first_line(error.message(), 300),
+                duration(Duration::from_millis(*wait_ms))
+            )),
             EventKind::ModelAnswered { message, .. } if self.live => {
                 self.whole(event.step.as_ref(), &message.text())?;
                 self.finish()

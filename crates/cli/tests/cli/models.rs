@@ -99,6 +99,9 @@ async fn a_provider_that_is_down() {
     exit 1
     --- stderr
     run [run]
+    the provider at `[address]` cannot be reached; trying again in [time]
+    the provider at `[address]` cannot be reached; trying again in [time]
+    the provider at `[address]` cannot be reached; trying again in [time]
     halted: the provider at `[address]` cannot be reached: error sending request: client error (Connect): tcp connect error: Connection refused (os error 111)
     error[model-unreachable]: the provider at `[address]` cannot be reached
     cause: error sending request
@@ -119,6 +122,9 @@ async fn a_provider_that_is_slow() {
     exit 1
     --- stderr
     run [run]
+    the provider at `[address]` did not begin to answer within [time]; trying again in [time]
+    the provider at `[address]` did not begin to answer within [time]; trying again in [time]
+    the provider at `[address]` did not begin to answer within [time]; trying again in [time]
     halted: the provider at `[address]` did not begin to answer within [time]
     error[model-timeout]: the provider at `[address]` did not begin to answer within [time]
     ");
@@ -134,6 +140,9 @@ async fn a_provider_that_lies() {
     exit 1
     --- stderr
     run [run]
+    the provider at `[address]` answered with `text/html` and not with a completion: <html>Welcome!</html>; trying again in [time]
+    the provider at `[address]` answered with `text/html` and not with a completion: <html>Welcome!</html>; trying again in [time]
+    the provider at `[address]` answered with `text/html` and not with a completion: <html>Welcome!</html>; trying again in [time]
     halted: the provider at `[address]` answered with `text/html` and not with a completion: <html>Welcome!</html>
     error[model-answer-invalid]: the provider at `[address]` answered with `text/html` and not with a completion: <html>Welcome!</html>
 
@@ -151,6 +160,7 @@ async fn an_answer_that_breaks_off_is_asked_for_again() {
     Hello, whole.
     --- stderr
     run [run]
+    the connection to the provider at `[address]` broke within the answer; trying again in [time]
     run [run]: answered after 1 turn, 0 tool calls, 15 tokens, price unknown, [time]
     ");
     assert_eq!(provider.count(), 2);
