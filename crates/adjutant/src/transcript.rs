@@ -19,14 +19,15 @@ pub struct SentRequest {
     pub step: StepKey,
     /// The model's id.
     pub model: String,
-    /// The body in the wire format of the model's provider. No key stands in it.
+    /// The body in the wire format of the model's provider, or in Adjutant's own where the model cannot be had any
+    /// more. No key stands in it.
     pub body: Json,
+    /// Why the model cannot be had any more.
+    pub unconfigured: Option<Error>,
 }
 
 impl Run {
     /// The requests that its models were sent, in order, rebuilt from its journal.
-    ///
-    /// Fails with [`Code::ModelKeyMissing`] or [`Code::ModelUnknown`] when a model of it is not configured any more.
     pub async fn requests(&self) -> Result<Vec<SentRequest>> {
         let records = self.records().await?;
         let admission = admission(&records)?;
@@ -44,8 +45,11 @@ impl Run {
         });
         sent.map(|(segment, key, link)| {
             let request = history::request(&records, earlier.as_ref(), &definition, segment, key)?;
-            let model = self.adjutant().project().models().get(&link.model)?;
-            Ok(SentRequest { segment, step: key.clone(), model: link.model, body: model.preview(&request)? })
+            let (body, unconfigured) = match self.adjutant().project().models().get(&link.model) {
+                Ok(model) => (model.preview(&request)?, None),
+                Err(error) => (Json::of(&request)?, Some(error)),
+            };
+            Ok(SentRequest { segment, step: key.clone(), model: link.model, body, unconfigured })
         })
         .collect()
     }

@@ -147,7 +147,7 @@ fn the_keys_of_the_front_matter() {
             "limits: { stesp: 3 }",
             &["agents/desk.md:3:11: unknown key `limits.stesp` | did you mean `steps`?"],
         ),
-        ("model: fast", &["agents/desk.md:3:1: duplicate mapping key"]),
+        ("model: fast", &["agents/desk.md:3:1: the key `model` stands twice"]),
         (
             "tools: documents",
             &[
@@ -261,7 +261,10 @@ fn the_prompt() {
             "agents/desk.md:7:4: the prompt uses the variable `customer`, which nobody declares | give it a value under `variables:`",
         ],
     );
-    check(&with("One\n{% if shop %}"), &["agents/desk.md:7:1: the prompt is not a valid template: "]);
+    check(
+        &with("One\n{% if shop %}"),
+        &["agents/desk.md:7:12: the prompt is not a valid template: a `{%`, or the block"],
+    );
 }
 
 #[test]
@@ -275,7 +278,7 @@ fn all_mistakes_are_reported_together() {
             "agents/desk.md:3:8: `tools` must be a list",
             "agents/desk.md:4:18: `limits.steps` must be",
             "agents/desk.md:4:21: unknown key `limits.moeny` | did you mean `money`?",
-            "agents/desk.md:6:1: the prompt is not a valid template",
+            "agents/desk.md:6:4: the prompt is not a valid template: a `{{` has no `}}`",
         ],
     );
 }
@@ -339,7 +342,7 @@ fn a_builder_says_what_is_wrong() {
         ),
         (
             Agent::new("desk").instructions("{{ shop"),
-            "the prompt is not a valid template in line 1 of the prompt",
+            "the prompt is not a valid template in line 1, column 4 of the prompt",
         ),
         (Agent::new("desk").instructions("Help.").limit(money("5 EUR")), "`5 EUR` is not an amount of money"),
         (Agent::new("desk").instructions("Help.").temperature(9.0), "the temperature must be from 0 to 2"),

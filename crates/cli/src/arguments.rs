@@ -30,7 +30,7 @@ pub(crate) struct Shared {
         help_heading = "Everywhere"
     )]
     pub(crate) project: Option<PathBuf>,
-    /// Write JSON to standard output.
+    /// Write JSON to standard output, and errors as one object `{"errors": [..]}` to standard error.
     #[arg(long, global = true, help_heading = "Everywhere")]
     pub(crate) json: bool,
     /// When to use colour; NO_COLOR in the environment turns it off too.

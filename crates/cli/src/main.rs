@@ -16,13 +16,16 @@ use clap::Parser;
 use arguments::{Arguments, Command};
 use commands::{chat, check, doctor, models, new, run, runs, tools};
 use exit::{Ended, Failure};
-use screen::{Output, report};
+use screen::{ColorChoice, Output, report};
 
 /// How long the process waits for threads that are still at work when the command is over.
 const PATIENCE: Duration = Duration::from_millis(300);
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return refuse(&error),
+    };
     let output = Output::new(arguments.shared.color, arguments.shared.json);
     let ended = tokio::runtime::Runtime::new()
         .map_err(|error| {
@@ -60,7 +63,31 @@ async fn execute(arguments: &Arguments, output: Output) -> Ended {
     }
 }
 
+/// Says what is wrong with what was typed, or gives the help that was asked for.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let exit = u8::try_from(error.exit_code()).unwrap_or(u8::MAX);
+    if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
+        let text = error.to_string();
+        let (message, help) = text.split_once("\n\n").unwrap_or((&text, ""));
+        let message = message.trim_start_matches("error: ").trim_end();
+        let refused =
+            adjutant_core::Error::new(adjutant_core::Code::InputInvalid, message).with_help(help.trim());
+        show(&refused.into(), Output::new(ColorChoice::Never, true));
+    } else {
+        // Whoever cannot read it is not there.
+        let _ = error.print();
+    }
+    ExitCode::from(exit)
+}
+
+/// Tells what went wrong on standard error: in words, or with `--json` as one object.
 fn show(failure: &Failure, output: Output) {
+    if output.json {
+        if !failure.errors().is_empty() {
+            output.raw_talk(&format!("{}\n", serde_json::json!({ "errors": failure.errors() })));
+        }
+        return;
+    }
     let texts: Vec<String> =
         failure.errors().iter().map(|error| report(error, output.talk_colored)).collect();
     output.raw_talk(&texts.join("\n"));

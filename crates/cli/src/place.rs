@@ -2,15 +2,36 @@
 
 use std::path::{Path, PathBuf};
 
+use adjutant::project::Environment;
 use adjutant::{Adjutant, Project};
 use adjutant_core::{Code, Error, Result};
 
 use crate::arguments::Shared;
 use crate::exit::Ended;
+use crate::screen::{Output, count};
 
 /// Opens the project that was typed, or the one around the current folder, with its store.
 pub(crate) fn open(positional: Option<&Path>, shared: &Shared) -> Ended<Adjutant> {
     Ok(Adjutant::of(load(positional, shared)?)?)
+}
+
+/// Opens the store of the project around the current folder for those who look at runs or end them: what is wrong with
+/// the project is no reason not to.
+pub(crate) fn open_in_part(shared: &Shared, output: Output) -> Ended<Adjutant> {
+    let (project, errors) = Project::load_in_part(find(None, shared)?, Environment::process())?;
+    if errors.is_empty() {
+        return Ok(Adjutant::of(project)?);
+    }
+    // Where the store is may be what is wrong; a new one would say that there are no runs.
+    if !project.settings().store.exists() {
+        return Err(errors.into());
+    }
+    let faults = count(errors.len() as u64, "fault");
+    let check = format!("adjutant check{}", typed(None, shared));
+    output.talk(&format!(
+        "warning: the project has {faults}, which `{check}` tells; its runs are there all the same"
+    ));
+    Ok(Adjutant::of(project)?)
 }
 
 /// Reads the project that was typed, or the one around the current folder.

@@ -59,6 +59,16 @@ impl Project {
 
     /// Reads a project with another environment.
     pub fn load_with(path: impl AsRef<Path>, environment: Environment) -> Result<Self, Vec<Error>> {
+        let (project, errors) = Self::load_in_part(path, environment)?;
+        if errors.is_empty() { Ok(project) } else { Err(errors) }
+    }
+
+    /// Reads as much of a project as is right, and says what is wrong with the rest: enough to look at its runs, and to
+    /// end them. Fails where there is no project at all.
+    pub fn load_in_part(
+        path: impl AsRef<Path>,
+        environment: Environment,
+    ) -> Result<(Self, Vec<Error>), Vec<Error>> {
         let layout = Layout::of(path.as_ref()).map_err(|error| vec![error])?;
         let mut errors = Vec::new();
         let (settings, problems) = read_settings(&layout, &environment, &mut errors)?;
@@ -100,10 +110,8 @@ impl Project {
                 }
             }
         }
-        if !errors.is_empty() {
-            return Err(errors);
-        }
-        Ok(Self { folder: layout.folder, settings, agents, definitions, toolsets, models, secrets })
+        let folder = layout.folder;
+        Ok((Self { folder, settings, agents, definitions, toolsets, models, secrets }, errors))
     }
 
     /// A project of which nothing is written: no agents, no tools, the default settings, and the models that

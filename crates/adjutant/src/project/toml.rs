@@ -11,12 +11,33 @@ pub(super) fn parse(text: &str, problems: &Problems) -> Option<Node> {
     let (root, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
         let place = Place::of_byte(text, error.span().map_or(0, |span| span.start));
-        let message = error.message().lines().next().unwrap_or_default().trim_end_matches('.').to_owned();
-        problems.report(place, message);
+        problems.report(place, in_words(error.message().lines().next().unwrap_or_default()));
     }
     let lines = Lines::of(text);
     let start = Place { line: 1, column: 1 };
     errors.is_empty().then(|| Node { place: start, content: table(root.get_ref(), &lines, problems) })
+}
+
+/// How the parser's words for the mistakes that people make begin, and what they mean.
+const WORDS: [(&str, &str); 13] = [
+    ("string values must be quoted", "here a value is missing, or a text has no quotes"),
+    ("duplicate key", "the key stands twice"),
+    ("unclosed table", "`[` has no `]`"),
+    ("key with no value", "a key must be followed by `=` and a value"),
+    ("invalid literal string", "the quote has no end"),
+    ("invalid basic string", "the quote has no end"),
+    ("unquoted keys cannot be empty", "there is no key before `=`"),
+    ("missing escaped value", "the escape is not known: write `\\\\` for `\\`, or use single quotes"),
+    ("unexpected leading zero", "a number cannot begin with 0"),
+    ("`_` may only go between digits", "`_` may only stand between digits"),
+    ("unexpected key or value", "something stands after the end of what belongs on this line"),
+    ("missing array opening", "this bracket closes none"),
+    ("invalid unquoted key", "a key has letters, digits, - and _ only, unless it stands in quotes"),
+];
+
+fn in_words(text: &str) -> String {
+    let known = WORDS.iter().find(|(said, _)| text.starts_with(said));
+    known.map_or(text.trim_end_matches('.'), |(_, meant)| meant).to_owned()
 }
 
 fn node(value: &Spanned<DeValue<'_>>, lines: &Lines<'_>, problems: &Problems) -> Node {
@@ -101,13 +122,19 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_has_a_place() {
-        for (text, place) in
-            [("a = \n", "1:5"), ("a = 1\na = 2\n", "2:1"), ("[a\n", "1:3"), ("x = inf", "1:5"), ("b", "1:2")]
-        {
+        for (text, expected) in [
+            ("a = \n", "1:5: here a value is missing"),
+            ("a = 1\na = 2\n", "2:1: the key stands twice"),
+            ("[a\n", "1:3: `[` has no `]`"),
+            ("x = inf", "1:5: a number must be finite"),
+            ("b", "1:2: a key must be followed by `=`"),
+            ("a = yes", "1:5: here a value is missing, or a text has no quotes"),
+            ("a = \"x", "1:7: the quote has no end"),
+        ] {
             let problems = Problems::new("adjutant.toml");
             parse(text, &problems);
             let errors = problems.into_errors();
-            assert!(errors[0].to_string().starts_with(&format!("adjutant.toml:{place}: ")), "{errors:?}");
+            assert!(errors[0].to_string().starts_with(&format!("adjutant.toml:{expected}")), "{errors:?}");
         }
         let problems = Problems::new("adjutant.toml");
         assert!(parse(&format!("a = {}", "[".repeat(100_000)), &problems).is_none());

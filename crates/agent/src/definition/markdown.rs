@@ -113,19 +113,20 @@ fn read_body(body: &str, body_line: usize, source: &mut Source, problems: &Probl
         );
         return;
     }
+    let fault = template::fault(body);
     match template::variables(body) {
         Ok(mut uses) => {
             uses.iter_mut().for_each(|used| used.place = used.place.below(lines_before));
             source.uses = uses;
         }
-        Err(error) => {
-            let line = template::syntax_line(body).unwrap_or(1);
-            // The message counts the lines of the prompt, the place those of the file: only one may show.
-            let message = error.message().replace(&format!(" in line {line} of the prompt"), "");
-            let help = error.help().unwrap_or_default().to_owned();
-            let error = Error::new(Code::ProjectInvalid, message).with_help(help);
-            problems.add(Place { line, column: 1 }.below(lines_before), error);
+        // What is no template is a fault too, with its place.
+        Err(error) if fault.is_none() => {
+            problems.add(Place { line: body_line, column: 1 }, error);
         }
+        Err(_) => {}
+    }
+    if let Some((place, error)) = fault {
+        problems.add(place.below(lines_before), error);
     }
     source.instructions = body.trim().to_owned();
 }

@@ -34,7 +34,7 @@ pub struct Variable {
 pub fn variables(text: &str) -> Result<Vec<Variable>> {
     check_length(text)?;
     let environment = environment();
-    let template = environment.template_from_str(text).map_err(|error| syntax(&error))?;
+    let template = environment.template_from_str(text).map_err(|error| syntax(text, &error))?;
     let known: Vec<&str> = environment.globals().map(|(name, _)| name).collect();
     let mut names = template.undeclared_variables(false);
     names.retain(|name| !known.contains(&name.as_str()));
@@ -53,7 +53,7 @@ pub fn variables(text: &str) -> Result<Vec<Variable>> {
 pub fn render(text: &str, values: &Map<String, Value>) -> Result<String> {
     check_length(text)?;
     let environment = environment();
-    let template = environment.template_from_str(text).map_err(|error| syntax(&error))?;
+    let template = environment.template_from_str(text).map_err(|error| syntax(text, &error))?;
     let given: Map<String, Value> = values
         .iter()
         .filter(|(_, value)| !value.is_null())
@@ -63,7 +63,7 @@ pub fn render(text: &str, values: &Map<String, Value>) -> Result<String> {
     match template.render_captured_to(Serde(&given), &mut output) {
         Ok(_) => Ok(String::from_utf8_lossy(&output.0).into_owned()),
         Err(error) if error.kind() == ErrorKind::UndefinedError => Err(missing(text, &given, &error)),
-        Err(error) => Err(failed(&error)),
+        Err(error) => Err(failed(text, &error)),
     }
 }
 
@@ -87,16 +87,82 @@ fn check_length(text: &str) -> Result<()> {
         .with_help("put long material into files and give the agent a tool that reads them"))
 }
 
-fn syntax(error: &minijinja::Error) -> Error {
-    let detail = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
-    let line = error.line().map_or_else(String::new, |line| format!(" in line {line} of the prompt"));
-    Error::new(Code::ProjectInvalid, format!("the prompt is not a valid template{line}: {detail}"))
-        .with_help("to show braces as they are, write `{{ '{{' }}`")
+/// What keeps a template from being filled in whatever a run is given, and where: it is no template, uses a filter that
+/// is not there or gives one the wrong arguments, or comes to no end.
+pub(super) fn fault(text: &str) -> Option<(Place, Error)> {
+    let mut environment = environment();
+    // Here a variable without a value is not the question: a run may bring one.
+    environment.set_undefined_behavior(UndefinedBehavior::Chainable);
+    let help = "to show braces as they are, write `{{ '{{' }}`";
+    let template = match environment.template_from_str(text) {
+        Ok(template) => template,
+        Err(error) => {
+            let message = format!("the prompt is not a valid template: {}", why(text, &error));
+            return Some((place(text, &error), Error::new(Code::ProjectInvalid, message).with_help(help)));
+        }
+    };
+    let error = template.render_captured_to((), &mut Bounded(Vec::new())).err()?;
+    let is_certain = match error.kind() {
+        ErrorKind::UnknownFilter
+        | ErrorKind::UnknownTest
+        | ErrorKind::UnknownFunction
+        | ErrorKind::MissingArgument
+        | ErrorKind::TooManyArguments => true,
+        ErrorKind::UndefinedError => false,
+        // What is wrong with a value may be right with another one that a run brings.
+        _ => variables(text).is_ok_and(|used| used.is_empty()),
+    };
+    let message = format!("the prompt cannot be filled in: {}", why(text, &error));
+    is_certain.then(|| (place(text, &error), Error::new(Code::ProjectInvalid, message)))
 }
 
-/// The line of the template that an error of [`variables`] is about.
-pub(super) fn syntax_line(text: &str) -> Option<usize> {
-    environment().template_from_str(text).err()?.line()
+/// Where an error stands in the template.
+fn place(text: &str, error: &minijinja::Error) -> Place {
+    match error.range() {
+        Some(range) => Place::of_byte(text, range.start),
+        None => Place { line: error.line().unwrap_or(1), column: 1 },
+    }
+}
+
+/// The place of an error in words; nothing where it is not known.
+fn at(text: &str, error: &minijinja::Error) -> String {
+    let Place { line, column } = place(text, error);
+    error.line().map_or_else(String::new, |_| format!(" in line {line}, column {column} of the prompt"))
+}
+
+fn syntax(text: &str, error: &minijinja::Error) -> Error {
+    let message = format!("the prompt is not a valid template{}: {}", at(text, error), why(text, error));
+    Error::new(Code::ProjectInvalid, message).with_help("to show braces as they are, write `{{ '{{' }}`")
+}
+
+/// What is wrong, in words.
+fn why(text: &str, error: &minijinja::Error) -> String {
+    let detail = error.detail().unwrap_or_default();
+    let unknown = |what: &str| {
+        let name = detail.trim_start_matches("filter ").trim_start_matches("test ");
+        format!("there is no {what} `{}`", name.trim_end_matches(" is unknown"))
+    };
+    let expression = error.range().and_then(|range| text.get(range)).unwrap_or_default().trim();
+    match error.kind() {
+        ErrorKind::UnknownFilter => unknown("filter"),
+        ErrorKind::UnknownTest => unknown("test"),
+        ErrorKind::UnknownFunction => unknown("function"),
+        ErrorKind::MissingArgument => format!("`{expression}` lacks an argument"),
+        ErrorKind::TooManyArguments => format!("`{expression}` has too many arguments"),
+        ErrorKind::OutOfFuel => format!("it takes more than {FUEL} instructions"),
+        ErrorKind::WriteFailure => format!("it becomes longer than {LONGEST_OUTPUT} bytes"),
+        kind => match detail {
+            "" => kind.to_string(),
+            "unexpected end of input, expected end of variable block" => "a `{{` has no `}}`".to_owned(),
+            "unexpected end of input, expected end of block" => {
+                "a `{%`, or the block that it begins, has no end".to_owned()
+            }
+            detail => match detail.strip_prefix("unknown statement ") {
+                Some(name) => format!("there is no statement `{name}`"),
+                None => detail.to_owned(),
+            },
+        },
+    }
 }
 
 fn missing(text: &str, given: &Map<String, Value>, error: &minijinja::Error) -> Error {
@@ -115,14 +181,9 @@ fn missing(text: &str, given: &Map<String, Value>, error: &minijinja::Error) -> 
     )
 }
 
-fn failed(error: &minijinja::Error) -> Error {
-    let line = error.line().map_or_else(String::new, |line| format!(" in line {line}"));
-    let why = match error.kind() {
-        ErrorKind::OutOfFuel => format!("it takes more than {FUEL} instructions"),
-        ErrorKind::WriteFailure => format!("it becomes longer than {LONGEST_OUTPUT} bytes"),
-        kind => error.detail().map_or_else(|| kind.to_string(), str::to_owned),
-    };
-    Error::new(Code::ProjectInvalid, format!("the prompt cannot be filled in{line}: {why}"))
+fn failed(text: &str, error: &minijinja::Error) -> Error {
+    let message = format!("the prompt cannot be filled in{}: {}", at(text, error), why(text, error));
+    Error::new(Code::ProjectInvalid, message)
 }
 
 /// Where a variable stands first as a word of its own within `{{ }}` or `{% %}`, in bytes.
@@ -240,5 +301,34 @@ mod tests {
         let found = variables(text).unwrap();
         let found: Vec<_> = found.iter().map(|v| (v.name.as_str(), v.place.line, v.place.column)).collect();
         assert_eq!(found, [("user", 2, 11), ("name", 2, 32), ("rest", 2, 55)]);
+    }
+
+    #[test]
+    fn what_no_run_can_fill_in_is_found_before() {
+        let cases = [
+            ("a\n  {{ x | foo }}", (2, 10), "there is no filter `foo`"),
+            ("{{ x is odd1 }}", (1, 9), "there is no test `odd1`"),
+            ("{{ f() }}", (1, 4), "there is no function `f`"),
+            ("{{ x | replace }}", (1, 8), "`replace` lacks an argument"),
+            ("{{ x | upper(1) }}", (1, 8), "`upper(1)` has too many arguments"),
+            ("{{ 3 | round('x') }}", (1, 8), "cannot convert string to i32"),
+            ("Hi {{ x", (1, 7), "a `{{` has no `}}`"),
+            ("é {% foo %}", (1, 6), "there is no statement `foo`"),
+        ];
+        for (text, (line, column), why) in cases {
+            let (place, error) = fault(text).unwrap();
+            assert_eq!(place, Place { line, column }, "{text}");
+            assert!(error.message().ends_with(why), "{text}: {error}");
+        }
+        // What a run brings may be right.
+        for text in [
+            "{{ x }}",
+            "{{ x.y.z }}",
+            "{{ x + 1 }}",
+            "{% for a in x %}{{ a }}{% endfor %}",
+            "{{ x | round }}",
+        ] {
+            assert_eq!(fault(text), None, "{text}");
+        }
     }
 }

@@ -34,6 +34,7 @@ pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
     let adjutant = place::open(place, shared)?;
     let agent = adjutant.choose(arguments.terms.agent())?;
     notice(&adjutant, &agent, output);
+    arguments.terms.warn(&adjutant, &agent, output);
     let session = match arguments.terms.session() {
         Some(session) => session.to_owned(),
         None => adjutant.new_session()?.id().to_string(),

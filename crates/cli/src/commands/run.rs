@@ -78,6 +78,28 @@ impl Terms {
         task
     }
 
+    /// Warns where money is to be bounded and nobody knows what the model costs.
+    pub(crate) fn warn(&self, adjutant: &Adjutant, agent: &str, output: Output) {
+        let project = adjutant.project();
+        if self.budget.is_none() && project.settings().budget.money.is_none() {
+            return;
+        }
+        let model = match (&self.model, project.definition(agent)) {
+            (Some(model), _) => model,
+            (None, Ok(definition)) => &definition.model,
+            (None, Err(_)) => return,
+        };
+        // A model that cannot be had is told of when it is asked.
+        let Ok(model) = project.models().get(model) else { return };
+        if model.profile().prices.is_none() {
+            output.talk(&format!(
+                "warning: what `{}` costs is not known, so no budget in money holds; give its `prices` in adjutant.toml, or \
+                 set a limit in `tokens`",
+                model.id()
+            ));
+        }
+    }
+
     /// The agent that was chosen.
     pub(crate) fn agent(&self) -> Option<&str> {
         self.agent.as_deref()
@@ -111,6 +133,7 @@ pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
     if arguments.terms.model.is_none() {
         notice(&adjutant, &agent, output);
     }
+    arguments.terms.warn(&adjutant, &agent, output);
     output.aside(&format!("run {}", run.id()));
     drive(&adjutant, &run, output, &place::typed(project.as_deref(), shared)).await
 }

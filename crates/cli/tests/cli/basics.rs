@@ -257,3 +257,23 @@ fn colour_is_for_terminals_and_on_demand() {
     let colored = sandbox.output(&["run", "--agent", "none", "--color", "always", "Hello!"]);
     assert!(colored.stderr.contains(&0x1b));
 }
+
+#[test]
+fn with_json_every_error_is_an_object() {
+    let sandbox = Sandbox::with_agent("");
+    for (arguments, exit, code) in [
+        (["run", "--agent", "nobody", "Hi"].as_slice(), 2, "not-found"),
+        (&["run", "--project", "nowhere", "Hi"], 2, "not-found"),
+        (&["run", "--budget", "0 USD", "Hi"], 2, "input-invalid"),
+        (&["runs", "show"], 2, "input-invalid"),
+        (&["tools", "call", "nothing"], 1, "tool-unknown"),
+    ] {
+        let output = sandbox.output(&[arguments, &["--json"]].concat());
+        assert_eq!(output.status.code(), Some(exit), "{}", sandbox.seen(&output));
+        let told: serde_json::Value = serde_json::from_slice(&output.stderr)
+            .unwrap_or_else(|error| panic!("{error}: {}", sandbox.seen(&output)));
+        assert_eq!(told["errors"][0]["code"], code, "{told}");
+    }
+    let help = sandbox.run(&["run", "--json", "--help"]);
+    assert!(help.starts_with("exit 0\n--- stdout\nAsks an agent"), "{help}");
+}

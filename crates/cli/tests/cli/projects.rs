@@ -77,7 +77,7 @@ fn front_matter_that_is_no_yaml() {
     sees!(agent("---\nmodel: [main\n---\nYou help.\n"), @"
     exit 2
     --- stderr
-    error[project-invalid]: unclosed bracket '['
+    error[project-invalid]: the bracket that begins here has no end
      --> agents/desk.md:2:8
       |
     2 | model: [main
@@ -204,7 +204,7 @@ fn mistakes_in_the_settings() {
     sees!(settings("[models.main\n"), @"
     exit 2
     --- stderr
-    error[project-invalid]: unclosed table, expected `]`
+    error[project-invalid]: `[` has no `]`
      --> adjutant.toml:1:13
       |
     1 | [models.main
@@ -309,4 +309,29 @@ fn a_pipe_is_no_agent() {
     let seen = sandbox.run(&["check"]);
     assert!(seen.contains("pipe.md` cannot be read: it is no regular file"), "{seen}");
     assert!(!seen.starts_with("exit 0"), "{seen}");
+}
+
+#[test]
+fn a_prompt_that_no_run_can_fill_in() {
+    let sandbox = Sandbox::new();
+    sandbox.write("agents/desk.md", "---\nmodel: main\n---\nYou help.\nAt {{ 'noon' | shout }}.\n");
+    sees!(sandbox.run(&["check"]), @"
+    exit 2
+    --- stderr
+    error[project-invalid]: the prompt cannot be filled in: there is no filter `shout`
+     --> agents/desk.md:5:16
+      |
+    5 | At {{ 'noon' | shout }}.
+      |                ^
+    ");
+    sandbox.write("agents/desk.md", "---\nmodel: main\ntools: [a: b: c]\n---\nYou help.\n");
+    sees!(sandbox.run(&["check"]), @"
+    exit 2
+    --- stderr
+    error[project-invalid]: a comma or a closing bracket is missing before this
+     --> agents/desk.md:3:13
+      |
+    3 | tools: [a: b: c]
+      |             ^
+    ");
 }

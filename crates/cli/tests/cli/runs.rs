@@ -1,5 +1,7 @@
 //! What can be done with runs.
 
+use adjutant_testkit::provider::{Answer, MockProvider};
+
 use crate::sandbox::{Sandbox, sees};
 
 fn project() -> Sandbox {
@@ -191,4 +193,87 @@ fn runs_are_forgotten() {
 
     For more information, try '--help'.
     ");
+}
+
+#[test]
+fn runs_are_shown_and_ended_whatever_is_wrong_with_the_project() {
+    let sandbox = Sandbox::with_agent("tools: [note]\napprove: [note]");
+    let toml = "[tools.note]\ntype = \"command\"\ndescription = \"Files a note.\"\ncommand = [\"echo\"]\n\
+                effect = \"at_most_once\"\nparameters = {}\n";
+    sandbox.write("adjutant.toml", toml);
+    sandbox.run(&["run", "File a note!"]);
+    let run = sandbox.newest();
+    sandbox.write("adjutant.toml", "[modles.main]\n").write("agents/other.md", "no front matter\n");
+    sees!(sandbox.run(&["runs"]), @"
+    exit 0
+    --- stdout
+    run  agent  state  began  took  session  outcome
+    [run]  desk  waiting  [moment]  [time]
+    --- stderr
+    warning: the project has 2 faults, which `adjutant check` tells; its runs are there all the same
+    ");
+    let seen = sandbox.run(&["runs", "show", &run]);
+    assert!(seen.starts_with("exit 0") && seen.contains("to allow note"), "{seen}");
+    let seen = sandbox.run(&["runs", "resume", &run]);
+    assert!(seen.starts_with("exit 2") && seen.contains("unknown key `modles`"), "{seen}");
+    sees!(sandbox.run(&["runs", "cancel", &run]), @"
+    exit 0
+    --- stderr
+    warning: the project has 2 faults, which `adjutant check` tells; its runs are there all the same
+    run [run]: cancelled, and over
+    ");
+}
+
+#[test]
+fn a_fork_takes_no_answer_that_does_not_fit() {
+    let sandbox = project();
+    sandbox.run(&["run", "What is 6 * 7?"]);
+    let run = sandbox.newest();
+    let fork = |answer: &str| {
+        sandbox.run(&[
+            "runs",
+            "fork",
+            &run,
+            "--from",
+            "/turn#1/model#0",
+            "--edit",
+            &format!("/turn#0/model#0={answer}"),
+        ])
+    };
+    sees!(fork("7"), @"
+    exit 2
+    --- stderr
+    error[input-invalid]: the step `/turn#0/model#0` cannot have this answer: this is not the answer of a model: the JSON has another shape than expected: invalid type: integer `7`, expected an object
+
+    hint: give a text, or the whole recorded answer with its changes
+    ");
+    sees!(fork(r#"{"response": {"message": {"role": "assistant", "parts": [{"text": 7}]}}}"#), @"
+    exit 2
+    --- stderr
+    error[input-invalid]: the step `/turn#0/model#0` cannot have this answer: this is not the answer of a model: the JSON has another shape than expected at `response.message.parts[0]`: missing field `type`
+
+    hint: give a text, or the whole recorded answer with its changes
+    ");
+    assert_eq!(sandbox.json(&["runs"]).as_array().unwrap().len(), 1, "no fork was made");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_model_was_sent_is_shown_without_it() {
+    let provider = MockProvider::answering([Answer::text("Hello.")]).start().await.unwrap();
+    let sandbox = Sandbox::with_agent("");
+    let toml = format!(
+        "[models.main]\nprovider = \"openai\"\nmodel = \"mock\"\nbase_url = \"{}\"\n\n[budget]\nmoney = \"5 USD\"\n",
+        provider.base_url()
+    );
+    sandbox.write("adjutant.toml", &toml);
+    let seen = sandbox.run(&["run", "Hi"]);
+    assert!(
+        seen.contains("warning: what `openai/mock` costs is not known, so no budget in money holds"),
+        "{seen}"
+    );
+    sandbox.write("adjutant.toml", "");
+    let seen = sandbox.run(&["runs", "show", &sandbox.newest(), "--requests"]);
+    assert!(seen.starts_with("exit 0"), "{seen}");
+    assert!(seen.contains("note: the key for the model `openai/mock` is missing"), "{seen}");
+    assert!(seen.contains("You help."), "{seen}");
 }

@@ -46,7 +46,36 @@ fn message(error: &serde_saphyr::Error) -> String {
         .filter_map(|mark| text.find(mark))
         .min();
     let text = text.get(..end.unwrap_or(text.len())).unwrap_or_default();
-    text.lines().next().unwrap_or_default().trim_end_matches('.').to_owned()
+    in_words(text.lines().next().unwrap_or_default().trim_end_matches('.'))
+}
+
+/// What the parser says of the mistakes that people make, and what it means.
+const WORDS: [(&str, &str); 16] = [
+    ("illegal placement of ':'", "a bracket or a quote before this is not closed, or a `:` is one too many"),
+    ("mapping values are not allowed", "a `:` stands within a value: put the value into quotes"),
+    ("unclosed quote", "the quote that begins here has no end"),
+    ("unclosed bracket", "the bracket that begins here has no end"),
+    ("misplaced bracket", "this bracket closes none"),
+    ("unknown anchor", "`*` refers to nothing: put a text that begins with it into quotes"),
+    ("expected string scalar", "a key must be a text"),
+    ("tabs disallowed", "a tab cannot indent: use blanks"),
+    ("did not find expected '-'", "this line stands in a list and does not begin with `-`"),
+    ("unexpected character", "a value cannot begin with this character: put it into quotes"),
+    ("invalid trailing content", "something stands after the closing quote"),
+    ("expected <document start>", "this line is indented less than the first"),
+    ("while scanning a block scalar", "the text after `|` or `>` begins on the next line"),
+    ("did not find expected ',' or", "a comma or a closing bracket is missing before this"),
+    ("did not find expected key", "this line is indented otherwise than those around it"),
+    ("unknown escape character", "the escape is not known: write `\\\\` for `\\`, or use single quotes"),
+];
+
+fn in_words(text: &str) -> String {
+    if let Some((_, key)) = text.split_once("duplicate mapping key: ") {
+        let key = key.split_once(", set ").map_or(key, |(key, _)| key);
+        return format!("the key `{key}` stands twice");
+    }
+    let known = WORDS.iter().find(|(said, _)| text.contains(said));
+    known.map_or(text, |(_, meant)| meant).to_owned()
 }
 
 fn options() -> serde_saphyr::Options {
@@ -215,10 +244,12 @@ mod tests {
     #[test]
     fn what_cannot_be_read_has_a_place() {
         for (text, start) in [
-            ("a: 1\na: 2\n", "a.md:3:1: duplicate mapping key"),
+            ("a: 1\na: 2\n", "a.md:3:1: the key `a` stands twice"),
             ("a: [1, 2\nb: 3", "a.md:"),
-            ("a: b: c", "a.md:2:5: "),
-            ("a: \"x", "a.md:2:4: "),
+            ("a: b: c", "a.md:2:5: a `:` stands within a value"),
+            ("a: \"x", "a.md:2:4: the quote that begins here has no end"),
+            ("a:\n\t- b", "a.md:3:2: a tab cannot indent"),
+            ("a: @x", "a.md:2:4: a value cannot begin with this character"),
             ("a: *nobody", "a.md:2:4: "),
             ("<<: { a: 1 }", "a.md:2:1: "),
             ("[a]: 1", "a.md:2:1: "),

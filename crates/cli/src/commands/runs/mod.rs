@@ -40,12 +40,30 @@ enum Command {
     Erase(remove::EraseArguments),
 }
 
+impl Command {
+    /// Whether runs go on by it: that takes a project without faults.
+    fn makes_progress(&self) -> bool {
+        match self {
+            Self::Resume(_) | Self::Fork(_) | Self::Approve(_) | Self::Resolve(_) => true,
+            Self::List(_)
+            | Self::Show(_)
+            | Self::Cancel(_)
+            | Self::Pause(_)
+            | Self::Prune(_)
+            | Self::Erase(_) => false,
+        }
+    }
+}
+
 pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Output) -> Ended {
-    let adjutant = place::open(None, shared)?;
-    let project = place::typed(None, shared);
-    let Some(command) = &arguments.command else {
-        return list::execute(&list::Arguments::default(), &adjutant, output).await;
+    let listing = Command::List(list::Arguments::default());
+    let command = arguments.command.as_ref().unwrap_or(&listing);
+    let adjutant = if command.makes_progress() {
+        place::open(None, shared)?
+    } else {
+        place::open_in_part(shared, output)?
     };
+    let project = place::typed(None, shared);
     match command {
         Command::List(command) => list::execute(command, &adjutant, output).await,
         Command::Show(command) => show::execute(command, &adjutant, output, &project).await,

@@ -88,9 +88,22 @@ async fn tail(run: &Run, output: Output, project: &str) -> Ended<()> {
 
 /// One JSON value a request, each after a line that says which it is.
 async fn requests(run: &Run, output: Output) -> Ended {
-    for request in run.requests().await? {
+    let requests = run.requests().await?;
+    if let Some(error) = requests.iter().find_map(|request| request.unconfigured.as_ref()) {
+        let why = error.message();
+        output.talk(&format!(
+            "note: {why}; what it was sent is shown in Adjutant's own form, not its provider's"
+        ));
+    }
+    for request in requests {
         if output.json {
-            output.json(&json!({ "segment": request.segment, "step": request.step, "model": request.model, "body": request.body }))?;
+            output.json(&json!({
+                "segment": request.segment,
+                "step": request.step,
+                "model": request.model,
+                "exact": request.unconfigured.is_none(),
+                "body": request.body,
+            }))?;
         } else {
             output.aside(&format!("{} to {}", request.step, request.model));
             let body = serde_json::to_string_pretty(&request.body.value()).unwrap_or_default();
