@@ -67,8 +67,13 @@ pub(super) fn whole(answer: &Answer, model: &str) -> Value {
     let text = |text: &str| if text.is_empty() { Value::Null } else { text.into() };
     let mut message =
         json!({"role": "assistant", "content": text(&answer.text), "refusal": text(&answer.refusal)});
-    if let (false, Some(message)) = (calls.is_empty(), message.as_object_mut()) {
-        message.insert("tool_calls".into(), calls.into());
+    if let Some(message) = message.as_object_mut() {
+        if !calls.is_empty() {
+            message.insert("tool_calls".into(), calls.into());
+        }
+        if !answer.reasoning.is_empty() {
+            message.insert("reasoning_content".into(), answer.reasoning.as_str().into());
+        }
     }
     json!({
         "id": "chatcmpl-mock", "object": "chat.completion", "created": 1, "model": model,
