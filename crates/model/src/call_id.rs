@@ -1,7 +1,9 @@
 //! Ids of tool calls: unique in a transcript, whatever a server sends.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
+use adjutant_core::hash::Digest;
 use adjutant_core::id::CallId;
 
 use crate::request::Request;
@@ -36,6 +38,19 @@ impl Ids {
     }
 }
 
+/// An id as interfaces take it that want at most 64 of `a-z`, `A-Z`, `0-9`, `_` and `-`: another provider may have made
+/// it. The same id always becomes the same, whatever else the transcript holds.
+pub(crate) fn plain(id: &CallId) -> Cow<'_, str> {
+    const MOST: usize = 64;
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let text = id.as_str();
+    if !text.is_empty() && text.len() <= MOST && text.chars().all(is_plain) {
+        return Cow::Borrowed(text);
+    }
+    let kept: String = text.chars().filter(|c| is_plain(*c)).take(40).collect();
+    Cow::Owned(format!("{kept}_{}", Digest::of(text.as_bytes()).short()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -46,5 +61,21 @@ mod tests {
         let claimed =
             [Some("a"), Some("a"), None, Some(""), Some("a")].map(|id| ids.claim(id, 0).to_string());
         assert_eq!(claimed, ["a", "a_2", "call_0", "call_0_2", "a_3"]);
+    }
+
+    #[test]
+    fn an_id_of_another_provider_is_made_plain() {
+        for id in ["call_1", "toolu_01-X", &"a".repeat(64)] {
+            assert_eq!(plain(&CallId::from(id)), id);
+        }
+        let strange = ["", "a.b", "a:b", "ä", &"a".repeat(65), "functions.look:0"];
+        let plain: HashSet<String> = strange.map(|id| plain(&CallId::from(id)).into_owned()).into();
+        assert_eq!(plain.len(), strange.len(), "{plain:?}");
+        for id in &plain {
+            assert!(
+                id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b)),
+                "{id}"
+            );
+        }
     }
 }

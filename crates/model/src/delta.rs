@@ -99,6 +99,8 @@ pub enum StopReason {
     Refusal,
     /// The provider's filter held the answer back.
     ContentFilter,
+    /// The provider paused a long turn of its own tools. Asked again with the answer so far as it is, it goes on.
+    Paused,
     /// Another reason, in the provider's word.
     Other(String),
 }

@@ -11,6 +11,7 @@
 //! Only a provider's own folder knows its wire format; [`transport`], [`sse`] and [`event_stream`] are what the providers
 //! share.
 
+pub mod anthropic;
 mod call_id;
 mod collect;
 mod delta;

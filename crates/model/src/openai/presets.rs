@@ -37,9 +37,6 @@ fn mistral(config: &Config) -> Result<Interface> {
     chat::interface(config, chat::Quirks::MISTRAL)
 }
 
-/// Anthropic's models: platform.claude.com/docs, "OpenAI SDK compatibility"; meant by Anthropic for trying models out.
-pub const ANTHROPIC: Provider = hosted("anthropic", "https://api.anthropic.com/v1", &["ANTHROPIC_API_KEY"]);
-
 /// DeepSeek: api-docs.deepseek.com, "Your First API Call", of 2026. Its copies of 2025 allow a `/v1`, which means nothing.
 pub const DEEPSEEK: Provider = hosted("deepseek", "https://api.deepseek.com", &["DEEPSEEK_API_KEY"]);
 

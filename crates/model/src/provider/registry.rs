@@ -8,8 +8,8 @@ use adjutant_core::{Code, Error, Result};
 
 use super::config::Config;
 use super::remote::{Interface, Remote};
-use crate::openai;
 use crate::transport::Client;
+use crate::{anthropic, openai};
 
 /// A provider that is known by name: where it is, which variables speak of it, and how its interface is written.
 ///
@@ -53,7 +53,7 @@ impl Provider {
     /// Every provider that is known by name.
     pub const ALL: &[&Self] = &[
         &openai::OPENAI,
-        &openai::presets::ANTHROPIC,
+        &anthropic::ANTHROPIC,
         &openai::presets::DEEPSEEK,
         &openai::presets::GEMINI,
         &openai::presets::GROQ,

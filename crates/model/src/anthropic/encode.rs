@@ -1,0 +1,486 @@
+//! A request as the body of a POST.
+
+use adjutant_core::tool::ToolSpec;
+use adjutant_core::{Code, Error, Result};
+use serde_json::{Map, Value, json};
+
+use super::generation::{Forced, Generation};
+use super::thinking::Plan;
+use super::turns::{Side, Transcript};
+use super::{cache, content, kind_of, schema};
+use crate::provider::PromptCache;
+use crate::request::{Effort, OutputSchema, Request, ToolChoice};
+
+/// What of a model's configuration the body depends on.
+#[derive(Clone, Debug)]
+pub(super) struct Dialect {
+    pub(super) model: String,
+    pub(super) generation: Generation,
+    /// The most tokens of an answer where a request says nothing: the interface wants to be told.
+    pub(super) most_output: u32,
+    pub(super) parallel_tools: bool,
+    pub(super) effort: Option<Effort>,
+    pub(super) prompt_cache: PromptCache,
+    pub(super) provider_tools: Vec<Value>,
+    pub(super) extra: Map<String, Value>,
+}
+
+/// The fields that only the request itself decides.
+const OWN: [&str; 5] = ["model", "messages", "system", "tools", "stream"];
+
+/// The body. Fails with `model-unsupported` where the model or the interface cannot do a part of it, and with
+/// `input-invalid` where the request contradicts itself.
+pub(super) fn body(dialect: &Dialect, request: &Request) -> Result<Value> {
+    let most = request.max_output_tokens.unwrap_or(dialect.most_output);
+    let plan = Plan::of(&dialect.generation, request.effort.or(dialect.effort), most);
+    let mut transcript = Transcript::of(&request.messages)?;
+    let mut tools = tools(dialect, request)?;
+    let mut output_config = Map::new();
+    output_config.extend(plan.effort.map(|effort| ("effort".to_owned(), effort.into())));
+    if let Some(output) = &request.output {
+        match format(dialect, output)? {
+            Some(format) => drop(output_config.insert("format".into(), format)),
+            None => transcript.system.extend(content::text(&asked_in_words(output))),
+        }
+    }
+    let taken = cache::taken(&dialect.provider_tools, &[&dialect.extra, &request.extra]);
+    cache::mark(dialect.prompt_cache, taken, &mut tools, &mut transcript.system, &mut transcript.turns);
+
+    let mut body = Map::new();
+    let mut set = |key: &str, value: Value| drop(body.insert(key.to_owned(), value));
+    set("model", dialect.model.as_str().into());
+    set("max_tokens", most.into());
+    set("stream", true.into());
+    if let Some(thinking) = thinking(dialect, &plan, &transcript) {
+        set("thinking", thinking);
+    }
+    if !output_config.is_empty() {
+        set("output_config", output_config.into());
+    }
+    if let Some(choice) = tool_choice(dialect, request, &plan, tools.is_empty())? {
+        set("tool_choice", choice);
+    }
+    if let Some(temperature) = temperature(dialect, request, &plan)? {
+        set("temperature", temperature);
+    }
+    if !request.stop.is_empty() {
+        set("stop_sequences", stop_texts(request)?);
+    }
+    if !tools.is_empty() {
+        set("tools", tools.into());
+    }
+    if !transcript.system.is_empty() {
+        set("system", transcript.system.into());
+    }
+    set("messages", transcript.turns.into_iter().map(Value::from).collect());
+    for extra in [&dialect.extra, &request.extra] {
+        overlay(&mut body, extra)?;
+    }
+    Ok(Value::Object(body))
+}
+
+fn tools(dialect: &Dialect, request: &Request) -> Result<Vec<Value>> {
+    let own = request.tools.iter().map(tool).collect::<Result<Vec<_>>>()?;
+    Ok(own.into_iter().chain(dialect.provider_tools.iter().cloned()).collect())
+}
+
+fn tool(tool: &ToolSpec) -> Result<Value> {
+    let no_object = || {
+        let what = format!("the parameters of the tool `{}` are not a JSON schema of an object", tool.name);
+        Error::new(Code::ToolInvalid, what)
+    };
+    let mut parameters = tool.parameters.as_object().cloned().ok_or_else(no_object)?;
+    // The interface wants to be told, even where the schema means nothing else.
+    let kind = parameters.entry("type").or_insert_with(|| "object".into());
+    if kind != "object" {
+        return Err(no_object());
+    }
+    Ok(json!({"name": tool.name, "description": tool.description, "input_schema": parameters}))
+}
+
+/// What the body says of thinking. Models that bind their thinking to all that was said before refuse it after a change,
+/// as when older messages were summarised; they are told to leave it out instead.
+fn thinking(dialect: &Dialect, plan: &Plan, transcript: &Transcript) -> Option<Value> {
+    let mut thinking = plan.thinking.clone()?;
+    let is_thought = |block: &Value| matches!(kind_of(block), "thinking" | "redacted_thinking");
+    let mut said = transcript.turns.iter().filter(|turn| turn.side == Side::Assistant);
+    if dialect.generation.binds_thinking
+        && kind_of(&thinking) == "adaptive"
+        && said.any(|turn| turn.blocks.iter().any(is_thought))
+        && let Some(fields) = thinking.as_object_mut()
+    {
+        fields.insert("block_binding".into(), json!({"prefix_mismatch_behavior": "drop_block"}));
+    }
+    Some(thinking)
+}
+
+/// The form of the answer; none for a schema that the interface has no words for.
+fn format(dialect: &Dialect, output: &OutputSchema) -> Result<Option<Value>> {
+    if !dialect.generation.output_format {
+        let what = format!("the model `{}` cannot answer in the form of a schema", dialect.model);
+        return Err(Error::new(Code::ModelUnsupported, what).with_help(
+            "set `structured_output = false` of the model, so that it is asked for the form by a tool",
+        ));
+    }
+    let schema = schema::enforceable(&output.schema);
+    Ok(schema.map(|schema| json!({"type": "json_schema", "schema": schema})))
+}
+
+fn asked_in_words(output: &OutputSchema) -> String {
+    format!("The final answer is nothing but JSON that fits this JSON schema:\n{}", output.schema)
+}
+
+fn tool_choice(dialect: &Dialect, request: &Request, plan: &Plan, no_tools: bool) -> Result<Option<Value>> {
+    let one_at_a_time = !dialect.parallel_tools;
+    let mut choice = match &request.tool_choice {
+        _ if no_tools => return Ok(None),
+        ToolChoice::None => return Ok(Some(json!({"type": "none"}))),
+        ToolChoice::Auto if one_at_a_time => json!({"type": "auto"}),
+        ToolChoice::Auto => return Ok(None),
+        ToolChoice::Required => json!({"type": "any"}),
+        ToolChoice::Named(name) if request.tools.iter().any(|tool| tool.name == *name) => {
+            json!({"type": "tool", "name": name})
+        }
+        ToolChoice::Named(name) => {
+            let what = format!("the model must call `{name}`, which is not among its tools");
+            return Err(Error::new(Code::InputInvalid, what));
+        }
+    };
+    if kind_of(&choice) != "auto" {
+        check_forced(dialect, plan)?;
+    }
+    if let (true, Some(fields)) = (one_at_a_time, choice.as_object_mut()) {
+        fields.insert("disable_parallel_tool_use".into(), true.into());
+    }
+    Ok(Some(choice))
+}
+
+fn check_forced(dialect: &Dialect, plan: &Plan) -> Result<()> {
+    let model = &dialect.model;
+    let (what, help) = match dialect.generation.forced {
+        Forced::WithoutThinking if plan.thinks() => (
+            format!("the model `{model}` cannot be made to call a tool while it thinks"),
+            "set `effort = \"off\"` of the model, or let it choose whether to call one",
+        ),
+        Forced::Never => (
+            format!("the model `{model}` cannot be made to call a tool"),
+            "let it choose whether to call one; for an answer in the form of a schema leave `structured_output` on",
+        ),
+        Forced::Always | Forced::WithoutThinking => return Ok(()),
+    };
+    Err(Error::new(Code::ModelUnsupported, what).with_help(help))
+}
+
+/// The temperature; none where it is the only one that the model knows.
+fn temperature(dialect: &Dialect, request: &Request, plan: &Plan) -> Result<Option<Value>> {
+    let Some(temperature) = request.temperature else { return Ok(None) };
+    let model = &dialect.model;
+    let (what, help) = match (dialect.generation.sampling, plan.thinks()) {
+        (false, _) | (_, true) if temperature == 1.0 => return Ok(None),
+        (false, _) => (format!("the model `{model}` takes no `temperature`"), "leave it out"),
+        (true, true) => (
+            format!("the model `{model}` takes no `temperature` while it thinks"),
+            "leave it out, or set `effort = \"off\"` of the model",
+        ),
+        (true, false) if !(0.0..=1.0).contains(&temperature) => {
+            (format!("the model `{model}` takes a `temperature` from 0 to 1"), "choose one in between")
+        }
+        (true, false) => return Ok(Some(decimal(temperature))),
+    };
+    Err(Error::new(Code::ModelUnsupported, what).with_help(help))
+}
+
+/// The number that the caller wrote: 0.2, not the 0.20000000298... that lies next to it in double precision.
+fn decimal(number: f32) -> Value {
+    number.to_string().parse::<f64>().ok().and_then(serde_json::Number::from_f64).into()
+}
+
+fn stop_texts(request: &Request) -> Result<Value> {
+    match request.stop.iter().any(|text| text.trim().is_empty()) {
+        true => Err(content::unsupported("a stop text of nothing but white space", "leave it out")),
+        false => Ok(request.stop.clone().into()),
+    }
+}
+
+/// Lays the extra parameters over the body. Those of `output_config` come beside what stands there already.
+fn overlay(body: &mut Map<String, Value>, extra: &Map<String, Value>) -> Result<()> {
+    for (key, value) in extra {
+        if OWN.contains(&key.as_str()) {
+            let what = format!("the extra parameter `{key}` of the model cannot be set");
+            return Err(
+                Error::new(Code::InputInvalid, what).with_help("the run itself decides it: take it out")
+            );
+        }
+        match (body.get_mut(key), value) {
+            (_, Value::Null) => drop(body.remove(key)),
+            (Some(Value::Object(own)), Value::Object(more)) if key == "output_config" => {
+                own.extend(more.clone());
+            }
+            (_, value) => drop(body.insert(key.clone(), value.clone())),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use adjutant_core::message::{Message, Part, Reasoning, ToolCall, ToolResult};
+    use adjutant_core::tool::Effect;
+
+    use super::*;
+
+    fn dialect(model: &str) -> Dialect {
+        let generation = Generation::of(model);
+        Dialect {
+            model: model.into(),
+            generation,
+            most_output: generation.most_output,
+            parallel_tools: true,
+            effort: None,
+            prompt_cache: PromptCache::Off,
+            provider_tools: Vec::new(),
+            extra: Map::new(),
+        }
+    }
+
+    fn look() -> ToolSpec {
+        ToolSpec {
+            name: "look".into(),
+            description: "Looks.".into(),
+            parameters: json!({"properties": {}}),
+            effect: Effect::Pure,
+            timeout: ToolSpec::DEFAULT_TIMEOUT,
+            concurrency: None,
+        }
+    }
+
+    fn map(value: &Value) -> Map<String, Value> {
+        value.as_object().cloned().unwrap()
+    }
+
+    fn hi(request: Request) -> Request {
+        Request { messages: vec![Message::user("hi").into()], ..request }
+    }
+
+    fn with_tools(tool_choice: ToolChoice) -> Request {
+        Request { tools: [look()].into(), tool_choice, ..Request::default() }
+    }
+
+    fn form(schema: Value) -> Request {
+        let output = OutputSchema { name: "o".into(), schema, strict: true };
+        Request { output: Some(output), ..Request::default() }
+    }
+
+    /// The body without what every body has.
+    fn rest(dialect: &Dialect, request: Request) -> Value {
+        let mut body = body(dialect, &hi(request)).unwrap();
+        let fields = body.as_object_mut().unwrap();
+        assert_eq!(fields.remove("model").unwrap(), dialect.model);
+        assert_eq!(fields.remove("stream"), Some(true.into()));
+        assert_eq!(
+            fields.remove("messages"),
+            Some(json!([{"role": "user", "content": [{"type": "text", "text": "hi"}]}]))
+        );
+        body
+    }
+
+    #[test]
+    fn each_wish_has_its_field() {
+        let tools = json!([{"name": "look", "description": "Looks.", "input_schema": {"type": "object", "properties": {}}}]);
+        let old = "claude-sonnet-4-5";
+        let new = "claude-opus-5-5";
+        let adaptive = json!({"type": "adaptive", "display": "summarized"});
+        let schema = json!({"type": "object", "properties": {"a": {"type": "null"}}});
+        let closed =
+            json!({"type": "object", "properties": {"a": {"type": "null"}}, "additionalProperties": false});
+        let cases = [
+            (old, Request::default(), json!({"max_tokens": 64000})),
+            (old, with_tools(ToolChoice::Auto), json!({"max_tokens": 64000, "tools": tools})),
+            (
+                old,
+                with_tools(ToolChoice::None),
+                json!({"max_tokens": 64000, "tools": tools, "tool_choice": {"type": "none"}}),
+            ),
+            (
+                old,
+                with_tools(ToolChoice::Required),
+                json!({"max_tokens": 64000, "tools": tools, "tool_choice": {"type": "any"}}),
+            ),
+            (
+                old,
+                with_tools(ToolChoice::Named("look".into())),
+                json!({"max_tokens": 64000, "tools": tools, "tool_choice": {"type": "tool", "name": "look"}}),
+            ),
+            (
+                old,
+                Request {
+                    max_output_tokens: Some(5),
+                    temperature: Some(0.2),
+                    stop: vec!["x".into()],
+                    ..Request::default()
+                },
+                json!({"max_tokens": 5, "temperature": 0.2, "stop_sequences": ["x"]}),
+            ),
+            (
+                old,
+                Request { effort: Some(Effort::Low), temperature: Some(1.0), ..Request::default() },
+                json!({"max_tokens": 64000, "thinking": {"type": "enabled", "budget_tokens": 4096}}),
+            ),
+            (new, Request::default(), json!({"max_tokens": 64000, "thinking": adaptive})),
+            (
+                new,
+                Request { temperature: Some(1.0), ..Request::default() },
+                json!({"max_tokens": 64000, "thinking": adaptive}),
+            ),
+            (
+                new,
+                Request { effort: Some(Effort::Max), ..form(schema.clone()) },
+                json!({"max_tokens": 64000, "thinking": adaptive, "output_config": {
+                    "effort": "max", "format": {"type": "json_schema", "schema": closed}}}),
+            ),
+            (
+                new,
+                form(json!({"type": "object"})),
+                json!({"max_tokens": 64000, "thinking": adaptive, "system": [{"type": "text", "text":
+                    "The final answer is nothing but JSON that fits this JSON schema:\n{\"type\":\"object\"}"}]}),
+            ),
+            (
+                new,
+                Request {
+                    extra: map(&json!({"output_config": {"effort": "xhigh"}, "thinking": null, "top_k": 3,
+                        "tool_choice": {"type": "any"}})),
+                    ..form(schema)
+                },
+                json!({"max_tokens": 64000, "top_k": 3, "tool_choice": {"type": "any"}, "output_config": {
+                    "effort": "xhigh", "format": {"type": "json_schema", "schema": closed}}}),
+            ),
+        ];
+        for (model, request, expected) in cases {
+            assert_eq!(rest(&dialect(model), request.clone()), expected, "{model} {request:?}");
+        }
+    }
+
+    #[test]
+    fn the_configuration_is_heard_after_the_request() {
+        let search = json!({"type": "web_search_20260318", "name": "web_search"});
+        let dialect = Dialect {
+            parallel_tools: false,
+            effort: Some(Effort::High),
+            provider_tools: vec![search.clone()],
+            extra: map(&json!({"service_tier": "auto", "metadata": {"user_id": "u"}})),
+            ..dialect("claude-opus-4-8")
+        };
+        let request = Request {
+            effort: Some(Effort::Off),
+            extra: map(&json!({"service_tier": "standard_only"})),
+            ..Request::default()
+        };
+        let fields = json!({"max_tokens": 64000, "tools": [search], "service_tier": "standard_only",
+            "metadata": {"user_id": "u"}, "tool_choice": {"type": "auto", "disable_parallel_tool_use": true}});
+        assert_eq!(rest(&dialect, request), fields);
+    }
+
+    #[test]
+    fn what_a_model_cannot_do_is_refused() {
+        let tepid = || Request { temperature: Some(0.5), ..Request::default() };
+        let thinking = |request| Request { effort: Some(Effort::High), ..request };
+        let unsupported = [
+            ("claude-opus-5-5", with_tools(ToolChoice::Required), "cannot be made to call a tool"),
+            (
+                "claude-opus-5-5",
+                with_tools(ToolChoice::Named("look".into())),
+                "cannot be made to call a tool",
+            ),
+            (
+                "claude-opus-4-6",
+                thinking(with_tools(ToolChoice::Required)),
+                "cannot be made to call a tool while it thinks",
+            ),
+            ("claude-opus-4-7", tepid(), "takes no `temperature`"),
+            ("claude-sonnet-4-5", thinking(tepid()), "takes no `temperature` while it thinks"),
+            (
+                "claude-sonnet-4-5",
+                Request { temperature: Some(1.5), ..Request::default() },
+                "takes a `temperature` from 0 to 1",
+            ),
+            ("claude-opus-4-1", form(json!({})), "cannot answer in the form of a schema"),
+        ];
+        for (model, request, what) in unsupported {
+            let error = body(&dialect(model), &hi(request)).unwrap_err();
+            assert_eq!(
+                (error.code(), error.message()),
+                (Code::ModelUnsupported, format!("the model `{model}` {what}").as_str())
+            );
+            assert!(error.help().is_some());
+        }
+    }
+
+    #[test]
+    fn a_request_that_contradicts_itself_is_refused() {
+        let broken =
+            |parameters| Request { tools: [ToolSpec { parameters, ..look() }].into(), ..Request::default() };
+        let extra = |extra: Value| Request { extra: map(&extra), ..Request::default() };
+        let cases = [
+            (
+                with_tools(ToolChoice::Named("x".into())),
+                "the model must call `x`, which is not among its tools",
+            ),
+            (broken(json!([])), "the parameters of the tool `look` are not a JSON schema of an object"),
+            (
+                broken(json!({"type": "string"})),
+                "the parameters of the tool `look` are not a JSON schema of an object",
+            ),
+            (extra(json!({"stream": false})), "the extra parameter `stream` of the model cannot be set"),
+            (extra(json!({"system": "x"})), "the extra parameter `system` of the model cannot be set"),
+            (
+                Request { stop: vec!["\n".into()], ..Request::default() },
+                "the messages of Anthropic cannot carry a stop text of nothing but white space",
+            ),
+        ];
+        for (request, why) in cases {
+            assert_eq!(body(&dialect("claude-opus-4-5"), &hi(request)).unwrap_err().message(), why);
+        }
+    }
+
+    #[test]
+    fn bound_thinking_may_be_left_out_where_it_no_longer_fits() {
+        let call = ToolCall { id: "1".into(), name: "look".into(), arguments: "{}".into() };
+        let thought = Reasoning {
+            signature: Some("s".into()),
+            provider: Some("anthropic".into()),
+            ..Reasoning::default()
+        };
+        let request = Request::new([
+            Message::user("hi"),
+            Message::assistant(vec![Part::Reasoning(thought), Part::ToolCall(call.clone())]),
+            Message::tool(ToolResult::text(&call, "ok")),
+        ]);
+        let drops = json!({"type": "adaptive", "display": "summarized",
+            "block_binding": {"prefix_mismatch_behavior": "drop_block"}});
+        let keeps = json!({"type": "adaptive", "display": "summarized"});
+        for (model, thinking) in [("claude-opus-5-5", &drops), ("claude-opus-5", &keeps)] {
+            assert_eq!(body(&dialect(model), &request).unwrap()["thinking"], *thinking, "{model}");
+        }
+        let first = Request::new([Message::user("hi")]);
+        assert_eq!(body(&dialect("claude-opus-5-5"), &first).unwrap()["thinking"], keeps);
+    }
+
+    #[test]
+    fn marks_are_set_where_the_configuration_leaves_room() {
+        let request = Request {
+            messages: vec![Message::system("s").into(), Message::user("hi").into()],
+            ..with_tools(ToolChoice::Auto)
+        };
+        let marked = |extra: Value| {
+            let dialect = Dialect {
+                prompt_cache: PromptCache::Short,
+                extra: map(&extra),
+                ..dialect("claude-opus-4-8")
+            };
+            let body = body(&dialect, &request).unwrap();
+            body.to_string().matches("cache_control").count()
+        };
+        assert_eq!(marked(json!({})), 3);
+        assert_eq!(marked(json!({"cache_control": {"type": "ephemeral"}})), 4);
+    }
+}
