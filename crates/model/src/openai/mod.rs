@@ -1,7 +1,9 @@
 //! OpenAI's interfaces, and the many servers that speak the older of them.
 
 pub mod chat;
+mod parameters;
 pub mod presets;
+pub mod responses;
 
 use crate::provider::{Config, Interface, Provider};
 use adjutant_core::Result;
@@ -19,6 +21,10 @@ pub const OPENAI: Provider = Provider {
     options: &[],
     open: open_chat,
 };
+
+/// OpenAI by Responses, which its models since GPT-5.4 need to call tools while they reason. Its name with a `base_url`
+/// reaches whoever speaks them as well, such as Azure under `/openai/v1`.
+pub const RESPONSES: Provider = Provider { name: "openai-responses", open: responses::interface, ..OPENAI };
 
 fn open_chat(config: &Config) -> Result<Interface> {
     chat::interface(config, chat::Quirks::at(&config.address()?))

@@ -53,6 +53,7 @@ impl Provider {
     /// Every provider that is known by name.
     pub const ALL: &[&Self] = &[
         &openai::OPENAI,
+        &openai::RESPONSES,
         &anthropic::ANTHROPIC,
         &openai::presets::DEEPSEEK,
         &openai::presets::GEMINI,

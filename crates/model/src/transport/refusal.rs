@@ -44,24 +44,29 @@ impl Complaint {
                 other => Some(Self { message: other.to_string(), ..Self::default() }),
             };
         }
-        let is_complaint = value.get("message").is_some_and(Value::is_string)
-            || value.get("object").and_then(Value::as_str) == Some("error")
-            || value.get("detail").is_some();
+        let is_complaint =
+            value.get("message").or_else(|| value.get("Message")).is_some_and(Value::is_string)
+                || value.get("object").and_then(Value::as_str) == Some("error")
+                || value.get("detail").is_some();
         is_complaint.then(|| Self::of_object(value))
     }
 
     fn of_object(value: &Value) -> Self {
-        let message = match value.get("message").or_else(|| value.get("detail")) {
+        // The one with a capital letter is Amazon's, of some of its services.
+        let message = match ["message", "Message", "detail"].iter().find_map(|key| value.get(*key)) {
             Some(Value::String(text)) => text.clone(),
             _ => value.to_string(),
         };
         let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
         let number = |key: &str| value.get(key).and_then(Value::as_u64).and_then(|n| u16::try_from(n).ok());
-        let word = text("code").or_else(|| text("type")).or_else(|| text("status"));
+        let word =
+            text("code").or_else(|| text("type")).or_else(|| text("status")).or_else(|| text("__type"));
         let details = value.get("details").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        // Anthropic: a code of its own beside the type.
+        let code = value.pointer("/details/error_code").and_then(Value::as_str).map(str::to_owned);
         Self {
             message,
-            word: word.into_iter().chain(reasons(details)).collect::<Vec<_>>().join(" "),
+            word: word.into_iter().chain(code).chain(reasons(details)).collect::<Vec<_>>().join(" "),
             status: number("code").or_else(|| number("status")).filter(|n| (400..600).contains(n)),
             wait: details.iter().find_map(|detail| seconds(detail.get("retryDelay")?.as_str()?)),
         }
@@ -144,23 +149,31 @@ fn meaning(status: u16, complaint: &Complaint) -> (Code, Option<&'static str>) {
         400..500 if says(KEY) => {
             (Code::ModelKeyRefused, Some("check the key, and that it belongs to this provider"))
         }
+        400 | 403 if says(CLOCK) => (Code::ModelKeyRefused, Some(SET_THE_CLOCK)),
+        400 | 403 if says(OVER) => (Code::ModelKeyRefused, Some(GET_NEW_KEYS)),
+        400 | 403 if says(SIGNATURE) => (Code::ModelKeyRefused, Some("check the keys of the account")),
+        400 | 404 if says(RESPONSES) => (Code::ModelUnsupported, Some(ASK_BY_RESPONSES)),
+        400 if says(&["invalid_encrypted_content"]) => (Code::ModelRequestRefused, Some(OTHER_ACCOUNT)),
         400 | 413 | 422 | 500 if says(CONTEXT) || is_long_content(&text) => {
             (Code::ModelContextExceeded, Some(SHORTEN))
         }
-        400 | 422 | 500 if says(UNSUPPORTED) => {
+        400 | 403 | 422 | 500 if says(UNSUPPORTED) => {
             (Code::ModelUnsupported, Some("use another model, or leave out what this one cannot do"))
         }
+        400 | 403 if says(QUOTA) => (Code::ModelRequestRefused, Some(PAY)),
         401 | 403 => (Code::ModelKeyRefused, Some("check the key, and that it may use this model")),
         402 => (Code::ModelRequestRefused, Some(PAY)),
         404 => (Code::ModelRequestRefused, Some("check `base_url` and the model's name")),
         408 => (Code::ModelTimeout, None),
-        409 | 425 | 499 => (Code::ModelUnavailable, None),
+        // Amazon says 424 of a model that failed behind its interface.
+        409 | 424 | 425 | 499 => (Code::ModelUnavailable, None),
         413 => (Code::ModelContextExceeded, Some(SHORTEN)),
         // Google says "exceeded your current quota" of every limit; only the limit's name tells a minute from a day.
         429 if says(GOOGLE_LIMIT) => match says(&["perday"]) {
             true => (Code::ModelRequestRefused, Some(TOMORROW)),
             false => (Code::ModelRateLimited, None),
         },
+        429 if says(&["too many tokens per day"]) => (Code::ModelRequestRefused, Some(TOMORROW)),
         429 if says(QUOTA) => (Code::ModelRequestRefused, Some(PAY)),
         429 => (Code::ModelRateLimited, None),
         500.. => (Code::ModelUnavailable, None),
@@ -171,11 +184,30 @@ fn meaning(status: u16, complaint: &Complaint) -> (Code, Option<&'static str>) {
 const SHORTEN: &str =
     "shorten the conversation or the results of the tools, or use a model with a larger window";
 const PAY: &str = "the account has no credit left: see the provider's billing page";
+const ASK_BY_RESPONSES: &str =
+    "write `openai-responses` for the provider `openai`: this model is asked that way";
+const OTHER_ACCOUNT: &str = "the model's reasoning in this conversation can be read only by the account that it came from: use its key, or begin anew";
 const TOMORROW: &str = "the account's limit for this day is reached: wait for the next one, raise the limit, or use another model";
 
+const SET_THE_CLOCK: &str = "the clock of this machine is wrong: a signature holds for five minutes";
+const GET_NEW_KEYS: &str = "these keys held for some hours, which are over: get new ones";
+
 const KEY: &[&str] = &["invalid_api_key", "api_key_invalid", "api key not valid", "incorrect api key"];
-const QUOTA: &[&str] =
-    &["insufficient_quota", "exceeded your current quota", "billing_hard_limit", "credit balance"];
+const QUOTA: &[&str] = &[
+    "insufficient_quota",
+    "exceeded your current quota",
+    "billing_hard_limit",
+    "credit balance",
+    "credit_balance",
+    "spend_limit",
+];
+/// OpenAI of chat completions, where only Responses will do.
+const RESPONSES: &[&str] = &["use /v1/responses", "only supported in v1/responses"];
+/// Amazon, of signatures: "Signature expired: ... is now earlier than ...", "Signature not yet current".
+const CLOCK: &[&str] = &["signature expired", "signature not yet current", "requesttimetooskewed"];
+const OVER: &[&str] = &["expiredtoken", "security token included in the request is expired"];
+const SIGNATURE: &[&str] =
+    &["unrecognizedclient", "invalidsignature", "incompletesignature", "missingauthenticationtoken"];
 const GOOGLE_LIMIT: &[&str] = &["resource_exhausted"];
 const UNSUPPORTED: &[&str] = &[
     // Google: a MIME type, function calling with a MIME type of the answer, a thinking budget, audio for a text model.
@@ -183,6 +215,13 @@ const UNSUPPORTED: &[&str] = &[
     "function calling is unsupported",
     "function calling with a response mime type",
     "not supported for this model",
+    // Anthropic: a role, a kind of thinking, effort, a forced choice of tools.
+    "not supported on this model",
+    "does not support the",
+    "when tool_choice forces tool use",
+    // Amazon: a kind of content, tools while streaming, marks of the prompt cache.
+    "model doesn't support",
+    "did not allow prompt caching",
     "is not enabled for models/",
     "does not support tools",
     "does not support image",
@@ -206,9 +245,9 @@ const CONTEXT: &[&str] = &[
 ];
 
 /// Whether the text of a message is too long for OpenAI. The same code is given for a long id or name, which no
-/// shorter conversation mends; the message names the field, as in `messages[1].content`.
+/// shorter conversation mends; the message names the field, as in `messages[1].content` or `input[2].output`.
 fn is_long_content(text: &str) -> bool {
-    text.contains("string_above_max_length") && text.contains("].content")
+    text.contains("string_above_max_length") && (text.contains("].content") || text.contains("].output"))
 }
 
 #[cfg(test)]
@@ -253,11 +292,93 @@ mod tests {
                 r#"{"error":{"message":"Unsupported parameter: 'temperature' is not supported with this model.","type":"invalid_request_error","param":"temperature","code":"unsupported_parameter"}}"#,
                 Code::ModelUnsupported,
             ),
+            (
+                400,
+                r#"{"error":{"message":"Invalid 'input[2].output': string too long.","param":"input[2].output","code":"string_above_max_length"}}"#,
+                Code::ModelContextExceeded,
+            ),
+            (
+                400,
+                r#"{"error":{"message":"Function tools with reasoning_effort are not supported for gpt-5.6-luna in /v1/chat/completions. To use function tools, use /v1/responses or set reasoning_effort to 'none'.","type":"invalid_request_error"}}"#,
+                Code::ModelUnsupported,
+            ),
+            (
+                404,
+                r#"{"error":{"message":"This model is only supported in v1/responses and not in v1/chat/completions.","param":"model"}}"#,
+                Code::ModelUnsupported,
+            ),
+            (
+                400,
+                r#"{"error":{"message":"The encrypted content for item rs_1 could not be verified.","code":"invalid_encrypted_content"}}"#,
+                Code::ModelRequestRefused,
+            ),
+            (
+                429,
+                r#"{"error":{"message":"add credit","type":"insufficient_quota","code":"credit_balance_exhausted"}}"#,
+                Code::ModelRequestRefused,
+            ),
             (400, r#"{"error":{"message":"registry/llava does not support tools"}}"#, Code::ModelUnsupported),
             (
                 400,
                 r#"[{"error":{"message":"API key not valid.","status":"INVALID_ARGUMENT"}}]"#,
                 Code::ModelKeyRefused,
+            ),
+            (
+                400,
+                r#"{"type":"error","error":{"type":"invalid_request_error","message":"Thinking may not be enabled when tool_choice forces tool use."}}"#,
+                Code::ModelUnsupported,
+            ),
+            (
+                400,
+                r#"{"type":"error","error":{"type":"invalid_request_error","message":"This model does not support the effort parameter."}}"#,
+                Code::ModelUnsupported,
+            ),
+            (
+                400,
+                r#"{"type":"error","error":{"type":"invalid_request_error","message":"input length and `max_tokens` exceed context limit: 190000 + 20000 > 200000"}}"#,
+                Code::ModelContextExceeded,
+            ),
+            (
+                403,
+                r#"{"type":"error","error":{"type":"permission_error","message":"no","details":{"error_code":"contract_spend_limit_reached"}}}"#,
+                Code::ModelRequestRefused,
+            ),
+            (
+                429,
+                r#"{"type":"error","error":{"type":"rate_limit_error","message":"no","details":{"error_code":"enforced_spend_limit_reached"}}}"#,
+                Code::ModelRequestRefused,
+            ),
+            (
+                429,
+                r#"{"type":"error","error":{"type":"rate_limit_error","message":"grow slower","details":{"error_code":"ramp_limit_exceeded"}}}"#,
+                Code::ModelRateLimited,
+            ),
+            (
+                400,
+                r#"{"message":"This model doesn't support tool use in streaming mode."}"#,
+                Code::ModelUnsupported,
+            ),
+            (
+                403,
+                r#"{"message":"You invoked an unsupported model or your request did not allow prompt caching."}"#,
+                Code::ModelUnsupported,
+            ),
+            (400, r#"{"message":"Input is too long for requested model."}"#, Code::ModelContextExceeded),
+            (
+                400,
+                r#"{"__type":"com.amazon.coral.service#UnrecognizedClientException","Message":"no"}"#,
+                Code::ModelKeyRefused,
+            ),
+            (424, r#"{"message":"the model failed","originalStatusCode":500}"#, Code::ModelUnavailable),
+            (
+                429,
+                r#"{"message":"Too many tokens, please wait before trying again."}"#,
+                Code::ModelRateLimited,
+            ),
+            (
+                429,
+                r#"{"message":"Too many tokens per day, please wait before trying again."}"#,
+                Code::ModelRequestRefused,
             ),
             (401, "", Code::ModelKeyRefused),
             (402, "{}", Code::ModelRequestRefused),
@@ -310,6 +431,20 @@ mod tests {
         ];
         for (status, body, code) in cases {
             assert_eq!(check(status, body).code(), code, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_signature_is_explained() {
+        let cases = [
+            ("Signature expired: 20261122T115000Z is now earlier than 20261122T115500Z", "the clock"),
+            ("Signature not yet current: 20261122T121000Z is still later than 20261122T120500Z", "the clock"),
+            ("The security token included in the request is expired", "get new ones"),
+        ];
+        for (message, help) in cases {
+            let error = check(403, &serde_json::json!({"message": message}).to_string());
+            assert_eq!(error.code(), Code::ModelKeyRefused, "{message}");
+            assert!(error.help().unwrap().contains(help), "{error:?}");
         }
     }
 

@@ -4,6 +4,8 @@ use adjutant_core::message::{Media, MediaSource, Message, Part, Reasoning, Role,
 use adjutant_core::{Code, Error, Result};
 use serde_json::{Map, Value, json};
 
+use crate::openai::parameters::arguments;
+
 /// One message of ours as the messages of the wire: none, one, or one for each result.
 pub(super) fn encode(message: &Message, reasoning_field: Option<&str>) -> Result<Vec<Value>> {
     match message.role {
@@ -65,15 +67,6 @@ fn tool_call(call: &ToolCall) -> Value {
         "type": "function",
         "function": {"name": call.name, "arguments": arguments(&call.arguments)},
     })
-}
-
-/// The arguments as a JSON object. Many servers parse them again and refuse the whole request otherwise, long after
-/// the model was told that they were broken; so what is no object is shown as the text that it was.
-fn arguments(text: &str) -> String {
-    match serde_json::from_str::<Map<String, Value>>(text) {
-        Ok(_) => text.to_owned(),
-        Err(_) => json!({"invalid_arguments": text}).to_string(),
-    }
 }
 
 fn result(part: &Part) -> Result<Value> {

@@ -8,6 +8,7 @@ use adjutant_core::{Code, Error, Result};
 use serde_json::{Map, Value, json};
 
 use super::content;
+use crate::openai::parameters::{decimal, schema_name};
 use crate::request::{Effort, OutputSchema, Request, ToolChoice};
 
 /// What of a server's configuration the body depends on.
@@ -130,19 +131,10 @@ fn tool_choice(request: &Request) -> Result<Option<Value>> {
 }
 
 fn response_format(output: &OutputSchema) -> Value {
-    let name = output.name.chars().take(64);
-    let name: String =
-        name.map(|c| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '_' }).collect();
-    let name = if name.is_empty() { "output".to_owned() } else { name };
     json!({
         "type": "json_schema",
-        "json_schema": {"name": name, "schema": output.schema, "strict": output.strict},
+        "json_schema": {"name": schema_name(&output.name), "schema": output.schema, "strict": output.strict},
     })
-}
-
-/// The number that the caller wrote: 0.2, not the 0.20000000298... that lies next to it in double precision.
-fn decimal(number: f32) -> Value {
-    number.to_string().parse::<f64>().ok().and_then(serde_json::Number::from_f64).into()
 }
 
 fn overlay(body: &mut Map<String, Value>, extra: &Map<String, Value>) -> Result<()> {
