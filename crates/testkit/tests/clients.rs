@@ -17,18 +17,18 @@ const REFUSED: [u16; 7] = [400, 403, 404, 413, 429, 500, 503];
 /// Base64, as some interfaces demand it of a signature.
 const SIGNATURE: &str = "c2lnbmVkIGJ5IHRoZSBtb2Nr";
 
-/// What a client's words for the same things differ in.
-struct Words {
-    /// The status that answers a wrong key.
-    wrong_key: u16,
+#[tokio::test]
+async fn openai_understands_chat_completions() {
+    check(Interface::Chat, "openai_chat.py", (401, "Incorrect API key provided")).await;
 }
 
 #[tokio::test]
-async fn openai_understands_chat_completions() {
-    check(Interface::Chat, "openai_chat.py", &Words { wrong_key: 401 }).await;
+async fn anthropic_understands_messages() {
+    check(Interface::Messages, "anthropic_messages.py", (401, "Incorrect API key provided")).await;
 }
 
-async fn check(interface: Interface, script: &str, words: &Words) {
+/// Plays a script; a wrong key is answered with this status and message.
+async fn check(interface: Interface, script: &str, (status, message): (u16, &str)) {
     let Some(python) = python() else { return };
     let mock = MockProvider::answering(answers()).key(KEY).start().await.unwrap();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
@@ -46,7 +46,9 @@ async fn check(interface: Interface, script: &str, words: &Words) {
     let said = String::from_utf8_lossy(&played.stderr);
     assert!(played.status.success(), "{said}");
     let understood: Value = serde_json::from_slice(&played.stdout).unwrap();
-    for (scene, expected) in expected(words).as_object().unwrap() {
+    let wrong_key = failure(interface, status, message, None);
+    assert_eq!(understood["wrong key"], wrong_key, "wrong key\n{said}");
+    for (scene, expected) in expected(interface).as_object().unwrap() {
         assert_eq!(understood[scene], *expected, "{scene}\n{said}");
     }
 }
@@ -93,7 +95,7 @@ fn answers() -> Vec<Answer> {
     };
     let mut answers = vec![hello(), hello()];
     answers.extend(tools());
-    answers.extend(tools());
+    answers.extend(tools().map(|answer| answer.with(Fault::Trickle)));
     answers.extend([text("A dot."), text(r#"{"city":"Rome","degrees":21}"#)]);
     answers.extend([text("It is").ending(Finish::Length), refusal(), refusal()]);
     answers.extend(failures().into_iter().chain(failures()));
@@ -103,8 +105,11 @@ fn answers() -> Vec<Answer> {
 }
 
 /// What a client must have understood of them, by the scenes' names.
-fn expected(words: &Words) -> Value {
-    let usage = json!({"input": 25, "output": 7, "cached": 4, "reasoning": 3});
+fn expected(interface: Interface) -> Value {
+    let mut usage = json!({"input": 25, "output": 7, "cached": 4, "reasoning": 3});
+    if interface == Interface::Converse {
+        without(&mut usage, "reasoning");
+    }
     let text = |text: &str, finish: &str| json!({"text": text, "finish": finish, "usage": usage});
     let hello = text("Good morning! It is 21 °C, and 雨 tomorrow.", "stop");
     let call = |id: &str, city: &str| json!({"id": id, "name": "temperature", "arguments": {"city": city}});
@@ -112,13 +117,14 @@ fn expected(words: &Words) -> Value {
     asks["reasoning"] = json!("Both cities are needed.");
     asks["calls"] = json!([call("call_rome", "Rome"), call("call_oslo", "Oslo, Norway")]);
     let tools = json!([asks, text("In Oslo.", "stop")]);
-    let refusal = json!({"refusal": "I cannot help with that.", "finish": "refusal", "usage": usage});
-    let failures = REFUSED.map(|status| {
-        let (message, wait) = match status {
-            429 => ("slow down".to_owned(), json!("7")),
-            status => (format!("it is a {status}"), Value::Null),
-        };
-        json!({"status": status, "message": message, "retry_after": wait, "request": "req_mock"})
+    let refusal = match interface {
+        // It has no refusals, only texts that say so.
+        Interface::Gemini => text("I cannot help with that.", "stop"),
+        _ => json!({"refusal": "I cannot help with that.", "finish": "refusal", "usage": usage}),
+    };
+    let failures = REFUSED.map(|status| match status {
+        429 => failure(interface, status, "slow down", Some("7")),
+        status => failure(interface, status, &format!("it is a {status}"), None),
     });
     json!({
         "text": hello,
@@ -131,9 +137,31 @@ fn expected(words: &Words) -> Value {
         "refusal": refusal,
         "streamed refusal": refusal,
         "failures": ([failures.as_slice(), failures.as_slice()].concat()),
-        "wrong key": {
-            "status": words.wrong_key, "message": "Incorrect API key provided", "retry_after": null, "request": "req_mock",
-        },
-        "failure within": {"kind": "APIError", "message": "it broke"},
+        "failure within": failure_within(interface),
     })
+}
+
+/// A refusal, as a client tells it.
+fn failure(interface: Interface, status: u16, message: &str, wait: Option<&str>) -> Value {
+    let mut failure =
+        json!({"status": status, "message": message, "retry_after": wait, "request": "req_mock"});
+    if interface == Interface::Gemini {
+        without(&mut failure, "request");
+    }
+    failure
+}
+
+/// An error after the beginning of a stream, as a client tells it.
+fn failure_within(interface: Interface) -> Value {
+    match interface {
+        Interface::Chat => json!({"kind": "APIError", "message": "it broke"}),
+        Interface::Responses => json!({"kind": "RuntimeError", "message": "it broke"}),
+        Interface::Messages => failure(interface, 200, "it broke", None),
+        Interface::Gemini => failure(interface, 503, "it broke", None),
+        Interface::Converse => json!({"kind": "serviceUnavailableException", "message": "it broke"}),
+    }
+}
+
+fn without(value: &mut Value, name: &str) {
+    value.as_object_mut().unwrap().remove(name);
 }

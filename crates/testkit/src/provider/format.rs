@@ -37,6 +37,11 @@ pub(super) trait Format: Sync {
         }
     }
 
+    /// A body as the interface reads it, where it takes several spellings of the same.
+    fn read(&self, body: Value) -> Value {
+        body
+    }
+
     /// What a request asks for. It need not be right.
     fn asked(&self, request: &Received) -> Asked;
 

@@ -18,7 +18,7 @@ pub struct Received {
     pub query: String,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body as JSON; `null` where it is none.
+    /// The body as JSON, as the interface reads it; `null` where it is none.
     pub body: Value,
     /// The body as it was sent.
     pub bytes: Bytes,

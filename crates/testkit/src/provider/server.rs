@@ -271,7 +271,7 @@ async fn handle(
         path: uri.path().to_owned(),
         query: uri.query().unwrap_or_default().to_owned(),
         headers,
-        body: parsed.unwrap_or_default(),
+        body: interface.format().read(parsed.unwrap_or_default()),
         bytes,
     });
     let mut faults = broken.map_or_else(|| interface.format().faults(&request), |broken| vec![broken]);

@@ -73,4 +73,5 @@ def understood(message):
     )
 
 
-play(Messages())
+if __name__ == "__main__":
+    play(Messages())

@@ -5,13 +5,16 @@ from google.genai import errors, types
 
 from scene import ADDRESS, KEY, SYSTEM, TOOL, TOOL_DESCRIPTION, TOOL_SCHEMA, Call, Understood, Vendor, play
 
-FINISH = {"STOP": "stop", "MAX_TOKENS": "length", "SAFETY": "refusal", "PROHIBITED_CONTENT": "refusal"}
+FINISH = {"STOP": "stop", "MAX_TOKENS": "length", "SAFETY": "filter"}
 
 
 class Gemini(Vendor):
-    def ask(self, conversation, stream=False, tools=False, shape=None, key=KEY):
+    def client(self, key):
         address, version = ADDRESS.rsplit("/", 1)
-        client = genai.Client(api_key=key, http_options={"base_url": address, "api_version": version})
+        return genai.Client(api_key=key, http_options={"base_url": address, "api_version": version})
+
+    def ask(self, conversation, stream=False, tools=False, shape=None, key=KEY):
+        client = self.client(key)
         config = {
             "system_instruction": SYSTEM,
             "max_output_tokens": 1000,
@@ -61,15 +64,13 @@ def understood(chunks):
     candidates = [candidate for chunk in chunks for candidate in chunk.candidates or []]
     parts = [part for candidate in candidates if candidate.content for part in candidate.content.parts or []]
     calls = [part.function_call for part in parts if part.function_call]
-    text = "".join(part.text for part in parts if part.text and not part.thought)
     reason = next(candidate.finish_reason for candidate in reversed(candidates) if candidate.finish_reason)
     finish = "calls" if calls else FINISH[reason.value]
     usage = next(chunk.usage_metadata for chunk in reversed(chunks) if chunk.usage_metadata)
     thoughts = usage.thoughts_token_count or 0
     return Understood(
-        text="" if finish == "refusal" else text,
+        text="".join(part.text for part in parts if part.text and not part.thought),
         reasoning="".join(part.text for part in parts if part.text and part.thought),
-        refusal=text if finish == "refusal" else "",
         calls=[Call(call.id, call.name, call.args) for call in calls],
         finish=finish,
         usage={
@@ -78,8 +79,14 @@ def understood(chunks):
             "cached": usage.cached_content_token_count or 0,
             "reasoning": thoughts,
         },
-        turn=types.Content(role="model", parts=[part for part in parts if not part.thought]),
+        turn=types.Content(role="model", parts=[part for part in parts if is_sent_back(part)]),
     )
 
 
-play(Gemini())
+def is_sent_back(part):
+    """Thoughts are not, and neither are empty parts that end a stream, unless they carry a signature."""
+    return not part.thought and (part.text != "" or part.thought_signature)
+
+
+if __name__ == "__main__":
+    play(Gemini())

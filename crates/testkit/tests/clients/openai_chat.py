@@ -85,4 +85,5 @@ def understood(completion):
     )
 
 
-play(Chat())
+if __name__ == "__main__":
+    play(Chat())

@@ -105,4 +105,5 @@ def plain(value):
     return value
 
 
-play(Responses())
+if __name__ == "__main__":
+    play(Responses())

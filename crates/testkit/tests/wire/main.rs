@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use exchange::{Exchange, Expected, exchange};
 
 /// The interfaces that are seen here.
-const READY: [Interface; 1] = [Interface::Chat];
+const READY: [Interface; 2] = [Interface::Chat, Interface::Messages];
 
 /// The interfaces, each asked for a stream and for a whole answer.
 fn each() -> impl Iterator<Item = (Interface, bool)> {
