@@ -23,8 +23,25 @@ async fn openai_understands_chat_completions() {
 }
 
 #[tokio::test]
+async fn openai_understands_responses() {
+    check(Interface::Responses, "openai_responses.py", (401, "Incorrect API key provided")).await;
+}
+
+#[tokio::test]
 async fn anthropic_understands_messages() {
     check(Interface::Messages, "anthropic_messages.py", (401, "Incorrect API key provided")).await;
+}
+
+#[tokio::test]
+async fn google_understands_gemini() {
+    check(Interface::Gemini, "google_gemini.py", (400, "API key not valid. Please pass a valid API key."))
+        .await;
+}
+
+#[tokio::test]
+async fn google_understands_gemini_on_vertex() {
+    check(Interface::Gemini, "google_vertex.py", (401, "Request had invalid authentication credentials."))
+        .await;
 }
 
 /// Plays a script; a wrong key is answered with this status and message.

@@ -180,6 +180,11 @@ impl MockProvider {
         Ok(format!("http://{}/v1", listener.local_addr()?))
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The address to configure for chat completions.
     pub fn base_url(&self) -> String {
         self.base_url_of(Interface::Chat)

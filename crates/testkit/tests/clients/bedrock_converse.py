@@ -11,16 +11,18 @@ from scene import ADDRESS, KEY, SYSTEM, TOOL, TOOL_DESCRIPTION, TOOL_SCHEMA, Cal
 
 FINISH = {"end_turn": "stop", "tool_use": "calls", "max_tokens": "length", "content_filtered": "refusal"}
 
-PLACE = {
-    "endpoint_url": ADDRESS,
-    "region_name": "us-east-1",
-    "config": Config(retries={"total_max_attempts": 1}),
-}
-
 
 class Converse(Vendor):
     def client(self, key):
-        return boto3.client("bedrock-runtime", aws_access_key_id="AKIDMOCK", aws_secret_access_key=key, **PLACE)
+        # An API key of Bedrock's would not do: the client sends none to an address without TLS.
+        return boto3.client(
+            "bedrock-runtime",
+            endpoint_url=ADDRESS,
+            region_name="us-east-1",
+            aws_access_key_id="AKIDMOCK",
+            aws_secret_access_key=key,
+            config=Config(retries={"total_max_attempts": 1}),
+        )
 
     def ask(self, conversation, stream=False, tools=False, shape=None, key=KEY):
         client = self.client(key)

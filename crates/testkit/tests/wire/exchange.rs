@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use adjutant_testkit::provider::MockProvider;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -56,7 +57,8 @@ impl Exchange {
 }
 
 /// Posts JSON and reads until the server is done, is silent, or has sent more than enough.
-pub(crate) async fn exchange(address: &str, path: &str, body: &str, expected: Expected) -> Exchange {
+pub(crate) async fn exchange(mock: &MockProvider, path: &str, body: &str, expected: Expected) -> Exchange {
+    let address = mock.address();
     let mut stream = TcpStream::connect(address).await.unwrap();
     let length = body.len();
     let head = format!(

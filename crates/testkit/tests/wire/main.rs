@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod asked;
 mod exchange;
 
 use std::time::Duration;
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 use exchange::{Exchange, Expected, exchange};
 
 /// The interfaces that are seen here.
-const READY: [Interface; 2] = [Interface::Chat, Interface::Messages];
+const READY: [Interface; 4] = [Interface::Chat, Interface::Responses, Interface::Messages, Interface::Gemini];
 
 /// The interfaces, each asked for a stream and for a whole answer.
 fn each() -> impl Iterator<Item = (Interface, bool)> {
@@ -59,8 +60,7 @@ async fn answered(interface: Interface, streams: bool, answer: Answer) -> Exchan
 async fn ending(interface: Interface, streams: bool, answer: Answer, expected: Expected) -> Exchange {
     let mock = MockProvider::answering([answer]).start().await.unwrap();
     let (path, body) = hello(interface, streams);
-    let base = mock.base_url_of(Interface::Converse);
-    let exchange = exchange(base.trim_start_matches("http://"), path, &body.to_string(), expected).await;
+    let exchange = exchange(&mock, path, &body.to_string(), expected).await;
     mock.assert_clean();
     exchange
 }
@@ -161,8 +161,7 @@ async fn refusals_have_the_form_of_the_interface() {
 #[tokio::test]
 async fn what_nobody_serves_is_a_fault() {
     let mock = MockProvider::answering([]).start().await.unwrap();
-    let address = mock.base_url_of(Interface::Converse);
-    let lost = exchange(address.trim_start_matches("http://"), "/v2/chat", "{}", Expected::End).await;
+    let lost = exchange(&mock, "/v2/chat", "{}", Expected::End).await;
     assert_eq!(lost.status, 404);
     assert_eq!(mock.faults(), ["nothing is served at `POST /v2/chat`"]);
 }
@@ -171,10 +170,8 @@ async fn what_nobody_serves_is_a_fault() {
 async fn a_body_that_is_no_json_is_a_fault() {
     for (interface, streams) in each() {
         let mock = MockProvider::answering([]).start().await.unwrap();
-        let address = mock.base_url_of(Interface::Converse);
         let (path, _) = hello(interface, streams);
-        let refused =
-            exchange(address.trim_start_matches("http://"), path, "{\"model\":", Expected::End).await;
+        let refused = exchange(&mock, path, "{\"model\":", Expected::End).await;
         assert_eq!(refused.status, 400, "{interface}");
         assert!(mock.faults()[0].starts_with("the body is not JSON"), "{interface}: {:?}", mock.faults());
     }
