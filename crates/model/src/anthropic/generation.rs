@@ -1,36 +1,37 @@
 //! In what the generations of Claude differ, by the model's name.
 //!
 //! Sources: platform.claude.com/docs, "Models overview" and the pages on thinking, effort, tool choice and structured
-//! outputs; the skill `claude-api` of github.com/anthropics/skills (October 2026). A name that says no generation is taken
-//! for the newest one, which refuses most: what such a model can do after all is asked for by `extra`.
+//! outputs; the skill `claude-api` of github.com/anthropics/skills (October 2026). A Claude whose name says no generation
+//! is taken for the newest one, which refuses most: what it can do after all is asked for by `extra`. What is no Claude
+//! is a model of another vendor that is served by this interface.
 
 /// What a generation takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Generation {
+pub(crate) struct Generation {
     /// How it is asked to think.
-    pub(super) thinking: Thinking,
+    pub(crate) thinking: Thinking,
     /// Whether it thinks where nobody asks it to.
-    pub(super) thinks_unasked: bool,
+    pub(crate) thinks_unasked: bool,
     /// How it is asked not to think.
-    pub(super) rest: Rest,
+    pub(crate) rest: Rest,
     /// Which words for effort it knows.
-    pub(super) efforts: Efforts,
+    pub(crate) efforts: Efforts,
     /// Whether it takes `temperature`, `top_p` and `top_k`.
-    pub(super) sampling: bool,
+    pub(crate) sampling: bool,
     /// Whether it can be made to call a tool.
-    pub(super) forced: Forced,
+    pub(crate) forced: Forced,
     /// Whether it answers in the form of a schema.
-    pub(super) output_format: bool,
+    pub(crate) output_format: bool,
     /// Whether it refuses its own thinking where what was said before has changed since.
-    pub(super) binds_thinking: bool,
+    pub(crate) binds_thinking: bool,
     /// Whether it thinks between tool calls only where a beta header says so.
-    pub(super) interleaves_by_header: bool,
+    pub(crate) interleaves_by_header: bool,
     /// The most tokens of an answer, where no profile says: at most the model's own limit.
-    pub(super) most_output: u32,
+    pub(crate) most_output: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Thinking {
+pub(crate) enum Thinking {
     /// It does not think.
     None,
     /// For so many tokens.
@@ -40,7 +41,7 @@ pub(super) enum Thinking {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Rest {
+pub(crate) enum Rest {
     /// It always thinks.
     Never,
     /// It need not think at all.
@@ -50,7 +51,7 @@ pub(super) enum Rest {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Efforts {
+pub(crate) enum Efforts {
     /// It knows none.
     None,
     /// `low`, `medium` and `high`.
@@ -60,7 +61,7 @@ pub(super) enum Efforts {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Forced {
+pub(crate) enum Forced {
     /// It can.
     Always,
     /// It can while it does not think.
@@ -71,7 +72,7 @@ pub(super) enum Forced {
 
 impl Generation {
     /// Fable, Mythos from 5.1 and Opus 5.5; and whatever comes after them.
-    pub(super) const NEWEST: Self = Self {
+    pub(crate) const NEWEST: Self = Self {
         thinking: Thinking::Adaptive,
         thinks_unasked: true,
         rest: Rest::Never,
@@ -115,9 +116,15 @@ impl Generation {
     /// 3 and older.
     const EARLY_THIRD: Self = Self { most_output: 4_096, ..Self::MIDDLE_THIRD };
 
+    /// Another vendor's model: what the interface has had for long, and nothing unasked.
+    const OTHER: Self =
+        Self { thinking: Thinking::Budget, output_format: true, most_output: 8_192, ..Self::MIDDLE_THIRD };
+
     /// The generation of a model.
-    pub(super) fn of(model: &str) -> Self {
-        let Some((family, version)) = family_and_version(model) else { return Self::NEWEST };
+    pub(crate) fn of(model: &str) -> Self {
+        let lower = model.to_ascii_lowercase();
+        let Some((_, name)) = lower.split_once("claude") else { return Self::OTHER };
+        let Some((family, version)) = family_and_version(name) else { return Self::NEWEST };
         match (family, version) {
             (_, (..=2, _) | (3, ..=4)) => Self::EARLY_THIRD,
             (_, (3, 5..=6)) => Self::MIDDLE_THIRD,
@@ -137,11 +144,9 @@ impl Generation {
 }
 
 /// What `claude-opus-4-5-20251101`, `claude-3-7-sonnet-latest`, `eu.anthropic.claude-sonnet-4-20250514-v1:0` and
-/// `anthropic/claude-opus-4.6` say of themselves; none where a name says no version.
-fn family_and_version(model: &str) -> Option<(&'static str, (u32, u32))> {
+/// `anthropic/claude-opus-4.6` say of themselves after `claude`; none where they say no version.
+fn family_and_version(name: &str) -> Option<(&'static str, (u32, u32))> {
     const FAMILIES: [&str; 5] = ["opus", "sonnet", "haiku", "fable", "mythos"];
-    let lower = model.to_ascii_lowercase();
-    let (_, name) = lower.split_once("claude")?;
     let words = || name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     // A date has eight digits.
     let number = |word: &str| word.parse::<u32>().ok().filter(|_| word.len() <= 2);
@@ -184,8 +189,8 @@ mod tests {
             ("claude-haiku-5-5", Generation { rest: Rest::Disabled, ..Generation::NEWEST }),
             ("claude-sonnet-6", Generation::NEWEST),
             ("claude-opus-latest", Generation::NEWEST),
-            ("my-deployment", Generation::NEWEST),
-            ("", Generation::NEWEST),
+            ("deepseek-v4", Generation::OTHER),
+            ("", Generation::OTHER),
         ];
         for (model, generation) in cases {
             assert_eq!(Generation::of(model), generation, "{model}");
@@ -206,6 +211,7 @@ mod tests {
             ("claude-opus-4-7", (false, false, WithoutThinking, Efforts::ToMax, true)),
             ("claude-opus-5", (true, false, Always, Efforts::ToMax, true)),
             ("claude-opus-5-5", (true, false, Never, Efforts::ToMax, true)),
+            ("deepseek-v4", (false, true, Always, Efforts::None, true)),
         ];
         for (model, expected) in cases {
             assert_eq!(of(model), expected, "{model}");

@@ -9,9 +9,9 @@ mod cache;
 mod content;
 mod decode;
 mod encode;
-mod generation;
-mod schema;
-mod thinking;
+pub(crate) mod generation;
+pub(crate) mod schema;
+pub(crate) mod thinking;
 mod turns;
 mod usage;
 mod wire;
@@ -21,7 +21,7 @@ use std::sync::Arc;
 use adjutant_core::Result;
 use serde_json::Value;
 
-use crate::provider::{Config, Interface, Provider};
+use crate::provider::{Config, Interface, Provider, Setting};
 use crate::transport::KeyHeader;
 
 /// Anthropic. The variables are those of its own clients; the one for another address may leave out the `/v1`, as theirs
@@ -33,8 +33,10 @@ pub const ANTHROPIC: Provider = Provider {
     base_url_variable: Some("ANTHROPIC_BASE_URL"),
     key_variables: &["ANTHROPIC_API_KEY"],
     credentials: &[],
-    options: &[],
+    // The model that a deployment of another name is, such as `claude-opus-4-8`: its name tells what it takes.
+    options: &[Setting { key: "base_model", variables: &[], default: None }],
     open: interface,
+    embed: None,
 };
 
 /// What reasoning and native parts of this interface are stamped with.

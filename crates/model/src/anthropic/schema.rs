@@ -18,7 +18,7 @@ const DEFINITIONS: [&str; 2] = ["$defs", "definitions"];
 
 /// The schema as the interface takes it; none where it has no words for it: objects of any keys, values of any kind,
 /// recursion. What fits the result fits the original, but for what the descriptions say.
-pub(super) fn enforceable(schema: &Value) -> Option<Value> {
+pub(crate) fn enforceable(schema: &Value) -> Option<Value> {
     let fields = schema.as_object()?;
     let mut definitions = Map::new();
     for (name, definition) in DEFINITIONS.iter().filter_map(|key| fields.get(*key)?.as_object()).flatten() {

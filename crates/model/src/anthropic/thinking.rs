@@ -11,17 +11,17 @@ const SMALLEST_BUDGET: u32 = 1_024;
 
 /// What a body says of thinking.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Plan {
+pub(crate) struct Plan {
     /// The field `thinking`.
-    pub(super) thinking: Option<Value>,
+    pub(crate) thinking: Option<Value>,
     /// The field `effort` of `output_config`.
-    pub(super) effort: Option<&'static str>,
+    pub(crate) effort: Option<&'static str>,
 }
 
 impl Plan {
     /// What is said for a wish; `most` is the most tokens of the answer, which thinking is part of. A step that the model
     /// lacks is the nearest one that it has.
-    pub(super) fn of(generation: &Generation, effort: Option<Effort>, most: u32) -> Self {
+    pub(crate) fn of(generation: &Generation, effort: Option<Effort>, most: u32) -> Self {
         match (generation.thinking, effort) {
             (Thinking::None, _) => Self::default(),
             (_, None | Some(Effort::Off)) if !generation.thinks_unasked => Self::default(),
@@ -39,7 +39,7 @@ impl Plan {
     }
 
     /// Whether the model thinks.
-    pub(super) fn thinks(&self) -> bool {
+    pub(crate) fn thinks(&self) -> bool {
         self.thinking.as_ref().is_some_and(|thinking| kind_of(thinking) != "disabled")
     }
 }

@@ -34,7 +34,8 @@ pub(super) struct Messages {
 
 impl Messages {
     pub(super) fn new(config: &Config) -> Result<Self> {
-        let generation = Generation::of(&config.model);
+        let told = config.options.get("base_model").filter(|name| !name.is_empty());
+        let generation = Generation::of(told.unwrap_or(&config.model));
         let most_output = config.profile.max_output_tokens.and_then(|most| u32::try_from(most).ok());
         let header = |name: &HeaderName| {
             let mut all = config.headers.iter();
@@ -153,7 +154,9 @@ mod tests {
             ("claude-opus-5-5", bound, current, binding),
         ];
         for (model, body, version, betas) in cases {
-            let messages = Messages::new(&Config::new("m", "http://h", model)).unwrap();
+            let mut config = Config::new("m", "http://h", "my-deployment");
+            config.options.insert("base_model".into(), model.into());
+            let messages = Messages::new(&config).unwrap();
             let headers = messages.headers(&body).unwrap();
             let shown = |name| headers.get(name).map_or("", |value: &HeaderValue| value.to_str().unwrap());
             assert_eq!((shown(VERSION), shown(BETA)), (version, betas), "{model} {body}");

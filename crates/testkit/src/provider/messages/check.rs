@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use super::super::received::{Received, list};
+use super::super::received::{Received, at, list};
 use super::block::{self, Place, is_filled};
 use super::option;
 
@@ -57,6 +57,9 @@ pub(super) fn faults_of(request: &Received) -> Vec<String> {
     let own = body.get("cache_control");
     let marks: Vec<&Value> =
         within("tools").chain(within("system")).chain(within_messages(body)).chain(own).collect();
+    if at(body, "/thinking/type") == "enabled" && !is_thought_through(list(&body["messages"])) {
+        faults.push("Expected `thinking` or `redacted_thinking`, but found `tool_use`.".to_owned());
+    }
     option::check_headers(request, &mut faults);
     option::check_tools(body, &mut faults);
     option::check_model(body, &mut faults);
@@ -73,8 +76,8 @@ fn check_messages(messages: &[Value], faults: &mut Vec<String>) {
     let mut before = "assistant";
     let mut open: Vec<&str> = Vec::new();
     let mut waiting: Vec<&str> = Vec::new();
-    for (at, message) in messages.iter().enumerate() {
-        let mut fault = |what: String| faults.push(format!("messages.{at}: {what}"));
+    for (number, message) in messages.iter().enumerate() {
+        let mut fault = |what: String| faults.push(format!("messages.{number}: {what}"));
         let role = message["role"].as_str().unwrap_or_default();
         let place = match role {
             "user" => Place::User,
@@ -121,6 +124,13 @@ fn check_messages(messages: &[Value], faults: &mut Vec<String>) {
     }
 }
 
+/// Whether the calls that the last results answer begin with thinking, or there are none.
+fn is_thought_through(messages: &[Value]) -> bool {
+    let [.., asked, last] = messages else { return true };
+    let first = |message: &Value| at(message, "/content/0/type").as_str().unwrap_or_default().to_owned();
+    first(last) != "tool_result" || matches!(first(asked).as_str(), "thinking" | "redacted_thinking")
+}
+
 /// The results of a message: they stand first, each answers a call of the message before, and none is missing.
 fn check_results(blocks: &[Value], open: &mut Vec<&str>, fault: &mut impl FnMut(String)) {
     let mut is_past = false;
@@ -134,7 +144,7 @@ fn check_results(blocks: &[Value], open: &mut Vec<&str>, fault: &mut impl FnMut(
             fault(format!("the result for `{id}` does not stand before everything else"));
         }
         match open.iter().position(|other| *other == id) {
-            Some(at) => drop(open.remove(at)),
+            Some(place) => drop(open.remove(place)),
             None => fault(format!("the result for `{id}` answers no call of the message before")),
         }
     }
@@ -256,6 +266,14 @@ mod tests {
             (json!({"model": "claude-opus-5-5", "thinking": {"type": "disabled"}}), &[], "this `thinking`"),
             (json!({"thinking": {"type": "enabled", "budget_tokens": 1024}}), &[], "`budget_tokens`"),
             (json!({"model": "claude-opus-5-5", "temperature": 1}), &[], "no sampling"),
+            (
+                json!({"max_tokens": 2000, "thinking": {"type": "enabled", "budget_tokens": 1024}, "messages": [
+                    {"role": "user", "content": "hi"},
+                    {"role": "assistant", "content": [{"type": "tool_use", "id": "a", "name": "look", "input": {}}]},
+                    {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a"}]}]}),
+                &[],
+                "Expected `thinking`",
+            ),
             (json!({"model": "claude-sonnet-4-5", "output_config": {"effort": "low"}}), &[], "this `effort`"),
             (
                 json!({"model": "claude-opus-5-5", "tools": tools, "tool_choice": {"type": "any"}}),

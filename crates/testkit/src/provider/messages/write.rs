@@ -10,10 +10,12 @@ const SIGNATURE: &str = "c2lnbmF0dXJl";
 
 /// The events of a streamed answer.
 pub(super) fn events(answer: &Answer, model: &str) -> Vec<Value> {
-    let mut events = vec![begin(answer, model), json!({"type": "ping"})];
+    let mut events = vec![begin(answer, model)];
     for (index, block) in content(answer).iter().enumerate() {
         events.extend(block_events(index, block));
     }
+    // Where the real one sends it, and so that it stands in the way of who does not expect it.
+    events.insert(events.len().min(2), json!({"type": "ping"}));
     let mut usage = json!({});
     if let (Some(used), Some(fields)) = (&answer.usage, usage.as_object_mut()) {
         fields.insert("output_tokens".into(), used.output.into());
