@@ -201,9 +201,12 @@ impl Adjutant {
         self.0.engine.prune(keep).await
     }
 
-    /// Erases every run of one person. Returns how many.
+    /// Erases every run of one person, and every answer that a model's cache has kept: it does not say whose they are.
+    /// Returns how many runs.
     pub async fn erase_user(&self, user: &str) -> Result<u64> {
-        self.0.engine.erase_user(user).await
+        let erased = self.0.engine.erase_user(user).await?;
+        self.0.project.models().forget_answers()?;
+        Ok(erased)
     }
 
     /// Makes an agent known, so that its runs go on after a restart before it is asked anything. Fails with

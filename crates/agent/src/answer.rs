@@ -2,9 +2,10 @@
 
 use adjutant_core::json::Json;
 use adjutant_core::message::{Message, Part};
-use adjutant_core::money::Money;
+use adjutant_core::money::{Money, Prices};
 use adjutant_core::usage::Usage;
 use adjutant_core::{Code, Error, Result};
+use adjutant_durable::Amount;
 use adjutant_model::{Response, StopReason};
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +56,23 @@ impl Answer {
     /// What stands for the answer of a model that gave none in time.
     pub(crate) fn none() -> Self {
         Self { cost: None, ..Self::of_parts(Vec::new()) }
+    }
+
+    /// The same with what it cost: by the prices of who answered, and nothing where it was answered before.
+    pub(crate) fn priced(self, asked: Option<Prices>) -> Self {
+        let cost = match &self.response.instead {
+            Some(instead) if instead.cached => Some(Money::ZERO),
+            Some(instead) => instead.prices.map(|prices| prices.cost(&self.usage())),
+            None => asked.map(|prices| prices.cost(&self.usage())),
+        };
+        Self { cost, ..self }
+    }
+
+    /// What the budgets are charged.
+    pub(crate) fn spent(&self) -> Amount {
+        let is_cached = self.response.instead.as_ref().is_some_and(|instead| instead.cached);
+        let tokens = if is_cached { 0 } else { self.usage().total() };
+        Amount { tokens, nanos: self.cost.map_or(0, Money::nanos) }
     }
 
     /// The tokens used: as the provider counted them, otherwise the estimate.

@@ -98,7 +98,7 @@ pub(crate) fn decide(facts: &Facts<'_>) -> Result<Next> {
         StopReason::ContentFilter => return Ok(Next::End(Stop::Filtered, None)),
         _ => {}
     }
-    if facts.acted || facts.heard {
+    if facts.acted || facts.heard || answer.response.stop == StopReason::Paused {
         return Ok(facts.limit.map_or(Next::Continue, Next::LastTurn));
     }
     let ending = ending(facts)?;
@@ -199,6 +199,8 @@ mod tests {
             ("ok", EndTurn, Tried::default(), end(Stop::Answered)),
             ("ok", StopSequence, Tried::default(), end(Stop::Answered)),
             ("ok", StopReason::Other("x".into()), Tried::default(), end(Stop::Answered)),
+            ("so far", StopReason::Paused, Tried::default(), Next::Continue),
+            ("", StopReason::Paused, Tried::default(), Next::Continue),
             ("half", MaxTokens, Tried::default(), end(Stop::CutOff)),
             ("no", Refusal, Tried::default(), end(Stop::Refused)),
             ("", ContentFilter, Tried::default(), end(Stop::Filtered)),

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adjutant_core::json::Json;
-use adjutant_core::money::Money;
 use adjutant_core::time::format_duration;
 use adjutant_core::usage::Usage;
 use adjutant_core::{Code, Error, Result};
@@ -187,8 +186,7 @@ async fn converse(model: &dyn Model, request: Request, attempt: &Attempt, show: 
     };
     match listen(deltas, &request, &attempt.sink, show, model.profile()).await {
         Ok(answer) => {
-            let usage = answer.usage();
-            let spent = Amount { tokens: usage.total(), nanos: answer.cost.map_or(0, Money::nanos) };
+            let spent = answer.spent();
             let done = match Json::of(&answer) {
                 Ok(json) => Done::Ok(json),
                 Err(error) => Done::Err(error),
@@ -231,6 +229,5 @@ async fn listen(
     let response = collector.finish()?;
     let counted = response.usage;
     let estimate = counted.is_none().then(|| token::estimate_usage(request, &response.message));
-    let cost = profile.prices.zip(counted.or(estimate)).map(|(prices, usage)| prices.cost(&usage));
-    Ok(Answer { response, estimate, cost })
+    Ok(Answer { response, estimate, cost: None }.priced(profile.prices))
 }

@@ -67,7 +67,7 @@ impl View {
                 Some(Step::Call(called)) => {
                     EventKind::ToolProgress { call: called.call.clone(), text: text.clone() }
                 }
-                _ => return None,
+                _ => EventKind::ModelProgress { text: text.clone() },
             },
         };
         Some(self.event(None, Some(&delta.step), kind))

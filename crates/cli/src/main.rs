@@ -55,7 +55,7 @@ async fn execute(arguments: &Arguments, output: Output) -> Ended {
         Command::Run(command) => run::execute(command, shared, output).await,
         Command::Chat(command) => chat::execute(command, shared, output).await,
         Command::Runs(command) => runs::execute(command, shared, output).await,
-        Command::Models(command) => models::execute(command, shared, output),
+        Command::Models(command) => models::execute(command, shared, output).await,
         Command::Tools(command) => tools::execute(command, shared, output).await,
         Command::Check(command) => check::execute(command, shared, output),
         Command::Doctor(command) => doctor::execute(command, shared, output).await,

@@ -120,6 +120,8 @@ codes! {
     ModelUnsupported = "model-unsupported": Model, Run, Never;
     /// The script of a scripted model is over, or expected another request.
     ModelScript = "model-script": Model, Run, Never;
+    /// A cassette that is played back holds no answer to the request.
+    ModelCassette = "model-cassette": Model, Run, Never;
 
     /// The model called a tool that it was not given.
     ToolUnknown = "tool-unknown": Tool, Model, Never;
@@ -292,6 +294,13 @@ impl Error {
             }
             next = cause.source();
         }
+        self
+    }
+
+    /// Says first which part of a larger thing went wrong.
+    #[must_use]
+    pub fn within(mut self, part: impl fmt::Display) -> Self {
+        self.0.message.insert_str(0, &format!("{part}: "));
         self
     }
 

@@ -87,6 +87,11 @@ pub enum EventKind {
         /// How long the wait is, in milliseconds.
         wait_ms: u64,
     },
+    /// What happens around a model while its answer is awaited: another one is asked, or limits hold the call back.
+    ModelProgress {
+        /// What happens.
+        text: String,
+    },
     /// A model answered.
     ModelAnswered {
         /// The whole message.

@@ -117,9 +117,35 @@ pub struct Prices {
     /// For output that is reasoning; the output price where it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reasoning: Option<Decimal>,
+    /// The prices of a long request, where they are others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub above: Option<Tier>,
+}
+
+/// The prices of a request whose input has more than so many tokens. They hold for the whole of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tier {
+    /// The most tokens of input that are charged at the usual prices.
+    pub tokens: u64,
+    /// For input that no cache served.
+    pub input: Decimal,
+    /// For output, reasoning included.
+    pub output: Decimal,
+    /// For input read from the prompt cache; the input price where it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cached: Option<Decimal>,
+    /// For input written to the prompt cache; the input price where it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_write: Option<Decimal>,
 }
 
 impl Prices {
+    /// Prices for input and output, with everything else at theirs.
+    pub fn new(input: Decimal, output: Decimal) -> Self {
+        Self { input, output, cached: None, cache_write: None, reasoning: None, above: None }
+    }
+
     /// The higher of two in each part: what a call costs at most where either may hold.
     #[must_use]
     pub fn dearest(self, other: Self) -> Self {
@@ -134,17 +160,32 @@ impl Prices {
             cached: part(self.cached, other.cached, input),
             cache_write: part(self.cache_write, other.cache_write, input),
             reasoning: part(self.reasoning, other.reasoning, output),
+            above: match (self.above, other.above) {
+                (Some(own), Some(others)) => Some(if own.input > others.input { own } else { others }),
+                (own, others) => own.or(others),
+            },
+        }
+    }
+
+    /// The prices that hold for a request with so many tokens of input.
+    fn at(&self, input: u64) -> Self {
+        match self.above.filter(|above| input > above.tokens) {
+            None => *self,
+            Some(Tier { input, output, cached, cache_write, .. }) => {
+                Self { input, output, cached, cache_write, reasoning: None, above: None }
+            }
         }
     }
 
     /// The price of a call, exact.
     pub fn cost(&self, usage: &Usage) -> Money {
+        let Self { input, output, cached, cache_write, reasoning, .. } = self.at(usage.input);
         let plain = usage.input.saturating_sub(usage.cached).saturating_sub(usage.cache_write);
-        let sum = self.input * Decimal::from(plain)
-            + self.cached.unwrap_or(self.input) * Decimal::from(usage.cached)
-            + self.cache_write.unwrap_or(self.input) * Decimal::from(usage.cache_write)
-            + self.output * Decimal::from(usage.output.saturating_sub(usage.reasoning))
-            + self.reasoning.unwrap_or(self.output) * Decimal::from(usage.reasoning.min(usage.output));
+        let sum = input * Decimal::from(plain)
+            + cached.unwrap_or(input) * Decimal::from(usage.cached)
+            + cache_write.unwrap_or(input) * Decimal::from(usage.cache_write)
+            + output * Decimal::from(usage.output.saturating_sub(usage.reasoning))
+            + reasoning.unwrap_or(output) * Decimal::from(usage.reasoning.min(usage.output));
         Money((sum / Decimal::from(1_000_000)).normalize())
     }
 }
@@ -176,13 +217,18 @@ mod tests {
     }
 
     #[test]
+    fn a_long_request_has_the_prices_of_its_tier() {
+        let above = Tier { tokens: 100, input: 2.into(), output: 4.into(), cached: None, cache_write: None };
+        let prices = Prices { above: Some(above), ..Prices::new(1.into(), 1.into()) };
+        let cost = |input| prices.cost(&Usage { input, output: 10, ..Usage::default() }).nanos();
+        assert_eq!((cost(100), cost(101)), (110_000, 242_000));
+    }
+
+    #[test]
     fn the_dearest_is_the_higher_in_each_part() {
         let prices = |input: u32, cached: Option<u32>| Prices {
-            input: input.into(),
-            output: 1.into(),
             cached: cached.map(Decimal::from),
-            cache_write: None,
-            reasoning: None,
+            ..Prices::new(input.into(), 1.into())
         };
         assert_eq!(prices(2, Some(1)).dearest(prices(3, None)), prices(3, Some(3)));
         assert_eq!(prices(2, Some(1)).dearest(prices(1, None)), prices(2, Some(1)));
@@ -192,11 +238,9 @@ mod tests {
     #[test]
     fn cached_input_and_reasoning_have_their_own_prices() {
         let prices = Prices {
-            input: 3.into(),
-            output: 15.into(),
             cached: Some(Decimal::new(3, 1)),
-            cache_write: None,
-            reasoning: Some(Decimal::from(30)),
+            reasoning: Some(30.into()),
+            ..Prices::new(3.into(), 15.into())
         };
         let usage = Usage { input: 1_000, output: 100, cached: 600, ..Usage::default() };
         assert_eq!(prices.cost(&usage).to_string(), "0.00288 USD");

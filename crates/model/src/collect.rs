@@ -110,8 +110,9 @@ impl Collector {
             other => other,
         };
         let mut parts = Vec::with_capacity(self.parts.len());
-        for pending in self.parts {
-            parts.extend(whole(pending, &mut self.ids, &stop)?);
+        let last = self.parts.len().saturating_sub(1);
+        for (place, pending) in self.parts.into_iter().enumerate() {
+            parts.extend(whole(pending, &mut self.ids, &stop, place == last)?);
         }
         Ok(Response {
             message: Message::assistant(parts),
@@ -170,7 +171,7 @@ impl Collector {
 }
 
 /// A pending part as a whole one; none for text that is empty.
-fn whole(pending: Pending, ids: &mut Ids, stop: &StopReason) -> Result<Option<Part>> {
+fn whole(pending: Pending, ids: &mut Ids, stop: &StopReason, is_last: bool) -> Result<Option<Part>> {
     match pending {
         Pending::Text(text) => Ok((!text.is_empty()).then(|| Part::text(text))),
         Pending::Reasoning(reasoning) => Ok(Some(Part::Reasoning(reasoning))),
@@ -179,10 +180,11 @@ fn whole(pending: Pending, ids: &mut Ids, stop: &StopReason) -> Result<Option<Pa
             if name.is_empty() {
                 return Err(invalid(format!("tool call {index} of the answer has no name")));
             }
-            let arguments = if arguments.trim().is_empty() { "{}".to_owned() } else { arguments };
-            if *stop == StopReason::MaxTokens
-                && serde_json::from_str::<serde::de::IgnoredAny>(&arguments).is_err()
-            {
+            let is_empty = arguments.trim().is_empty();
+            let arguments = if is_empty { "{}".to_owned() } else { arguments };
+            let is_broken = serde_json::from_str::<serde::de::IgnoredAny>(&arguments).is_err();
+            // What was written last may have been cut off right after its name.
+            if *stop == StopReason::MaxTokens && (is_broken || (is_empty && is_last)) {
                 return Err(invalid(format!("the answer was cut off within its call of `{name}`"))
                     .with_help("allow the model more output tokens"));
             }
@@ -283,6 +285,14 @@ mod tests {
             (
                 vec![call(0, Some("x"), Some("a"), "{"), Delta::End(MaxTokens)],
                 format!("{invalid} was cut off within its call of `a`"),
+            ),
+            (
+                vec![call(0, Some("x"), Some("a"), ""), Delta::End(MaxTokens)],
+                format!("{invalid} was cut off within its call of `a`"),
+            ),
+            (
+                vec![call(0, Some("x"), Some("a"), ""), text("so"), Delta::End(MaxTokens)],
+                "a#x {} | so | MaxTokens".into(),
             ),
             (vec![text("a")], format!("{invalid} breaks off before its end")),
             (

@@ -5,6 +5,9 @@
 //!
 //! - [`provider`] has the providers: who they are, how they are reached, how their interfaces are written.
 //! - [`layer`] has what stands around a model: retries, fallbacks, limits, a breaker, a cache.
+//! - [`cassette`] records exchanges with providers and plays them back.
+//! - [`catalogue`] knows windows, abilities and prices.
+//! - [`embed`] makes vectors of texts.
 //! - [`offline`] is the built-in model that needs no key and no network. It works by rules and is no LLM.
 //! - [`scripted`] plays a script, for tests.
 //!
@@ -12,10 +15,15 @@
 //! share.
 
 pub mod anthropic;
+pub mod bedrock;
 mod call_id;
+pub mod cassette;
+pub mod catalogue;
 mod collect;
 mod delta;
+pub mod embed;
 pub mod event_stream;
+pub mod gemini;
 pub mod layer;
 mod model;
 pub mod offline;

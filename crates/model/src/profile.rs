@@ -56,6 +56,31 @@ impl Default for Abilities {
     }
 }
 
+impl Abilities {
+    /// The names of the abilities, as a person writes them.
+    pub const NAMES: [&str; 7] =
+        ["tools", "parallel_tools", "structured_output", "images", "audio", "files", "reasoning"];
+
+    /// Every ability by its name, and whether it is there.
+    pub fn all(mut self) -> impl Iterator<Item = (&'static str, bool)> {
+        Self::NAMES.into_iter().filter_map(move |name| Some((name, *self.named(name)?)))
+    }
+
+    /// The ability of that name.
+    pub fn named(&mut self, name: &str) -> Option<&mut bool> {
+        match name {
+            "tools" => Some(&mut self.tools),
+            "parallel_tools" => Some(&mut self.parallel_tools),
+            "structured_output" => Some(&mut self.structured_output),
+            "images" => Some(&mut self.images),
+            "audio" => Some(&mut self.audio),
+            "files" => Some(&mut self.files),
+            "reasoning" => Some(&mut self.reasoning),
+            _ => None,
+        }
+    }
+}
+
 impl Profile {
     /// Refuses what the model cannot do, before anything is sent. Fails with `model-unsupported`.
     pub fn check(&self, model: &str, request: &Request) -> Result<()> {

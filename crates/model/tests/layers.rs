@@ -129,8 +129,7 @@ async fn a_cancelled_call_is_not_tried_again() {
 
 #[tokio::test]
 async fn a_chain_moves_on_and_says_why() {
-    let cheap =
-        Prices { input: 1.into(), output: 1.into(), cached: None, cache_write: None, reasoning: None };
+    let cheap = Prices::new(1.into(), 1.into());
     let profile = Profile { prices: Some(cheap), ..Profile::default() };
     let last: Arc<dyn Model> =
         Arc::new(Scripted::new([Turn::text("here")]).with_id("c").with_profile(profile));

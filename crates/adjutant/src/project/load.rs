@@ -97,7 +97,7 @@ impl Project {
             environment.clone(),
             layout.folder.clone(),
         ));
-        let models = Models::new(settings.models.clone(), environment, Arc::clone(&secrets));
+        let models = Models::new(&settings, environment, Arc::clone(&secrets));
         let mut definitions = BTreeMap::new();
         if is_whole {
             let defaults = defaults(&settings);
@@ -123,7 +123,7 @@ impl Project {
         let settings = Settings::default_in(&folder);
         let secrets = Arc::new(ProjectSecrets::new(BTreeMap::new(), environment.clone(), folder.clone()));
         Ok(Self {
-            models: Models::new(BTreeMap::new(), environment, Arc::clone(&secrets)),
+            models: Models::new(&settings, environment, Arc::clone(&secrets)),
             toolsets: Toolsets::build(&settings.tools, &BTreeSet::new(), &Problems::new(FILE)),
             agents: BTreeMap::new(),
             definitions: BTreeMap::new(),

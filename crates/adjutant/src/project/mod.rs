@@ -16,7 +16,9 @@ mod tools;
 
 pub use environment::Environment;
 pub use load::Project;
-pub use models::{Choice, Endpoint, Header, Key, ModelSettings, Models, Origin, Provider};
+pub use models::{
+    Carriage, Choice, Details, Endpoint, Header, Key, ModelSettings, Models, Origin, Provider, Written,
+};
 pub use secrets::{ProjectSecrets, SecretSource};
 pub use settings::{Budget, Settings};
 pub use tools::{ToolKind, ToolSettings};

@@ -7,7 +7,9 @@ use adjutant_agent::definition::document::{Problems, Table};
 use adjutant_agent::definition::{Setting, read_settings};
 use adjutant_core::id::Scope;
 use adjutant_core::money::Money;
+use adjutant_core::{Code, Error};
 use adjutant_durable::Amount;
+use adjutant_model::catalogue::Catalogue;
 use serde_json::{Map, Value};
 
 use super::environment::Environment;
@@ -52,6 +54,8 @@ pub struct Settings {
     pub limits: Vec<Setting>,
     /// Values for the variables of all prompts.
     pub variables: Map<String, Value>,
+    /// What is known of models without being told.
+    pub catalogue: Catalogue,
     /// What stands for each role.
     pub models: BTreeMap<String, ModelSettings>,
     /// The tools, by the names that agents use for them.
@@ -69,6 +73,7 @@ impl Settings {
             budget: Budget::default(),
             limits: Vec::new(),
             variables: Map::new(),
+            catalogue: Catalogue::built_in().clone(),
             models: BTreeMap::new(),
             tools: BTreeMap::new(),
             secrets: BTreeMap::new(),
@@ -98,6 +103,7 @@ impl Settings {
             settings.variables.insert(entry.key.clone(), entry.value.to_json());
         }
         settings.secrets = read_secrets(&root, folder);
+        settings.catalogue = read_catalogue(&root, folder, settings.catalogue);
         settings.models = models::read(&root, folder);
         settings.tools = tools::read(&root, folder, &settings.secrets);
         root.finish();
@@ -118,6 +124,25 @@ fn read_scope(table: Table<'_>) -> Scope {
     }
     table.finish();
     scope.unwrap_or(default)
+}
+
+/// The list of models with the project's own before it.
+fn read_catalogue(root: &Table<'_>, folder: &Path, built_in: Catalogue) -> Catalogue {
+    let Some(name) = root.text("catalogue") else { return built_in };
+    let read = std::fs::read_to_string(folder.join(name))
+        .map_err(|error| {
+            Error::new(Code::FileUnreadable, format!("`{name}` cannot be read")).caused_by(&error)
+        })
+        .and_then(|text| Catalogue::read(&text, name));
+    match read {
+        Ok(own) => built_in.extended_by(own),
+        Err(error) => {
+            let place = root.value("catalogue").map_or(root.place(), |node| node.place);
+            let help = error.help().unwrap_or("its form is described in docs/configuration.md");
+            root.problems().report_with(place, error.to_string(), help);
+            built_in
+        }
+    }
 }
 
 fn read_budget(table: Table<'_>) -> Budget {

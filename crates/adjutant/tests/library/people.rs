@@ -113,8 +113,7 @@ async fn a_paused_run_goes_on() {
 
 #[tokio::test]
 async fn a_budget_is_kept() {
-    let prices =
-        Prices { input: 1.into(), output: 1.into(), cached: None, cache_write: None, reasoning: None };
+    let prices = Prices::new(1.into(), 1.into());
     let profile = Profile { prices: Some(prices), ..Profile::default() };
     let ask = |budget: &'static str| {
         let model = Scripted::new([Turn::text("Dear.")]).with_profile(profile.clone());

@@ -32,13 +32,7 @@ async fn stop_of(agent: Agent, model: Scripted) -> (Stop, String, u32) {
 #[tokio::test]
 async fn each_limit_gives_a_last_turn_and_is_named() {
     let used = Usage { input: 60, output: 40, ..Usage::default() };
-    let prices = Prices {
-        input: 10_000.into(),
-        output: 10_000.into(),
-        cached: None,
-        cache_write: None,
-        reasoning: None,
-    };
+    let prices = Prices::new(10_000.into(), 10_000.into());
     let profile = Profile { prices: Some(prices), ..Profile::default() };
     let each = |place: usize| echoes(&place.to_string());
     let last = |limit| (Stop::LimitReached(limit), "that is all".to_owned());

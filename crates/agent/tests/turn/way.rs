@@ -94,8 +94,7 @@ async fn a_provider_that_fails_for_a_while_is_asked_again() {
 
 #[tokio::test]
 async fn usage_and_money_add_up() {
-    let prices =
-        Prices { input: 1.into(), output: 2.into(), cached: None, cache_write: None, reasoning: None };
+    let prices = Prices::new(1.into(), 2.into());
     let usage = Usage { input: 1_000_000, output: 500_000, ..Usage::default() };
     let profile = Profile { prices: Some(prices), ..Profile::default() };
     let turns = [echoes("a").with_usage(usage), Turn::text("ok").with_usage(usage)];

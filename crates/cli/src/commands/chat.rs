@@ -7,7 +7,9 @@ use adjutant::{Adjutant, Run};
 use adjutant_core::Code;
 use clap::Args;
 
-use super::run::{Terms, close, leave, notice, print};
+use super::exchanges::Exchanges;
+use super::run::{close, leave, notice, print};
+use super::terms::Terms;
 use crate::arguments::Shared;
 use crate::exit::{Ended, Exit, Failure};
 use crate::place;
@@ -27,16 +29,19 @@ pub(crate) struct Arguments {
     place: Option<PathBuf>,
     #[command(flatten)]
     terms: Terms,
+    #[command(flatten)]
+    exchanges: Exchanges,
 }
 
 pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Output) -> Ended {
     let place = arguments.place.as_deref();
     let adjutant = place::open(place, shared)?;
-    let agent = adjutant.choose(arguments.terms.agent())?;
+    let recording = arguments.exchanges.begin(adjutant.project(), output)?;
+    let agent = adjutant.choose(arguments.terms.agent.as_deref())?;
     notice(&adjutant, &agent, output);
     arguments.terms.warn(&adjutant, &agent, output);
-    let session = match arguments.terms.session() {
-        Some(session) => session.to_owned(),
+    let session = match &arguments.terms.session {
+        Some(session) => session.clone(),
         None => adjutant.new_session()?.id().to_string(),
     };
     let project = place::typed(place, shared);
@@ -64,6 +69,7 @@ pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
         flow = turn(&adjutant, &run, &mut people, output, &project).await?;
     }
     output.aside(&format!("to go on: adjutant chat --session {session}{project}"));
+    recording.finish()?;
     let (Continue(exit) | Break(exit)) = flow;
     Ok(exit)
 }

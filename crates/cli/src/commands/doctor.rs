@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use adjutant::model::provider::Probed;
 use adjutant::project::{Choice, Key, ToolKind};
 use adjutant::{Adjutant, Project};
 use adjutant_core::Error;
@@ -15,8 +16,8 @@ use crate::exit::{Ended, Exit, Failure};
 use crate::place;
 use crate::screen::{Output, Style, count};
 
-/// How long a server may take to accept a connection.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// How long a provider may take to tell its models.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Says what is configured, what can be reached, what is missing, and how to get it.
 #[derive(Args, Debug)]
@@ -89,7 +90,7 @@ async fn examine(project: Project, findings: &mut Vec<Finding>) {
     });
     for choice in project.models().roles() {
         findings.push(match choice {
-            Ok(choice) => model(&choice).await,
+            Ok(choice) => model(&project, &choice).await,
             Err(error) => Finding::missing("model", &error),
         });
     }
@@ -99,7 +100,7 @@ async fn examine(project: Project, findings: &mut Vec<Finding>) {
     findings.push(store(project, &path).await);
 }
 
-async fn model(choice: &Choice) -> Finding {
+async fn model(project: &Project, choice: &Choice) -> Finding {
     let what = format!("model {}", choice.name);
     if let Key::Missing(_, error) = &choice.key {
         return Finding::missing(what, error);
@@ -111,30 +112,22 @@ async fn model(choice: &Choice) -> Finding {
         };
     };
     let found = format!("{} at {url}, key {}", choice.id, models::key(&choice.key));
-    match reach(url).await {
-        Ok(()) => Finding::ok(what, format!("{found}, reachable")),
-        Err(why) => Finding {
+    let probing = project.models().probe(&choice.name);
+    match tokio::time::timeout(PATIENCE, probing).await {
+        Ok(Ok(Some(Probed::Listed))) => Finding::ok(what, format!("{found}; it answers and knows the model")),
+        Ok(Ok(Some(Probed::Unlisted))) => Finding::note(
+            what,
+            format!("{found}; it answers, and its list does not have the model"),
+            format!("`adjutant models test {}` shows whether it can be asked", choice.name),
+        ),
+        Ok(Ok(_)) => Finding::ok(what, format!("{found}; it answers and has no list of models")),
+        Ok(Err(error)) => Finding::missing(what, &error),
+        Err(_) => Finding {
             health: Health::Missing,
             what,
-            found: format!("{found}; cannot be reached: {why}"),
-            help: Some(
-                "start the server, or correct `base_url`; behind a proxy this test may be wrong".to_owned(),
-            ),
+            found: format!("{found}; no answer within {} s", PATIENCE.as_secs()),
+            help: Some("start the server, or correct `base_url`".to_owned()),
         },
-    }
-}
-
-/// Whether the server of an address takes connections.
-async fn reach(address: &str) -> Result<(), String> {
-    let url = url::Url::parse(address).map_err(|error| error.to_string())?;
-    let host = url.host_str().ok_or("the address has no host")?;
-    let port = url.port_or_known_default().ok_or("the address has no port")?;
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let connecting = tokio::net::TcpStream::connect((host, port));
-    match tokio::time::timeout(PATIENCE, connecting).await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
     }
 }
 

@@ -3,9 +3,11 @@
 pub(crate) mod chat;
 pub(crate) mod check;
 pub(crate) mod doctor;
+mod exchanges;
 pub(crate) mod models;
 pub(crate) mod new;
 mod program;
 pub(crate) mod run;
 pub(crate) mod runs;
+mod terms;
 pub(crate) mod tools;

@@ -3,12 +3,13 @@
 use std::io::Read as _;
 use std::path::PathBuf;
 
-use adjutant::{Adjutant, Reply, Run, Stop, Task, Updates};
-use adjutant_core::money::Money;
+use adjutant::{Adjutant, Reply, Run, Stop, Updates};
 use adjutant_core::{Code, Error, Result};
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::exchanges::Exchanges;
+use super::terms::{Terms, name};
 use crate::arguments::Shared;
 use crate::exit::{Ended, Exit, Failure};
 use crate::place;
@@ -28,92 +29,11 @@ pub(crate) struct Arguments {
     words: Vec<String>,
     #[command(flatten)]
     terms: Terms,
+    #[command(flatten)]
+    exchanges: Exchanges,
     /// Name the task, so that it is done once: the same name again goes on with the run that is there.
     #[arg(long, value_name = "NAME", value_parser = name)]
     id: Option<String>,
-}
-
-/// On which terms an agent is asked.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct Terms {
-    /// The agent; otherwise the only one, or the one that adjutant.toml names.
-    #[arg(long, value_name = "NAME")]
-    agent: Option<String>,
-    /// A value for a variable of the prompt. JSON is read as JSON, anything else as text.
-    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
-    variables: Vec<(String, Value)>,
-    /// The conversation that the question is a turn of; any name will do.
-    #[arg(long, value_name = "NAME", value_parser = name)]
-    session: Option<String>,
-    /// The person whose data the run handles; `adjutant runs erase --user` goes by it.
-    #[arg(long, value_name = "NAME", value_parser = name)]
-    user: Option<String>,
-    /// Another model than the agent's: a role or a model id, such as openai/gpt-4.1-mini.
-    #[arg(long, value_name = "MODEL")]
-    model: Option<String>,
-    /// The most that the run may spend, such as "0.50 USD".
-    #[arg(long, value_name = "MONEY", value_parser = money)]
-    budget: Option<Money>,
-}
-
-impl Terms {
-    /// The question on these terms.
-    pub(crate) fn task(&self, question: impl Into<String>) -> Task {
-        let mut task = Task::new(question);
-        for (name, value) in &self.variables {
-            task = task.variable(name, value.clone());
-        }
-        if let Some(session) = &self.session {
-            task = task.session(session.as_str());
-        }
-        if let Some(user) = &self.user {
-            task = task.user(user);
-        }
-        if let Some(model) = &self.model {
-            task = task.model(model);
-        }
-        if let Some(budget) = self.budget {
-            task = task.budget(budget);
-        }
-        task
-    }
-
-    /// Warns where money is to be bounded and nobody knows what the model costs.
-    pub(crate) fn warn(&self, adjutant: &Adjutant, agent: &str, output: Output) {
-        let project = adjutant.project();
-        if self.budget.is_none() && project.settings().budget.money.is_none() {
-            return;
-        }
-        let model = match (&self.model, project.definition(agent)) {
-            (Some(model), _) => model,
-            (None, Ok(definition)) => &definition.model,
-            (None, Err(_)) => return,
-        };
-        // A model that cannot be had is told of when it is asked.
-        let Ok(model) = project.models().get(model) else { return };
-        if model.profile().prices.is_none() {
-            output.talk(&format!(
-                "warning: what `{}` costs is not known, so no budget in money holds; give its `prices` in adjutant.toml, or \
-                 set a limit in `tokens`",
-                model.id()
-            ));
-        }
-    }
-
-    /// The agent that was chosen.
-    pub(crate) fn agent(&self) -> Option<&str> {
-        self.agent.as_deref()
-    }
-
-    /// The conversation that was named.
-    pub(crate) fn session(&self) -> Option<&str> {
-        self.session.as_deref()
-    }
-
-    /// The same in another conversation.
-    pub(crate) fn in_session(&self, session: &str) -> Self {
-        Self { session: Some(session.to_owned()), ..self.clone() }
-    }
 }
 
 pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Output) -> Ended {
@@ -124,7 +44,8 @@ pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
     };
     let question = read(question)?;
     let adjutant = place::open(project.as_deref(), shared)?;
-    let agent = adjutant.choose(arguments.terms.agent())?;
+    let recording = arguments.exchanges.begin(adjutant.project(), output)?;
+    let agent = adjutant.choose(arguments.terms.agent.as_deref())?;
     let mut task = arguments.terms.task(question);
     if let Some(id) = &arguments.id {
         task = task.id(id);
@@ -135,7 +56,9 @@ pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
     }
     arguments.terms.warn(&adjutant, &agent, output);
     output.aside(&format!("run {}", run.id()));
-    drive(&adjutant, &run, output, &place::typed(project.as_deref(), shared)).await
+    let ended = drive(&adjutant, &run, output, &place::typed(project.as_deref(), shared)).await;
+    recording.finish()?;
+    ended
 }
 
 /// Says what a person must know of the model that answers: that it is no LLM, where nobody chose it.
@@ -287,45 +210,4 @@ fn read(question: &str) -> Result<String> {
             .with_help("put long material into files and give the agent a tool that reads them"));
     }
     Ok(text)
-}
-
-fn variable(text: &str) -> Result<(String, Value), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.trim().is_empty() => {
-            let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
-            Ok((name.trim().to_owned(), value))
-        }
-        _ => Err("write it as `name=value`".to_owned()),
-    }
-}
-
-/// A name that somebody gives: any text with something in it.
-pub(crate) fn name(text: &str) -> Result<String, String> {
-    if text.trim().is_empty() { Err("the name is empty".to_owned()) } else { Ok(text.to_owned()) }
-}
-
-fn money(text: &str) -> Result<Money, String> {
-    let money: Money = text.parse().map_err(|error: Error| match error.help() {
-        Some(help) => format!("{}; {help}", error.message()),
-        None => error.message().to_owned(),
-    })?;
-    if money == Money::ZERO {
-        Err("with nothing to spend no model can be asked".to_owned())
-    } else {
-        Ok(money)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_variable_is_json_or_text() {
-        assert_eq!(variable("shop=Bluebell").unwrap(), ("shop".to_owned(), json!("Bluebell")));
-        assert_eq!(variable("count=3").unwrap(), ("count".to_owned(), json!(3)));
-        assert_eq!(variable("a=b=c").unwrap(), ("a".to_owned(), json!("b=c")));
-        assert!(variable("shop").is_err());
-        assert!(variable("=x").is_err());
-    }
 }

@@ -71,6 +71,7 @@ impl Show {
                 self.finish()
             }
             EventKind::ToolCalled(call) => self.called(call, event.at),
+            EventKind::ModelProgress { text } => self.talk(text),
             EventKind::ToolProgress { text, .. } => self.talk(&format!("     {}", first_line(text, 200))),
             EventKind::ToolAnswered(result) => self.returned(result, event.at),
             EventKind::LimitReached { limit } => {

@@ -7,6 +7,7 @@ mod approvals;
 mod basics;
 mod chat;
 mod crashes;
+mod exchanges;
 mod models;
 mod projects;
 mod runs;

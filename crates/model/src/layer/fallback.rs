@@ -61,7 +61,7 @@ impl Fallback {
 /// Whether another model may answer what this one did not. Nobody is asked after a call that was cancelled, nor for a
 /// request that is wrong in itself.
 fn moves_on(error: &Error) -> bool {
-    error.code().kind() == Kind::Model && error.code() != Code::ModelScript
+    error.code().kind() == Kind::Model && !matches!(error.code(), Code::ModelScript | Code::ModelCassette)
 }
 
 /// An answer with the story of those who did not give it.

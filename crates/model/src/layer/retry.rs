@@ -70,24 +70,35 @@ impl Retry {
     }
 
     async fn ask(self, request: Request, call: Call) -> Result<Deltas> {
-        let mut attempt = 1;
-        loop {
-            let answer = match self.model.stream(request.clone(), call.clone()).await {
-                Ok(deltas) => begun(deltas).await,
-                Err(error) => Err(error),
-            };
-            let Err(error) = answer else { return answer };
-            let Some(wait) = self.policy.wait_after(attempt, &error, super::chance::chance()) else {
-                return Err(if attempt > 1 { error.after_attempts(attempt) } else { error });
-            };
-            call.note(|| Note::Again { model: self.model.id().to_owned(), error: error.clone(), wait });
-            tokio::select! {
-                biased;
-                () = call.cancel.cancelled() => return Err(error),
-                () = tokio::time::sleep(wait) => {}
-            }
-            attempt += 1;
+        let attempt = || async { begun(self.model.stream(request.clone(), call.clone()).await?).await };
+        insist(&self.policy, self.model.id(), &call, attempt).await
+    }
+}
+
+/// Tries until it succeeds, fails for good, or has been tried as often as the policy says. The listener of the call is
+/// told of every wait.
+pub(crate) async fn insist<T, F: Future<Output = Result<T>>>(
+    policy: &Policy,
+    model: &str,
+    call: &Call,
+    mut attempt: impl FnMut() -> F,
+) -> Result<T> {
+    let mut attempts = 1;
+    loop {
+        let error = match attempt().await {
+            Ok(done) => return Ok(done),
+            Err(error) => error,
+        };
+        let Some(wait) = policy.wait_after(attempts, &error, super::chance::chance()) else {
+            return Err(if attempts > 1 { error.after_attempts(attempts) } else { error });
+        };
+        call.note(|| Note::Again { model: model.to_owned(), error: error.clone(), wait });
+        tokio::select! {
+            biased;
+            () = call.cancel.cancelled() => return Err(error),
+            () = tokio::time::sleep(wait) => {}
         }
+        attempts += 1;
     }
 }
 

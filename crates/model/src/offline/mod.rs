@@ -44,8 +44,7 @@ impl Offline {
     /// The model, which has nothing to configure.
     pub fn new() -> Self {
         let abilities = Abilities { images: false, ..Abilities::default() };
-        let prices =
-            Prices { input: 0.into(), output: 0.into(), cached: None, cache_write: None, reasoning: None };
+        let prices = Prices::new(0.into(), 0.into());
         let (context_window, prices) = (Some(128_000), Some(prices));
         Self { profile: Profile { context_window, abilities, prices, ..Profile::default() } }
     }

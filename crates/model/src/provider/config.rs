@@ -114,13 +114,13 @@ impl Config {
     }
 
     /// The other side for errors, which then repeat none of the secrets.
-    pub(super) fn peer(&self, url: &Url, secrets: Vec<Secret>) -> Peer {
+    pub(crate) fn peer(&self, url: &Url, secrets: Vec<Secret>) -> Peer {
         let configured = self.key.iter().chain(self.credentials.values()).chain(self.headers.values());
         Peer::new(url, secrets.into_iter().chain(configured.cloned()).collect())
     }
 
     /// The headers of every request. Fails with `input-invalid` where a header has line breaks and such.
-    pub(super) fn header_map(&self) -> Result<HeaderMap> {
+    pub(crate) fn header_map(&self) -> Result<HeaderMap> {
         let mut map = HeaderMap::new();
         map.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         map.insert(ACCEPT, HeaderValue::from_static("text/event-stream, application/json"));

@@ -6,12 +6,14 @@
 
 mod config;
 mod form;
+mod probe;
 mod reader;
 mod registry;
 mod remote;
 mod wire;
 
 pub use config::{Config, PromptCache};
+pub use probe::Probed;
 pub use registry::{Provider, Setting};
 pub use remote::{Interface, Remote};
 pub use wire::{Decode, Encoded, Wire};

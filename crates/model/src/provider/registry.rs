@@ -8,8 +8,8 @@ use adjutant_core::{Code, Error, Result};
 
 use super::config::Config;
 use super::remote::{Interface, Remote};
-use crate::transport::Client;
-use crate::{anthropic, openai};
+use crate::transport::{Client, Transport};
+use crate::{anthropic, bedrock, embed, gemini, openai};
 
 /// A provider that is known by name: where it is, which variables speak of it, and how its interface is written.
 ///
@@ -33,6 +33,10 @@ pub struct Provider {
     /// Makes the interface for one model. Fails with `model-key-missing` where it needs a key and there is none, and
     /// with `input-invalid` where a setting cannot be used.
     pub open: fn(&Config) -> Result<Interface>,
+    /// Makes the interface for one embedding model, of so many dimensions where another number than the usual one is
+    /// wanted; none where the provider has no embeddings. Fails like `open`, and with `model-unsupported` where the model
+    /// cannot be asked for so many.
+    pub embed: Option<fn(&Config, Option<usize>) -> Result<embed::Interface>>,
 }
 
 /// Something that a provider needs to be told.
@@ -55,15 +59,19 @@ impl Provider {
         &openai::OPENAI,
         &openai::RESPONSES,
         &anthropic::ANTHROPIC,
+        &openai::azure::AZURE,
+        &bedrock::BEDROCK,
         &openai::presets::DEEPSEEK,
-        &openai::presets::GEMINI,
+        &gemini::GEMINI,
         &openai::presets::GROQ,
+        &openai::presets::LITELLM,
         &openai::presets::LLAMACPP,
         &openai::presets::LMSTUDIO,
         &openai::presets::MISTRAL,
         &openai::presets::OLLAMA,
         &openai::presets::OPENROUTER,
         &openai::presets::TOGETHER,
+        &gemini::VERTEX,
         &openai::presets::VLLM,
         &openai::presets::XAI,
     ];
@@ -80,9 +88,37 @@ impl Provider {
 
     /// The model that a configuration means, over a network client of its own. Fails like [`open`](Self::open).
     pub fn model(&self, config: &Config) -> Result<Remote> {
-        let interface = (self.open)(config)?;
-        let client = Client::new(config.timeouts);
-        Remote::new(config, interface, Arc::new(client))
+        self.model_over(config, Arc::new(Client::new(config.timeouts)))
+    }
+
+    /// The model that a configuration means, over another transport. Fails like [`open`](Self::open).
+    pub fn model_over(&self, config: &Config, transport: Arc<dyn Transport>) -> Result<Remote> {
+        Remote::new(config, (self.open)(config)?, transport)
+    }
+
+    /// The embedder that a configuration means, over a network client of its own. Fails like
+    /// [`embed`](Self::embed), and with `model-unsupported` where the provider has no embeddings.
+    pub fn embedder(&self, config: &Config, options: &embed::Options) -> Result<embed::Remote> {
+        self.embedder_over(config, options, Arc::new(Client::new(config.timeouts)))
+    }
+
+    /// The embedder that a configuration means, over another transport. Fails like [`embedder`](Self::embedder).
+    pub fn embedder_over(
+        &self,
+        config: &Config,
+        options: &embed::Options,
+        transport: Arc<dyn Transport>,
+    ) -> Result<embed::Remote> {
+        let Some(open) = self.embed else { return Err(self.has_no_embeddings()) };
+        let asked = options.known.dimensions.asked(&config.id, options.dimensions)?;
+        embed::Remote::new(config, options, open(config, asked)?, transport)
+    }
+
+    fn has_no_embeddings(&self) -> Error {
+        let able = Self::ALL.iter().filter(|provider| provider.embed.is_some());
+        let able = able.map(|provider| format!("`{}`", provider.name)).collect::<Vec<_>>().join(", ");
+        Error::new(Code::ModelUnsupported, format!("the provider `{}` has no embeddings", self.name))
+            .with_help(format!("these have them: {able}"))
     }
 
     /// The environment variable that usually holds its key.

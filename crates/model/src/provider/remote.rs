@@ -99,7 +99,8 @@ impl Inner {
         let mut headers = self.headers.clone();
         headers.extend(encoded.headers);
         if let Some(key) = &call.idempotency_key {
-            let (name, value) = secret_header("idempotency-key", key)?;
+            let (name, mut value) = secret_header("idempotency-key", key)?;
+            value.set_sensitive(false);
             headers.insert(name, value);
         }
         let mut outgoing = Outgoing {

@@ -60,6 +60,15 @@ impl Incoming {
         if let (300..400, Some(to)) = (status, headers.get(LOCATION)) {
             complaint.message = format!("it redirects to `{}`", String::from_utf8_lossy(to.as_bytes()));
         }
+        if complaint.word.is_empty() {
+            complaint.word = error_type(&headers).unwrap_or_default();
+        }
         Err(refusal(peer, status, &headers, &complaint))
     }
+}
+
+/// The word that Amazon puts into a header: `ThrottlingException:http://internal.amazon.com/...`.
+fn error_type(headers: &HeaderMap) -> Option<String> {
+    let said = headers.get("x-amzn-errortype")?.to_str().ok()?;
+    said.split(':').next().map(str::to_owned)
 }

@@ -10,6 +10,7 @@ mod peer;
 mod refusal;
 mod retry_after;
 mod timeouts;
+mod witness;
 
 pub use authorize::{Authorize, KeyHeader};
 pub use body::Body;
@@ -21,3 +22,4 @@ pub use refusal::{Complaint, refusal};
 pub(crate) use refusal::{rate_limits, request_id};
 pub use retry_after::retry_after;
 pub use timeouts::Timeouts;
+pub use witness::{Witness, Witnessed};

@@ -36,16 +36,22 @@ impl Peer {
         self.local
     }
 
-    /// A text without the secrets, without control characters, and cut to a length that a person reads.
-    pub fn clean(&self, text: &str) -> String {
-        const MOST: usize = 600;
+    /// A text without the secrets.
+    pub fn redact(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for secret in &self.secrets {
             let secret = secret.expose().trim();
-            if secret.len() >= SHORTEST_SECRET {
+            if secret.len() >= SHORTEST_SECRET && text.contains(secret) {
                 text = text.replace(secret, "[secret]");
             }
         }
+        text
+    }
+
+    /// A text without the secrets, without control characters, and cut to a length that a person reads.
+    pub fn clean(&self, text: &str) -> String {
+        const MOST: usize = 600;
+        let text = self.redact(text);
         let mut clean = String::new();
         for word in text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty())
         {

@@ -39,7 +39,11 @@ impl Complaint {
         let value = value.as_array().and_then(|list| list.first()).unwrap_or(value);
         if let Some(inner) = value.get("error").filter(|inner| !inner.is_null()) {
             return match inner {
-                Value::String(message) => Some(Self { message: message.clone(), ..Self::default() }),
+                // xAI writes its word beside the message.
+                Value::String(message) => {
+                    let word = value.get("code").and_then(Value::as_str).unwrap_or_default().to_owned();
+                    Some(Self { message: message.clone(), word, ..Self::default() })
+                }
                 Value::Object(_) => Some(Self::of_object(inner)),
                 other => Some(Self { message: other.to_string(), ..Self::default() }),
             };
@@ -57,17 +61,22 @@ impl Complaint {
             Some(Value::String(text)) => text.clone(),
             _ => value.to_string(),
         };
-        let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
-        let number = |key: &str| value.get(key).and_then(Value::as_u64).and_then(|n| u16::try_from(n).ok());
+        let text = |key: &str| {
+            value.get(key).and_then(Value::as_str).filter(|text| !is_number(text)).map(str::to_owned)
+        };
+        let status = |key: &str| value.get(key).and_then(status_in).filter(|n| (400..600).contains(n));
         let word =
             text("code").or_else(|| text("type")).or_else(|| text("status")).or_else(|| text("__type"));
         let details = value.get("details").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         // Anthropic: a code of its own beside the type.
         let code = value.pointer("/details/error_code").and_then(Value::as_str).map(str::to_owned);
+        let metadata = value.get("metadata");
+        let words =
+            word.into_iter().chain(code).chain(reasons(details)).chain(metadata.and_then(routed_word));
         Self {
-            message,
-            word: word.into_iter().chain(code).chain(reasons(details)).collect::<Vec<_>>().join(" "),
-            status: number("code").or_else(|| number("status")).filter(|n| (400..600).contains(n)),
+            message: with_upstream(message, metadata),
+            word: words.collect::<Vec<_>>().join(" "),
+            status: ["code", "status", "status_code", "statusCode"].into_iter().find_map(status),
             wait: details.iter().find_map(|detail| seconds(detail.get("retryDelay")?.as_str()?)),
         }
     }
@@ -83,6 +92,34 @@ fn reasons(details: &[Value]) -> impl Iterator<Item = String> {
         let words = detail.get("reason").cloned().into_iter().chain(quotas);
         words.filter_map(|word| word.as_str().map(str::to_owned))
     })
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// A status, which LiteLLM writes as a text.
+fn status_in(value: &Value) -> Option<u16> {
+    match value {
+        Value::String(text) => text.parse().ok(),
+        other => other.as_u64().and_then(|n| u16::try_from(n).ok()),
+    }
+}
+
+/// What OpenRouter calls an error, wherever it comes from; a refusal of its own filters may have no word, but says what it
+/// found.
+fn routed_word(metadata: &Value) -> Option<String> {
+    let filtered = ["reasons", "patterns"].iter().any(|key| metadata.get(key).is_some_and(Value::is_array));
+    let word = metadata.get("error_type").and_then(Value::as_str);
+    word.or(filtered.then_some("content_policy_violation")).map(str::to_owned)
+}
+
+/// A message with what the server behind OpenRouter said: alone it is "provider returned error".
+fn with_upstream(message: String, metadata: Option<&Value>) -> String {
+    match metadata.and_then(|metadata| metadata.get("raw")).and_then(Value::as_str) {
+        Some(raw) if !raw.is_empty() => format!("{message}: {raw}"),
+        _ => message,
+    }
 }
 
 /// A duration as protocol buffers write it in JSON: `22s`, `0.5s`.
@@ -126,7 +163,17 @@ pub fn refusal(peer: &Peer, status: u16, headers: &HeaderMap, complaint: &Compla
 
 /// The provider's id of a request, to quote in a report to the provider.
 pub(crate) fn request_id(headers: &HeaderMap) -> Option<String> {
-    let names = ["x-request-id", "request-id", "x-amzn-requestid", "apim-request-id", "cf-ray"];
+    let names = [
+        "x-request-id",
+        "request-id",
+        "x-amzn-requestid",
+        "apim-request-id",
+        "mistral-correlation-id",
+        "x-generation-id",
+        "x-litellm-call-id",
+        "x-ds-trace-id",
+        "cf-ray",
+    ];
     names.iter().find_map(|name| headers.get(*name)?.to_str().ok()).map(str::to_owned)
 }
 
@@ -154,6 +201,7 @@ fn meaning(status: u16, complaint: &Complaint) -> (Code, Option<&'static str>) {
         400 | 403 if says(SIGNATURE) => (Code::ModelKeyRefused, Some("check the keys of the account")),
         400 | 404 if says(RESPONSES) => (Code::ModelUnsupported, Some(ASK_BY_RESPONSES)),
         400 if says(&["invalid_encrypted_content"]) => (Code::ModelRequestRefused, Some(OTHER_ACCOUNT)),
+        400 | 422 if says(WRONG_ANSWER) => (Code::ModelAnswerInvalid, None),
         400 | 413 | 422 | 500 if says(CONTEXT) || is_long_content(&text) => {
             (Code::ModelContextExceeded, Some(SHORTEN))
         }
@@ -161,6 +209,8 @@ fn meaning(status: u16, complaint: &Complaint) -> (Code, Option<&'static str>) {
             (Code::ModelUnsupported, Some("use another model, or leave out what this one cannot do"))
         }
         400 | 403 if says(QUOTA) => (Code::ModelRequestRefused, Some(PAY)),
+        400 | 403 if says(FILTER) => (Code::ModelRequestRefused, Some(SAY_IT_OTHERWISE)),
+        400 if says(BUDGET) => (Code::ModelRequestRefused, Some(PAY)),
         401 | 403 => (Code::ModelKeyRefused, Some("check the key, and that it may use this model")),
         402 => (Code::ModelRequestRefused, Some(PAY)),
         404 => (Code::ModelRequestRefused, Some("check `base_url` and the model's name")),
@@ -174,7 +224,7 @@ fn meaning(status: u16, complaint: &Complaint) -> (Code, Option<&'static str>) {
             false => (Code::ModelRateLimited, None),
         },
         429 if says(&["too many tokens per day"]) => (Code::ModelRequestRefused, Some(TOMORROW)),
-        429 if says(QUOTA) => (Code::ModelRequestRefused, Some(PAY)),
+        429 if says(QUOTA) || says(BUDGET) => (Code::ModelRequestRefused, Some(PAY)),
         429 => (Code::ModelRateLimited, None),
         500.. => (Code::ModelUnavailable, None),
         _ => (Code::ModelRequestRefused, None),
@@ -192,6 +242,8 @@ const TOMORROW: &str = "the account's limit for this day is reached: wait for th
 const SET_THE_CLOCK: &str = "the clock of this machine is wrong: a signature holds for five minutes";
 const GET_NEW_KEYS: &str = "these keys held for some hours, which are over: get new ones";
 
+const SAY_IT_OTHERWISE: &str = "the provider's rules of content are broken by something in the conversation: change what is said or what a tool returned";
+
 const KEY: &[&str] = &["invalid_api_key", "api_key_invalid", "api key not valid", "incorrect api key"];
 const QUOTA: &[&str] = &[
     "insufficient_quota",
@@ -201,6 +253,12 @@ const QUOTA: &[&str] = &[
     "credit_balance",
     "spend_limit",
 ];
+/// LiteLLM, of a key's budget.
+const BUDGET: &[&str] = &["budget_exceeded", "budget has been exceeded"];
+/// Azure, and what OpenRouter makes of others' words.
+const FILTER: &[&str] = &["content_filter", "content management policy", "content_policy_violation"];
+/// Groq, where the model wrote a call or a form that it was not to write.
+const WRONG_ANSWER: &[&str] = &["tool_use_failed", "json_validate_failed"];
 /// OpenAI of chat completions, where only Responses will do.
 const RESPONSES: &[&str] = &["use /v1/responses", "only supported in v1/responses"];
 /// Amazon, of signatures: "Signature expired: ... is now earlier than ...", "Signature not yet current".
@@ -229,6 +287,17 @@ const UNSUPPORTED: &[&str] = &[
     "not a multimodal model",
     "unsupported_parameter",
     "unsupported_value",
+    // LiteLLM; llama.cpp without a projector or its templates; vLLM without a parser; DeepSeek; Groq.
+    "unsupportedparamserror",
+    "does not support parameters",
+    "image input is not supported",
+    "audio input is not supported",
+    "tools param requires --jinja",
+    "tool choice requires --enable-auto-tool-choice",
+    "does not support this tool_choice",
+    "response_format type is unavailable",
+    "does not support response format",
+    "json mode cannot be combined with",
 ];
 const CONTEXT: &[&str] = &[
     "context_length_exceeded",
@@ -426,6 +495,42 @@ mod tests {
                 r#"{"error":{"code":499,"message":"cancelled","status":"CANCELLED"}}"#,
                 Code::ModelUnavailable,
             ),
+            (
+                400,
+                r#"{"error":{"message":"Failed to call a function.","type":"invalid_request_error","code":"tool_use_failed","failed_generation":"<function"}}"#,
+                Code::ModelAnswerInvalid,
+            ),
+            (
+                400,
+                r#"{"error":{"message":"The response was filtered","code":"content_filter","param":"prompt","status":400}}"#,
+                Code::ModelRequestRefused,
+            ),
+            (
+                403,
+                r#"{"error":{"code":403,"message":"Your input was flagged","metadata":{"reasons":["x"],"flagged_input":"y"}}}"#,
+                Code::ModelRequestRefused,
+            ),
+            (
+                403,
+                r#"{"error":{"code":403,"message":"no","metadata":{"error_type":"permission_denied"}}}"#,
+                Code::ModelKeyRefused,
+            ),
+            (498, r#"{"error":{"message":"full","code":"capacity_exceeded"}}"#, Code::ModelUnavailable),
+            (
+                400,
+                r#"{"error":{"message":"litellm.UnsupportedParamsError: x does not support parameters: ['y']","code":"400"}}"#,
+                Code::ModelUnsupported,
+            ),
+            (
+                429,
+                r#"{"error":{"message":"Budget has been exceeded!","type":"budget_exceeded","code":"429"}}"#,
+                Code::ModelRequestRefused,
+            ),
+            (
+                400,
+                r#"{"code":"Client specified an invalid argument","error":"Incorrect API key provided: x"}"#,
+                Code::ModelKeyRefused,
+            ),
             (307, "", Code::ModelRequestRefused),
             (418, "", Code::ModelRequestRefused),
         ];
@@ -462,6 +567,36 @@ mod tests {
             assert_eq!(
                 message,
                 format!("the provider at `api.example.com` answered with status 502: {said}")
+            );
+        }
+    }
+
+    #[test]
+    fn a_complaint_is_found_wherever_it_stands() {
+        let cases = [
+            (
+                r#"{"error":{"message":"a","type":"throttling_error","code":"429"}}"#,
+                "a",
+                "throttling_error",
+                Some(429),
+            ),
+            (r#"{"object":"error","message":"a","type":"order","code":"3230"}"#, "a", "order", None),
+            (r#"{"code":"Busy","error":"a"}"#, "a", "Busy", None),
+            (r#"{"error":{"message":"a","code":"x","status_code":400}}"#, "a", "x", Some(400)),
+            (r#"{"statusCode":401,"message":"a"}"#, "a", "", Some(401)),
+            (
+                r#"{"error":{"code":502,"message":"Provider returned error","metadata":{"raw":"down","error_type":"provider_unavailable"}}}"#,
+                "Provider returned error: down",
+                "provider_unavailable",
+                Some(502),
+            ),
+        ];
+        for (body, message, word, status) in cases {
+            let found = Complaint::read(body);
+            assert_eq!(
+                (found.message.as_str(), found.word.as_str(), found.status),
+                (message, word, status),
+                "{body}"
             );
         }
     }

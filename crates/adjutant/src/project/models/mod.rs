@@ -1,11 +1,16 @@
 //! The models of a project: what is written, what the environment says, and which model that makes.
 
+mod absent;
+mod carriage;
+mod endpoint;
 mod known;
 mod registry;
 mod settings;
 
 pub use adjutant_model::provider::Provider;
-pub use registry::{Choice, Key, Models, Origin};
-pub use settings::{Endpoint, Header, ModelSettings};
+pub use carriage::Carriage;
+pub use endpoint::{Endpoint, Header, Written};
+pub use registry::{Choice, Details, Key, Models, Origin};
+pub use settings::ModelSettings;
 
 pub(super) use settings::read;

@@ -2,19 +2,29 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use adjutant_agent::definition::document::nearest;
 use adjutant_core::secret::Secret;
 use adjutant_core::{Code, Error, Result};
-use adjutant_model::Model;
+use adjutant_model::catalogue::Catalogue;
+use adjutant_model::layer::cache::Answers;
+use adjutant_model::layer::{Fallback, Kept, Layers, limit};
 use adjutant_model::offline::Offline;
-use adjutant_model::provider::{Config, Provider};
+use adjutant_model::provider::{Config, Probed, Provider};
+use adjutant_model::transport::Timeouts;
+use adjutant_model::{Model, Profile};
 
+use super::absent::Absent;
+use super::carriage::Carriage;
+use super::endpoint::{Endpoint, Header};
 use super::known;
-use super::settings::{Endpoint, Header, ModelSettings};
+use super::settings::ModelSettings;
 use crate::project::environment::Environment;
 use crate::project::secrets::{ProjectSecrets, SecretSource};
+use crate::project::settings::Settings;
 
 /// The role that an agent's model has unless its author says otherwise.
 const MAIN: &str = "main";
@@ -29,12 +39,17 @@ const LONGEST_CHAIN: usize = 16;
 /// matters only to those who use it.
 pub struct Models {
     settings: BTreeMap<String, ModelSettings>,
+    catalogue: Catalogue,
     environment: Environment,
     secrets: Arc<ProjectSecrets>,
     /// By role or id: what the program brought.
     brought: Mutex<HashMap<String, Arc<dyn Model>>>,
     /// By id: what was asked for before.
     built: Mutex<HashMap<String, Arc<dyn Model>>>,
+    carriage: Mutex<Carriage>,
+    exchanges: Arc<AtomicU64>,
+    /// The folder of the answers that are kept.
+    answers: PathBuf,
 }
 
 /// What was decided for a name, without building it or reaching out.
@@ -52,6 +67,27 @@ pub struct Choice {
     pub key: Key,
     /// What decided it.
     pub origin: Origin,
+}
+
+/// Everything about a model that can be said without asking it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Details {
+    /// What was decided.
+    pub choice: Choice,
+    /// What it can do, and what it costs.
+    pub profile: Profile,
+    /// The layers around it, from the outside in, a line each.
+    pub layers: Vec<String>,
+    /// Who is asked where it does not answer.
+    pub fallback: Vec<String>,
+    /// How long its provider may take; none for a model without a provider.
+    pub timeouts: Option<Timeouts>,
+}
+
+impl Details {
+    fn of(choice: Choice, profile: &Profile) -> Self {
+        Self { choice, profile: profile.clone(), layers: Vec::new(), fallback: Vec::new(), timeouts: None }
+    }
 }
 
 /// Whether there is a key.
@@ -111,11 +147,24 @@ enum Plan {
 
 impl Models {
     pub(in crate::project) fn new(
-        settings: BTreeMap<String, ModelSettings>,
+        settings: &Settings,
         environment: Environment,
         secrets: Arc<ProjectSecrets>,
     ) -> Self {
-        Self { settings, environment, secrets, brought: Mutex::default(), built: Mutex::default() }
+        // Beside the store, and by whose they are, like everything that is kept.
+        let answers = settings.store.with_file_name("answers");
+        let answers = answers.join(&*settings.scope.tenant).join(&*settings.scope.project);
+        Self {
+            settings: settings.models.clone(),
+            catalogue: settings.catalogue.clone(),
+            environment,
+            secrets,
+            brought: Mutex::default(),
+            built: Mutex::default(),
+            carriage: Mutex::default(),
+            exchanges: Arc::default(),
+            answers,
+        }
     }
 
     /// Brings a model of the program's own. It has that role, whatever the project and the environment say, and is
@@ -137,12 +186,94 @@ impl Models {
             Plan::Offline => return Ok(self.offline()),
             Plan::Endpoint(endpoint) => endpoint,
         };
+        let model = self.alone(&endpoint)?;
+        if endpoint.fallback.is_empty() {
+            return Ok(model);
+        }
+        let others = endpoint.fallback.iter().map(|name| self.next(name));
+        Ok(Arc::new(Fallback::new(&model, others)))
+    }
+
+    /// A model that is asked where another does not answer; its own fallbacks are not asked.
+    fn next(&self, name: &str) -> Arc<dyn Model> {
+        let model = self.plan(name).and_then(|(plan, _)| match plan {
+            Plan::Program(model) => Ok(model),
+            Plan::Offline => Ok(self.offline()),
+            Plan::Endpoint(endpoint) => self.alone(&endpoint),
+        });
+        let absent = |error| Absent { id: name.to_owned(), error, profile: Profile::default() };
+        model.unwrap_or_else(|error| Arc::new(absent(error)))
+    }
+
+    /// A model of a provider within its layers, always the same one: its limits and its breaker hold for all who ask it.
+    fn alone(&self, endpoint: &Endpoint) -> Result<Arc<dyn Model>> {
         if let Some(model) = lock(&self.built).get(&endpoint.id) {
             return Ok(Arc::clone(model));
         }
-        let model: Arc<dyn Model> = Arc::new(endpoint.provider.model(&self.config(&endpoint)?)?);
+        let config = self.config(endpoint)?;
+        let transport = lock(&self.carriage).transport(config.timeouts, &self.exchanges);
+        let remote = endpoint.provider.model_over(&config, transport)?;
+        let model = self.layers(endpoint).around(Arc::new(remote));
         lock(&self.built).insert(endpoint.id.clone(), Arc::clone(&model));
         Ok(model)
+    }
+
+    /// The layers around a model.
+    fn layers(&self, endpoint: &Endpoint) -> Layers {
+        // What is played back is what was, and comes at once.
+        let is_live = lock(&self.carriage).is_live();
+        let cache = endpoint.cache.filter(|_| is_live);
+        Layers {
+            cache: cache.map(|age| Arc::new(Kept::new(&self.answers, age)) as Arc<dyn Answers>),
+            breaker: endpoint.breaker,
+            retry: endpoint.retry,
+            limits: if is_live { endpoint.limits } else { limit::Policy::default() },
+        }
+    }
+
+    /// Sets how requests reach providers, for all models that are asked from now on.
+    pub fn carry(&self, carriage: Carriage) {
+        *lock(&self.carriage) = carriage;
+        lock(&self.built).clear();
+    }
+
+    /// Forgets every answer that was kept. Fails with `file-unreadable`.
+    pub fn forget_answers(&self) -> Result<()> {
+        Kept::clear(&self.answers)
+    }
+
+    /// Everything about the model of a role or an id, without asking it. Fails like [`choice`](Self::choice).
+    pub fn details(&self, name: &str) -> Result<Details> {
+        let choice = self.choice(name)?;
+        let (plan, _) = self.plan(name)?;
+        Ok(match plan {
+            Plan::Offline => Details::of(choice, self.offline().profile()),
+            Plan::Program(model) => Details::of(choice, model.profile()),
+            Plan::Endpoint(endpoint) => Details {
+                layers: self.layers(&endpoint).to_string().lines().map(str::to_owned).collect(),
+                fallback: endpoint.fallback.clone(),
+                timeouts: Some(endpoint.timeouts),
+                ..Details::of(choice, &self.profile(&endpoint))
+            },
+        })
+    }
+
+    /// Asks the provider of a model for its list of models, which costs nothing; none for a model without a provider. Fails
+    /// like [`get`](Self::get) and like [`Provider::probe`].
+    pub async fn probe(&self, name: &str) -> Result<Option<Probed>> {
+        let Plan::Endpoint(endpoint) = self.plan(name)?.0 else { return Ok(None) };
+        let config = self.config(&endpoint)?;
+        let transport = lock(&self.carriage).transport(config.timeouts, &self.exchanges);
+        endpoint.provider.probe(&config, transport.as_ref()).await.map(Some)
+    }
+
+    fn profile(&self, endpoint: &Endpoint) -> Profile {
+        let home = endpoint.provider.address(&self.options(endpoint));
+        let at_home = match (home, self.base_url(endpoint)) {
+            (Ok(home), Ok(base)) => base.trim_end_matches('/') == home.trim_end_matches('/'),
+            _ => false,
+        };
+        known::profile(&self.catalogue, endpoint, at_home)
     }
 
     /// What stands behind a role or an id. Fails with [`Code::ModelUnknown`].
@@ -330,6 +461,7 @@ impl Models {
         if let Some((source, required)) = self.key_source(endpoint) {
             config.key = match self.secrets.at(&source) {
                 Ok(key) => Some(key),
+                Err(_) if !lock(&self.carriage).is_live() => Some(Secret::new("played-back")),
                 Err(error) if required => return Err(key_missing(endpoint, &error)),
                 Err(_) => None,
             };
@@ -344,7 +476,7 @@ impl Models {
             config.headers.insert(name.clone(), value);
         }
         config.timeouts = endpoint.timeouts;
-        config.profile = known::profile(endpoint, &config.base_url);
+        config.profile = self.profile(endpoint);
         config.extra = endpoint.extra.clone();
         config.reasoning_field.clone_from(&endpoint.reasoning_field);
         Ok(config)

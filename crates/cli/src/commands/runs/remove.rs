@@ -6,7 +6,7 @@ use adjutant::Adjutant;
 use adjutant_core::time::parse_duration;
 use clap::Args;
 
-use crate::commands::run::name;
+use crate::commands::terms::name;
 use crate::exit::{Ended, Exit};
 use crate::screen::{Output, count};
 
