@@ -49,8 +49,8 @@ pub(super) fn body(dialect: &Dialect, request: &Request) -> Result<Value> {
     }
     let mut body = Map::new();
     let mut set = |key: &str, value: Value| drop(body.insert(key.to_owned(), value));
-    let Transcript { instructions, input } =
-        items::transcript(request.messages.iter().map(|message| &**message))?;
+    let messages = request.messages.iter().map(|message| &**message);
+    let Transcript { instructions, input } = items::transcript(messages, dialect.generation.reasons())?;
     for (key, value) in cache(dialect, request, &instructions) {
         set(key, value);
     }

@@ -17,11 +17,15 @@ pub(super) struct Transcript {
     pub(super) input: Vec<Value>,
 }
 
-/// The messages of a transcript. Fails with `model-unsupported` where the wire cannot carry a part, and with
+/// The messages of a transcript, with the reasoning in it or, for a model that does not reason and refuses that of others,
+/// without. Fails with `model-unsupported` where the wire cannot carry a part, and with
 /// `input-invalid` where there is nothing to answer.
-pub(super) fn transcript<'a>(messages: impl IntoIterator<Item = &'a Message>) -> Result<Transcript> {
+pub(super) fn transcript<'a>(
+    messages: impl IntoIterator<Item = &'a Message>,
+    reasons: bool,
+) -> Result<Transcript> {
     let mut instructions: Vec<String> = Vec::new();
-    let mut items = Items::default();
+    let mut items = Items { list: Vec::new(), reasons };
     for message in messages {
         match message.role {
             Role::System if items.list.is_empty() => instructions.push(words(message)?),
@@ -79,9 +83,11 @@ enum Origin {
     Thought,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Items {
     list: Vec<(Origin, Value)>,
+    /// Whether the model takes reasoning.
+    reasons: bool,
 }
 
 impl Items {
@@ -99,7 +105,7 @@ impl Items {
                     None => self.made_item(&mut text, Origin::Made, native.value.clone()),
                 },
                 Part::Reasoning(reasoning) => {
-                    if let Some(item) = thought(reasoning) {
+                    if let Some(item) = thought(reasoning).filter(|_| self.reasons) {
                         self.made_item(&mut text, Origin::Thought, item);
                     }
                 }
@@ -218,7 +224,7 @@ mod tests {
     /// The items after one of a user.
     fn after_user(messages: impl IntoIterator<Item = Message>) -> Vec<Value> {
         let messages: Vec<Message> = std::iter::once(Message::user("hi")).chain(messages).collect();
-        let mut transcript = transcript(&messages).unwrap();
+        let mut transcript = transcript(&messages, true).unwrap();
         assert_eq!(transcript.input.remove(0), message("user", "hi"));
         transcript.input
     }
@@ -314,9 +320,16 @@ mod tests {
     }
 
     #[test]
+    fn a_model_that_does_not_reason_is_sent_no_reasoning() {
+        let message = Message::assistant(vec![reasoning("hm", None), Part::text("a")]);
+        let kept = |reasons| transcript([&message], reasons).unwrap().input.len();
+        assert_eq!((kept(true), kept(false)), (2, 1));
+    }
+
+    #[test]
     fn the_author_speaks_first_as_instructions() {
         let said = |messages: &[Message]| {
-            let transcript = transcript(messages).unwrap();
+            let transcript = transcript(messages, true).unwrap();
             (transcript.instructions, Value::from(transcript.input))
         };
         let (system, user) = (Message::system, Message::user);
@@ -325,7 +338,7 @@ mod tests {
             ("a\n\nb".to_owned(), json!([message("user", "hi"), message("developer", "c")]))
         );
         assert_eq!(said(&[system("a")]), (String::new(), json!([message("developer", "a")])));
-        assert_eq!(transcript(&[]).unwrap_err().message(), "the request has no messages");
+        assert_eq!(transcript(&[], true).unwrap_err().message(), "the request has no messages");
     }
 
     #[test]
@@ -350,7 +363,7 @@ mod tests {
             (Message::new(Role::Tool, vec![Part::text("a")]), "text in a tool message"),
         ];
         for (message, what) in cases {
-            let error = transcript([&message]).unwrap_err();
+            let error = transcript([&message], true).unwrap_err();
             assert_eq!(error.message(), format!("OpenAI's Responses cannot carry {what}"));
         }
     }
