@@ -2,14 +2,9 @@
 
 use std::borrow::Cow;
 
-use adjutant_core::hash::Digest;
-use adjutant_core::id::CallId;
 use adjutant_core::message::{Media, MediaSource, Part, ToolResult};
 use adjutant_core::{Code, Error, Result};
 use serde_json::{Value, json};
-
-/// The longest id of a call, in bytes.
-const LONGEST_ID: usize = 64;
 
 /// What a person says. A text alone stays a string.
 pub(super) fn said(parts: &[Part]) -> Result<Value> {
@@ -32,17 +27,6 @@ pub(super) fn answered(result: &ToolResult) -> Result<Value> {
     }
     let mark = (!mark.is_empty()).then(|| Ok(text(mark.trim_end())));
     mark.into_iter().chain(result.content.iter().map(|part| input(part, "a tool result"))).collect()
-}
-
-/// An id as the wire takes it; one that another provider made may be too long for it. The same id is always the same.
-pub(super) fn call_id(id: &CallId) -> Cow<'_, str> {
-    let id = id.as_str();
-    let is_fit = !id.is_empty() && id.len() <= LONGEST_ID && id.bytes().all(|byte| byte.is_ascii_graphic());
-    if is_fit {
-        return id.into();
-    }
-    let digest: String = Digest::of(id.as_bytes()).to_string().chars().take(32).collect();
-    format!("call_{digest}").into()
 }
 
 fn input(part: &Part, place: &str) -> Result<Value> {
@@ -204,19 +188,5 @@ mod tests {
             assert_eq!(error.code(), Code::ModelUnsupported);
             assert_eq!(error.message(), format!("OpenAI's Responses cannot carry {what}"));
         }
-    }
-
-    #[test]
-    fn ids_of_others_are_made_fit() {
-        let long = "x".repeat(65);
-        for id in ["toolu_01", "call_1", &long[1..]] {
-            assert_eq!(call_id(&id.into()), id);
-        }
-        for id in [long.as_str(), "a b", "ä", ""] {
-            let (once, again) = (call_id(&id.into()).into_owned(), call_id(&id.into()).into_owned());
-            assert_eq!(once, again);
-            assert!(once.starts_with("call_") && once.len() == 37, "{once}");
-        }
-        assert_ne!(call_id(&long.as_str().into()), call_id(&"y".repeat(65).as_str().into()));
     }
 }
