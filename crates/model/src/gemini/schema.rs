@@ -1,0 +1,102 @@
+//! The form of an answer, in the part of JSON schema that Google knows.
+//!
+//! The keywords are those of ai.google.dev/gemini-api/docs/structured-output, "JSON Schema support". What it does not know it
+//! refuses or ignores; so it is left out here, and whoever reads the answer checks it against the whole schema.
+
+use serde_json::{Map, Value, json};
+
+/// Keywords whose value stays as it is.
+const PLAIN: [&str; 12] = [
+    "$id",
+    "$anchor",
+    "type",
+    "format",
+    "title",
+    "description",
+    "minItems",
+    "maxItems",
+    "minimum",
+    "maximum",
+    "required",
+    "propertyOrdering",
+];
+
+/// The schema without what Google does not know.
+pub(super) fn subset(schema: &Value) -> Value {
+    let Value::Object(schema) = schema else { return schema.clone() };
+    // Beside a reference nothing else may stand.
+    let refers = schema.contains_key("$ref");
+    let stays = |key: &str| !refers || key.starts_with('$') || key == "definitions";
+    let known = schema.iter().filter(|(key, _)| stays(key));
+    let mut kept: Map<String, Value> = known.filter_map(|(key, value)| keyword(key, value)).collect();
+    if let (Some(constant), false) = (schema.get("const"), refers || kept.contains_key("enum")) {
+        kept.extend(choices(&json!([constant])).map(|values| ("enum".to_owned(), values)));
+    }
+    Value::Object(kept)
+}
+
+fn keyword(key: &str, value: &Value) -> Option<(String, Value)> {
+    // Older drafts have another place for what is referred to.
+    let (before, after) = ("#/definitions/", "#/$defs/");
+    let key = if key == "definitions" { "$defs" } else { key };
+    let value = match key {
+        key if PLAIN.contains(&key) => value.clone(),
+        "$ref" => value.as_str()?.replacen(before, after, 1).into(),
+        "$defs" | "properties" => {
+            value.as_object()?.iter().map(|(name, inner)| (name.clone(), subset(inner))).collect()
+        }
+        "anyOf" | "oneOf" | "prefixItems" => value.as_array()?.iter().map(subset).collect(),
+        "items" | "additionalProperties" => subset(value),
+        "enum" => choices(value)?,
+        _ => return None,
+    };
+    Some((key.to_owned(), value))
+}
+
+/// The values of an `enum`: texts that are not empty, and numbers. Where there are others, any value is allowed.
+fn choices(values: &Value) -> Option<Value> {
+    let is_known = |value: &Value| value.is_number() || value.as_str().is_some_and(|text| !text.is_empty());
+    values.as_array()?.iter().all(is_known).then(|| values.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_known_is_left_out() {
+        let cases = [
+            (json!(true), json!(true)),
+            (json!({}), json!({})),
+            (
+                json!({"$schema": "x", "type": "object", "properties": {"pattern": {"type": "string", "pattern": "a", "minLength": 1}},
+                    "required": ["pattern"], "additionalProperties": false, "minProperties": 1}),
+                json!({"type": "object", "properties": {"pattern": {"type": "string"}}, "required": ["pattern"], "additionalProperties": false}),
+            ),
+            (
+                json!({"type": "array", "items": {"type": ["string", "null"], "default": "x"}, "uniqueItems": true, "minItems": 1}),
+                json!({"type": "array", "items": {"type": ["string", "null"]}, "minItems": 1}),
+            ),
+            (json!({"const": "a"}), json!({"enum": ["a"]})),
+            (json!({"const": null}), json!({})),
+            (json!({"enum": ["a", 1]}), json!({"enum": ["a", 1]})),
+            (json!({"type": "string", "enum": ["a", ""]}), json!({"type": "string"})),
+            (json!({"enum": [true]}), json!({})),
+            (
+                json!({"$ref": "#/$defs/a", "description": "x", "$defs": {"a": {"type": "integer", "exclusiveMinimum": 0}}}),
+                json!({"$ref": "#/$defs/a", "$defs": {"a": {"type": "integer"}}}),
+            ),
+            (
+                json!({"$ref": "#/definitions/a", "definitions": {"a": {}}}),
+                json!({"$ref": "#/$defs/a", "$defs": {"a": {}}}),
+            ),
+            (
+                json!({"anyOf": [{"not": {}}, {"type": "null"}], "prefixItems": [{"examples": [1]}], "allOf": [{}]}),
+                json!({"anyOf": [{}, {"type": "null"}], "prefixItems": [{}]}),
+            ),
+        ];
+        for (schema, expected) in cases {
+            assert_eq!(subset(&schema), expected, "{schema}");
+        }
+    }
+}
