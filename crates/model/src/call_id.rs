@@ -51,6 +51,19 @@ pub(crate) fn plain(id: &CallId) -> Cow<'_, str> {
     Cow::Owned(format!("{kept}_{}", Digest::of(text.as_bytes()).short()))
 }
 
+/// An id as Mistral takes it: nine letters and digits. The same id always becomes the same.
+pub(crate) fn nine(id: &CallId) -> Cow<'_, str> {
+    const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    const LENGTH: usize = 9;
+    let text = id.as_str();
+    if text.len() == LENGTH && text.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        return Cow::Borrowed(text);
+    }
+    let digest = Digest::of(text.as_bytes());
+    let digits = digest.as_bytes().iter().filter_map(|byte| DIGITS.get(usize::from(*byte) % DIGITS.len()));
+    Cow::Owned(digits.take(LENGTH).map(|digit| char::from(*digit)).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,6 +89,18 @@ mod tests {
                 id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b)),
                 "{id}"
             );
+        }
+    }
+
+    #[test]
+    fn an_id_of_another_provider_is_made_mistrals() {
+        assert_eq!(nine(&CallId::from("aB3dE5gH7")), "aB3dE5gH7");
+        let strange = ["", "call_0", "call_0_2", "aB3dE5gH7_2", "aB3dE5gHä", "aB3dE5gH", "functions.look:0"];
+        let made: HashSet<String> = strange.map(|id| nine(&CallId::from(id)).into_owned()).into();
+        assert_eq!(made.len(), strange.len(), "{made:?}");
+        for id in &made {
+            assert!(id.len() == 9 && id.bytes().all(|b| b.is_ascii_alphanumeric()), "{id}");
+            assert_eq!(nine(&CallId::from(id.as_str())), *id);
         }
     }
 }

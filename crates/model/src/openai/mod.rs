@@ -1,6 +1,8 @@
 //! OpenAI's interfaces, and the many servers that speak the older of them.
 
+pub mod azure;
 pub mod chat;
+mod embeddings;
 mod parameters;
 pub mod presets;
 pub mod responses;
@@ -20,6 +22,7 @@ pub const OPENAI: Provider = Provider {
     credentials: &[],
     options: &[],
     open: open_chat,
+    embed: Some(embeddings::interface),
 };
 
 /// OpenAI by Responses, which its models since GPT-5.4 need to call tools while they reason. Its name with a `base_url`
@@ -27,5 +30,5 @@ pub const OPENAI: Provider = Provider {
 pub const RESPONSES: Provider = Provider { name: "openai-responses", open: responses::interface, ..OPENAI };
 
 fn open_chat(config: &Config) -> Result<Interface> {
-    chat::interface(config, chat::Quirks::at(&config.address()?))
+    chat::interface(config, chat::Quirks::at(&config.address()?, &config.model))
 }

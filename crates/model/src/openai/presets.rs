@@ -5,13 +5,15 @@
 
 use adjutant_core::Result;
 
-use super::chat;
+use super::chat::{self, Quirks};
+use super::embeddings;
 use crate::provider::{Config, Interface, Provider};
 
 const fn hosted(
     name: &'static str,
     base_url: &'static str,
     key_variables: &'static [&'static str],
+    open: fn(&Config) -> Result<Interface>,
 ) -> Provider {
     Provider {
         name,
@@ -21,54 +23,78 @@ const fn hosted(
         key_variables,
         credentials: &[],
         options: &[],
-        open: common,
+        open,
+        embed: Some(embeddings::interface),
     }
 }
 
-const fn local(name: &'static str, base_url: &'static str, base_url_variable: &'static str) -> Provider {
-    Provider { base_url_variable: Some(base_url_variable), ..hosted(name, base_url, &[]) }
-}
-
-fn common(config: &Config) -> Result<Interface> {
-    chat::interface(config, chat::Quirks::COMMON)
-}
-
-fn mistral(config: &Config) -> Result<Interface> {
-    chat::interface(config, chat::Quirks::MISTRAL)
+const fn local(
+    name: &'static str,
+    base_url: &'static str,
+    base_url_variable: &'static str,
+    open: fn(&Config) -> Result<Interface>,
+) -> Provider {
+    Provider { base_url_variable: Some(base_url_variable), ..hosted(name, base_url, &[], open) }
 }
 
 /// DeepSeek: api-docs.deepseek.com, "Your First API Call", of 2026. Its copies of 2025 allow a `/v1`, which means nothing.
-pub const DEEPSEEK: Provider = hosted("deepseek", "https://api.deepseek.com", &["DEEPSEEK_API_KEY"]);
-
-/// Google's models: ai.google.dev/gemini-api/docs/openai, "OpenAI compatibility".
-pub const GEMINI: Provider =
-    hosted("gemini", "https://generativelanguage.googleapis.com/v1beta/openai", &["GEMINI_API_KEY"]);
+pub const DEEPSEEK: Provider =
+    hosted("deepseek", "https://api.deepseek.com", &["DEEPSEEK_API_KEY"], |config| {
+        chat::interface(config, Quirks::DEEPSEEK)
+    });
 
 /// Groq: console.groq.com/docs/openai, "OpenAI Compatibility".
-pub const GROQ: Provider = hosted("groq", "https://api.groq.com/openai/v1", &["GROQ_API_KEY"]);
+pub const GROQ: Provider = hosted("groq", "https://api.groq.com/openai/v1", &["GROQ_API_KEY"], |config| {
+    chat::interface(config, Quirks::GROQ)
+});
+
+/// LiteLLM's proxy: docs.litellm.ai, "LiteLLM Proxy"; the variables are those of its client 1.109.1. It serves what its owner
+/// put behind it, so what is known of a model must be said.
+pub const LITELLM: Provider = Provider {
+    key_variables: &["LITELLM_PROXY_API_KEY"],
+    ..local("litellm", "http://localhost:4000/v1", "LITELLM_PROXY_API_BASE", |config| {
+        chat::interface(config, Quirks::LITELLM)
+    })
+};
 
 /// llama.cpp's server: llama.cpp, "llama-server": it listens on port 8080 and serves `/v1/chat/completions`; Promptfoo's default too.
-pub const LLAMACPP: Provider = local("llamacpp", "http://localhost:8080/v1", "LLAMACPP_BASE_URL");
+pub const LLAMACPP: Provider = local("llamacpp", "http://localhost:8080/v1", "LLAMACPP_BASE_URL", |config| {
+    chat::interface(config, Quirks::LLAMACPP)
+});
 
 /// LM Studio: lmstudio.ai/docs, "OpenAI Compatible Endpoints".
-pub const LMSTUDIO: Provider = local("lmstudio", "http://localhost:1234/v1", "LMSTUDIO_BASE_URL");
+pub const LMSTUDIO: Provider = local("lmstudio", "http://localhost:1234/v1", "LMSTUDIO_BASE_URL", |config| {
+    chat::interface(config, Quirks::LMSTUDIO)
+});
 
 /// Mistral: docs.mistral.ai/api, "Chat Completion"; the key in the README of Mistral's client for Python.
 pub const MISTRAL: Provider =
-    Provider { open: mistral, ..hosted("mistral", "https://api.mistral.ai/v1", &["MISTRAL_API_KEY"]) };
+    hosted("mistral", "https://api.mistral.ai/v1", &["MISTRAL_API_KEY"], |config| {
+        chat::interface(config, Quirks::MISTRAL)
+    });
 
 /// Ollama: docs.ollama.com, "OpenAI compatibility", and docs/openai.md of its repository.
-pub const OLLAMA: Provider = local("ollama", "http://localhost:11434/v1", "OLLAMA_BASE_URL");
+pub const OLLAMA: Provider = local("ollama", "http://localhost:11434/v1", "OLLAMA_BASE_URL", |config| {
+    chat::interface(config, Quirks::OLLAMA)
+});
 
 /// OpenRouter: openrouter.ai/docs, "Using the OpenAI SDK".
 pub const OPENROUTER: Provider =
-    hosted("openrouter", "https://openrouter.ai/api/v1", &["OPENROUTER_API_KEY"]);
+    hosted("openrouter", "https://openrouter.ai/api/v1", &["OPENROUTER_API_KEY"], |config| {
+        chat::interface(config, Quirks::OPENROUTER)
+    });
 
 /// Together: docs.together.ai, "OpenAI compatibility". Older clients have `api.together.xyz`.
-pub const TOGETHER: Provider = hosted("together", "https://api.together.ai/v1", &["TOGETHER_API_KEY"]);
+pub const TOGETHER: Provider =
+    hosted("together", "https://api.together.ai/v1", &["TOGETHER_API_KEY"], |config| {
+        chat::interface(config, Quirks::TOGETHER)
+    });
 
 /// vLLM: docs.vllm.ai, "OpenAI-Compatible Server", version 0.8.1.
-pub const VLLM: Provider = local("vllm", "http://localhost:8000/v1", "VLLM_BASE_URL");
+pub const VLLM: Provider = local("vllm", "http://localhost:8000/v1", "VLLM_BASE_URL", |config| {
+    chat::interface(config, Quirks::VLLM)
+});
 
 /// xAI: docs.x.ai, "Integrations" and "Quickstart".
-pub const XAI: Provider = hosted("xai", "https://api.x.ai/v1", &["XAI_API_KEY"]);
+pub const XAI: Provider =
+    hosted("xai", "https://api.x.ai/v1", &["XAI_API_KEY"], |config| chat::interface(config, Quirks::XAI));

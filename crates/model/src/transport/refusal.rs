@@ -216,7 +216,7 @@ fn meaning(status: u16, complaint: &Complaint) -> (Code, Option<&'static str>) {
         404 => (Code::ModelRequestRefused, Some("check `base_url` and the model's name")),
         408 => (Code::ModelTimeout, None),
         // Amazon says 424 of a model that failed behind its interface.
-        409 | 424 | 425 | 499 => (Code::ModelUnavailable, None),
+        409 | 424 | 425 | 498 | 499 => (Code::ModelUnavailable, None),
         413 => (Code::ModelContextExceeded, Some(SHORTEN)),
         // Google says "exceeded your current quota" of every limit; only the limit's name tells a minute from a day.
         429 if says(GOOGLE_LIMIT) => match says(&["perday"]) {

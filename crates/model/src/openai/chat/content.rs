@@ -1,77 +1,141 @@
 //! Messages as the wire has them.
 
-use adjutant_core::message::{Media, MediaSource, Message, Part, Reasoning, Role, ToolCall, ToolResult};
+use adjutant_core::id::CallId;
+use adjutant_core::message::{Message, Part, Role, ToolCall, ToolResult};
 use adjutant_core::{Code, Error, Result};
 use serde_json::{Map, Value, json};
 
+use super::media;
+use super::quirks::{CallIds, Echo, Quirks};
+use super::reasoning;
+use crate::call_id;
 use crate::openai::parameters::arguments;
 
-/// One message of ours as the messages of the wire: none, one, or one for each result.
-pub(super) fn encode(message: &Message, reasoning_field: Option<&str>) -> Result<Vec<Value>> {
-    match message.role {
-        Role::System => Ok(vec![json!({"role": "system", "content": text_of(message, "system")?})]),
-        Role::User => Ok(vec![json!({"role": "user", "content": user_content(&message.parts)?})]),
-        Role::Assistant => assistant(message, reasoning_field).map(|message| vec![message]),
-        Role::Tool => message.parts.iter().map(result).collect(),
-    }
+/// In what messages differ between servers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Style<'a> {
+    pub(super) echo: Echo<'a>,
+    pub(super) call_ids: CallIds,
+    pub(super) media: super::quirks::Media,
+    pub(super) media_in_results: bool,
 }
 
-/// Images, sounds and files in results, as a message of the user: the wire has only text in results.
-///
-/// It must stand after the last result of the answered message, so the caller collects them.
-pub(super) fn media_of_results(results: &[&ToolResult]) -> Result<Option<Value>> {
-    let mut content = Vec::new();
-    for result in results {
-        let media: Vec<&Part> = result.content.iter().filter(|part| part.as_text().is_none()).collect();
-        if !media.is_empty() {
-            content.push(text(&format!("What the call `{}` of `{}` returned:", result.call, result.name)));
-        }
-        for part in media {
-            content.push(user_part(part)?);
+impl<'a> Style<'a> {
+    /// The style of a server; a person may have named another field for earlier reasoning.
+    pub(super) fn new(quirks: &Quirks, reasoning_field: Option<&'a str>) -> Self {
+        let echo = match (quirks.echo, reasoning_field) {
+            (Echo::EveryTime(own), Some(named)) if own == named => quirks.echo,
+            (_, Some(named)) => Echo::Field(named),
+            (own, None) => own,
+        };
+        Self {
+            echo,
+            call_ids: quirks.call_ids,
+            media: quirks.media,
+            media_in_results: quirks.media_in_results,
         }
     }
-    Ok((!content.is_empty()).then(|| json!({"role": "user", "content": content})))
-}
 
-fn assistant(message: &Message, reasoning_field: Option<&str>) -> Result<Value> {
-    let mut wire = Map::new();
-    wire.insert("role".into(), "assistant".into());
-    let mut said = String::new();
-    let mut thought = String::new();
-    let mut calls = Vec::new();
-    for part in &message.parts {
+    /// One message of ours as the messages of the wire: one, or one for each result.
+    pub(super) fn encode(&self, message: &Message) -> Result<Vec<Value>> {
+        match message.role {
+            Role::System => Ok(vec![json!({"role": "system", "content": text_of(message, "system")?})]),
+            Role::User => Ok(vec![json!({"role": "user", "content": self.user_content(&message.parts)?})]),
+            Role::Assistant => self.assistant(message).map(|message| vec![message]),
+            Role::Tool => message.parts.iter().map(|part| self.result(part)).collect(),
+        }
+    }
+
+    /// Images, sounds and files in results, as a message of the user, for servers that take only text in results.
+    ///
+    /// It must stand after the last result of the answered message, so the caller collects them.
+    pub(super) fn media_of_results(&self, results: &[&ToolResult]) -> Result<Option<Value>> {
+        let mut content = Vec::new();
+        for result in results.iter().filter(|_| !self.media_in_results) {
+            let media: Vec<&Part> = result.content.iter().filter(|part| part.as_text().is_none()).collect();
+            if !media.is_empty() {
+                let id = self.id(&result.call);
+                content.push(text(&format!("What the call `{id}` of `{}` returned:", result.name)));
+            }
+            for part in media {
+                content.push(self.user_part(part)?);
+            }
+        }
+        Ok((!content.is_empty()).then(|| json!({"role": "user", "content": content})))
+    }
+
+    fn assistant(&self, message: &Message) -> Result<Value> {
+        let mut said = String::new();
+        let mut calls = Vec::new();
+        for part in &message.parts {
+            match part {
+                Part::Text { text } => said.push_str(text),
+                // What was thought is laid in below, and what is another provider's own means nothing here.
+                Part::Reasoning(_) | Part::Native(_) => {}
+                Part::ToolCall(call) => calls.push(self.tool_call(call)),
+                other => return Err(misplaced(other, "an assistant")),
+            }
+        }
+        let mut wire = Map::new();
+        wire.insert("role".into(), "assistant".into());
+        // `null` stands for "calls only"; a message without calls must have a text.
+        let content = if said.is_empty() && !calls.is_empty() { Value::Null } else { Value::from(said) };
+        wire.insert("content".into(), content);
+        if !calls.is_empty() {
+            wire.insert("tool_calls".into(), calls.into());
+        }
+        reasoning::echo(&mut wire, &message.parts, self.echo);
+        Ok(Value::Object(wire))
+    }
+
+    /// The id of a call, on the call and on its result.
+    fn id<'b>(&self, id: &'b CallId) -> std::borrow::Cow<'b, str> {
+        match self.call_ids {
+            CallIds::Any => id.as_str().into(),
+            CallIds::Nine => call_id::nine(id),
+        }
+    }
+
+    fn tool_call(&self, call: &ToolCall) -> Value {
+        json!({
+            "id": self.id(&call.id),
+            "type": "function",
+            "function": {"name": call.name, "arguments": arguments(&call.arguments)},
+        })
+    }
+
+    fn result(&self, part: &Part) -> Result<Value> {
+        let Part::ToolResult(result) = part else { return Err(misplaced(part, "a tool")) };
+        let content =
+            match self.media_in_results && result.content.iter().any(|part| part.as_text().is_none()) {
+                true => self.result_parts(result)?,
+                false => result_text(result).into(),
+            };
+        Ok(json!({"role": "tool", "tool_call_id": self.id(&result.call), "content": content}))
+    }
+
+    fn result_parts(&self, result: &ToolResult) -> Result<Value> {
+        let failed = result.is_error.then(|| Ok(text("error:")));
+        failed.into_iter().chain(result.content.iter().map(|part| self.user_part(part))).collect()
+    }
+
+    /// A text alone stays a string: not every server reads lists.
+    fn user_content(&self, parts: &[Part]) -> Result<Value> {
+        if parts.iter().all(|part| part.as_text().is_some()) {
+            return Ok(parts.iter().filter_map(Part::as_text).collect::<String>().into());
+        }
+        parts.iter().map(|part| self.user_part(part)).collect()
+    }
+
+    fn user_part(&self, part: &Part) -> Result<Value> {
         match part {
-            Part::Text { text } => said.push_str(text),
-            Part::Reasoning(Reasoning { text, provider: None, .. }) => thought.push_str(text),
-            // What belongs to another provider means nothing here.
-            Part::Reasoning(_) | Part::Native(_) => {}
-            Part::ToolCall(call) => calls.push(tool_call(call)),
-            other => return Err(misplaced(other, "an assistant")),
+            Part::Text { text: said } => Ok(text(said)),
+            Part::Image(image) => Ok(media::image(image)),
+            Part::Audio(audio) => media::audio(audio, self.media),
+            Part::File(file) => media::file(file, self.media),
+            other => Err(misplaced(other, "a user")),
         }
     }
-    // `null` stands for "calls only"; a message without calls must have a text.
-    let content = if said.is_empty() && !calls.is_empty() { Value::Null } else { Value::from(said) };
-    wire.insert("content".into(), content);
-    if !calls.is_empty() {
-        wire.insert("tool_calls".into(), calls.into());
-    }
-    if let (Some(field), false) = (reasoning_field, thought.is_empty()) {
-        wire.insert(field.to_owned(), thought.into());
-    }
-    Ok(Value::Object(wire))
-}
-
-fn tool_call(call: &ToolCall) -> Value {
-    json!({
-        "id": call.id,
-        "type": "function",
-        "function": {"name": call.name, "arguments": arguments(&call.arguments)},
-    })
-}
-
-fn result(part: &Part) -> Result<Value> {
-    let Part::ToolResult(result) = part else { return Err(misplaced(part, "a tool")) };
-    Ok(json!({"role": "tool", "tool_call_id": result.call, "content": result_text(result)}))
 }
 
 /// The text of a result. The wire has no mark for a failure, so the text says it.
@@ -94,61 +158,8 @@ fn text_of(message: &Message, role: &str) -> Result<String> {
     }
 }
 
-/// A text alone stays a string: not every server reads lists.
-fn user_content(parts: &[Part]) -> Result<Value> {
-    if parts.iter().all(|part| part.as_text().is_some()) {
-        return Ok(parts.iter().filter_map(Part::as_text).collect::<String>().into());
-    }
-    parts.iter().map(user_part).collect::<Result<Vec<_>>>().map(Value::from)
-}
-
-fn user_part(part: &Part) -> Result<Value> {
-    match part {
-        Part::Text { text: said } => Ok(text(said)),
-        Part::Image(media) => Ok(json!({"type": "image_url", "image_url": {"url": address(media)}})),
-        Part::Audio(media) => audio(media),
-        Part::File(media) => file(media),
-        other => Err(misplaced(other, "a user")),
-    }
-}
-
 fn text(said: &str) -> Value {
     json!({"type": "text", "text": said})
-}
-
-fn address(media: &Media) -> String {
-    match &media.source {
-        MediaSource::Url(url) => url.clone(),
-        MediaSource::Base64(data) => format!("data:{};base64,{data}", media.media_type),
-    }
-}
-
-fn audio(media: &Media) -> Result<Value> {
-    let format = match media.media_type.as_str() {
-        "audio/wav" | "audio/x-wav" | "audio/wave" => "wav",
-        "audio/mpeg" | "audio/mp3" => "mp3",
-        other => return Err(unsupported(&format!("audio of the type `{other}`"), "send it as WAV or MP3")),
-    };
-    match &media.source {
-        MediaSource::Base64(data) => {
-            Ok(json!({"type": "input_audio", "input_audio": {"data": data, "format": format}}))
-        }
-        MediaSource::Url(_) => Err(unsupported("audio by its address", "send the bytes")),
-    }
-}
-
-fn file(media: &Media) -> Result<Value> {
-    match &media.source {
-        MediaSource::Base64(_) => {
-            let name = media.name.as_deref().unwrap_or("file");
-            Ok(json!({"type": "file", "file": {"filename": name, "file_data": address(media)}}))
-        }
-        MediaSource::Url(_) => Err(unsupported("a file by its address", "send the bytes")),
-    }
-}
-
-fn unsupported(what: &str, help: &str) -> Error {
-    Error::new(Code::ModelUnsupported, format!("chat completions cannot carry {what}")).with_help(help)
 }
 
 fn misplaced(part: &Part, whose: &str) -> Error {
@@ -168,7 +179,17 @@ fn misplaced(part: &Part, whose: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use adjutant_core::message::{Media, MediaSource, Reasoning};
+
     use super::*;
+    use crate::openai::chat::quirks;
+
+    const PLAIN: Style<'static> = Style {
+        echo: Echo::Nowhere,
+        call_ids: CallIds::Any,
+        media: quirks::Media::OpenAi,
+        media_in_results: false,
+    };
 
     fn media(media_type: &str, source: MediaSource) -> Media {
         Media { media_type: media_type.into(), name: Some("a.x".into()), source }
@@ -237,9 +258,10 @@ mod tests {
             (Message::tool(data), json!({"role": "tool", "tool_call_id": "c1", "content": r#"{"a":1}"#})),
         ];
         for (message, expected) in cases {
-            assert_eq!(encode(&message, Some("reasoning_content")).unwrap(), [expected], "{message:?}");
+            let style = Style::new(&Quirks::COMMON, Some("reasoning_content"));
+            assert_eq!(style.encode(&message).unwrap(), [expected], "{message:?}");
         }
-        let silent = encode(&Message::assistant(vec![thought, Part::text("a")]), None).unwrap();
+        let silent = PLAIN.encode(&Message::assistant(vec![thought, Part::text("a")])).unwrap();
         assert_eq!(silent, [json!({"role": "assistant", "content": "a"})]);
     }
 
@@ -264,9 +286,9 @@ mod tests {
         for (message, what) in cases {
             let encoded = match message.parts.len() {
                 1 if message.role == Role::User && matches!(message.parts[0], Part::ToolCall(_)) => {
-                    user_content(&message.parts).map(|_| vec![])
+                    PLAIN.user_content(&message.parts).map(|_| vec![])
                 }
-                _ => encode(&message, None),
+                _ => PLAIN.encode(&message),
             };
             let error = encoded.unwrap_err();
             assert_eq!(error.message(), format!("chat completions cannot carry {what}"));
@@ -278,10 +300,43 @@ mod tests {
         let mut with_image = ToolResult::text(&call(""), "");
         with_image.content = vec![Part::Image(bytes("image/png"))];
         let plain = ToolResult::text(&call(""), "ok");
-        assert_eq!(media_of_results(&[&plain]).unwrap(), None);
-        let moved = media_of_results(&[&plain, &with_image]).unwrap().unwrap();
+        assert_eq!(PLAIN.media_of_results(&[&plain]).unwrap(), None);
+        let moved = PLAIN.media_of_results(&[&plain, &with_image]).unwrap().unwrap();
         assert_eq!(moved["content"][0]["text"], "What the call `c1` of `look` returned:");
         assert_eq!(moved["content"][1]["image_url"]["url"], "data:image/png;base64,AA==");
         assert_eq!(result_text(&with_image), "1 attachment(s), in the next message of the user");
+    }
+
+    #[test]
+    fn media_stay_in_results_where_they_may() {
+        let mut seen = ToolResult::error(&call(""), "a cat");
+        seen.content.push(Part::Image(bytes("image/png")));
+        let style = Style::new(&Quirks::MISTRAL, None);
+        let image = json!({"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}});
+        assert_eq!(style.media_of_results(&[&seen]).unwrap(), None);
+        assert_eq!(
+            style.encode(&Message::tool(seen)).unwrap()[0]["content"],
+            json!([{"type": "text", "text": "error:"}, {"type": "text", "text": "a cat"}, image])
+        );
+        let plain = style.encode(&Message::tool(ToolResult::text(&call(""), "ok"))).unwrap();
+        assert_eq!(plain[0]["content"], "ok");
+    }
+
+    #[test]
+    fn a_call_and_its_result_have_the_same_id() {
+        let style = Style::new(&Quirks::MISTRAL, None);
+        let asked = style.encode(&Message::assistant(vec![Part::ToolCall(call("{}"))])).unwrap();
+        let told = style.encode(&Message::tool(ToolResult::text(&call(""), "ok"))).unwrap();
+        assert_eq!(asked[0]["tool_calls"][0]["id"], told[0]["tool_call_id"]);
+        assert_eq!(told[0]["tool_call_id"].as_str().unwrap().len(), 9);
+    }
+
+    #[test]
+    fn a_named_field_comes_before_what_is_known() {
+        let of = |quirks: &Quirks, field| Style::new(quirks, field).echo;
+        assert_eq!(of(&Quirks::COMMON, Some("reasoning")), Echo::Field("reasoning"));
+        assert_eq!(of(&Quirks::MISTRAL, Some("reasoning")), Echo::Field("reasoning"));
+        assert_eq!(of(&Quirks::DEEPSEEK, Some("reasoning_content")), Echo::EveryTime("reasoning_content"));
+        assert_eq!(of(&Quirks::DEEPSEEK, None), Echo::EveryTime("reasoning_content"));
     }
 }

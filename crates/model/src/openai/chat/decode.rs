@@ -1,16 +1,18 @@
 //! What arrives, as deltas: a state machine without I/O.
 //!
 //! The fields are those of `CreateChatCompletionStreamResponse` in OpenAI's API description, as its official clients
-//! carry it, and what other servers are known to add.
+//! carry it, and what other servers are known to add. All of it is read from any server: a gateway may pass on what it got.
 
 use std::collections::HashMap;
 
-use adjutant_core::id::CallId;
 use adjutant_core::usage::Usage;
 use adjutant_core::{Code, Error, Result};
 use http::HeaderMap;
 use serde_json::{Map, Value, json};
 
+use super::calls::Calls;
+use super::reasoning::Pieces;
+use super::stop::{self, Ending};
 use super::usage;
 use crate::call_id::Ids;
 use crate::delta::{Delta, Start, StopReason};
@@ -21,30 +23,25 @@ use crate::transport::{Complaint, Peer, refusal};
 
 /// The data of the event that ends a stream.
 const DONE: &str = "[DONE]";
+/// How often things that are not understood are told in one answer: some servers repeat them in every chunk.
+const MOST_UNKNOWN: usize = 64;
 
 /// Decodes one answer, in chunks or whole.
 #[derive(Debug)]
 pub(super) struct Decoder {
     peer: Peer,
-    ids: Ids,
     started: bool,
-    calls: Vec<Call>,
+    /// What the answer is called, until that is told.
+    id: Option<String>,
+    calls: Calls,
+    reasoning: Pieces,
     refused: bool,
     stop: Option<StopReason>,
     usage: Option<Usage>,
-    /// The last value of each field that is not understood: servers repeat them in every chunk.
+    /// The last value of each field that is not understood.
     unknown: HashMap<String, Value>,
+    told_unknown: usize,
     ended: bool,
-}
-
-#[derive(Debug)]
-struct Call {
-    /// The index that the server gave, if any.
-    wire_index: Option<u64>,
-    wire_id: Option<String>,
-    name: Option<String>,
-    /// The id that everybody uses.
-    id: Option<CallId>,
 }
 
 impl Decode for Decoder {
@@ -90,13 +87,15 @@ impl Decoder {
     pub(super) fn new(peer: Peer, request: &Request) -> Self {
         Self {
             peer,
-            ids: Ids::of(request),
             started: false,
-            calls: Vec::new(),
+            id: None,
+            calls: Calls::new(Ids::of(request)),
+            reasoning: Pieces::default(),
             refused: false,
             stop: None,
             usage: None,
             unknown: HashMap::new(),
+            told_unknown: 0,
             ended: false,
         }
     }
@@ -106,23 +105,28 @@ impl Decoder {
             let shown: String = data.chars().take(200).collect();
             self.invalid(&format!("is not JSON ({error}): {}", self.peer.clean(&shown)))
         })?;
-        if let Some(complaint) = Complaint::find(&chunk) {
-            let status = complaint.status.unwrap_or_else(|| status_of(&complaint.word));
-            return Err(refusal(&self.peer, status, &HeaderMap::new(), &complaint));
-        }
+        self.check(&chunk)?;
         let Value::Object(chunk) = chunk else {
             return Err(self.invalid(&format!("is not an object: {}", self.peer.clean(data))));
         };
-        self.start(&chunk, deltas);
-        for choice in chunk.get("choices").and_then(Value::as_array).into_iter().flatten() {
-            self.choice(choice, field, deltas);
+        let choices = chunk.get("choices").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        self.start(&chunk, !choices.is_empty(), deltas);
+        for choice in choices {
+            self.choice(choice, field, deltas)?;
         }
-        if let Some(usage) = chunk.get("usage").and_then(usage::read)
+        // Groq counts here, also where nobody asks.
+        let groq = chunk.get("x_groq");
+        let counted = chunk.get("usage").filter(|usage| !usage.is_null()).or_else(|| groq?.get("usage"));
+        if let Some(usage) = counted.and_then(usage::read)
             && self.usage.replace(usage) != Some(usage)
         {
             deltas.push(Delta::Usage(usage));
         }
-        const KNOWN: [&str; 9] = [
+        // Groq's way to say that the stream ends too soon; what is there belongs to an answer that is not whole.
+        if let Some(groq) = groq {
+            self.check(groq)?;
+        }
+        const KNOWN: [&str; 10] = [
             "id",
             "object",
             "created",
@@ -132,123 +136,122 @@ impl Decoder {
             "system_fingerprint",
             "service_tier",
             "obfuscation",
+            "x_groq",
         ];
         self.keep_unknown("", &chunk, &KNOWN, deltas);
         Ok(())
     }
 
-    fn start(&mut self, chunk: &Map<String, Value>, deltas: &mut Vec<Delta>) {
-        if !std::mem::replace(&mut self.started, true) {
-            let model = chunk.get("model").and_then(Value::as_str).filter(|model| !model.is_empty());
-            deltas.push(Delta::Start(Start { model: model.map(str::to_owned), ..Start::default() }));
+    /// Fails where a value is a complaint.
+    fn check(&self, value: &Value) -> Result<()> {
+        match Complaint::find(value) {
+            Some(complaint) => Err(self.complained(&complaint)),
+            None => Ok(()),
         }
     }
 
-    fn choice(&mut self, choice: &Value, field: &str, deltas: &mut Vec<Delta>) {
+    fn complained(&self, complaint: &Complaint) -> Error {
+        let status = complaint.status.unwrap_or_else(|| status_of(&complaint.word));
+        refusal(&self.peer, status, &HeaderMap::new(), complaint)
+    }
+
+    /// Tells that the answer begins, as soon as its model is known: Azure's first chunk, which is about filters, has none.
+    fn start(&mut self, chunk: &Map<String, Value>, begins: bool, deltas: &mut Vec<Delta>) {
+        let text = |name: &str| {
+            chunk.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
+        };
+        let groq = chunk.get("x_groq").and_then(|groq| groq.get("id")).and_then(Value::as_str);
+        self.id = self.id.take().or_else(|| groq.map(str::to_owned)).or_else(|| text("id"));
+        let model = text("model");
+        if begins || model.is_some() {
+            self.begin(model, deltas);
+        }
+    }
+
+    fn begin(&mut self, model: Option<String>, deltas: &mut Vec<Delta>) {
+        if !std::mem::replace(&mut self.started, true) {
+            deltas.push(Delta::Start(Start { model, request_id: self.id.take(), ..Start::default() }));
+        }
+    }
+
+    fn choice(&mut self, choice: &Value, field: &str, deltas: &mut Vec<Delta>) -> Result<()> {
         if choice.get("index").and_then(Value::as_u64).unwrap_or(0) != 0 {
             // Only one answer was asked for.
             deltas.push(Delta::Unknown(json!({"choice": choice})));
-            return;
+            return Ok(());
         }
         if let Some(Value::Object(delta)) = choice.get(field) {
             self.delta(delta, deltas);
         }
-        if let Some(reason) = choice.get("finish_reason").and_then(Value::as_str) {
-            let matched = choice.get("stop_reason").is_some_and(Value::is_string);
-            self.stop = Some(stop_reason(reason, matched));
-        } else if field == "message" && self.stop.is_none() {
-            self.stop = Some(StopReason::EndTurn);
+        // OpenRouter's way to say that a provider behind it failed.
+        if choice.get("error").is_some_and(|error| !error.is_null()) {
+            self.check(choice)?;
         }
+        let reason = choice.get("finish_reason").and_then(Value::as_str).unwrap_or_default();
+        let matched = choice.get("stop_reason").is_some_and(Value::is_string);
+        match stop::read(reason, matched) {
+            Some(Ending::Stopped(stop)) => self.stop = Some(stop),
+            Some(Ending::Failed) => {
+                let message = format!("it stopped with `{reason}`");
+                return Err(self.complained(&Complaint { message, ..Complaint::default() }));
+            }
+            None if field == "message" && self.stop.is_none() => self.stop = Some(StopReason::EndTurn),
+            None => {}
+        }
+        Ok(())
     }
 
     fn delta(&mut self, delta: &Map<String, Value>, deltas: &mut Vec<Delta>) {
-        for name in ["reasoning_content", "reasoning"] {
-            if let Some(Value::String(text)) = delta.get(name)
-                && !text.is_empty()
-            {
-                deltas.push(Delta::Reasoning(text.clone()));
-                break;
-            }
-        }
+        self.reasoning.take(delta, deltas);
         match delta.get("content") {
-            Some(Value::String(text)) if !text.is_empty() => deltas.push(Delta::Text(text.clone())),
-            Some(Value::Array(parts)) => parts.iter().for_each(|part| deltas.push(content_part(part))),
+            Some(Value::String(text)) => self.text(text, deltas),
+            Some(Value::Array(parts)) => parts.iter().for_each(|part| self.part(part, deltas)),
             _ => {}
         }
         if let Some(Value::String(text)) = delta.get("refusal")
             && !text.is_empty()
         {
             self.refused = true;
-            deltas.push(Delta::Text(text.clone()));
+            self.text(text, deltas);
         }
         for call in delta.get("tool_calls").and_then(Value::as_array).into_iter().flatten() {
-            self.call(call, deltas);
+            self.reasoning.close(deltas);
+            self.calls.take(call, deltas);
         }
-        const KNOWN: [&str; 6] =
-            ["role", "content", "refusal", "tool_calls", "reasoning_content", "reasoning"];
+        const KNOWN: [&str; 8] = [
+            "role",
+            "content",
+            "refusal",
+            "tool_calls",
+            "reasoning_content",
+            "reasoning",
+            "reasoning_details",
+            "thinking_blocks",
+        ];
         self.keep_unknown("delta.", delta, &KNOWN, deltas);
     }
 
-    fn call(&mut self, call: &Value, deltas: &mut Vec<Delta>) {
-        let text = |pointer: &str| {
-            call.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
-        };
-        let (wire_id, name) = (text("/id"), text("/function/name"));
-        let arguments = match call.pointer("/function/arguments") {
-            Some(Value::String(text)) => text.clone(),
-            // Some servers send the object itself.
-            Some(object @ Value::Object(_)) => object.to_string(),
-            _ => String::new(),
-        };
-        let wire_index = call.get("index").and_then(Value::as_u64);
-        let place = self.place(wire_index, wire_id.as_deref(), name.as_deref());
-        let index = u32::try_from(place).unwrap_or(u32::MAX);
-        if place == self.calls.len() {
-            self.calls.push(Call { wire_index, wire_id: None, name: None, id: None });
+    fn text(&mut self, text: &str, deltas: &mut Vec<Delta>) {
+        if !text.is_empty() {
+            self.reasoning.close(deltas);
+            deltas.push(Delta::Text(text.to_owned()));
         }
-        let Some(open) = self.calls.get_mut(place) else { return };
-        let new_id = match (&open.id, &wire_id) {
-            (None, Some(wire_id)) => Some(self.ids.claim(Some(wire_id), index)),
-            _ => None,
-        };
-        let new_name = if open.name.is_none() { name } else { None };
-        open.id = open.id.take().or_else(|| new_id.clone());
-        open.wire_id = open.wire_id.take().or(wire_id);
-        open.name = open.name.take().or_else(|| new_name.clone());
-        deltas.push(Delta::ToolCall { index, id: new_id, name: new_name, arguments });
     }
 
-    /// Which call a piece belongs to; one past the last for a new one.
-    ///
-    /// By its index; but a piece with another id and a name begins a new call even under an index that is taken (some
-    /// servers number every call 0), and a piece without an index belongs to the call of its id, or to the last one.
-    fn place(&self, index: Option<u64>, id: Option<&str>, name: Option<&str>) -> usize {
-        let begins = |call: &Call| {
-            id.is_some() && name.is_some() && call.wire_id.is_some() && call.wire_id.as_deref() != id
-        };
-        let found = match index {
-            Some(_) => self.calls.iter().rposition(|call| call.wire_index == index),
-            None => match id {
-                Some(_) => self.calls.iter().rposition(|call| call.wire_id.as_deref() == id),
-                None if name.is_some() => None,
-                None => self.calls.len().checked_sub(1),
-            },
-        };
-        match found.and_then(|place| Some((place, self.calls.get(place)?))) {
-            Some((place, call)) if !begins(call) => place,
-            _ => self.calls.len(),
+    /// A part of content that came as a list.
+    fn part(&mut self, part: &Value, deltas: &mut Vec<Delta>) {
+        match (part.get("type").and_then(Value::as_str), part.get("text").and_then(Value::as_str)) {
+            (Some("text"), Some(text)) => self.text(text, deltas),
+            (Some("thinking"), _) => self.reasoning.chunk(part, deltas),
+            _ => deltas.push(Delta::Unknown(json!({"content": part}))),
         }
     }
 
     fn finish(&mut self, deltas: &mut Vec<Delta>) {
         self.ended = true;
-        for (index, call) in (0u32..).zip(&mut self.calls) {
-            if call.id.is_none() {
-                let id = Some(self.ids.claim(None, index));
-                call.id.clone_from(&id);
-                deltas.push(Delta::ToolCall { index, id, name: None, arguments: String::new() });
-            }
-        }
+        self.begin(None, deltas);
+        self.reasoning.close(deltas);
+        self.calls.finish(deltas);
         let stop = match self.stop.take() {
             _ if self.refused => StopReason::Refusal,
             Some(stop) => stop,
@@ -265,13 +268,13 @@ impl Decoder {
         known: &[&str],
         deltas: &mut Vec<Delta>,
     ) {
-        const MOST: usize = 64;
         for (name, value) in fields {
-            if value.is_null() || known.contains(&name.as_str()) {
+            if value.is_null() || known.contains(&name.as_str()) || self.told_unknown >= MOST_UNKNOWN {
                 continue;
             }
             let name = format!("{prefix}{name}");
-            if self.unknown.get(&name) != Some(value) && self.unknown.len() < MOST {
+            if self.unknown.get(&name) != Some(value) {
+                self.told_unknown += 1;
                 self.unknown.insert(name.clone(), value.clone());
                 deltas.push(Delta::Unknown(json!({name: value})));
             }
@@ -286,34 +289,19 @@ impl Decoder {
 
 /// The status that a complaint would have had before the stream began: the status itself is sent by then.
 fn status_of(word: &str) -> u16 {
+    let says = |words: &[&str]| words.iter().any(|own| word.contains(own));
     match word {
-        "insufficient_quota" | "rate_limit_exceeded" | "rate_limit_error" => 429,
-        word if word.contains("invalid") => 400,
+        _ if says(&["insufficient_quota", "rate_limit"]) => 429,
+        _ if says(&["authentication", "unauthorized"]) => 401,
+        _ if says(&["payment_required"]) => 402,
+        _ if says(&["permission_denied"]) => 403,
+        _ if says(&["not_found"]) => 404,
+        _ if says(&["invalid", "bad_request", "unprocessable", "too_large", "too_long"]) => 400,
+        _ if says(&["context_length", "tokens_exceeded", "token_limit", "budget_exceeded"]) => 400,
+        _ if says(&["content_policy", "content_filter", "tool_use_failed", "json_validate_failed"]) => 400,
         _ => 500,
     }
 }
 
-/// A part of content that came as a list.
-fn content_part(part: &Value) -> Delta {
-    let text = |name: &str| part.get(name).and_then(Value::as_str).map(str::to_owned);
-    match part.get("type").and_then(Value::as_str) {
-        Some("text") => text("text").map(Delta::Text),
-        Some("thinking") => {
-            let inner = part.pointer("/thinking/0/text").and_then(Value::as_str).map(str::to_owned);
-            text("thinking").or(inner).map(Delta::Reasoning)
-        }
-        _ => None,
-    }
-    .unwrap_or_else(|| Delta::Unknown(json!({"content": part})))
-}
-
-fn stop_reason(reason: &str, matched_stop_text: bool) -> StopReason {
-    match reason {
-        "stop" if matched_stop_text => StopReason::StopSequence,
-        "stop" => StopReason::EndTurn,
-        "length" => StopReason::MaxTokens,
-        "tool_calls" | "function_call" => StopReason::ToolCalls,
-        "content_filter" => StopReason::ContentFilter,
-        other => StopReason::Other(other.to_owned()),
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -1,27 +1,27 @@
 //! A request as the body of a POST.
 //!
-//! The fields are those of `CreateChatCompletionRequest` in OpenAI's API description, as its official clients carry it.
+//! The fields are those of `CreateChatCompletionRequest` in OpenAI's API description, as its official clients carry it, and
+//! those that [`Quirks`] names.
 
-use adjutant_core::message::ToolResult;
-use adjutant_core::tool::ToolSpec;
 use adjutant_core::{Code, Error, Result};
 use serde_json::{Map, Value, json};
 
-use super::content;
+use super::content::Style;
+use super::quirks::{Forcing, Quirks, Schema};
+use super::{effort, tools, transcript};
 use crate::openai::parameters::{decimal, schema_name};
-use crate::request::{Effort, OutputSchema, Request, ToolChoice};
+use crate::provider::PromptCache;
+use crate::request::{Effort, OutputSchema, Request};
 
 /// What of a server's configuration the body depends on.
 #[derive(Clone, Debug)]
 pub(super) struct Dialect {
     pub(super) model: String,
-    /// The name of the parameter for the most tokens of an answer.
-    pub(super) max_tokens: &'static str,
-    /// Whether the server takes `stream_options`; who refuses the field counts tokens without being asked.
-    pub(super) stream_options: bool,
+    pub(super) quirks: Quirks,
     pub(super) parallel_tools: bool,
     pub(super) reasoning_field: Option<String>,
     pub(super) effort: Option<Effort>,
+    pub(super) prompt_cache: PromptCache,
     pub(super) provider_tools: Vec<Value>,
     pub(super) extra: Map<String, Value>,
 }
@@ -29,42 +29,41 @@ pub(super) struct Dialect {
 /// The fields that only the request itself decides, and those whose answers have a form that was replaced by tools.
 const OWN: [&str; 7] = ["model", "messages", "tools", "stream", "n", "functions", "function_call"];
 
-/// The body. Fails with `model-unsupported` where the wire cannot carry a part, and with `input-invalid` where the
-/// request contradicts itself.
+/// The body. Fails with `model-unsupported` where the wire cannot carry a part or the model cannot do it, and with
+/// `input-invalid` where the request contradicts itself.
 pub(super) fn body(dialect: &Dialect, request: &Request) -> Result<Value> {
+    let Dialect { quirks, model, .. } = dialect;
+    let style = Style::new(quirks, dialect.reasoning_field.as_deref());
+    let mut messages = transcript::messages(request, &style, quirks.order)?;
     let mut body = Map::new();
-    body.insert("model".into(), dialect.model.as_str().into());
-    body.insert("messages".into(), messages(request, dialect.reasoning_field.as_deref())?.into());
-    body.insert("stream".into(), true.into());
-    if dialect.stream_options {
-        body.insert("stream_options".into(), json!({"include_usage": true}));
-    }
-    if let Some(effort) = request.effort.or(dialect.effort) {
-        body.insert("reasoning_effort".into(), effort_word(effort).into());
-    }
-    if !request.tools.is_empty() || !dialect.provider_tools.is_empty() {
-        let own = request.tools.iter().map(tool).collect::<Result<Vec<_>>>()?;
-        body.insert("tools".into(), own.into_iter().chain(dialect.provider_tools.iter().cloned()).collect());
-    }
-    if !request.tools.is_empty() {
-        if let Some(choice) = tool_choice(request)? {
-            body.insert("tool_choice".into(), choice);
-        }
-        if !dialect.parallel_tools {
-            body.insert("parallel_tool_calls".into(), false.into());
-        }
-    }
     if let Some(output) = &request.output {
-        body.insert("response_format".into(), response_format(output));
+        body.extend(form(dialect, request, output, &mut messages)?);
+    }
+    let mut set = |key: &str, value: Value| drop(body.insert(key.to_owned(), value));
+    set("model", model.as_str().into());
+    set("messages", messages.into());
+    let streams = request.output.is_none() || quirks.schema != Schema::AloneAndWhole;
+    set("stream", streams.into());
+    if streams && quirks.stream_options {
+        set("stream_options", json!({"include_usage": true}));
+    }
+    for (key, value) in thinking(dialect, request)? {
+        set(key, value);
+    }
+    for (key, value) in tools::fields(quirks, request, &dialect.provider_tools, dialect.parallel_tools)? {
+        set(&key, value);
     }
     if let Some(most) = request.max_output_tokens {
-        body.insert(dialect.max_tokens.into(), most.into());
+        set(quirks.max_tokens, most.into());
     }
     if let Some(temperature) = request.temperature {
-        body.insert("temperature".into(), decimal(temperature));
+        set("temperature", decimal(temperature));
     }
     if !request.stop.is_empty() {
-        body.insert("stop".into(), request.stop.clone().into());
+        set("stop", stop_texts(dialect, request)?);
+    }
+    if let Some(mark) = cache_mark(dialect) {
+        set("cache_control", mark);
     }
     for extra in [&dialect.extra, &request.extra] {
         overlay(&mut body, extra)?;
@@ -72,71 +71,87 @@ pub(super) fn body(dialect: &Dialect, request: &Request) -> Result<Value> {
     Ok(Value::Object(body))
 }
 
-/// The words of `reasoning_effort`; OpenAI's models of 2026 know all of them, others refuse what they do not know.
-fn effort_word(effort: Effort) -> &'static str {
-    match effort {
-        Effort::Off => "none",
-        Effort::Minimal => "minimal",
-        Effort::Low => "low",
-        Effort::Medium => "medium",
-        Effort::High => "high",
-        Effort::Max => "xhigh",
-    }
-}
-
-fn messages(request: &Request, reasoning_field: Option<&str>) -> Result<Vec<Value>> {
-    if request.messages.is_empty() {
-        return Err(Error::new(Code::InputInvalid, "the request has no messages"));
-    }
-    let mut wire = Vec::with_capacity(request.messages.len());
-    let mut results: Vec<&ToolResult> = Vec::new();
-    for message in &request.messages {
-        let before = results.len();
-        results.extend(message.results());
-        if results.len() == before {
-            wire.extend(content::media_of_results(&results)?);
-            results.clear();
+/// Whether the form of an answer is asked for by a tool: the server knows no schema beside tools, or none at all.
+pub(super) fn asks_by_tool(dialect: &Dialect, request: &Request) -> bool {
+    match dialect.quirks.schema {
+        Schema::Beside | Schema::InWords => false,
+        Schema::Alone | Schema::AloneAndWhole => {
+            !request.tools.is_empty() || !dialect.provider_tools.is_empty()
         }
-        wire.extend(content::encode(message, reasoning_field)?);
+        Schema::ByTool => true,
     }
-    wire.extend(content::media_of_results(&results)?);
-    Ok(wire)
 }
 
-fn tool(tool: &ToolSpec) -> Result<Value> {
-    if !tool.parameters.is_object() {
-        let message =
-            format!("the parameters of the tool `{}` are not a JSON schema of an object", tool.name);
-        return Err(Error::new(Code::ToolInvalid, message));
+/// How the form of the answer is asked for; some servers are told in words.
+fn form(
+    dialect: &Dialect,
+    request: &Request,
+    output: &OutputSchema,
+    messages: &mut Vec<Value>,
+) -> Result<Vec<(String, Value)>> {
+    let format = match dialect.quirks.schema {
+        Schema::Beside | Schema::Alone | Schema::AloneAndWhole => Some(json!({
+            "type": "json_schema",
+            "json_schema": {"name": schema_name(&output.name), "schema": output.schema, "strict": output.strict},
+        })),
+        Schema::InWords => {
+            let is_system = |message: &Value| message.get("role").is_some_and(|role| role == "system");
+            let place = messages.iter().take_while(|message| is_system(message)).count();
+            messages.insert(place, json!({"role": "system", "content": in_words(output)}));
+            // It holds for every answer, so that no tool could be called.
+            request.tools.is_empty().then(|| json!({"type": "json_object"}))
+        }
+        Schema::ByTool => {
+            let message = "this version of the interface knows no form of an answer";
+            return Err(Error::new(Code::ModelUnsupported, message));
+        }
+    };
+    let routing = dialect.quirks.routes.then(|| ("provider".to_owned(), json!({"require_parameters": true})));
+    Ok(format.map(|format| ("response_format".to_owned(), format)).into_iter().chain(routing).collect())
+}
+
+fn in_words(output: &OutputSchema) -> String {
+    format!("The final answer is nothing but JSON that fits this JSON schema:\n{}", output.schema)
+}
+
+/// How much the model shall think, and how that is shown.
+fn thinking(dialect: &Dialect, request: &Request) -> Result<Vec<(&'static str, Value)>> {
+    let Dialect { quirks, model, .. } = dialect;
+    let mut wish = request.effort.or(dialect.effort);
+    if quirks.forcing == Forcing::WithoutThinking && tools::is_forced(request) {
+        if wish.is_some_and(|effort| effort != Effort::Off) {
+            let message = format!("the model `{model}` cannot be made to call a tool while it thinks");
+            return Err(Error::new(Code::ModelUnsupported, message).with_help(
+                "set `effort = \"off\"` of the model, or let it choose whether to call one; for an answer in the form of a \
+                 schema set its `abilities = { structured_output = true }`",
+            ));
+        }
+        wish = Some(Effort::Off);
     }
-    Ok(json!({
-        "type": "function",
-        "function": {"name": tool.name, "description": tool.description, "parameters": tool.parameters},
-    }))
+    let amount = wish.map(|effort| effort::fields(quirks.efforts, model, effort));
+    Ok(amount.into_iter().flatten().chain(effort::apart(quirks.efforts, model)).collect())
 }
 
-fn tool_choice(request: &Request) -> Result<Option<Value>> {
-    Ok(match &request.tool_choice {
-        ToolChoice::Auto => None,
-        ToolChoice::None => Some("none".into()),
-        ToolChoice::Required => Some("required".into()),
-        ToolChoice::Named(name) if request.tools.iter().any(|tool| tool.name == *name) => {
-            Some(json!({"type": "function", "function": {"name": name}}))
-        }
-        ToolChoice::Named(name) => {
-            let message = format!("the model must call `{name}`, which is not among its tools");
-            return Err(Error::new(Code::InputInvalid, message));
-        }
-    })
+fn stop_texts(dialect: &Dialect, request: &Request) -> Result<Value> {
+    if !dialect.quirks.stop_while_reasoning && effort::always_reasons(&dialect.model) {
+        let message = format!("the model `{}` knows no texts that end an answer", dialect.model);
+        return Err(Error::new(Code::ModelUnsupported, message).with_help("take `stop` out"));
+    }
+    Ok(request.stop.clone().into())
 }
 
-fn response_format(output: &OutputSchema) -> Value {
-    json!({
-        "type": "json_schema",
-        "json_schema": {"name": schema_name(&output.name), "schema": output.schema, "strict": output.strict},
-    })
+/// What tells OpenRouter to mark what Anthropic's models shall keep of a conversation; others do it without being told.
+fn cache_mark(dialect: &Dialect) -> Option<Value> {
+    let is_anthropics = dialect.model.trim_start_matches('~').starts_with("anthropic/");
+    match dialect.prompt_cache {
+        _ if !dialect.quirks.cache_control || !is_anthropics => None,
+        PromptCache::Off => None,
+        PromptCache::Short => Some(json!({"type": "ephemeral"})),
+        PromptCache::Long => Some(json!({"type": "ephemeral", "ttl": "1h"})),
+    }
 }
 
+/// Lays the extra parameters over the body. Those of `provider`, which is OpenRouter's, come beside what stands there.
 fn overlay(body: &mut Map<String, Value>, extra: &Map<String, Value>) -> Result<()> {
     for (key, value) in extra {
         if OWN.contains(&key.as_str()) {
@@ -145,9 +160,10 @@ fn overlay(body: &mut Map<String, Value>, extra: &Map<String, Value>) -> Result<
                 Error::new(Code::InputInvalid, message).with_help("the run itself decides it: take it out")
             );
         }
-        match value {
-            Value::Null => drop(body.remove(key)),
-            value => drop(body.insert(key.clone(), value.clone())),
+        match (body.get_mut(key), value) {
+            (_, Value::Null) => drop(body.remove(key)),
+            (Some(Value::Object(own)), Value::Object(more)) if key == "provider" => own.extend(more.clone()),
+            (_, value) => drop(body.insert(key.clone(), value.clone())),
         }
     }
     Ok(())
@@ -155,20 +171,25 @@ fn overlay(body: &mut Map<String, Value>, extra: &Map<String, Value>) -> Result<
 
 #[cfg(test)]
 mod tests {
-    use adjutant_core::message::{Media, MediaSource, Message, Part, ToolCall};
-    use adjutant_core::tool::Effect;
+    use adjutant_core::message::Message;
+    use adjutant_core::tool::{Effect, ToolSpec};
 
     use super::*;
+    use crate::request::ToolChoice;
 
     fn dialect() -> Dialect {
+        of(Quirks::COMMON, "m")
+    }
+
+    fn of(quirks: Quirks, model: &str) -> Dialect {
         Dialect {
-            effort: None,
-            provider_tools: Vec::new(),
-            model: "m".into(),
-            max_tokens: "max_tokens",
-            stream_options: true,
+            model: model.into(),
+            quirks,
             parallel_tools: true,
             reasoning_field: None,
+            effort: None,
+            prompt_cache: PromptCache::Short,
+            provider_tools: Vec::new(),
             extra: Map::new(),
         }
     }
@@ -188,12 +209,24 @@ mod tests {
         value.as_object().cloned().unwrap()
     }
 
+    fn hi(request: Request) -> Request {
+        Request { messages: vec![Message::user("hi").into()], ..request }
+    }
+
+    fn with_tools(tool_choice: ToolChoice) -> Request {
+        Request { tools: [look()].into(), tool_choice, ..Request::default() }
+    }
+
+    fn form(schema: Value) -> Request {
+        let output = OutputSchema { name: "my answer".into(), schema, strict: true };
+        Request { output: Some(output), ..Request::default() }
+    }
+
     /// The body without what every body has.
     fn rest(dialect: &Dialect, request: Request) -> Value {
-        let messages = vec![Message::user("hi").into()];
-        let mut body = body(dialect, &Request { messages, ..request }).unwrap();
+        let mut body = body(dialect, &hi(request)).unwrap();
         let fields = body.as_object_mut().unwrap();
-        assert_eq!(fields.remove("model"), Some("m".into()));
+        assert_eq!(fields.remove("model").unwrap(), dialect.model);
         assert_eq!(fields.remove("messages"), Some(json!([{"role": "user", "content": "hi"}])));
         assert_eq!(fields.remove("stream"), Some(true.into()));
         body
@@ -203,9 +236,6 @@ mod tests {
     fn each_wish_has_its_field() {
         let options = json!({"include_usage": true});
         let tools = json!([{"type": "function", "function": {"name": "look", "description": "Looks.", "parameters": {"type": "object"}}}]);
-        let with_tools = |tool_choice| Request { tools: [look()].into(), tool_choice, ..Request::default() };
-        let output =
-            OutputSchema { name: "my answer".into(), schema: json!({"type": "object"}), strict: true };
         let cases = [
             (Request::default(), json!({"stream_options": options})),
             (with_tools(ToolChoice::Auto), json!({"stream_options": options, "tools": tools})),
@@ -222,7 +252,7 @@ mod tests {
                 json!({"stream_options": options, "tools": tools, "tool_choice": {"type": "function", "function": {"name": "look"}}}),
             ),
             (
-                Request { output: Some(output), ..Request::default() },
+                form(json!({"type": "object"})),
                 json!({"stream_options": options, "response_format": {"type": "json_schema", "json_schema": {"name": "my_answer", "schema": {"type": "object"}, "strict": true}}}),
             ),
             (
@@ -252,9 +282,116 @@ mod tests {
     }
 
     #[test]
-    fn who_refuses_stream_options_is_sent_none() {
-        let dialect = Dialect { stream_options: false, ..dialect() };
-        assert_eq!(rest(&dialect, Request::default()), json!({}));
+    fn each_server_is_asked_in_its_way() {
+        let usage = json!({"include_usage": true});
+        let tools = json!([{"type": "function", "function": {"name": "look", "description": "Looks.", "parameters": {"type": "object"}}}]);
+        let thinks = |effort| Request { effort: Some(effort), ..Request::default() };
+        let long = Dialect { prompt_cache: PromptCache::Long, ..of(Quirks::OPENROUTER, "anthropic/claude") };
+        let routed =
+            Dialect { extra: map(&json!({"provider": {"order": ["a"]}})), ..of(Quirks::OPENROUTER, "x/m") };
+        let format = json!({"type": "json_schema", "json_schema": {"name": "my_answer", "schema": {}, "strict": true}});
+        let cases = [
+            (of(Quirks::MISTRAL, "m"), Request::default(), json!({})),
+            (
+                of(Quirks::DEEPSEEK, "m"),
+                with_tools(ToolChoice::Required),
+                json!({"stream_options": usage, "tools": tools, "tool_choice": "required", "thinking": {"type": "disabled"}}),
+            ),
+            (
+                of(Quirks::DEEPSEEK, "m"),
+                Request { effort: Some(Effort::High), ..with_tools(ToolChoice::Auto) },
+                json!({"stream_options": usage, "tools": tools, "thinking": {"type": "enabled"}, "reasoning_effort": "high"}),
+            ),
+            (
+                of(Quirks::GROQ, "qwen/qwen3-32b"),
+                Request::default(),
+                json!({"stream_options": usage, "reasoning_format": "parsed"}),
+            ),
+            (
+                of(Quirks::GROQ, "openai/gpt-oss-20b"),
+                thinks(Effort::Low),
+                json!({"stream_options": usage, "reasoning_effort": "low"}),
+            ),
+            (
+                of(Quirks::TOGETHER, "m"),
+                thinks(Effort::Off),
+                json!({"stream_options": usage, "reasoning": {"enabled": false}}),
+            ),
+            (
+                of(Quirks::OPENROUTER, "anthropic/claude"),
+                Request::default(),
+                json!({"stream_options": usage, "cache_control": {"type": "ephemeral"}}),
+            ),
+            (
+                long,
+                Request::default(),
+                json!({"stream_options": usage, "cache_control": {"type": "ephemeral", "ttl": "1h"}}),
+            ),
+            (
+                routed,
+                form(json!({})),
+                json!({"stream_options": usage, "response_format": format, "provider": {"require_parameters": true, "order": ["a"]}}),
+            ),
+            (
+                of(Quirks::XAI, "grok-4.20-0309-non-reasoning"),
+                Request { stop: vec!["x".into()], max_output_tokens: Some(5), ..Request::default() },
+                json!({"stream_options": usage, "stop": ["x"], "max_completion_tokens": 5}),
+            ),
+        ];
+        for (dialect, request, expected) in cases {
+            assert_eq!(rest(&dialect, request), expected, "{dialect:?}");
+        }
+    }
+
+    #[test]
+    fn a_form_is_asked_for_as_the_server_can() {
+        let groq = of(Quirks::GROQ, "openai/gpt-oss-20b");
+        let whole = body(&groq, &hi(form(json!({})))).unwrap();
+        assert_eq!((&whole["stream"], whole.get("stream_options")), (&json!(false), None));
+        assert_eq!(whole["response_format"]["type"], "json_schema");
+
+        let deepseek = of(Quirks::DEEPSEEK, "deepseek-flash");
+        let told = body(&deepseek, &hi(form(json!({"type": "array"})))).unwrap();
+        assert_eq!(told["response_format"], json!({"type": "json_object"}));
+        assert_eq!(told["messages"][0]["role"], "system");
+        assert!(told["messages"][0]["content"].as_str().unwrap().ends_with(r#"{"type":"array"}"#), "{told}");
+        let with_tools = Request { tools: [look()].into(), ..form(json!({})) };
+        let told = body(&deepseek, &hi(with_tools.clone())).unwrap();
+        assert_eq!((told.get("response_format"), &told["messages"][0]["role"]), (None, &json!("system")));
+
+        let cases = [
+            (Quirks::COMMON, false, false),
+            (Quirks::DEEPSEEK, false, false),
+            (Quirks::GROQ, false, true),
+            (Quirks::OLLAMA, false, true),
+            (Quirks::VLLM, false, true),
+            (Quirks::azure("gpt-4o", Some("2024-06-01")), true, true),
+        ];
+        for (quirks, alone, beside) in cases {
+            let by_tool = |request: &Request| asks_by_tool(&of(quirks, "m"), request);
+            assert_eq!((by_tool(&form(json!({}))), by_tool(&with_tools)), (alone, beside), "{quirks:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_server_cannot_do_is_refused() {
+        let thinking = Dialect { effort: Some(Effort::Low), ..of(Quirks::DEEPSEEK, "deepseek-flash") };
+        let cases = [
+            (
+                thinking,
+                with_tools(ToolChoice::Named("look".into())),
+                "the model `deepseek-flash` cannot be made to call a tool while it thinks",
+            ),
+            (
+                of(Quirks::XAI, "grok-4.6"),
+                Request { stop: vec!["x".into()], ..Request::default() },
+                "the model `grok-4.6` knows no texts that end an answer",
+            ),
+        ];
+        for (dialect, request, why) in cases {
+            let error = body(&dialect, &hi(request)).unwrap_err();
+            assert_eq!((error.code(), error.message()), (Code::ModelUnsupported, why));
+        }
     }
 
     #[test]
@@ -288,30 +425,5 @@ mod tests {
         for (request, why) in cases {
             assert_eq!(body(&dialect(), &request).unwrap_err().message(), why);
         }
-    }
-
-    #[test]
-    fn an_image_of_a_result_follows_the_last_result() {
-        let call = |id: &str| ToolCall { id: id.into(), name: "look".into(), arguments: "{}".into() };
-        let image =
-            Media { media_type: "image/png".into(), name: None, source: MediaSource::Base64("AA==".into()) };
-        let mut seen = ToolResult::text(&call("1"), "a cat");
-        seen.content.push(Part::Image(image));
-        let asks = Message::assistant(vec![Part::ToolCall(call("1")), Part::ToolCall(call("2"))]);
-        let request = Request::new([
-            Message::user("look twice"),
-            asks,
-            Message::tool(seen),
-            Message::tool(ToolResult::text(&call("2"), "a dog")),
-            Message::assistant(vec![Part::text("done")]),
-        ]);
-        let body = body(&dialect(), &request).unwrap();
-        let roles: Vec<&str> = body["messages"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|message| message["role"].as_str().unwrap())
-            .collect();
-        assert_eq!(roles, ["user", "assistant", "tool", "tool", "user", "assistant"]);
     }
 }

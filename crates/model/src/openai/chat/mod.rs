@@ -4,10 +4,18 @@
 //! are tested without a network. The format is the one of OpenAI's API reference (chat completions, streaming), with
 //! the deviations that other servers are known for.
 
+mod calls;
 mod content;
 mod decode;
+mod effort;
 mod encode;
-mod quirks;
+mod media;
+pub mod quirks;
+mod reasoning;
+mod servers;
+mod stop;
+mod tools;
+mod transcript;
 mod usage;
 mod wire;
 

@@ -7,6 +7,14 @@
 use adjutant_core::usage::Usage;
 use serde_json::Value;
 
+/// Where the tokens are counted that a cache served: OpenAI's place, DeepSeek's, and two that the AI SDK knows of Mistral.
+const CACHED: [&str; 4] = [
+    "/prompt_tokens_details/cached_tokens",
+    "/prompt_cache_hit_tokens",
+    "/num_cached_tokens",
+    "/prompt_token_details/cached_tokens",
+];
+
 /// Reads the `usage` of an answer; none where the server does not count.
 pub(super) fn read(usage: &Value) -> Option<Usage> {
     let number = |path: &str| usage.pointer(path).and_then(Value::as_u64);
@@ -22,9 +30,7 @@ pub(super) fn read(usage: &Value) -> Option<Usage> {
     Some(Usage {
         input,
         output: if left_out { output.saturating_add(reasoning) } else { output },
-        cached: number("/prompt_tokens_details/cached_tokens")
-            .or_else(|| number("/prompt_cache_hit_tokens"))
-            .unwrap_or(0),
+        cached: CACHED.iter().find_map(|path| number(path)).unwrap_or(0),
         cache_write: number("/prompt_tokens_details/cache_write_tokens").unwrap_or(0),
         reasoning,
     })
@@ -59,6 +65,11 @@ mod tests {
                 json!({"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8,
                     "prompt_tokens_details": {"cached_tokens": 1, "cache_write_tokens": 4, "audio_tokens": 0}}),
                 Some(Usage { input: 5, output: 3, cached: 1, cache_write: 4, reasoning: 0 }),
+            ),
+            (json!({"prompt_tokens": 5, "completion_tokens": 3, "num_cached_tokens": 2}), usage(5, 3, 2, 0)),
+            (
+                json!({"prompt_tokens": 5, "completion_tokens": 3, "prompt_token_details": {"cached_tokens": 2}}),
+                usage(5, 3, 2, 0),
             ),
             // The reasoning stands beside the output.
             (

@@ -20,16 +20,15 @@ pub(super) struct Chat {
 
 impl Chat {
     pub(super) fn new(config: &Config, quirks: Quirks) -> Result<Self> {
-        let reasoning_field = config.reasoning_field.clone();
         Ok(Self {
             url: config.endpoint("/chat/completions")?,
             dialect: Dialect {
                 model: config.model.clone(),
-                max_tokens: quirks.max_tokens,
-                stream_options: quirks.stream_options,
+                quirks,
                 parallel_tools: config.profile.abilities.parallel_tools,
-                reasoning_field: reasoning_field.or_else(|| quirks.reasoning_field.map(str::to_owned)),
+                reasoning_field: config.reasoning_field.clone(),
                 effort: config.effort,
+                prompt_cache: config.prompt_cache,
                 provider_tools: config.provider_tools.clone(),
                 extra: config.extra.clone(),
             },
@@ -41,6 +40,10 @@ impl Wire for Chat {
     fn encode(&self, request: &Request) -> Result<Encoded> {
         let body = encode::body(&self.dialect, request)?;
         Ok(Encoded { url: self.url.clone(), headers: HeaderMap::new(), body })
+    }
+
+    fn asks_by_tool(&self, request: &Request) -> bool {
+        encode::asks_by_tool(&self.dialect, request)
     }
 
     fn decoder(&self, request: &Request, peer: &Peer) -> Box<dyn Decode> {

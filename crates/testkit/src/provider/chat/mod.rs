@@ -1,6 +1,8 @@
 //! OpenAI's chat completions.
 
 mod check;
+mod own;
+mod server;
 mod write;
 
 use serde_json::{Value, json};
@@ -10,12 +12,18 @@ use super::format::Format;
 use super::frame::Frame;
 use super::received::{Asked, Received, at, list};
 
-/// OpenAI's chat completions.
+use server::Server;
+
+/// OpenAI's chat completions, and under paths of their own the servers that differ.
 pub(super) struct Chat;
 
 impl Format for Chat {
     fn paths(&self) -> &'static [&'static str] {
-        &["/v1/chat/completions"]
+        &["/v1/chat/completions", "/mistral/v1/chat/completions and such"]
+    }
+
+    fn serves(&self, path: &str) -> bool {
+        Server::at(path).is_some()
     }
 
     fn base(&self) -> &'static str {
@@ -23,7 +31,10 @@ impl Format for Chat {
     }
 
     fn key<'a>(&self, request: &'a Received) -> Option<&'a str> {
-        request.bearer()
+        match request.path.starts_with("/azure/") {
+            true => request.header("api-key").or_else(|| request.bearer()),
+            false => request.bearer(),
+        }
     }
 
     fn asked(&self, request: &Received) -> Asked {
@@ -41,7 +52,13 @@ impl Format for Chat {
     }
 
     fn faults(&self, request: &Received) -> Vec<String> {
-        check::faults_of(&request.body)
+        let server = Server::at(&request.path).unwrap_or_else(Server::common);
+        let mut faults = check::faults_of(&request.body, server);
+        let is_deployment = request.path.starts_with("/azure/openai/deployments/");
+        if is_deployment && !request.query.starts_with("api-version=") {
+            faults.push("the query has no `api-version`".into());
+        }
+        faults
     }
 
     fn events(&self, answer: &Answer, request: &Received) -> Vec<Value> {
