@@ -15,6 +15,7 @@ use rust_decimal::Decimal;
 use serde::Deserialize;
 
 use crate::embed;
+use crate::openai;
 use crate::profile::{Abilities, Profile};
 use crate::provider::PromptCache;
 
@@ -143,16 +144,19 @@ impl Catalogue {
 
     /// The names of a provider's models, sorted.
     pub fn models(&self, provider: &str) -> Vec<&str> {
-        let own = self.rows.keys().filter(|(owner, _)| owner == provider);
+        let owners = [provider, owner_of(provider)];
+        let own = self.rows.keys().filter(|(owner, _)| owners.contains(&owner.as_str()));
         let mut names: Vec<&str> = own.map(|(_, model)| model.as_str()).collect();
         names.sort_unstable();
+        names.dedup();
         names
     }
 
     /// What is known of a provider's model; none where nothing is. The price of writing to the provider's cache goes by
     /// how long that is asked to keep it.
     pub fn profile(&self, provider: &str, model: &str, cache: PromptCache) -> Option<Profile> {
-        let row = self.rows.get(&(provider.to_owned(), model.to_owned()))?;
+        let row = |provider: &str| self.rows.get(&(provider.to_owned(), model.to_owned()));
+        let row = row(provider).or_else(|| row(owner_of(provider)))?;
         Some(Profile {
             context_window: row.context_window,
             max_output_tokens: row.max_output_tokens,
@@ -165,6 +169,11 @@ impl Catalogue {
     pub fn embedding(&self, provider: &str, model: &str) -> Option<embed::Known> {
         self.embeddings.get(&(provider.to_owned(), model.to_owned())).map(|row| row.known())
     }
+}
+
+/// Whose models a provider has, and at whose prices: one that is the same by another interface.
+fn owner_of(provider: &str) -> &str {
+    if provider == openai::RESPONSES.name { openai::OPENAI.name } else { provider }
 }
 
 fn abilities(can: &[String]) -> Abilities {
@@ -222,6 +231,8 @@ mod tests {
         let cost =
             mini.prices.unwrap().cost(&Usage { input: 1_000_000, output: 1_000_000, ..Usage::default() });
         assert_eq!(cost.to_string(), "2 USD");
+        assert_eq!(list.profile("openai-responses", "gpt-4.1-mini", PromptCache::Short), Some(mini));
+        assert_eq!(list.models("openai-responses"), list.models("openai"));
         assert_eq!(list.profile("openai", "gpt-9", PromptCache::Short), None);
         assert_eq!(list.profile("ollama", "gpt-4.1-mini", PromptCache::Short), None);
     }
