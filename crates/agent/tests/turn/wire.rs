@@ -3,12 +3,14 @@
 use adjutant_agent::definition::steps;
 use adjutant_agent::{Agent, Stop};
 use adjutant_core::limit::Limit;
+use adjutant_core::message::{Message, Part};
+use adjutant_core::secret::Secret;
 use adjutant_core::{Code, Error};
 use adjutant_durable::Observed;
 use adjutant_durable::stream::Piece;
 use adjutant_model::openai::OPENAI;
-use adjutant_model::provider::Config;
-use adjutant_testkit::provider::{Answer, Fault, MockProvider};
+use adjutant_model::provider::{Config, Provider};
+use adjutant_testkit::provider::{Answer, Fault, Interface, MockProvider};
 use futures::StreamExt;
 use serde_json::json;
 
@@ -72,4 +74,58 @@ async fn an_answer_that_breaks_off_is_asked_for_again_and_watchers_are_told() {
     assert!("It is on its way.".starts_with(&shown), "{shown}");
     assert_eq!(resets, 1);
     mock.assert_clean();
+}
+
+/// What was said, without what providers add for themselves: ids of calls, and parts of their own.
+fn said(messages: &[Message]) -> Vec<String> {
+    let part = |part: &Part| match part {
+        Part::Text { text } => text.clone(),
+        Part::ToolCall(call) => {
+            let arguments: serde_json::Value = serde_json::from_str(&call.arguments).unwrap();
+            format!("{} {arguments}", call.name)
+        }
+        Part::ToolResult(result) => format!("{} = {}", result.name, result.as_text()),
+        other => format!("{other:?}"),
+    };
+    let own = |part: &&Part| !matches!(part, Part::Native(_));
+    let parts =
+        |message: &Message| message.parts.iter().filter(own).map(part).collect::<Vec<_>>().join(" | ");
+    messages.iter().map(|message| format!("{:?}: {}", message.role, parts(message))).collect()
+}
+
+#[tokio::test]
+async fn the_same_agent_says_the_same_whatever_the_interface() {
+    let script = [
+        ("openai", Interface::Chat),
+        ("openai-responses", Interface::Responses),
+        ("anthropic", Interface::Messages),
+        ("gemini", Interface::Gemini),
+        ("bedrock", Interface::Converse),
+    ];
+    let mut transcripts = Vec::new();
+    for (provider, interface) in script {
+        let answers = [
+            Answer::calls([("c1", "echo", text("one")), ("c2", "echo", text("two"))]).saying("Let me see."),
+            Answer::calls([("c3", "echo", json!({ "txt": 1 }))]),
+            Answer::calls([("c4", "unheard_of", json!({}))]),
+            Answer::text("One and two."),
+        ];
+        let mock = MockProvider::answering(answers).key("sk-1").start().await.unwrap();
+        let mut config = Config::new("mock/m", mock.base_url_of(interface), "anthropic.claude-opus-4-6-v1");
+        config.key = Some(Secret::new("sk-1"));
+        config.options.insert("region".into(), "eu-west-1".into());
+        let model = Provider::named(provider).unwrap().model(&config).unwrap();
+        let bench = Bench::with(agent(), Roles::main(model));
+        bench.serve();
+        let run = bench.begin("go", None).await;
+        assert_eq!(bench.end(&run).await.unwrap().text, "One and two.", "{provider}");
+        assert_eq!(mock.faults(), Vec::<String>::new(), "{provider}");
+        let messages = bench.check(&run).await;
+        transcripts.push((provider, said(&messages)));
+    }
+    let (_, first) = &transcripts[0];
+    assert!(first.len() > 6, "{first:#?}");
+    for (provider, transcript) in &transcripts {
+        assert_eq!(transcript, first, "{provider}");
+    }
 }
