@@ -44,7 +44,8 @@ pub struct Config {
     /// Parameters that every request sends as they are; those of a request come before them.
     pub extra: Map<String, Value>,
     /// The field in which a server of chat completions wants a model's earlier reasoning back, such as
-    /// `reasoning_content`. The format itself has no place for it, so where this is not set it is not sent.
+    /// `reasoning_content`. The format itself has no place for it, so where this is not set it is sent only to servers
+    /// that are known to want it.
     pub reasoning_field: Option<String>,
 }
 
