@@ -36,7 +36,7 @@ pub struct Provider {
     /// Makes the interface for one embedding model, of so many dimensions where another number than the usual one is
     /// wanted; none where the provider has no embeddings. Fails like `open`, and with `model-unsupported` where the model
     /// cannot be asked for so many.
-    pub embed: Option<fn(&Config, Option<usize>) -> Result<embed::Interface>>,
+    pub embed: Option<embed::Open>,
 }
 
 /// Something that a provider needs to be told.

@@ -32,7 +32,8 @@ struct Arguments {
 /// What it serves, for the help.
 fn addresses() -> String {
     let interfaces = Interface::ALL.into_iter().map(|interface| {
-        let paths: String = interface.paths().iter().map(|path| format!("  {path}\n")).collect();
+        let paths = interface.paths().iter().chain(interface.embedding_paths());
+        let paths: String = paths.map(|path| format!("  {path}\n")).collect();
         format!("{interface} (configure http://127.0.0.1:PORT{}):\n{paths}", interface.base())
     });
     format!("It serves:\n\n{}", interfaces.collect::<Vec<_>>().join("\n"))

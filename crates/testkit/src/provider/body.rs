@@ -11,6 +11,7 @@ use futures::{StreamExt, stream};
 use serde_json::Value;
 
 use super::answer::Answer;
+use super::embeddings;
 use super::fault::Fault;
 use super::received::Received;
 
@@ -57,7 +58,11 @@ pub(super) fn streamed(answer: &Answer, request: &Received) -> Body {
 /// The body of an answer that is not streamed.
 pub(super) fn unstreamed(answer: &Answer, request: &Received) -> Body {
     let format = request.interface.format();
-    let text = Bytes::from(format.whole(answer, request).to_string());
+    let written = match embeddings::serving(&request.path) {
+        Some((_, embed)) => embed.vectors(answer, request),
+        None => format.whole(answer, request),
+    };
+    let text = Bytes::from(written.to_string());
     let pieces = || (0..text.len()).step_by(PIECE).map(|at| text.slice(at..text.len().min(at + PIECE)));
     match &answer.fault {
         Some(Fault::Garbage) => Body::from(GARBAGE),

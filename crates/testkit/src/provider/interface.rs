@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::chat::Chat;
 use super::converse::Converse;
+use super::embeddings;
 use super::format::Format;
 use super::gemini::Gemini;
 use super::messages::Messages;
@@ -38,6 +39,11 @@ impl Interface {
         self.format().paths()
     }
 
+    /// The paths at which it makes vectors of texts; none where it has no embeddings.
+    pub fn embedding_paths(self) -> &'static [&'static str] {
+        embeddings::paths(self)
+    }
+
     /// How it is written.
     pub(super) fn format(self) -> &'static dyn Format {
         match self {
@@ -51,7 +57,8 @@ impl Interface {
 
     /// The one that serves a path, as it was sent, without its query.
     pub(super) fn serving(path: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|interface| interface.format().serves(path))
+        let talks = Self::ALL.into_iter().find(|interface| interface.format().serves(path));
+        talks.or_else(|| embeddings::serving(path).map(|(interface, _)| interface))
     }
 }
 

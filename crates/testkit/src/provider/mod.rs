@@ -8,6 +8,7 @@ mod answer;
 mod body;
 mod chat;
 mod converse;
+mod embeddings;
 mod fault;
 mod format;
 mod frame;
@@ -20,6 +21,7 @@ mod responses;
 mod server;
 
 pub use answer::{Answer, Call, Finish};
+pub use embeddings::vector_of;
 pub use fault::Fault;
 pub use interface::Interface;
 pub use received::{Asked, Received};

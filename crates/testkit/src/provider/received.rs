@@ -5,6 +5,7 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use serde_json::Value;
 
+use super::embeddings;
 use super::interface::Interface;
 
 /// A request that the mock got.
@@ -42,7 +43,18 @@ pub struct Asked {
 impl Received {
     /// What it asks for.
     pub fn asked(&self) -> Asked {
-        self.interface.format().asked(self)
+        match embeddings::serving(&self.path) {
+            Some((_, embed)) => Asked { model: embed.model(self), ..Asked::default() },
+            None => self.interface.format().asked(self),
+        }
+    }
+
+    /// Everything that is wrong with it.
+    pub(super) fn faults(&self) -> Vec<String> {
+        match embeddings::serving(&self.path) {
+            Some((_, embed)) => embed.faults(self),
+            None => self.interface.format().faults(self),
+        }
     }
 
     /// A header's value; none where it is missing or no text.

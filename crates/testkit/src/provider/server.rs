@@ -279,7 +279,7 @@ async fn handle(
         body: interface.format().read(parsed.unwrap_or_default()),
         bytes,
     });
-    let mut faults = broken.map_or_else(|| interface.format().faults(&request), |broken| vec![broken]);
+    let mut faults = broken.map_or_else(|| request.faults(), |broken| vec![broken]);
     if request.headers.get(CONTENT_TYPE).is_none_or(|kind| kind != "application/json") {
         faults.push("the content type is not `application/json`".into());
     }
