@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use adjutant_core::usage::Usage;
-use adjutant_testkit::provider::{Answer, Fault, Finish, Interface, MockProvider};
+use adjutant_testkit::provider::{Answer, Fault, Finish, Interface, MockProvider, vector_of};
 use serde_json::{Value, json};
 
 const KEY: &str = "a-right-key-of-forty-characters-in-all-1";
@@ -65,8 +65,26 @@ async fn check(interface: Interface, script: &str, (status, message): (u16, &str
     let understood: Value = serde_json::from_slice(&played.stdout).unwrap();
     let wrong_key = failure(interface, status, message, None);
     assert_eq!(understood["wrong key"], wrong_key, "wrong key\n{said}");
+    check_vectors(interface, &understood["vectors"]);
     for (scene, expected) in expected(interface).as_object().unwrap() {
         assert_eq!(understood[scene], *expected, "{scene}\n{said}");
+    }
+}
+
+/// The vectors point to where the mock's do.
+fn check_vectors(interface: Interface, understood: &Value) {
+    if interface.embedding_paths().is_empty() {
+        return assert_eq!(*understood, Value::Null, "{interface}");
+    }
+    let texts = ["the sea", "das Meer, 海"];
+    assert_eq!(understood.as_array().unwrap().len(), texts.len(), "{interface}");
+    for (text, found) in texts.into_iter().zip(understood.as_array().unwrap()) {
+        let found: Vec<f64> = found.as_array().unwrap().iter().filter_map(Value::as_f64).collect();
+        let made: Vec<f64> = vector_of(text, 256).into_iter().map(f64::from).collect();
+        assert_eq!(found.len(), made.len(), "{interface}: {text}");
+        let product = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+        let cosine = product(&found, &made) / (product(&found, &found) * product(&made, &made)).sqrt();
+        assert!(cosine > 0.999_999, "{interface}: {text}: {cosine}");
     }
 }
 
@@ -118,6 +136,8 @@ fn answers() -> Vec<Answer> {
     answers.extend(failures().into_iter().chain(failures()));
     // The wrong key never gets as far as an answer.
     answers.push(hello().with(Fault::Fail(2, 503, "it broke".to_owned())));
+    // Vectors are made of what is sent, and some are asked for one at a time.
+    answers.extend([hello(), hello()]);
     answers
 }
 

@@ -54,6 +54,18 @@ class Converse(Vendor):
         content = [{"toolResult": {"toolUseId": call.id, "content": [{"text": text}]}} for call, text in results]
         return [{"role": "user", "content": content}]
 
+    def vectors(self, texts, dimensions):
+        client = self.client(KEY)
+
+        def vector(text):
+            body = json.dumps({"inputText": text, "dimensions": dimensions, "normalize": True})
+            answer = client.invoke_model(
+                modelId="amazon.titan-embed-text-v2:0", body=body, contentType="application/json"
+            )
+            return json.load(answer["body"])["embedding"]
+
+        return [vector(text) for text in texts]
+
     def failure(self, exception):
         assert isinstance(exception, ClientError), repr(exception)
         error, metadata = exception.response["Error"], exception.response.get("ResponseMetadata", {})

@@ -9,6 +9,8 @@ FINISH = {"STOP": "stop", "MAX_TOKENS": "length", "SAFETY": "filter"}
 
 
 class Gemini(Vendor):
+    embedder = "gemini-embedding-001"
+
     def client(self, key):
         address, version = ADDRESS.rsplit("/", 1)
         return genai.Client(api_key=key, http_options={"base_url": address, "api_version": version})
@@ -47,6 +49,13 @@ class Gemini(Vendor):
             for call, text in results
         ]
         return [{"role": "user", "parts": parts}]
+
+    def vectors(self, texts, dimensions):
+        # A client that nobody holds is closed.
+        client = self.client(KEY)
+        config = {"output_dimensionality": dimensions}
+        found = client.models.embed_content(model=self.embedder, contents=texts, config=config)
+        return [each.values for each in found.embeddings]
 
     def failure(self, exception):
         if not isinstance(exception, errors.APIError):

@@ -8,6 +8,9 @@ from scene import ADDRESS, play
 
 
 class Vertex(Gemini):
+    # By its name the client tells in which of several ways Vertex takes texts; for this one it is `predict`.
+    embedder = "text-embedding-005"
+
     def client(self, key):
         return genai.Client(
             vertexai=True,

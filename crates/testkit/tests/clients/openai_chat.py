@@ -47,6 +47,11 @@ class Chat(Vendor):
     def results(self, results):
         return [{"role": "tool", "tool_call_id": call.id, "content": text} for call, text in results]
 
+    def vectors(self, texts, dimensions):
+        client = openai.OpenAI(base_url=ADDRESS, api_key=KEY, max_retries=0)
+        found = client.embeddings.create(model="text-embedding-3-small", input=texts, dimensions=dimensions)
+        return [each.embedding for each in sorted(found.data, key=lambda each: each.index)]
+
     def failure(self, exception):
         if isinstance(exception, openai.APIStatusError):
             return {

@@ -75,6 +75,10 @@ class Vendor:
         """The results of calls, each a call and a text, as a list."""
         raise NotImplementedError
 
+    def vectors(self, texts, dimensions):
+        """The vectors of texts; none where the vendor's interface has no embeddings."""
+        return None
+
     def failure(self, exception) -> dict:
         """The status, the message and more of what the client raised."""
         raise NotImplementedError
@@ -113,5 +117,6 @@ def play(vendor):
         "failures": lambda: [failed(vendor, stream=stream) for stream in (False, True) for _ in range(7)],
         "wrong key": lambda: failed(vendor, key="a-wrong-key"),
         "failure within": lambda: failed(vendor, stream=True),
+        "vectors": lambda: vendor.vectors(["the sea", "das Meer, 海"], 256),
     }
     json.dump({name: scene() for name, scene in scenes.items()}, sys.stdout)
