@@ -44,6 +44,16 @@ async fn google_understands_gemini_on_vertex() {
         .await;
 }
 
+#[tokio::test]
+async fn amazon_understands_converse() {
+    check(
+        Interface::Converse,
+        "bedrock_converse.py",
+        (403, "The security token included in the request is invalid."),
+    )
+    .await;
+}
+
 /// Plays a script; a wrong key is answered with this status and message.
 async fn check(interface: Interface, script: &str, (status, message): (u16, &str)) {
     let Some(python) = python() else { return };

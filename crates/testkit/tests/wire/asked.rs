@@ -125,7 +125,7 @@ async fn a_conversation_asks_for_the_same_in_every_interface() {
         calls: 3,
         steps: 1,
     };
-    for interface in crate::READY {
+    for interface in Interface::ALL {
         let mock = MockProvider::answering([Answer::text("done")]).start().await.unwrap();
         said(&mock, interface).await;
         assert_eq!(mock.received()[0].asked(), expected, "{interface}");
@@ -134,7 +134,7 @@ async fn a_conversation_asks_for_the_same_in_every_interface() {
 
 #[tokio::test]
 async fn a_stepping_mock_counts_in_every_interface() {
-    for interface in crate::READY {
+    for interface in Interface::ALL {
         for (steps, expected) in [(2, "look"), (1, "done after")] {
             let mock = MockProvider::stepping(steps, json!({"step": 0})).start().await.unwrap();
             let said = said(&mock, interface).await;

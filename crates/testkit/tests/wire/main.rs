@@ -12,12 +12,9 @@ use serde_json::{Value, json};
 
 use exchange::{Exchange, Expected, exchange};
 
-/// The interfaces that are seen here.
-const READY: [Interface; 4] = [Interface::Chat, Interface::Responses, Interface::Messages, Interface::Gemini];
-
 /// The interfaces, each asked for a stream and for a whole answer.
 fn each() -> impl Iterator<Item = (Interface, bool)> {
-    READY.into_iter().flat_map(|interface| [(interface, false), (interface, true)])
+    Interface::ALL.into_iter().flat_map(|interface| [(interface, false), (interface, true)])
 }
 
 /// The smallest request of an interface: its path and its body.
@@ -175,4 +172,13 @@ async fn a_body_that_is_no_json_is_a_fault() {
         assert_eq!(refused.status, 400, "{interface}");
         assert!(mock.faults()[0].starts_with("the body is not JSON"), "{interface}: {:?}", mock.faults());
     }
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_refused_as_such() {
+    let mock = MockProvider::answering([]).start().await.unwrap();
+    let body = json!({"messages": [{"role": "user", "content": [{"text": "x".repeat(25_000_000)}]}]});
+    let refused = exchange(&mock, "/model/m/converse", &body.to_string(), Expected::End).await;
+    assert_eq!(refused.status, 413);
+    mock.assert_clean();
 }

@@ -426,7 +426,7 @@ mod tests {
             match fault {
                 "" => assert_eq!(faults, Vec::<String>::new(), "{root} {body}"),
                 fault => {
-                    assert!(faults.iter().any(|found| found.contains(fault)), "{root} {body}: {faults:?}")
+                    assert!(faults.iter().any(|found| found.contains(fault)), "{root} {body}: {faults:?}");
                 }
             }
         }
