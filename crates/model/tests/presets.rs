@@ -14,7 +14,7 @@ use adjutant_testkit::provider::{Answer, MockProvider};
 use serde_json::{Value, json};
 
 /// Each provider by its name, and where the mock stands for it.
-const SERVERS: [(&str, &str); 12] = [
+const SERVERS: [(&str, &str); 13] = [
     ("openai", "/v1"),
     ("azure", "/azure/openai/v1"),
     ("deepseek", "/deepseek"),
@@ -27,6 +27,7 @@ const SERVERS: [(&str, &str); 12] = [
     ("openrouter", "/openrouter/api/v1"),
     ("together", "/v1"),
     ("vllm", "/vllm/v1"),
+    ("xai", "/v1"),
 ];
 
 fn config(mock: &MockProvider, root: &str) -> Config {
@@ -65,7 +66,7 @@ fn replies(body: &Value) -> Answer {
         return Answer::calls([call("call_1"), call("")]).reasoning("I must look");
     }
     let tools = body["tools"].as_array().into_iter().flatten();
-    match tools.into_iter().any(|tool| tool["function"]["name"] == "reply") {
+    match tools.into_iter().any(|tool| tool.pointer("/function/name").is_some_and(|name| name == "reply")) {
         true => Answer::calls([("", "reply", json!({"a": 1}))]),
         false => Answer::text(r#"{"a":1}"#),
     }

@@ -23,6 +23,8 @@ use crate::transport::{Complaint, Peer, refusal};
 
 /// The data of the event that ends a stream.
 const DONE: &str = "[DONE]";
+/// What the answer cost, as OpenRouter and xAI say it: shown, while what is charged is reckoned from the prices.
+const COSTS: [&str; 2] = ["cost", "cost_in_usd_ticks"];
 /// How often things that are not understood are told in one answer: some servers repeat them in every chunk.
 const MOST_UNKNOWN: usize = 64;
 
@@ -121,6 +123,12 @@ impl Decoder {
             && self.usage.replace(usage) != Some(usage)
         {
             deltas.push(Delta::Usage(usage));
+        }
+        if let Some(Value::Object(counted)) = counted {
+            let is_cost = |name: &str| COSTS.contains(&name);
+            let costs = counted.iter().filter(|(name, _)| is_cost(name));
+            let costs = costs.map(|(name, value)| (name.clone(), value.clone())).collect();
+            self.keep_unknown("usage.", &costs, &[], deltas);
         }
         // Groq's way to say that the stream ends too soon; what is there belongs to an answer that is not whole.
         if let Some(groq) = groq {

@@ -26,14 +26,10 @@ use std::sync::Arc;
 use adjutant_core::Result;
 
 use crate::provider::{Config, Interface};
-use crate::transport::KeyHeader;
 
 /// The interface of a server that speaks chat completions and wants its key as `Authorization: Bearer`.
 ///
 /// Fails with `input-invalid` where the address or the key cannot be one.
 pub fn interface(config: &Config, quirks: Quirks) -> Result<Interface> {
-    Ok(Interface {
-        wire: Arc::new(wire::Chat::new(config, quirks)?),
-        authorize: Arc::new(KeyHeader::bearer(config.key.as_ref())?),
-    })
+    Ok(Interface { wire: Arc::new(wire::Chat::new(config, quirks)?), authorize: Arc::new(config.bearer()?) })
 }

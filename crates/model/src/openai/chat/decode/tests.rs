@@ -48,7 +48,7 @@ fn shown(response: &Response) -> String {
     format!("{} | {:?}", parts.join(" | "), response.stop)
 }
 
-fn delta(delta: Value) -> Value {
+fn delta(delta: &Value) -> Value {
     json!({"id": "c1", "model": "m", "choices": [{"index": 0, "delta": delta, "finish_reason": null}]})
 }
 
@@ -60,18 +60,18 @@ fn finish(reason: &str) -> Value {
 fn each_server_has_its_way_to_answer() {
     let call = |id: &str| json!({"index": u8::from(id == "null"), "id": id, "function": {"name": "look", "arguments": "{\"a\":1}"}});
     let thinking = |text: &str| {
-        delta(json!({"content": [{"type": "thinking", "thinking": [{"type": "text", "text": text}]}]}))
+        delta(&json!({"content": [{"type": "thinking", "thinking": [{"type": "text", "text": text}]}]}))
     };
-    let detail = |fields: Value| delta(json!({"content": "", "reasoning_details": [fields]}));
+    let detail = |fields: Value| delta(&json!({"content": "", "reasoning_details": [fields]}));
     let cases: Vec<(&str, Vec<Value>, &str)> = vec![
         (
             "Mistral thinks in parts, and alternates lists and texts",
             vec![
-                delta(json!({"role": "assistant", "content": ""})),
+                delta(&json!({"role": "assistant", "content": ""})),
                 thinking("two "),
                 thinking("and two"),
-                delta(json!({"content": [{"type": "text", "text": "4"}]})),
-                delta(json!({"content": "."})),
+                delta(&json!({"content": [{"type": "text", "text": "4"}]})),
+                delta(&json!({"content": "."})),
                 json!({"id": "a1", "choices": [{"index": 0, "delta": {"content": ""}, "finish_reason": "stop"}], "usage": {"prompt_tokens": 9, "completion_tokens": 12, "total_tokens": 21}}),
             ],
             "(two and two of mistral) | 4. | EndTurn",
@@ -79,20 +79,20 @@ fn each_server_has_its_way_to_answer() {
         (
             "Mistral calls whole, and an id may be missing",
             vec![
-                delta(json!({"content": "", "tool_calls": [call("D681PevKs"), call("null")]})),
+                delta(&json!({"content": "", "tool_calls": [call("D681PevKs"), call("null")]})),
                 finish("tool_calls"),
             ],
             r#"look#D681PevKs {"a":1} | look#call_1 {"a":1} | ToolCalls"#,
         ),
         (
             "Mistral's window is full",
-            vec![delta(json!({"content": "a"})), finish("model_length")],
+            vec![delta(&json!({"content": "a"})), finish("model_length")],
             "a | MaxTokens",
         ),
-        ("Together ends", vec![delta(json!({"content": "a"})), finish("eos")], "a | EndTurn"),
+        ("Together ends", vec![delta(&json!({"content": "a"})), finish("eos")], "a | EndTurn"),
         (
             "xAI ends calls with nothing",
-            vec![delta(json!({"tool_calls": [call("a")]})), finish("")],
+            vec![delta(&json!({"tool_calls": [call("a")]})), finish("")],
             r#"look#a {"a":1} | ToolCalls"#,
         ),
         (
@@ -100,7 +100,7 @@ fn each_server_has_its_way_to_answer() {
             vec![
                 detail(json!({"type": "reasoning.text", "text": "hm", "index": 0})),
                 detail(json!({"type": "reasoning.text", "text": "", "signature": "s", "index": 0})),
-                delta(json!({"tool_calls": [call("a")]})),
+                delta(&json!({"tool_calls": [call("a")]})),
                 finish("tool_calls"),
             ],
             r#"(hm of openrouter) | look#a {"a":1} | ToolCalls"#,
@@ -109,10 +109,10 @@ fn each_server_has_its_way_to_answer() {
             "LiteLLM's blocks",
             vec![
                 delta(
-                    json!({"reasoning_content": "hm", "thinking_blocks": [{"type": "thinking", "thinking": "hm", "signature": ""}]}),
+                    &json!({"reasoning_content": "hm", "thinking_blocks": [{"type": "thinking", "thinking": "hm", "signature": ""}]}),
                 ),
-                delta(json!({"thinking_blocks": [{"type": "thinking", "thinking": "", "signature": "s"}]})),
-                delta(json!({"content": "4"})),
+                delta(&json!({"thinking_blocks": [{"type": "thinking", "thinking": "", "signature": "s"}]})),
+                delta(&json!({"content": "4"})),
                 finish("stop"),
             ],
             "(hm of litellm) | 4 | EndTurn",
@@ -131,7 +131,7 @@ fn each_server_has_its_way_to_answer() {
 #[test]
 fn an_answer_begins_with_its_model_and_its_id() {
     let filters = json!({"id": "", "object": "", "model": "", "choices": [], "prompt_filter_results": [{"prompt_index": 0}]});
-    let hi = delta(json!({"content": "hi"}));
+    let hi = delta(&json!({"content": "hi"}));
     let nameless = json!({"choices": [{"index": 0, "delta": {"content": "hi"}, "finish_reason": "stop"}]});
     let groq = json!({"id": "c9", "model": "g", "x_groq": {"id": "req_1"}, "choices": [{"index": 0, "delta": {"content": "hi"}}]});
     let cases = [
@@ -152,7 +152,7 @@ fn an_answer_begins_with_its_model_and_its_id() {
 #[test]
 fn groq_counts_without_being_asked() {
     let last = json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], "usage": null, "x_groq": {"id": "r", "usage": {"prompt_tokens": 9, "completion_tokens": 3}}});
-    let usage = answered(&[delta(json!({"content": "a"})), last]).usage.unwrap();
+    let usage = answered(&[delta(&json!({"content": "a"})), last]).usage.unwrap();
     assert_eq!((usage.input, usage.output), (9, 3));
 }
 
@@ -206,15 +206,23 @@ fn a_failure_within_the_answer_has_its_code() {
         ),
     ];
     for (name, chunk, code) in cases {
-        let (deltas, result) = decoded(&[delta(json!({"content": "a"})), chunk]);
+        let (deltas, result) = decoded(&[delta(&json!({"content": "a"})), chunk]);
         assert_eq!(result.unwrap_err().code(), code, "{name}");
         assert!(deltas.contains(&Delta::Text("a".into())), "{name}");
     }
 }
 
 #[test]
+fn what_a_server_says_of_the_cost_is_shown() {
+    let last = json!({"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 3, "cost": 0.25, "is_byok": false}});
+    let response = answered(&[delta(&json!({"content": "a"})), finish("stop"), last]);
+    assert_eq!(response.unknown, [json!({"usage.cost": 0.25})]);
+    assert_eq!(response.usage.unwrap().input, 9);
+}
+
+#[test]
 fn what_changes_in_every_chunk_is_told_within_bounds() {
-    let chunk = |n: u64| delta(json!({"content": "a", "token_id": n}));
+    let chunk = |n: u64| delta(&json!({"content": "a", "token_id": n}));
     let mut chunks: Vec<Value> = (0..1_000).map(chunk).collect();
     chunks.push(finish("stop"));
     let (deltas, result) = decoded(&chunks);
@@ -227,13 +235,13 @@ fn what_changes_in_every_chunk_is_told_within_bounds() {
 fn a_stream_may_be_cut_anywhere() {
     let chunks = [
         delta(
-            json!({"role": "assistant", "reasoning_details": [{"type": "reasoning.summary", "summary": "hm ü", "index": 0}]}),
+            &json!({"role": "assistant", "reasoning_details": [{"type": "reasoning.summary", "summary": "hm ü", "index": 0}]}),
         ),
-        delta(json!({"content": "Grüße"})),
+        delta(&json!({"content": "Grüße"})),
         delta(
-            json!({"tool_calls": [{"index": 0, "id": "a", "type": "function", "function": {"name": "look", "arguments": "{\"a\""}}]}),
+            &json!({"tool_calls": [{"index": 0, "id": "a", "type": "function", "function": {"name": "look", "arguments": "{\"a\""}}]}),
         ),
-        delta(json!({"tool_calls": [{"index": 0, "function": {"arguments": ":1}"}}]})),
+        delta(&json!({"tool_calls": [{"index": 0, "function": {"arguments": ":1}"}}]})),
         finish("tool_calls"),
     ];
     let mut wire: String =
