@@ -389,6 +389,43 @@ fn a_missing_key_matters_when_it_is_used() {
 }
 
 #[test]
+fn an_account_of_amazon_is_found_where_amazons_tools_have_it() {
+    const ID: (&str, &str) = ("AWS_ACCESS_KEY_ID", "AKID");
+    const SECRET: (&str, &str) = ("AWS_SECRET_ACCESS_KEY", "very-secret");
+    const REGION: (&str, &str) = ("AWS_REGION", "eu-central-1");
+    const NOWHERE: (&str, &str) = ("AWS_SHARED_CREDENTIALS_FILE", "/nowhere/credentials");
+    let model = "bedrock/eu.anthropic.claude-sonnet-5";
+    let chosen = ("ADJUTANT_MODEL", model);
+    let own = "[models.main]\nprovider = \"bedrock\"\nmodel = \"m\"\nregion = \"us-west-2\"\n\
+        access_key_id = { env = \"OWN_ID\" }\nsecret_access_key = { env = \"OWN_SECRET\" }\n";
+    let own_keys = [("OWN_ID", "AKID"), ("OWN_SECRET", "very-secret")];
+    let with_own = |more: &[(&'static str, &'static str)]| [&own_keys[..], more].concat();
+    let bearer = ("AWS_BEARER_TOKEN_BEDROCK", "ABSK-token");
+    let cases: Vec<(&str, Vec<(&str, &str)>, Result<(), &str>)> = vec![
+        ("", vec![chosen, ID, SECRET, REGION], Ok(())),
+        ("", vec![chosen, bearer, REGION], Ok(())),
+        ("", vec![chosen, ID, SECRET], Err("the provider `bedrock` needs a `region`")),
+        ("", vec![chosen, ID, REGION, NOWHERE], Err("has the `access_key_id` of an account and no")),
+        ("", vec![chosen, REGION, NOWHERE], Err("`/nowhere/credentials` cannot be read")),
+        // A token that cannot be sent shows that it is not even looked at.
+        (
+            own,
+            with_own(&[("AWS_BEARER_TOKEN_BEDROCK", "\u{1}"), ("AWS_SESSION_TOKEN", "of another")]),
+            Ok(()),
+        ),
+        (own, vec![own_keys[0], SECRET], Err("the environment variable `OWN_SECRET` is not set")),
+    ];
+    for (toml, variables, expected) in cases {
+        let (_folder, project) = with(toml, &variables);
+        match (project.models().get("main"), expected) {
+            (Ok(_), Ok(())) => {}
+            (Err(error), Err(why)) => assert!(error.message().contains(why), "{variables:?}: {error}"),
+            (got, _) => panic!("{variables:?}: {:?}", got.map(|model| model.id().to_owned())),
+        }
+    }
+}
+
+#[test]
 fn a_model_of_the_settings_is_built_as_written() {
     let toml = r#"
         [models.main]

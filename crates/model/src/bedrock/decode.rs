@@ -19,6 +19,17 @@ use crate::request::Request;
 use crate::sse::Event;
 use crate::transport::{Complaint, Peer, refusal};
 
+/// The events that must be JSON.
+const KNOWN: [&str; 7] = [
+    "messageStart",
+    "contentBlockStart",
+    "contentBlockDelta",
+    "contentBlockStop",
+    "messageStop",
+    "metadata",
+    EXCEPTION,
+];
+
 /// Decodes one answer, in events or whole.
 #[derive(Debug)]
 pub(super) struct Decoder {
@@ -59,11 +70,13 @@ impl Decode for Decoder {
         if self.ended {
             return Ok(());
         }
-        let data = self.json(&event.data)?;
-        if event.name == EXCEPTION {
-            return Err(self.exception(&data));
-        }
+        let data = match self.json(&event.data) {
+            Ok(data) => data,
+            Err(error) if KNOWN.contains(&event.name.as_str()) => return Err(error),
+            Err(_) => event.data.as_str().into(),
+        };
         match event.name.as_str() {
+            EXCEPTION => return Err(self.exception(&data)),
             "messageStart" => self.start(deltas),
             "contentBlockStart" => self.block_start(&data, deltas),
             "contentBlockDelta" => self.block_delta(&data, deltas),

@@ -126,7 +126,8 @@ impl Provider {
         self.key_variables.first().copied()
     }
 
-    /// Where it is, with these settings. Fails with `input-invalid` where one is missing that the address needs.
+    /// Where it is, with these settings. Fails with `input-invalid` where one is missing that the address needs, or would
+    /// make it another server's: keys are sent there.
     pub fn address(&self, options: &BTreeMap<String, String>) -> Result<String> {
         let mut address = String::new();
         let is_given = |key, value| self.option(options, key).is_ok_and(|given| given == value);
@@ -135,11 +136,26 @@ impl Provider {
         while let Some((before, after)) = rest.split_once('{') {
             let (key, after) = after.split_once('}').unwrap_or((after, ""));
             address.push_str(before);
-            address.push_str(self.option(options, key)?);
+            address.push_str(self.part_of_address(options, key)?);
             rest = after;
         }
         address.push_str(rest);
         Ok(address)
+    }
+
+    fn part_of_address<'a>(&self, options: &'a BTreeMap<String, String>, key: &str) -> Result<&'a str> {
+        let value = self.option(options, key)?;
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
+        match value.chars().all(is_plain) {
+            true => Ok(value),
+            false => Err(Error::new(
+                Code::InputInvalid,
+                format!("the `{key}` of the provider `{}` cannot be `{value}`", self.name),
+            )
+            .with_help(
+                "write letters, digits, `-`, `_`, `.` and `:`; another server is named by `base_url`",
+            )),
+        }
     }
 
     /// A setting's value or default. Fails with `input-invalid` where there is neither.
@@ -167,5 +183,22 @@ impl Eq for Provider {}
 impl fmt::Debug for Provider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_never_names_another_server() {
+        let bedrock = Provider::named("bedrock").unwrap();
+        let at = |region: &str| bedrock.address(&BTreeMap::from([("region".to_owned(), region.to_owned())]));
+        assert_eq!(at("eu-west-1").unwrap(), "https://bedrock-runtime.eu-west-1.amazonaws.com");
+        for region in ["evil.example/#", "evil.example?", "x@evil.example", "evil.example\\", "a b", "ä"] {
+            let error = at(region).unwrap_err();
+            assert_eq!(error.code(), Code::InputInvalid, "{region}");
+            assert!(error.message().contains("the `region` of the provider `bedrock`"), "{error}");
+        }
     }
 }

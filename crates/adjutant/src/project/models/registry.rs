@@ -395,8 +395,9 @@ impl Models {
         if let Some(source) = &endpoint.key {
             return Some((source.clone(), true));
         }
-        // A key goes only to whom it belongs: an address in a project's file gets no key that the file does not name.
-        if endpoint.base_url.is_some() {
+        // A key goes only to whom it belongs: an address in a project's file gets no key that the file does not name. And
+        // where the file names other secrets, these are what it means.
+        if endpoint.base_url.is_some() || !endpoint.credentials.is_empty() {
             return None;
         }
         let variables = endpoint.provider.key_variables;
@@ -406,7 +407,9 @@ impl Models {
             .provider
             .base_url_variable
             .is_some_and(|variable| self.environment.get(variable).is_some());
-        Some((SecretSource::Environment((*variable).to_owned()), !moved))
+        // Where other secrets will do, the provider says what is missing.
+        let alone = endpoint.provider.credentials.is_empty();
+        Some((SecretSource::Environment((*variable).to_owned()), alone && !moved))
     }
 
     fn base_url(&self, endpoint: &Endpoint) -> Result<String> {
@@ -433,17 +436,15 @@ impl Models {
     }
 
     /// The secrets beside the key. From the environment they are taken only where requests go to the provider itself,
-    /// like the key.
+    /// like the key, and never beside others: those of one account belong together.
     fn credentials(&self, endpoint: &Endpoint) -> Result<BTreeMap<String, Secret>> {
+        let from_environment = endpoint.base_url.is_none() && endpoint.credentials.is_empty();
         let mut credentials = BTreeMap::new();
         for setting in endpoint.provider.credentials {
-            let variables = setting.variables.iter().filter(|_| endpoint.base_url.is_none());
-            let found = variables.filter(|variable| self.environment.get(variable).is_some());
-            let source = match endpoint.credentials.get(setting.key) {
-                Some(source) => Some(source.clone()),
-                None => found.map(|variable| SecretSource::Environment((*variable).to_owned())).next(),
-            };
-            if let Some(source) = source {
+            let variables = setting.variables.iter().filter(|_| from_environment);
+            let mut found = variables.filter(|variable| self.environment.get(variable).is_some());
+            let found = || found.next().map(|variable| SecretSource::Environment((*variable).to_owned()));
+            if let Some(source) = endpoint.credentials.get(setting.key).cloned().or_else(found) {
                 let secret = self.secrets.at(&source).map_err(|error| key_missing(endpoint, &error))?;
                 credentials.insert(setting.key.to_owned(), secret);
             }

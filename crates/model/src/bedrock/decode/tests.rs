@@ -326,6 +326,9 @@ fn what_breaks_the_promises_is_refused() {
     let (_, unfinished) = decode(&[begins(), delta(0, json!({"text": "a"}))]);
     assert!(unfinished.unwrap_err().message().ends_with("breaks off before its end"));
     let broken = Event { name: "messageStart".into(), data: "{\"role\"".into() };
+    let mut kept = Vec::new();
+    decoder().event(&Event { name: "ping".into(), data: String::new() }, &mut kept).unwrap();
+    assert_eq!(kept, [Delta::Unknown(json!({"ping": ""}))]);
     let error = decoder().event(&broken, &mut Vec::new()).unwrap_err();
     assert_eq!(error.code(), Code::ModelAnswerInvalid);
     assert!(error.message().contains("is not JSON"), "{error}");
