@@ -74,7 +74,7 @@ fn shown(response: &Response) -> String {
             format!("({text}{})", if signature.is_some() { "!" } else { "" })
         }
         Part::ToolCall(call) => format!("{} {} {}", call.name, call.arguments, call.id),
-        other => panic!("{other:?}"),
+        other => format!("{other:?}"),
     };
     response.message.parts.iter().map(part).collect::<Vec<_>>().join("|")
 }

@@ -52,7 +52,7 @@ fn shown(response: &Response) -> String {
     format!("{} | {:?}", parts.join(" | "), response.stop)
 }
 
-fn parts(parts: Value) -> Value {
+fn parts(parts: &Value) -> Value {
     json!({"candidates": [{"content": {"role": "model", "parts": parts}, "index": 0}]})
 }
 
@@ -71,49 +71,53 @@ fn pieces_make_an_answer() {
     let text = |text: &str| json!({"text": text});
     let stop = || finish("STOP");
     let cases = [
-        (vec![parts(json!([text("Hel")])), parts(json!([text("lo")])), stop()], "Hello | EndTurn"),
-        (vec![parts(json!([])), stop()], " | EndTurn"),
+        (vec![parts(&json!([text("Hel")])), parts(&json!([text("lo")])), stop()], "Hello | EndTurn"),
+        (vec![parts(&json!([])), stop()], " | EndTurn"),
         // Older models give a reason with every piece.
-        (vec![stop(), parts(json!([text("a")])), stop()], "a | EndTurn"),
+        (vec![stop(), parts(&json!([text("a")])), stop()], "a | EndTurn"),
         (
             vec![
-                parts(json!([thought("h")])),
-                parts(json!([thought("m")])),
-                parts(json!([text("a")])),
+                parts(&json!([thought("h")])),
+                parts(&json!([thought("m")])),
+                parts(&json!([text("a")])),
                 stop(),
             ],
             "(hm) | a | EndTurn",
         ),
         (
-            vec![parts(json!([thought("h")])), parts(json!([signed(thought("m")), text("a")])), stop()],
+            vec![parts(&json!([thought("h")])), parts(&json!([signed(thought("m")), text("a")])), stop()],
             "(hm!S) | a | EndTurn",
         ),
         // A signature stands before the part that it came with.
         (
-            vec![parts(json!([text("Hel")])), parts(json!([signed(text("lo"))])), stop()],
+            vec![parts(&json!([text("Hel")])), parts(&json!([signed(text("lo"))])), stop()],
             "Hel | (!S) | lo | EndTurn",
         ),
-        (vec![parts(json!([text("a")])), parts(json!([signed(text(""))])), stop()], "a | (!S) | EndTurn"),
+        (vec![parts(&json!([text("a")])), parts(&json!([signed(text(""))])), stop()], "a | (!S) | EndTurn"),
         (
             vec![
-                parts(json!([thought("hm"), signed(call(json!("x"), "look")), call(json!("y"), "look")])),
+                parts(&json!([thought("hm"), signed(call(json!("x"), "look")), call(json!("y"), "look")])),
                 stop(),
             ],
             r#"(hm) | (!S) | look#x {"n":1} | look#y {"n":1} | ToolCalls"#,
         ),
         (
-            vec![parts(json!([call(Value::Null, "look")])), parts(json!([call(json!(""), "find")])), stop()],
+            vec![
+                parts(&json!([call(Value::Null, "look")])),
+                parts(&json!([call(json!(""), "find")])),
+                stop(),
+            ],
             r#"look#call_0 {"n":1} | find#call_1 {"n":1} | ToolCalls"#,
         ),
         (
-            vec![parts(json!([call(json!("x"), "look"), call(json!("x"), "look")])), stop()],
+            vec![parts(&json!([call(json!("x"), "look"), call(json!("x"), "look")])), stop()],
             r#"look#x {"n":1} | look#x_2 {"n":1} | ToolCalls"#,
         ),
-        (vec![parts(json!([{"functionCall": {"name": "look"}}, {}])), stop()], "look#call_0 {} | ToolCalls"),
+        (vec![parts(&json!([{"functionCall": {"name": "look"}}, {}])), stop()], "look#call_0 {} | ToolCalls"),
         (
             vec![
                 parts(
-                    json!([thought("hm"), {"executableCode": {"code": "1"}, "thoughtSignature": "S"}, text("1")]),
+                    &json!([thought("hm"), {"executableCode": {"code": "1"}, "thoughtSignature": "S"}, text("1")]),
                 ),
                 stop(),
             ],
@@ -126,18 +130,18 @@ fn pieces_make_an_answer() {
             ],
             r#"a | gemini {"groundingMetadata":{"a":2}} | EndTurn"#,
         ),
-        (vec![parts(json!([text("a")])), finish("MAX_TOKENS")], "a | MaxTokens"),
-        (vec![parts(json!([text("a")])), finish("CONTINUATION")], "a | MaxTokens"),
+        (vec![parts(&json!([text("a")])), finish("MAX_TOKENS")], "a | MaxTokens"),
+        (vec![parts(&json!([text("a")])), finish("CONTINUATION")], "a | MaxTokens"),
         (vec![finish("SAFETY")], " | ContentFilter"),
-        (vec![parts(json!([text("a")])), finish("RECITATION")], "a | ContentFilter"),
+        (vec![parts(&json!([text("a")])), finish("RECITATION")], "a | ContentFilter"),
         (vec![finish("LANGUAGE")], r#" | Other("LANGUAGE")"#),
         (
-            vec![parts(json!([text("a")])), finish("TOO_MANY_TOOL_CALLS")],
+            vec![parts(&json!([text("a")])), finish("TOO_MANY_TOOL_CALLS")],
             r#"a | Other("TOO_MANY_TOOL_CALLS")"#,
         ),
         (vec![json!({"promptFeedback": {"blockReason": "SAFETY"}})], " | ContentFilter"),
         (
-            vec![json!({"promptFeedback": {"safetyRatings": []}}), parts(json!([text("a")])), stop()],
+            vec![json!({"promptFeedback": {"safetyRatings": []}}), parts(&json!([text("a")])), stop()],
             "a | EndTurn",
         ),
     ];
@@ -181,14 +185,14 @@ fn every_failure_has_its_code() {
         json!({"candidates": [{"finishReason": "MALFORMED_FUNCTION_CALL", "finishMessage": "print(x)"}]});
     let complaint = |error: Value| json!({"error": error});
     let cases = [
-        (vec![parts(json!([{"text": "a"}]))], Code::ModelAnswerInvalid, "breaks off before its end"),
+        (vec![parts(&json!([{"text": "a"}]))], Code::ModelAnswerInvalid, "breaks off before its end"),
         (vec![], Code::ModelAnswerInvalid, "breaks off before its end"),
         (vec![malformed], Code::ModelAnswerInvalid, "a call that is not well-formed: print(x)"),
         (vec![finish("UNEXPECTED_TOOL_CALL")], Code::ModelAnswerInvalid, "a tool that was not offered"),
         (vec![finish("MISSING_THOUGHT_SIGNATURE")], Code::ModelRequestRefused, "lost its thought signature"),
         (vec![json!("text")], Code::ModelAnswerInvalid, "is not an object: \"text\""),
         (
-            vec![parts(json!([{"functionCall": {"name": "look", "willContinue": true}}]))],
+            vec![parts(&json!([{"functionCall": {"name": "look", "willContinue": true}}]))],
             Code::ModelAnswerInvalid,
             "arguments come in pieces",
         ),
@@ -231,9 +235,9 @@ fn every_failure_has_its_code() {
 #[test]
 fn a_stream_cut_anywhere_is_no_answer() {
     let whole = [
-        parts(json!([{"text": "hm", "thought": true}])),
-        parts(json!([{"text": "lo\u{2028}ok: "}])),
-        parts(json!([{"functionCall": {"name": "look", "args": {"a": "ä"}}, "thoughtSignature": "S"}])),
+        parts(&json!([{"text": "hm", "thought": true}])),
+        parts(&json!([{"text": "lo\u{2028}ok: "}])),
+        parts(&json!([{"functionCall": {"name": "look", "args": {"a": "ä"}}, "thoughtSignature": "S"}])),
         json!({"candidates": [{"content": {"parts": [{"text": ""}]}, "finishReason": "STOP"}], "usageMetadata": {"promptTokenCount": 1}}),
     ];
     let (expected, _) = decoded(&whole);
