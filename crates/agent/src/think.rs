@@ -203,6 +203,7 @@ fn told(note: Note) -> Piece {
         Note::Again { error, wait, .. } => {
             Piece::Retrying(error, u64::try_from(wait.as_millis()).unwrap_or(u64::MAX))
         }
+        Note::Alive => Piece::Text(String::new()),
         other => Piece::Progress(other.to_string()),
     }
 }

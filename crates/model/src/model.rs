@@ -82,6 +82,8 @@ pub enum Note {
         /// The id of the model that is asked now.
         next: String,
     },
+    /// Something came from the model that is no content yet.
+    Alive,
     /// The call waits because of the limits that are set for the model.
     Waits {
         /// The model's id.
@@ -96,6 +98,7 @@ impl fmt::Display for Note {
                 write!(f, "{error}; it is asked again in {}", format_duration(*wait))
             }
             Self::Next { error, next, .. } => write!(f, "{error}; `{next}` is asked now"),
+            Self::Alive => f.write_str("it is alive"),
             Self::Waits { model } => write!(f, "the limits of the model `{model}` are reached; waiting"),
         }
     }

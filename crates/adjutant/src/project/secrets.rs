@@ -179,6 +179,16 @@ impl ProjectSecrets {
         Ok(secret)
     }
 
+    /// The secret at a place as it is now, not as it was when it was first asked for. Fails like [`at`](Self::at).
+    pub fn again(&self, source: &SecretSource) -> Result<Secret> {
+        let secret = source.fetch(&self.environment, &self.folder)?;
+        if matches!(source, SecretSource::Command(_)) {
+            let mut printed = self.printed.lock().unwrap_or_else(PoisonError::into_inner);
+            printed.insert(source.clone(), secret.clone());
+        }
+        Ok(secret)
+    }
+
     /// The names under `[secrets]` and where each secret is.
     pub fn named(&self) -> impl Iterator<Item = (&str, &SecretSource)> {
         self.named.iter().map(|(name, source)| (name.as_str(), source))

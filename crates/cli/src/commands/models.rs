@@ -192,7 +192,10 @@ struct Answered {
 
 async fn ask(model: &dyn Model, question: &str, output: Output) -> adjutant_core::Result<Answered> {
     let request = Request::new([Message::user(question)]);
-    let listener = move |note: Note| output.talk(&note.to_string());
+    let listener = move |note: Note| match note {
+        Note::Alive => {}
+        note => output.talk(&note.to_string()),
+    };
     let call = Call { listener: Some(std::sync::Arc::new(listener)), ..Call::default() };
     let begin = Instant::now();
     let mut deltas = model.stream(request.clone(), call).await?;

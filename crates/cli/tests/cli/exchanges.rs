@@ -186,3 +186,25 @@ async fn a_kept_answer_costs_nothing_and_is_forgotten_with_a_person() {
     assert!(erased.status.success(), "{erased:?}");
     assert_eq!((say().0.as_str(), provider.count()), ("Two.\n", 2));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_has_run_out_is_fetched_again() {
+    let provider = MockProvider::answering([Answer::text("Hello.")])
+        .key("token-of-today")
+        .start()
+        .await
+        .expect("a port");
+    let sandbox = Sandbox::with_agent("");
+    sandbox.write("token", "token-of-yesterday");
+    sandbox.write(
+        "adjutant.toml",
+        &format!(
+            "[models.main]\nprovider = \"openai\"\nmodel = \"mock\"\nbase_url = \"{}\"\nkey = {{ command = [\"sh\", \"-c\", \"cat \
+             token; printf token-of-today > token\"] }}\n",
+            provider.base_url()
+        ),
+    );
+    let ran = sandbox.output(&["run", "Hello!"]);
+    assert_eq!(String::from_utf8_lossy(&ran.stdout), "Hello.\n", "{ran:?}");
+    assert_eq!(provider.count(), 2);
+}

@@ -186,3 +186,17 @@ async fn a_limit_gives_one_last_turn() {
     run [run]: stopped by the limit of steps after 3 turns, 3 tool calls, 45 tokens, price unknown, [time]
     ");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn doctor_tells_a_refused_key_from_a_provider_that_answers() {
+    let provider = MockProvider::answering([]).key("sk-right").start().await.expect("a port");
+    let mut sandbox = project(&provider.base_url(), "key = { env = \"KEY\" }\n");
+    sandbox.set("KEY", "sk-wrong-1234");
+    let told = sandbox.run(&["doctor"]);
+    assert!(told.contains("missing  model main: the provider at") && told.contains("status 401"), "{told}");
+    assert!(!told.contains("sk-wrong-1234"), "{told}");
+    sandbox.set("KEY", "sk-right");
+    let told = sandbox.run(&["doctor"]);
+    assert!(told.contains("it answers and knows the model"), "{told}");
+    assert_eq!(provider.count(), 0, "no model was asked");
+}

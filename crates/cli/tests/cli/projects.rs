@@ -264,8 +264,8 @@ fn doctor_says_what_is_missing_and_how_to_get_it() {
     ok  agents: desk
     missing  model main: the environment variable `OPENAI_API_KEY` is not set
              hint: set it: `export OPENAI_API_KEY=...`
-    missing  model local: openai/m at http://[address]/v1, key none needed; cannot be reached: Connection refused (os error 111)
-             hint: start the server, or correct `base_url`; behind a proxy this test may be wrong
+    missing  model local: the provider at `[address]` cannot be reached: error sending request: client error (Connect): tcp connect error: Connection refused (os error 111)
+             hint: start the server at `[address]`, or set another `base_url`
     missing  secret token: the environment variable `TOKEN` is not set
              hint: set it: `export TOKEN=...`
     ok  tool clock: built in

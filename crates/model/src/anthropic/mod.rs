@@ -22,7 +22,6 @@ use adjutant_core::Result;
 use serde_json::Value;
 
 use crate::provider::{Config, Interface, Provider, Setting};
-use crate::transport::KeyHeader;
 
 /// Anthropic. The variables are those of its own clients; the one for another address may leave out the `/v1`, as theirs
 /// do.
@@ -53,6 +52,6 @@ fn kind_of(value: &Value) -> &str {
 pub fn interface(config: &Config) -> Result<Interface> {
     Ok(Interface {
         wire: Arc::new(wire::Messages::new(config)?),
-        authorize: Arc::new(KeyHeader::named("x-api-key", config.key.as_ref())?),
+        authorize: Arc::new(config.key_in("x-api-key")?),
     })
 }

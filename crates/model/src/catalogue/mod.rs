@@ -97,6 +97,10 @@ impl Catalogue {
         let file: File = serde_json::from_str(text).map_err(|error| {
             let why = error.to_string();
             let why = why.rsplit_once(" at line ").map_or(why.as_str(), |(why, _)| why);
+            let why = why.replace(
+                "a Decimal type representing a fixed-point number",
+                "a price as a text, such as \"0.40\"",
+            );
             Error::new(Code::InputInvalid, format!("this is no list of models: {why}")).at(
                 name_of_list,
                 Some(error.line()),
@@ -273,7 +277,7 @@ mod tests {
     #[test]
     fn the_users_list_comes_first() {
         let own = r#"{"models": [{"provider": "openai", "names": ["gpt-4.1-mini", "mine"], "context_window": 9, "can": ["tools"],
-            "prices": {"input": "1", "output": 2, "cache_write": "3", "cache_write_long": "4"}}]}"#;
+            "prices": {"input": "1", "output": "2", "cache_write": "3", "cache_write_long": "4"}}]}"#;
         let list = Catalogue::built_in().clone().extended_by(Catalogue::read(own, "own.json").unwrap());
         for name in ["gpt-4.1-mini", "mine"] {
             let profile = list.profile("openai", name, PromptCache::Long).unwrap();

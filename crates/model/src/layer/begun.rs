@@ -4,14 +4,21 @@ use adjutant_core::Result;
 use futures::StreamExt;
 
 use crate::delta::{Delta, Deltas};
+use crate::model::{Call, Note};
 
 /// Reads an answer up to its first content, and gives the whole of it. Fails with the error that came before any content:
 /// whoever hears it may ask again, as nobody has seen a part of the answer.
-pub(super) async fn begun(mut deltas: Deltas) -> Result<Deltas> {
+///
+/// What is held back meanwhile is a sign of life all the same, and told as one: a model that thinks in silence keeps its
+/// connection alive.
+pub(super) async fn begun(mut deltas: Deltas, call: &Call) -> Result<Deltas> {
     let mut before = Vec::new();
     while let Some(delta) = deltas.next().await {
         let delta = delta?;
         let is_content = is_content(&delta);
+        if !is_content {
+            call.note(|| Note::Alive);
+        }
         before.push(Ok(delta));
         if is_content {
             break;

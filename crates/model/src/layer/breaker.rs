@@ -89,8 +89,8 @@ impl Breaker {
     async fn ask(self, request: Request, call: Call) -> Result<Deltas> {
         let entered = self.state().enter(&self.policy, Instant::now());
         entered.map_err(|(rest, cause)| self.resting(rest, &cause))?;
-        let answer = match self.model.stream(request, call).await {
-            Ok(deltas) => begun(deltas).await,
+        let answer = match self.model.stream(request, call.clone()).await {
+            Ok(deltas) => begun(deltas, &call).await,
             Err(error) => Err(error),
         };
         let error = answer.as_ref().err();

@@ -37,7 +37,7 @@ impl Fallback {
         let mut tried: Vec<Tried> = Vec::new();
         for (index, model) in self.chain.iter().enumerate() {
             let answer = match model.stream(request.clone(), call.clone()).await {
-                Ok(deltas) => begun(deltas).await,
+                Ok(deltas) => begun(deltas, &call).await,
                 Err(error) => Err(error),
             };
             let error = match answer {

@@ -70,7 +70,8 @@ impl Retry {
     }
 
     async fn ask(self, request: Request, call: Call) -> Result<Deltas> {
-        let attempt = || async { begun(self.model.stream(request.clone(), call.clone()).await?).await };
+        let attempt =
+            || async { begun(self.model.stream(request.clone(), call.clone()).await?, &call).await };
         insist(&self.policy, self.model.id(), &call, attempt).await
     }
 }

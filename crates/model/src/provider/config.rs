@@ -12,7 +12,7 @@ use url::Url;
 
 use crate::profile::Profile;
 use crate::request::Effort;
-use crate::transport::{Peer, Timeouts, secret_header};
+use crate::transport::{KeyHeader, Peer, Renewal, Timeouts, secret_header};
 
 /// How to reach a model of a provider, what the model can do, and how it is asked.
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ pub struct Config {
     pub model: String,
     /// The key; none for servers that want none.
     pub key: Option<Secret>,
+    /// Gets another key after this one was refused; none where there is only this one.
+    pub renew: Option<Renewal>,
     /// What a provider needs of secrets beside or instead of a key, by [`Setting::key`](super::Setting::key).
     pub credentials: BTreeMap<String, Secret>,
     /// What a provider needs to be told, by [`Setting::key`](super::Setting::key): a region, a project.
@@ -72,6 +74,7 @@ impl Config {
             base_url: base_url.into(),
             model: model.into(),
             key: None,
+            renew: None,
             credentials: BTreeMap::new(),
             options: BTreeMap::new(),
             headers: BTreeMap::new(),
@@ -114,6 +117,16 @@ impl Config {
         Ok(url)
     }
 
+    /// The key as `Authorization: Bearer`. Fails with `input-invalid` where it cannot stand in a header.
+    pub fn bearer(&self) -> Result<KeyHeader> {
+        Ok(KeyHeader::bearer(self.key.as_ref())?.renewed_by(self.renew.clone()))
+    }
+
+    /// The key alone in a header of that name. Fails like [`bearer`](Self::bearer).
+    pub fn key_in(&self, header: &'static str) -> Result<KeyHeader> {
+        Ok(KeyHeader::named(header, self.key.as_ref())?.renewed_by(self.renew.clone()))
+    }
+
     /// The other side for errors, which then repeat none of the secrets.
     pub(crate) fn peer(&self, url: &Url, secrets: Vec<Secret>) -> Peer {
         let configured = self.key.iter().chain(self.credentials.values()).chain(self.headers.values());
@@ -136,7 +149,6 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transport::KeyHeader;
 
     #[test]
     fn addresses_are_read_with_care() {
@@ -170,7 +182,7 @@ mod tests {
     fn a_key_with_a_line_break_is_refused_and_not_shown() {
         let mut config = Config::new("m", "http://h/v1", "m");
         config.key = Some(Secret::new("sk-\u{1}abc"));
-        let error = KeyHeader::bearer(config.key.as_ref()).unwrap_err();
+        let error = config.bearer().unwrap_err();
         assert!(!format!("{error:?}").contains("abc"), "{error:?}");
         assert!(!format!("{config:?}").contains("abc"));
     }

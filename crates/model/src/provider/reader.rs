@@ -15,12 +15,17 @@ use crate::transport::{Body, Incoming, Peer, rate_limits, request_id};
 /// The most bytes of one event: a whole tool call may come in one.
 const MOST_EVENT_BYTES: usize = 16 << 20;
 
+/// The most bytes that are looked at to tell what an answer is: a hundred characters are shown of a foreign one.
+const MOST_OF_FOREIGN: usize = 400;
+
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// Reads an answer in the form that it has, which is not always the one that was asked for.
 pub(super) fn read(incoming: Incoming, decoder: Box<dyn Decode>, peer: &Peer) -> Deltas {
     let headers = &incoming.headers;
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let reader = Reader {
-        form: Form::Unknown { content_type: content_type.to_owned(), begin: Vec::new() },
+        form: Form::of(content_type),
         start: Some(Start {
             request_id: request_id(headers),
             rate_limits: rate_limits(headers),
@@ -54,10 +59,36 @@ struct Reader {
 
 #[derive(Debug)]
 enum Form {
-    Unknown { content_type: String, begin: Vec<u8> },
+    Unknown { kind: String, begin: Vec<u8> },
     Events(sse::Decoder),
     Frames(event_stream::Decoder),
     Whole(Vec<u8>),
+}
+
+impl Form {
+    /// The form that a content type means.
+    fn of(content_type: &str) -> Self {
+        let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        match kind.as_str() {
+            "text/event-stream" => Self::events(),
+            event_stream::CONTENT_TYPE => Self::Frames(event_stream::Decoder::new(MOST_EVENT_BYTES)),
+            "application/json" => Self::Whole(Vec::new()),
+            _ => Self::Unknown { kind, begin: Vec::new() },
+        }
+    }
+
+    fn events() -> Self {
+        Self::Events(sse::Decoder::new(MOST_EVENT_BYTES))
+    }
+
+    /// The form of a body that begins so; none while that is too little to tell, or foreign.
+    fn beginning(begin: &[u8]) -> Option<Self> {
+        if begin.starts_with(b"{") || begin.starts_with(b"[") {
+            return Some(Self::Whole(Vec::new()));
+        }
+        let fields: [&[u8]; 5] = [b"data:", b"event:", b"id:", b"retry:", b":"];
+        fields.iter().any(|field| begin.starts_with(field)).then(Self::events)
+    }
 }
 
 impl Reader {
@@ -99,41 +130,49 @@ impl Reader {
 
     fn feed(&mut self, chunk: &[u8], deltas: &mut Vec<Delta>) -> Result<()> {
         match &mut self.form {
-            Form::Unknown { content_type, begin } => {
+            Form::Unknown { kind, begin } => {
                 begin.extend_from_slice(chunk);
-                let Some(form) = recognise(content_type, begin, &self.peer)? else { return Ok(()) };
+                begin.drain(..blank(begin));
+                let Some(form) = Form::beginning(begin) else {
+                    let is_foreign = begin.len() >= MOST_OF_FOREIGN;
+                    return if is_foreign { Err(foreign(kind, begin, &self.peer)) } else { Ok(()) };
+                };
                 let begin = std::mem::take(begin);
                 self.form = form;
-                // INVARIANT: `recognise` returns a known form, so this calls itself once.
+                // INVARIANT: the form is known now, so this calls itself once.
                 self.feed(&begin, deltas)
             }
             Form::Whole(body) => {
                 body.extend_from_slice(chunk);
                 Ok(())
             }
-            Form::Events(events) => {
-                let events = events.feed(chunk)?;
-                self.decode(events, deltas)
+            Form::Events(decoder) => {
+                let mut events = Vec::new();
+                let cut = decoder.feed(chunk, &mut events);
+                self.decode(&events, cut, deltas)
             }
-            Form::Frames(frames) => {
-                let events = frames.feed(chunk)?;
-                self.decode(events, deltas)
+            Form::Frames(decoder) => {
+                let mut events = Vec::new();
+                let cut = decoder.feed(chunk, &mut events);
+                self.decode(&events, cut, deltas)
             }
         }
     }
 
-    fn decode(&mut self, events: Vec<sse::Event>, deltas: &mut Vec<Delta>) -> Result<()> {
+    /// Decodes the events that were cut out of the bytes, until that failed.
+    fn decode(&mut self, events: &[sse::Event], cut: Result<()>, deltas: &mut Vec<Delta>) -> Result<()> {
         for event in events {
-            self.decoder.event(&event, deltas)?;
+            self.decoder.event(event, deltas)?;
         }
-        // The connection may stay open after the last event.
+        // The connection may stay open after the last event, and what comes behind that is not looked at.
         self.over = self.decoder.is_complete();
-        Ok(())
+        if self.over { Ok(()) } else { cut }
     }
 
     fn finish(&mut self, deltas: &mut Vec<Delta>) -> Result<()> {
         let none = Form::Whole(Vec::new());
         match std::mem::replace(&mut self.form, none) {
+            Form::Unknown { kind, begin } if !begin.is_empty() => Err(foreign(&kind, &begin, &self.peer)),
             Form::Unknown { .. } => {
                 let name = self.peer.name();
                 Err(Error::new(
@@ -174,36 +213,22 @@ impl Reader {
     }
 }
 
-/// What form a body has, by its type or else by its first bytes; none while these are too few to tell.
-fn recognise(content_type: &str, begin: &[u8], peer: &Peer) -> Result<Option<Form>> {
-    let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let events = || Some(Form::Events(sse::Decoder::new(MOST_EVENT_BYTES)));
-    match kind.as_str() {
-        "text/event-stream" => return Ok(events()),
-        event_stream::CONTENT_TYPE => {
-            return Ok(Some(Form::Frames(event_stream::Decoder::new(MOST_EVENT_BYTES))));
-        }
-        "application/json" => return Ok(Some(Form::Whole(Vec::new()))),
-        _ => {}
+/// How many bytes at the beginning say nothing: white space and byte-order marks.
+fn blank(begin: &[u8]) -> usize {
+    let mut rest = begin.trim_ascii_start();
+    while let Some(after) = rest.strip_prefix(BYTE_ORDER_MARK) {
+        rest = after.trim_ascii_start();
     }
-    let text = String::from_utf8_lossy(begin);
-    let text = text.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
-    if text.starts_with(['{', '[']) {
-        return Ok(Some(Form::Whole(Vec::new())));
-    }
-    let fields = ["data:", "event:", "id:", "retry:", ":"];
-    if fields.iter().any(|field| text.starts_with(field)) {
-        return Ok(events());
-    }
-    if fields.iter().any(|field| field.starts_with(text)) {
-        return Ok(None);
-    }
-    let shown: String = text.chars().take(100).collect();
+    begin.len() - rest.len()
+}
+
+fn foreign(kind: &str, begin: &[u8], peer: &Peer) -> Error {
+    let shown: String = String::from_utf8_lossy(begin).chars().take(100).collect();
     let message = format!(
         "the provider at `{}` answered with `{kind}` and not with a completion: {}",
         peer.name(),
         peer.clean(&shown)
     );
-    Err(Error::new(Code::ModelAnswerInvalid, message)
-        .with_help("check `base_url`: most servers want it to end with `/v1`"))
+    Error::new(Code::ModelAnswerInvalid, message)
+        .with_help("check `base_url`: most servers want it to end with `/v1`")
 }

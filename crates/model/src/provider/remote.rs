@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use adjutant_core::Result;
 use adjutant_core::json::Json;
+use adjutant_core::{Code, Result};
 use futures::future::BoxFuture;
 use http::{HeaderMap, Method};
 
@@ -15,7 +15,7 @@ use crate::delta::Deltas;
 use crate::model::{Call, Model};
 use crate::profile::Profile;
 use crate::request::Request;
-use crate::transport::{Authorize, Outgoing, Peer, Transport, secret_header};
+use crate::transport::{Authorize, Incoming, Outgoing, Peer, Transport, secret_header};
 
 /// One vendor's interface for one model: how it is written, and who asks.
 #[derive(Clone, Debug)]
@@ -93,6 +93,12 @@ impl Inner {
         request.output.is_some() && (!knows_schemas || self.interface.wire.asks_by_tool(request))
     }
 
+    async fn exchange(&self, mut outgoing: Outgoing) -> Result<Incoming> {
+        self.interface.authorize.authorize(&mut outgoing).await?;
+        let peer = outgoing.peer.clone();
+        self.transport.send(outgoing).await?.accepted(&peer).await
+    }
+
     async fn send(&self, request: Request, call: Call) -> Result<Deltas> {
         let by_tool = self.asks_by_tool(&request).then(|| form::Answer::to(&request));
         let (request, encoded) = self.encode(request)?;
@@ -103,16 +109,23 @@ impl Inner {
             value.set_sensitive(false);
             headers.insert(name, value);
         }
-        let mut outgoing = Outgoing {
+        let outgoing = |peer: Peer| Outgoing {
             method: Method::POST,
-            url: encoded.url,
-            peer: self.peer.clone(),
-            headers,
+            url: encoded.url.clone(),
+            peer,
+            headers: headers.clone(),
             body: encoded.body.to_string(),
-            cancel: call.cancel,
+            cancel: call.cancel.clone(),
         };
-        self.interface.authorize.authorize(&mut outgoing).await?;
-        let incoming = self.transport.send(outgoing).await?.accepted(&self.peer).await?;
+        let incoming = match self.exchange(outgoing(self.peer.clone())).await {
+            Err(error)
+                if error.code() == Code::ModelKeyRefused && self.interface.authorize.renew().await? =>
+            {
+                let peer = self.peer.clone().hiding(self.interface.authorize.secrets());
+                self.exchange(outgoing(peer)).await
+            }
+            exchanged => exchanged,
+        }?;
         let decoder = self.interface.wire.decoder(&request, &self.peer);
         let deltas = reader::read(incoming, decoder, &self.peer);
         Ok(match by_tool {

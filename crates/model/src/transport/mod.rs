@@ -12,7 +12,7 @@ mod retry_after;
 mod timeouts;
 mod witness;
 
-pub use authorize::{Authorize, KeyHeader};
+pub use authorize::{Authorize, KeyHeader, Renewal};
 pub use body::Body;
 pub use client::Client;
 pub(crate) use client::secret_header;

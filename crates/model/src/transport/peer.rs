@@ -26,6 +26,13 @@ impl Peer {
         Self { name, local, secrets }
     }
 
+    /// The same peer with more secrets that no message may repeat.
+    #[must_use]
+    pub fn hiding(mut self, secrets: Vec<Secret>) -> Self {
+        self.secrets.extend(secrets);
+        self
+    }
+
     /// Host and port.
     pub fn name(&self) -> &str {
         &self.name

@@ -14,6 +14,7 @@ mod format;
 mod frame;
 mod gemini;
 mod interface;
+mod listing;
 mod messages;
 mod received;
 mod respond;

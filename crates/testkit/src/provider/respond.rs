@@ -46,6 +46,11 @@ pub(super) async fn answered(answer: &Answer, request: &Received) -> Response {
     response
 }
 
+/// A response that belongs to no interface.
+pub(super) fn json_response(status: u16, body: &serde_json::Value) -> Response {
+    response(status, JSON, Body::from(body.to_string()))
+}
+
 /// The response of an interface that does not take a request.
 pub(super) fn refused(interface: Interface, refusal: &Refusal) -> Response {
     let format = interface.format();

@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 use super::answer::Answer;
 use super::format::Refusal;
 use super::interface::Interface;
+use super::listing::listed;
 use super::received::Received;
 use super::respond::{answered, nothing_here, refused};
 
@@ -43,6 +44,7 @@ struct Shared {
     key: Option<String>,
     latency: Duration,
     keep: usize,
+    models: Vec<String>,
     count: AtomicUsize,
     log: Mutex<Log>,
 }
@@ -84,6 +86,7 @@ pub struct Builder {
     latency: Duration,
     port: u16,
     keep: usize,
+    models: Vec<String>,
 }
 
 impl std::fmt::Debug for Builder {
@@ -124,6 +127,13 @@ impl Builder {
         self
     }
 
+    /// Lists these models; `mock` where nothing is said.
+    #[must_use]
+    pub fn models(mut self, models: &[&str]) -> Self {
+        self.models = models.iter().map(|model| (*model).to_owned()).collect();
+        self
+    }
+
     /// Starts the server. Fails where the port is taken.
     pub async fn start(self) -> std::io::Result<MockProvider> {
         let listener = TcpListener::bind(("127.0.0.1", self.port)).await?;
@@ -133,6 +143,7 @@ impl Builder {
             key: self.key,
             latency: self.latency,
             keep: self.keep,
+            models: self.models,
             count: AtomicUsize::new(0),
             log: Mutex::default(),
         });
@@ -165,7 +176,14 @@ impl MockProvider {
 
     /// A mock whose answers a function makes from the request, of whichever interface.
     pub fn responding(answers: impl Fn(&Received) -> Answer + Send + Sync + 'static) -> Builder {
-        Builder { answers: Box::new(answers), key: None, latency: Duration::ZERO, port: 0, keep: 1_000 }
+        Builder {
+            answers: Box::new(answers),
+            key: None,
+            latency: Duration::ZERO,
+            port: 0,
+            keep: 1_000,
+            models: vec!["mock".to_owned()],
+        }
     }
 
     /// A mock that calls the first tool of each request so many times in a turn, each time with these arguments and a
@@ -262,6 +280,9 @@ async fn handle(
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Response {
+    if let Some(list) = listed(&method, uri.path(), &headers, shared.key.as_deref(), &shared.models) {
+        return list;
+    }
     shared.count.fetch_add(1, Ordering::Relaxed);
     let serving = Interface::serving(uri.path()).filter(|_| method == Method::POST);
     let Some(interface) = serving else {

@@ -14,7 +14,7 @@ use adjutant_model::layer::cache::Answers;
 use adjutant_model::layer::{Fallback, Kept, Layers, limit};
 use adjutant_model::offline::Offline;
 use adjutant_model::provider::{Config, Probed, Provider};
-use adjutant_model::transport::Timeouts;
+use adjutant_model::transport::{Renewal, Timeouts};
 use adjutant_model::{Model, Profile};
 
 use super::absent::Absent;
@@ -466,6 +466,13 @@ impl Models {
                 Err(error) if required => return Err(key_missing(endpoint, &error)),
                 Err(_) => None,
             };
+        }
+        if let (Some((source, _)), true) = (self.key_source(endpoint), config.key.is_some())
+            && !matches!(source, SecretSource::Environment(_))
+        {
+            // A token from a command or a file may be a new one by now.
+            let secrets = Arc::clone(&self.secrets);
+            config.renew = Some(Renewal::new(move || secrets.again(&source)));
         }
         for (name, header) in &endpoint.headers {
             let value = match header {

@@ -18,9 +18,9 @@ fn read(body: &[u8], cut: usize) -> (Vec<Delta>, Result<()>) {
     let mut deltas = Vec::new();
     let mut take = || {
         for piece in [&body[..cut], &body[cut..]] {
-            for event in events.feed(piece)? {
-                decoder.event(&event, &mut deltas)?;
-            }
+            let mut complete = Vec::new();
+            events.feed(piece, &mut complete)?;
+            complete.iter().try_for_each(|event| decoder.event(event, &mut deltas))?;
         }
         decoder.end(&mut deltas)
     };

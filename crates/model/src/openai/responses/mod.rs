@@ -20,7 +20,6 @@ use std::sync::Arc;
 use adjutant_core::Result;
 
 use crate::provider::{Config, Interface};
-use crate::transport::KeyHeader;
 
 /// What this interface is called in what only it understands.
 const NAME: &str = "openai-responses";
@@ -29,8 +28,5 @@ const NAME: &str = "openai-responses";
 ///
 /// Fails with `input-invalid` where the address or the key cannot be one.
 pub fn interface(config: &Config) -> Result<Interface> {
-    Ok(Interface {
-        wire: Arc::new(wire::Responses::new(config)?),
-        authorize: Arc::new(KeyHeader::bearer(config.key.as_ref())?),
-    })
+    Ok(Interface { wire: Arc::new(wire::Responses::new(config)?), authorize: Arc::new(config.bearer()?) })
 }
