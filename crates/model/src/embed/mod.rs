@@ -8,12 +8,16 @@
 
 mod batch;
 mod embedder;
+#[cfg(feature = "local-embeddings")]
+mod local;
 mod profile;
 mod remote;
 mod vector;
 mod wire;
 
 pub use embedder::{Embedder, Embeddings, Purpose};
+#[cfg(feature = "local-embeddings")]
+pub use local::Local;
 pub(crate) use profile::cannot_be_asked;
 pub use profile::{Dimensions, Known, Profile};
 pub use remote::{Options, Remote};
