@@ -1,6 +1,11 @@
 //! Anthropic's messages against the mock provider, which checks every request.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, in its helpers too"
+)]
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -111,7 +111,9 @@ async fn exit_codes_have_meanings() {
     assert_eq!(mapped(Exit::Done).await.unwrap().as_text(), "done");
     assert!(matches!(mapped(Exit::Unknown).await, Err(Failure::Unknown(_))));
     assert!(matches!(mapped(Exit::Stop).await, Err(Failure::Run(_))));
-    assert!(matches!(mapped(Exit::Retry).await, Err(Failure::Model(error)) if error.code() == Code::ToolBusy));
+    assert!(
+        matches!(mapped(Exit::Retry).await, Err(Failure::Model(error)) if error.code() == Code::ToolBusy)
+    );
 }
 
 #[tokio::test]

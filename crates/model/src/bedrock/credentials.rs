@@ -46,7 +46,7 @@ pub(super) fn authorize(config: &Config) -> Result<Arc<dyn Authorize>> {
     let address = config.address()?;
     let has_header = config.headers.keys().any(|name| name.eq_ignore_ascii_case("authorization"));
     if config.key.is_some() || has_header {
-        return Ok(Arc::new(KeyHeader::bearer(config.key.as_ref())?));
+        return Ok(Arc::new(config.bearer()?));
     }
     let source = match configured(config)? {
         Some(keys) => Source::Fixed(keys),

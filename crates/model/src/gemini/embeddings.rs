@@ -15,7 +15,6 @@ use url::Url;
 use super::place::Place;
 use crate::embed::{Answer, Bounds, Interface, Purpose, Vector, Wire};
 use crate::provider::{Config, Encoded};
-use crate::transport::KeyHeader;
 
 /// Which function of the interface is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,8 +73,8 @@ fn is_told_in_words(model: &str) -> bool {
 pub(super) fn interface(config: &Config, dimensions: Option<usize>, place: Place) -> Result<Interface> {
     let wire = Embeddings::new(config, dimensions, place)?;
     let authorize = match place {
-        Place::Studio => KeyHeader::named("x-goog-api-key", config.key.as_ref())?,
-        Place::Vertex => KeyHeader::bearer(config.key.as_ref())?,
+        Place::Studio => config.key_in("x-goog-api-key")?,
+        Place::Vertex => config.bearer()?,
     };
     Ok(Interface { wire: Arc::new(wire), authorize: Arc::new(authorize) })
 }

@@ -23,7 +23,6 @@ use std::sync::Arc;
 use adjutant_core::Result;
 
 use crate::provider::{Config, Interface, Provider, Setting};
-use crate::transport::KeyHeader;
 use place::Place;
 
 /// Google AI Studio, with a key.
@@ -80,14 +79,14 @@ pub const VERTEX: Provider = Provider {
 fn open_gemini(config: &Config) -> Result<Interface> {
     Ok(Interface {
         wire: Arc::new(wire::Gemini::new(config, Place::Studio)?),
-        authorize: Arc::new(KeyHeader::named("x-goog-api-key", config.key.as_ref())?),
+        authorize: Arc::new(config.key_in("x-goog-api-key")?),
     })
 }
 
 fn open_vertex(config: &Config) -> Result<Interface> {
     Ok(Interface {
         wire: Arc::new(wire::Gemini::new(config, Place::Vertex)?),
-        authorize: Arc::new(KeyHeader::bearer(config.key.as_ref())?),
+        authorize: Arc::new(config.bearer()?),
     })
 }
 

@@ -50,8 +50,8 @@ fn open_embeddings(config: &Config, dimensions: Option<usize>) -> Result<embed::
 /// A key stands alone in a header of Azure's own: the older interface takes it nowhere else. A token is a bearer's.
 fn who_asks(config: &Config) -> Result<KeyHeader> {
     match config.key.as_ref().is_some_and(is_token) {
-        true => KeyHeader::bearer(config.key.as_ref()),
-        false => KeyHeader::named("api-key", config.key.as_ref()),
+        true => config.bearer(),
+        false => config.key_in("api-key"),
     }
 }
 

@@ -13,7 +13,6 @@ use url::Url;
 
 use crate::embed::{Answer, Bounds, Interface, Purpose, Vector, Wire, cannot_be_asked};
 use crate::provider::{Config, Encoded};
-use crate::transport::KeyHeader;
 
 /// In what a server differs from others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +73,7 @@ pub(super) fn interface(config: &Config, dimensions: Option<usize>) -> Result<In
     let dialect = Dialect::at(&url);
     Ok(Interface {
         wire: Arc::new(Embeddings { parameters: parameters(config, dialect, dimensions)?, url, dialect }),
-        authorize: Arc::new(KeyHeader::bearer(config.key.as_ref())?),
+        authorize: Arc::new(config.bearer()?),
     })
 }
 

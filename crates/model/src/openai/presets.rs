@@ -38,15 +38,20 @@ const fn local(
 }
 
 /// DeepSeek: api-docs.deepseek.com, "Your First API Call", of 2026. Its copies of 2025 allow a `/v1`, which means nothing.
-pub const DEEPSEEK: Provider =
-    hosted("deepseek", "https://api.deepseek.com", &["DEEPSEEK_API_KEY"], |config| {
+pub const DEEPSEEK: Provider = Provider {
+    embed: None,
+    ..hosted("deepseek", "https://api.deepseek.com", &["DEEPSEEK_API_KEY"], |config| {
         chat::interface(config, Quirks::DEEPSEEK)
-    });
+    })
+};
 
 /// Groq: console.groq.com/docs/openai, "OpenAI Compatibility".
-pub const GROQ: Provider = hosted("groq", "https://api.groq.com/openai/v1", &["GROQ_API_KEY"], |config| {
-    chat::interface(config, Quirks::GROQ)
-});
+pub const GROQ: Provider = Provider {
+    embed: None,
+    ..hosted("groq", "https://api.groq.com/openai/v1", &["GROQ_API_KEY"], |config| {
+        chat::interface(config, Quirks::GROQ)
+    })
+};
 
 /// LiteLLM's proxy: docs.litellm.ai, "LiteLLM Proxy"; the variables are those of its client 1.109.1. It serves what its owner
 /// put behind it, so what is known of a model must be said.
@@ -96,5 +101,7 @@ pub const VLLM: Provider = local("vllm", "http://localhost:8000/v1", "VLLM_BASE_
 });
 
 /// xAI: docs.x.ai, "Integrations" and "Quickstart".
-pub const XAI: Provider =
-    hosted("xai", "https://api.x.ai/v1", &["XAI_API_KEY"], |config| chat::interface(config, Quirks::XAI));
+pub const XAI: Provider = Provider {
+    embed: None,
+    ..hosted("xai", "https://api.x.ai/v1", &["XAI_API_KEY"], |config| chat::interface(config, Quirks::XAI))
+};

@@ -49,7 +49,7 @@ impl Provider {
             Err(error) if error.code() == Code::ModelRequestRefused => return Ok(Probed::NoList),
             Err(error) => return Err(error),
         };
-        Ok(match names.iter().any(|name| *name == config.model) {
+        Ok(match names.contains(&config.model) {
             _ if names.is_empty() => Probed::NoList,
             true => Probed::Listed,
             false => Probed::Unlisted,

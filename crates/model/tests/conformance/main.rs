@@ -2,7 +2,7 @@
 //!
 //! A new provider is a line in `subject.rs`.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 
 mod answers;
 mod failures;

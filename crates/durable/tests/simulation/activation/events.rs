@@ -189,8 +189,7 @@ impl Activation<'_> {
         match finished.done {
             Done::Ok(answer) => self.complete(index, Ok(answer), None).await,
             Done::Err(error) => {
-                let again =
-                    effects.effect.is_repeatable() && !open.dropped && error.retry() == Retry::Later;
+                let again = effects.effect.is_repeatable() && !open.dropped && error.retry() == Retry::Later;
                 match effects.retry.wait_after(open.attempts).filter(|_| again) {
                     Some(wait) => {
                         let until = Timestamp(self.world.clock).plus(wait).0;

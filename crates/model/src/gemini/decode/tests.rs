@@ -245,7 +245,9 @@ fn a_stream_cut_anywhere_is_no_answer() {
     let read = |bytes: &[u8]| {
         let (mut events, mut decoder, mut deltas) = (sse::Decoder::new(10_000), decoder(), Vec::new());
         let feed = || {
-            for event in events.feed(bytes)?.into_iter().chain(events.finish()) {
+            let mut complete = Vec::new();
+            events.feed(bytes, &mut complete)?;
+            for event in complete.into_iter().chain(events.finish()) {
                 decoder.event(&event, &mut deltas)?;
             }
             decoder.end(&mut deltas)
@@ -268,7 +270,8 @@ fn a_stream_cut_anywhere_is_no_answer() {
 fn an_error_in_bare_json_at_the_end_is_heard() {
     let text = "data: {\"candidates\": []}\n\n{\n  \"error\": {\n    \"code\": 503,\n    \"message\": \"shed\"\n  }\n}\n";
     let (mut events, mut decoder, mut deltas) = (sse::Decoder::new(10_000), decoder(), Vec::new());
-    let first = events.feed(text.as_bytes()).unwrap();
+    let mut first = Vec::new();
+    events.feed(text.as_bytes(), &mut first).unwrap();
     first.iter().for_each(|event| decoder.event(event, &mut deltas).unwrap());
     let error = decoder.event(&events.finish().unwrap(), &mut deltas).unwrap_err();
     assert_eq!(

@@ -1,5 +1,7 @@
 //! Tool calls as they arrive, in pieces or whole.
 
+use std::collections::HashMap;
+
 use adjutant_core::id::CallId;
 use serde_json::Value;
 
@@ -11,12 +13,14 @@ use crate::delta::Delta;
 pub(super) struct Calls {
     ids: Ids,
     open: Vec<Call>,
+    /// The last call under each index and under each id of the server's: looking through the calls for every piece would
+    /// take a hostile answer long.
+    by_index: HashMap<u64, usize>,
+    by_id: HashMap<String, usize>,
 }
 
 #[derive(Debug, Default)]
 struct Call {
-    /// The index that the server gave, if any.
-    wire_index: Option<u64>,
     wire_id: Option<String>,
     name: Option<String>,
     /// The id that everybody uses.
@@ -26,7 +30,7 @@ struct Call {
 impl Calls {
     /// No calls yet, in a conversation that uses these ids.
     pub(super) fn new(ids: Ids) -> Self {
-        Self { ids, open: Vec::new() }
+        Self { ids, open: Vec::new(), by_index: HashMap::new(), by_id: HashMap::new() }
     }
 
     /// Whether there is none.
@@ -52,7 +56,8 @@ impl Calls {
         let place = self.place(wire_index, wire_id.as_deref(), name.as_deref());
         let index = u32::try_from(place).unwrap_or(u32::MAX);
         if place == self.open.len() {
-            self.open.push(Call { wire_index, ..Call::default() });
+            self.open.push(Call::default());
+            self.by_index.extend(wire_index.map(|wire_index| (wire_index, place)));
         }
         let Some(open) = self.open.get_mut(place) else { return };
         let new_id = match (&open.id, &wire_id) {
@@ -61,7 +66,11 @@ impl Calls {
         };
         let new_name = if open.name.is_none() { name } else { None };
         open.id = open.id.take().or_else(|| new_id.clone());
-        open.wire_id = open.wire_id.take().or(wire_id);
+        if let (None, Some(wire_id)) = (&open.wire_id, wire_id) {
+            let last = self.by_id.entry(wire_id.clone()).or_insert(place);
+            *last = place.max(*last);
+            open.wire_id = Some(wire_id);
+        }
         open.name = open.name.take().or_else(|| new_name.clone());
         deltas.push(Delta::ToolCall { index, id: new_id, name: new_name, arguments });
     }
@@ -85,13 +94,11 @@ impl Calls {
         let begins = |call: &Call| {
             id.is_some() && name.is_some() && call.wire_id.is_some() && call.wire_id.as_deref() != id
         };
-        let found = match index {
-            Some(_) => self.open.iter().rposition(|call| call.wire_index == index),
-            None => match id {
-                Some(_) => self.open.iter().rposition(|call| call.wire_id.as_deref() == id),
-                None if name.is_some() => None,
-                None => self.open.len().checked_sub(1),
-            },
+        let found = match (index, id) {
+            (Some(index), _) => self.by_index.get(&index).copied(),
+            (None, Some(id)) => self.by_id.get(id).copied(),
+            (None, None) if name.is_some() => None,
+            (None, None) => self.open.len().checked_sub(1),
         };
         match found.and_then(|place| Some((place, self.open.get(place)?))) {
             Some((place, call)) if !begins(call) => place,

@@ -1,6 +1,6 @@
 //! The items of an answer as deltas, from their pieces and from the whole of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use adjutant_core::message::{Native, Reasoning};
 use serde_json::{Value, json};
@@ -16,13 +16,14 @@ pub(super) struct Output {
     ids: Ids,
     /// By the place that the answer gives them.
     items: BTreeMap<u64, Item>,
+    /// The place of the item with that id.
+    places: HashMap<String, u64>,
     calls: u32,
     refused: bool,
 }
 
 #[derive(Debug, Default)]
 struct Item {
-    id: Option<String>,
     /// The number among the calls.
     call: Option<u32>,
     /// Whether the call's id and name were told.
@@ -36,7 +37,7 @@ struct Item {
 
 impl Output {
     pub(super) fn new(ids: Ids) -> Self {
-        Self { ids, items: BTreeMap::new(), calls: 0, refused: false }
+        Self { ids, items: BTreeMap::new(), places: HashMap::new(), calls: 0, refused: false }
     }
 
     /// Whether a tool is called.
@@ -85,8 +86,8 @@ impl Output {
     pub(super) fn added(&mut self, event: &Value, deltas: &mut Vec<Delta>) {
         let Some(item) = event.get("item") else { return };
         let place = self.place(event);
-        let known = self.items.entry(place).or_default();
-        known.id = text(item, "id").map(str::to_owned);
+        self.items.entry(place).or_default();
+        self.names(place, item);
         if text(item, "type") == Some("function_call") {
             self.call_begins(place, item, deltas);
         }
@@ -104,12 +105,8 @@ impl Output {
     pub(super) fn all(&mut self, response: &Value, deltas: &mut Vec<Delta>) {
         let output = response.get("output").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         for (place, item) in (0u64..).zip(output) {
-            let id = text(item, "id");
-            let known = self
-                .items
-                .values()
-                .any(|known| known.done && known.id.is_some() && known.id.as_deref() == id);
-            if !known {
+            let known = text(item, "id").and_then(|id| self.items.get(self.places.get(id)?));
+            if !known.is_some_and(|known| known.done) {
                 self.whole(place, item, deltas);
             }
         }
@@ -121,7 +118,7 @@ impl Output {
             return;
         }
         let pieces = known.pieces;
-        known.id = known.id.take().or_else(|| text(item, "id").map(str::to_owned));
+        self.names(place, item);
         match text(item, "type") {
             Some("message") => {
                 if !pieces {
@@ -135,6 +132,13 @@ impl Output {
                 deltas.push(Delta::Native(Native { provider: NAME.to_owned(), value: item.clone() }));
             }
             None => deltas.push(Delta::Unknown(json!({"item": item}))),
+        }
+    }
+
+    /// Remembers where the item of that id stands.
+    fn names(&mut self, place: u64, item: &Value) {
+        if let Some(id) = text(item, "id") {
+            self.places.insert(id.to_owned(), place);
         }
     }
 
@@ -191,10 +195,7 @@ impl Output {
     /// Where the item of an event stands: by its number, else by its id, else it is the last one.
     fn place(&self, event: &Value) -> u64 {
         let id = text(event, "item_id").or_else(|| event.get("item").and_then(|item| text(item, "id")));
-        let by_id = || {
-            let id = id?;
-            self.items.iter().find(|(_, item)| item.id.as_deref() == Some(id)).map(|(place, _)| *place)
-        };
+        let by_id = || self.places.get(id?).copied();
         let last = self.items.keys().next_back().copied();
         let is_new = text(event, "type") == Some("response.output_item.added");
         event

@@ -252,9 +252,9 @@ fn a_stream_may_be_cut_anywhere() {
         let (mut events, mut decoder, mut deltas) = (sse::Decoder::new(1 << 20), decoder(), Vec::new());
         let (before, after) = wire.as_bytes().split_at(cut);
         for piece in [before, after] {
-            for event in events.feed(piece).unwrap() {
-                decoder.event(&event, &mut deltas).unwrap();
-            }
+            let mut complete = Vec::new();
+            events.feed(piece, &mut complete).unwrap();
+            complete.iter().for_each(|event| decoder.event(event, &mut deltas).unwrap());
         }
         assert!(decoder.is_complete());
         assert_eq!(shown(&folded(deltas)), whole, "cut at {cut}");
