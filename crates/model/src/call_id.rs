@@ -1,7 +1,7 @@
 //! Ids of tool calls: unique in a transcript, whatever a server sends.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use adjutant_core::hash::Digest;
 use adjutant_core::id::CallId;
@@ -15,11 +15,13 @@ use crate::request::Request;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ids {
     used: HashSet<CallId>,
+    /// The number behind which a repeated id goes on: counting from the start each time would take a hostile answer long.
+    next: HashMap<String, u32>,
 }
 
 impl Ids {
     pub(crate) fn of(request: &Request) -> Self {
-        Self { used: request.call_ids() }
+        Self { used: request.call_ids(), next: HashMap::new() }
     }
 
     /// Takes the proposed id, or one made from it where it is missing or used.
@@ -29,10 +31,13 @@ impl Ids {
             _ => format!("call_{index}"),
         };
         let mut id = CallId::from(base.as_str());
-        let mut turn = 2u32;
+        if self.used.insert(id.clone()) {
+            return id;
+        }
+        let next = self.next.entry(base.clone()).or_insert(2);
         while !self.used.insert(id.clone()) {
-            id = CallId::from(format!("{base}_{turn}").as_str());
-            turn = turn.saturating_add(1);
+            id = CallId::from(format!("{base}_{next}").as_str());
+            *next = next.saturating_add(1);
         }
         id
     }

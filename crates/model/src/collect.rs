@@ -14,6 +14,9 @@ use crate::delta::{Delta, Deltas, Instead, StopReason, Tried};
 use crate::request::Request;
 use crate::response::Response;
 
+/// How many tools one answer may call: an answer that goes astray, or means harm, calls any number.
+const MAX_CALLS: usize = 1_024;
+
 /// How many things that were not understood are kept of one answer.
 const MAX_UNKNOWN: usize = 64;
 
@@ -43,6 +46,7 @@ pub struct Collector {
     reasoning: Option<Reasoning>,
     /// From the index of a call to its place in `parts`.
     calls: BTreeMap<u32, usize>,
+    has_too_many_calls: bool,
     usage: Option<Usage>,
     tried: Vec<Tried>,
     instead: Option<Instead>,
@@ -101,6 +105,9 @@ impl Collector {
             return Err(invalid("the answer breaks off before its end"));
         };
         self.flush_reasoning();
+        if self.has_too_many_calls {
+            return Err(invalid(format!("the answer calls more than {MAX_CALLS} tools at once")));
+        }
         let has_calls = !self.calls.is_empty();
         let stop = match stop {
             StopReason::ToolCalls if !has_calls => {
@@ -154,6 +161,10 @@ impl Collector {
 
     fn push_call(&mut self, index: u32, new_id: Option<CallId>, new_name: Option<String>, piece: &str) {
         self.flush_reasoning();
+        if self.calls.len() >= MAX_CALLS && !self.calls.contains_key(&index) {
+            self.has_too_many_calls = true;
+            return;
+        }
         let place = *self.calls.entry(index).or_insert_with(|| {
             self.parts.push(Pending::Call { index, id: None, name: String::new(), arguments: String::new() });
             self.parts.len() - 1
@@ -328,6 +339,17 @@ mod tests {
         let second = collector.finish().unwrap();
         messages.extend([second.message.clone(), result(&second)]);
         assert_eq!(transcript_fault(&messages), None);
+    }
+
+    #[test]
+    fn calls_are_taken_up_to_a_bound() {
+        let calls = |count: u32| {
+            let calls = (0..count).map(|index| call(index, None, Some("look"), "{}"));
+            fold(calls.chain([Delta::End(StopReason::ToolCalls)]).collect())
+        };
+        assert_eq!(calls(1_024).unwrap().message.calls().count(), MAX_CALLS);
+        let error = calls(1_025).unwrap_err();
+        assert_eq!(error.to_string(), "the answer calls more than 1024 tools at once");
     }
 
     #[test]

@@ -39,11 +39,10 @@ impl Decoder {
         Self { buffer: BytesMut::new(), limit }
     }
 
-    /// Takes the next bytes and returns the events that they complete. Fails with `model-answer-invalid` where a frame
-    /// is larger than the limit or damaged; the events before it are lost with it.
-    pub fn feed(&mut self, bytes: &[u8]) -> Result<Vec<Event>> {
+    /// Takes the next bytes and adds the events that they complete, also those before a failure. Fails with
+    /// `model-answer-invalid` where a frame is larger than the limit or damaged.
+    pub fn feed(&mut self, bytes: &[u8], events: &mut Vec<Event>) -> Result<()> {
         self.buffer.extend_from_slice(bytes);
-        let mut events = Vec::new();
         while let Some(length) = self.frame_length()?
             && length <= self.buffer.len()
         {
@@ -52,7 +51,7 @@ impl Decoder {
                 .map_err(|error| invalid("has a frame that is damaged").caused_by(&error))?;
             events.extend(event(&message));
         }
-        Ok(events)
+        Ok(())
     }
 
     /// Ends the stream. Fails with `model-answer-invalid` where a frame is not whole.
@@ -137,12 +136,17 @@ mod tests {
 
     /// The events of pieces, one after the other.
     fn decode<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<Event>> {
+        let (events, result) = decode_some(pieces);
+        result.map(|()| events)
+    }
+
+    /// The same, with the events before a failure.
+    fn decode_some<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Event>, Result<()>) {
         let mut decoder = Decoder::new(LIMIT);
         let mut events = Vec::new();
-        for piece in pieces {
-            events.extend(decoder.feed(piece)?);
-        }
-        decoder.finish().map(|()| events)
+        let fed = pieces.into_iter().try_for_each(|piece| decoder.feed(piece, &mut events));
+        let result = fed.and_then(|()| decoder.finish());
+        (events, result)
     }
 
     fn shown(events: &[Event]) -> Vec<String> {
@@ -218,7 +222,9 @@ mod tests {
 
     #[test]
     fn a_length_that_cannot_be_is_refused_at_once() {
-        let says = |length: u32| Decoder::new(LIMIT).feed(&length.to_be_bytes()).unwrap_err().to_string();
+        let says = |length: u32| {
+            Decoder::new(LIMIT).feed(&length.to_be_bytes(), &mut vec![]).unwrap_err().to_string()
+        };
         assert!(says(u32::MAX).contains("which is more than 65536"), "{}", says(u32::MAX));
         assert!(says(15).contains("none can be so short"), "{}", says(15));
         let unfinished = decode([&frame(&[(":event-type", "x")], "{}")[..20]]).unwrap_err();
@@ -247,16 +253,19 @@ mod tests {
             at in any::<prop::sample::Index>(),
             flip in 1u8..,
         ) {
-            let mut bytes = frame(&[(":event-type", "x"), (":message-type", "event")], &payload);
-            let place = at.index(bytes.len());
-            bytes[place] ^= flip;
-            let error = decode([bytes.as_slice()]).unwrap_err();
-            prop_assert_eq!(error.code(), Code::ModelAnswerInvalid);
+            let whole = frame(&[(":event-type", "x"), (":message-type", "event")], &payload);
+            let mut damaged = whole.clone();
+            damaged[at.index(whole.len())] ^= flip;
+            let bytes = [whole, damaged].concat();
+            let (events, result) = decode_some([bytes.as_slice()]);
+            prop_assert_eq!(result.as_ref().unwrap_err().code(), Code::ModelAnswerInvalid);
+            prop_assert_eq!(events.len(), 1, "what came before is kept");
+            prop_assert_eq!(decode_some(bytes.chunks(3)), (events, result));
         }
 
         #[test]
         fn noise_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-            let _ = decode(bytes.chunks(7));
+            prop_assert_eq!(decode_some(bytes.chunks(7)), decode_some([bytes.as_slice()]));
         }
 
         /// The lengths and the checksums are right, so that what lies behind them is looked at.

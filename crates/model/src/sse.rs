@@ -45,36 +45,33 @@ impl Decoder {
         }
     }
 
-    /// Takes the next bytes and returns the events that they complete. Fails with `model-answer-invalid` where an
-    /// event is larger than the limit.
-    pub fn feed(&mut self, bytes: &[u8]) -> Result<Vec<Event>> {
-        let mut events = Vec::new();
+    /// Takes the next bytes and adds the events that they complete, also those before a failure. Fails with
+    /// `model-answer-invalid` where an event is larger than the limit.
+    pub fn feed(&mut self, bytes: &[u8], events: &mut Vec<Event>) -> Result<()> {
         let mut rest = bytes;
-        while let Some(first) = rest.first() {
-            if std::mem::take(&mut self.after_return) && *first == b'\n' {
-                rest = rest.get(1..).unwrap_or_default();
-                continue;
-            }
-            let Some(end) = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')) else {
-                self.grow(rest)?;
-                break;
-            };
-            let (line, after) = rest.split_at(end);
-            self.grow(line)?;
-            self.after_return = after.first() == Some(&b'\r');
-            rest = after.get(1..).unwrap_or_default();
-            events.extend(self.end_line());
+        if !rest.is_empty() && std::mem::take(&mut self.after_return) {
+            rest = rest.strip_prefix(b"\n").unwrap_or(rest);
         }
-        Ok(events)
+        while let Some(end) = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')) {
+            let (line, after) = rest.split_at(end);
+            self.check(line)?;
+            events.extend(self.end_line(line));
+            self.after_return = after == b"\r";
+            rest = after.strip_prefix(b"\r\n").or_else(|| after.get(1..)).unwrap_or_default();
+        }
+        self.check(rest)?;
+        self.line.extend_from_slice(rest);
+        Ok(())
     }
 
     /// Ends the stream and returns the event that no empty line has completed.
     pub fn finish(mut self) -> Option<Event> {
-        let last = if self.line.is_empty() { None } else { self.end_line() };
+        let last = if self.line.is_empty() { None } else { self.end_line(&[]) };
         last.or_else(|| self.dispatch())
     }
 
-    fn grow(&mut self, bytes: &[u8]) -> Result<()> {
+    /// Refuses bytes that make an event too large.
+    fn check(&self, bytes: &[u8]) -> Result<()> {
         if self.line.len() + self.event.data.len() + bytes.len() > self.limit {
             let limit = self.limit;
             return Err(Error::new(
@@ -82,13 +79,21 @@ impl Decoder {
                 format!("an event of the provider's stream is larger than {limit} bytes"),
             ));
         }
-        self.line.extend_from_slice(bytes);
         Ok(())
     }
 
-    fn end_line(&mut self) -> Option<Event> {
-        let line = std::mem::take(&mut self.line);
-        let text = String::from_utf8_lossy(&line);
+    /// Takes the end of a line, which most often is the whole of it.
+    fn end_line(&mut self, end: &[u8]) -> Option<Event> {
+        if self.line.is_empty() {
+            return self.take_line(end);
+        }
+        let mut line = std::mem::take(&mut self.line);
+        line.extend_from_slice(end);
+        self.take_line(&line)
+    }
+
+    fn take_line(&mut self, line: &[u8]) -> Option<Event> {
+        let text = String::from_utf8_lossy(line);
         let text = match std::mem::take(&mut self.at_start) {
             true => text.strip_prefix('\u{feff}').unwrap_or(&text),
             false => &text,
@@ -132,14 +137,17 @@ mod tests {
 
     use super::*;
 
-    fn decode(chunks: &[&[u8]]) -> Vec<(String, String)> {
-        let mut decoder = Decoder::new(1_000);
+    /// The events of chunks, up to the one that is too large; and whether there was none.
+    fn decode(limit: usize, chunks: &[&[u8]]) -> (Vec<Event>, bool) {
+        let mut decoder = Decoder::new(limit);
         let mut events = Vec::new();
         for chunk in chunks {
-            events.extend(decoder.feed(chunk).unwrap());
+            if decoder.feed(chunk, &mut events).is_err() {
+                return (events, false);
+            }
         }
         events.extend(decoder.finish());
-        events.into_iter().map(|event| (event.name, event.data)).collect()
+        (events, true)
     }
 
     #[test]
@@ -164,18 +172,20 @@ mod tests {
             ("data: a\n{}\n\n", &[("", "a")]),
         ];
         for (text, expected) in cases {
-            let expected: Vec<_> = expected.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
-            assert_eq!(decode(&[text.as_bytes()]), expected, "{text:?}");
+            let event = |(name, data): &(&str, &str)| Event { name: (*name).into(), data: (*data).into() };
+            let expected = expected.iter().map(event).collect();
+            assert_eq!(decode(1_000, &[text.as_bytes()]), (expected, true), "{text:?}");
         }
     }
 
     #[test]
     fn an_event_has_a_largest_size() {
         for chunk in [vec![b'x'; 1_001], b"data: 0123456789\n".repeat(101)] {
-            assert!(Decoder::new(1_000).feed(&chunk).is_err());
+            assert!(Decoder::new(1_000).feed(&chunk, &mut Vec::new()).is_err());
         }
-        let comments = b": ping\n\n".repeat(1_000);
-        assert_eq!(Decoder::new(1_000).feed(&comments).unwrap(), []);
+        let mut events = Vec::new();
+        Decoder::new(1_000).feed(&b": ping\n\n".repeat(1_000), &mut events).unwrap();
+        assert_eq!(events, []);
     }
 
     fn stream() -> impl Strategy<Value = Vec<u8>> {
@@ -196,12 +206,21 @@ mod tests {
 
     proptest! {
         #[test]
-        fn chunks_never_change_the_result(bytes in stream(), cuts in prop::collection::vec(0usize..100, 0..8)) {
+        fn chunks_never_change_the_result(
+            bytes in stream(),
+            cuts in prop::collection::vec(0usize..100, 0..8),
+            limit in prop_oneof![Just(1_000usize), 0usize..40],
+        ) {
             let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(bytes.len())).collect();
             cuts.extend([0, bytes.len()]);
             cuts.sort_unstable();
             let chunks: Vec<&[u8]> = cuts.windows(2).map(|pair| &bytes[pair[0]..pair[1]]).collect();
-            prop_assert_eq!(decode(&chunks), decode(&[&bytes]));
+            let whole = decode(limit, &[&bytes]);
+            prop_assert_eq!(&decode(limit, &chunks), &whole);
+            prop_assert_eq!(&decode(limit, &bytes.chunks(1).collect::<Vec<_>>()), &whole);
+            let size: usize = whole.0.iter().map(|event| event.name.len() + event.data.len()).sum();
+            // A byte that is no text becomes a sign of three.
+            prop_assert!(size <= 3 * bytes.len());
         }
     }
 }
