@@ -133,6 +133,34 @@ proptest! {
         prop_assert_eq!(arguments(&order(), &value.to_string()).ok(), Some(value));
     }
 
+    /// Whatever is read of a text fits the schema, and is read again as the same.
+    #[test]
+    fn what_is_read_fits(
+        number in prop_oneof![any::<i64>().prop_map(Value::from), "[0-9]{1,3}|\\PC{0,3}".prop_map(Value::from)],
+        count in prop_oneof![any::<f64>().prop_map(Value::from), "[0-9.]{1,4}".prop_map(Value::from)],
+        note in prop_oneof![Just(Value::Null), ".{0,9}".prop_map(Value::from), Just(json!({"text": 5}))],
+        damages in prop::collection::vec((any::<prop::sample::Index>(), 0usize..3, "\\PC|[\\[\\]{}\",:']"), 0..3),
+    ) {
+        let value = json!({"number": number, "lines": [{ "count": count }], "note": note});
+        let mut text = value.to_string();
+        for (at, removed, inserted) in damages {
+            let at = text.floor_char_boundary(at.index(text.len() + 1));
+            let end = text.ceil_char_boundary(text.len().min(at + removed));
+            text.replace_range(at..end, &inserted);
+        }
+        let validator = Validator::new(&order()).unwrap();
+        match validator.read(&text) {
+            Ok(read) => {
+                prop_assert_eq!(validator.validate(&read), Ok(()), "{}", text);
+                prop_assert_eq!(validator.read(&read.to_string()), Ok(read));
+            }
+            Err(error) => {
+                prop_assert_eq!(error.code(), Code::ToolArguments);
+                prop_assert!(error.to_string().len() < 2_000, "{}", error);
+            }
+        }
+    }
+
     #[test]
     fn no_text_panics(text in ".{0,100}") {
         let _ = arguments(&order(), &text);

@@ -377,6 +377,53 @@ mod tests {
             prop_assert_eq!(parse(&text.unwrap()), Ok(value));
         }
 
+        /// A careless writer is understood.
+        #[test]
+        fn careless_json_means_the_same(value in json_value(), habits in prop::collection::vec(any::<u8>(), 1..40)) {
+            let value = json!({ "a": value });
+            prop_assert_eq!(parse(&careless(&value, &habits)), Ok(value));
+        }
+
+        /// What is closed at the end or not means the same, or is refused.
+        #[test]
+        fn missing_brackets_change_nothing(
+            value in json_value(),
+            habits in prop::collection::vec(any::<u8>(), 1..40),
+            kept in 0usize..6,
+        ) {
+            let value = json!({ "a": value });
+            let text = careless(&value, &habits);
+            let open = text.trim_end_matches(['}', ']', ' ', '\n', '`']);
+            let text = text.get(..text.len().min(open.len() + kept)).unwrap_or_default();
+            if let Ok(read) = parse(text) {
+                prop_assert_eq!(read, value, "{}", text);
+            }
+        }
+
+        /// Damage anywhere: what is still read is no larger than the text, and is read again as the same.
+        #[test]
+        fn a_damaged_text_is_read_steadily(
+            value in json_value(),
+            habits in prop::collection::vec(any::<u8>(), 1..40),
+            damages in prop::collection::vec((any::<prop::sample::Index>(), 0usize..4, "\\PC|[\\[\\]{}\",:'\\\\`\n]"), 1..5),
+        ) {
+            let mut text = careless(&value, &habits);
+            for (at, removed, inserted) in damages {
+                let at = text.floor_char_boundary(at.index(text.len() + 1));
+                let end = text.ceil_char_boundary(text.len().min(at + removed));
+                text.replace_range(at..end, &inserted);
+            }
+            match parse(&text) {
+                Ok(read) => {
+                    let written = read.to_string();
+                    // A character that JSON must escape becomes six, and so does a short number that is written out.
+                    prop_assert!(written.len() <= 6 * text.len() + 2, "{text} became {written}");
+                    prop_assert_eq!(parse(&written), Ok(read));
+                }
+                Err(fault) => prop_assert!(fault.to_string().len() < 300, "{}", fault),
+            }
+        }
+
         #[test]
         fn no_text_panics(text in ".*") {
             let _ = parse(&text);
@@ -397,6 +444,74 @@ mod tests {
                 prop_assert!(is_beginning(&read, &whole), "{part} became {read}");
             }
         }
+    }
+
+    /// Writes a value with every habit that is forgiven; the bytes say which of them, each in its turn.
+    fn careless(value: &Value, habits: &[u8]) -> String {
+        let mut habits = habits.iter().copied().cycle();
+        let mut text = String::new();
+        let fenced = habits.next() == Some(0);
+        write(value, &mut habits, &mut text);
+        if fenced { format!("```json\n{text}\n```") } else { text }
+    }
+
+    fn write(value: &Value, habits: &mut impl Iterator<Item = u8>, text: &mut String) {
+        let mut chooses = |choices: u8| habits.next().unwrap_or_default() % choices;
+        match value {
+            Value::Null => text.push_str(["null", "None"][usize::from(chooses(2))]),
+            Value::Bool(true) => text.push_str(["true", "True"][usize::from(chooses(2))]),
+            Value::Bool(false) => text.push_str(["false", "False"][usize::from(chooses(2))]),
+            Value::Number(number) => text.push_str(&number.to_string()),
+            Value::String(said) => write_text(said, chooses(3), text),
+            Value::Array(items) => {
+                text.push('[');
+                for (place, item) in items.iter().enumerate() {
+                    text.push_str(if place > 0 { "," } else { "" });
+                    write(item, habits, text);
+                }
+                write_end(']', items.is_empty(), habits, text);
+            }
+            Value::Object(fields) => {
+                text.push('{');
+                for (place, (name, field)) in fields.iter().enumerate() {
+                    text.push_str(if place > 0 { ",\n" } else { "" });
+                    let quotes = habits.next().unwrap_or_default() % 4;
+                    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '$' || c == '-';
+                    let begins = |c: char| c.is_ascii_alphabetic() || c == '_' || c == '$';
+                    match quotes == 3 && name.starts_with(begins) && name.chars().all(plain) {
+                        true => text.push_str(name),
+                        false => write_text(name, quotes, text),
+                    }
+                    text.push_str(": ");
+                    write(field, habits, text);
+                }
+                write_end('}', fields.is_empty(), habits, text);
+            }
+        }
+    }
+
+    /// A closing bracket, after a comma or not.
+    fn write_end(bracket: char, is_empty: bool, habits: &mut impl Iterator<Item = u8>, text: &mut String) {
+        text.push_str(
+            ["", ",", ", ", "\n"]
+                [usize::from(habits.next().unwrap_or_default() % if is_empty { 1 } else { 4 })],
+        );
+        text.push(bracket);
+    }
+
+    /// A text in quotes as JSON wants them, or in single ones, or with its line breaks as they are.
+    fn write_text(said: &str, quotes: u8, text: &mut String) {
+        let quote = if quotes == 1 { '\'' } else { '"' };
+        text.push(quote);
+        for c in said.chars() {
+            match c {
+                '\\' => text.push_str("\\\\"),
+                c if c == quote => text.extend(['\\', c]),
+                '\n' if quotes == 0 => text.push_str("\\n"),
+                c => text.push(c),
+            }
+        }
+        text.push(quote);
     }
 
     fn is_beginning(part: &Value, whole: &Value) -> bool {
