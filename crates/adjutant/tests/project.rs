@@ -589,6 +589,7 @@ const KEYS: &[&str] = &[
     "[models.main]\nprovider = \"openai\"\nmodel = \"m\"\n[models.main.timeouts]\n$ = 1",
     "[models.main]\nprovider = \"openai\"\nmodel = \"m\"\n[models.main.prices]\ninput = 1\noutput = 1\n$ = 1",
     "[models.main]\nprovider = \"openai\"\nmodel = \"m\"\n[models.main.abilities]\n$ = 1",
+    "[models.embed]\nprovider = \"local\"\nfolder = \"x\"\n$ = 1",
     "[tools.a]\ntype = \"files\"\nroot = \"documents\"\n$ = 1",
     "[tools.a]\ntype = \"fetch\"\nhosts = [\"example.org\"]\n$ = 1",
     "[tools.a]\ntype = \"database\"\npath = \"x\"\n$ = 1",

@@ -11,7 +11,7 @@ use adjutant_core::usage::Usage;
 use adjutant_core::{Code, Error, Result};
 use adjutant_model::catalogue::Catalogue;
 use adjutant_model::embed::{Dimensions, Embedder, Embeddings, Known, Options, Purpose};
-use adjutant_model::layer::retry;
+use adjutant_model::layer::{limit, retry};
 use adjutant_model::provider::{Config, Provider};
 use adjutant_model::transport::{Client, Incoming, Outgoing, Timeouts, Transport};
 use adjutant_model::{Call, Note};
@@ -311,18 +311,22 @@ impl Transport for Counted {
 async fn only_so_many_calls_are_under_way() {
     let answer = |_: &Value| Answer::text("").after(Duration::from_millis(5));
     let mock = MockProvider::with(answer).key(KEY).start().await.unwrap();
-    for concurrency in [0, 1, 3] {
+    for (concurrency, most) in [(None, 8), (Some(1), 1), (Some(3), 3)] {
         let transport = Arc::new(Counted {
             client: Client::new(Timeouts::default()),
             now: AtomicUsize::new(0),
             most: AtomicUsize::new(0),
         });
-        let options = Options { concurrency, ..options(Some(256)) };
+        let limits = limit::Policy { concurrency, ..limit::Policy::default() };
+        let options = Options { limits, ..options(Some(256)) };
         let config = config(&mock, "bedrock", "amazon.titan-embed-text-v2:0");
         let bedrock = Provider::named("bedrock").unwrap();
         let embedder = bedrock.embedder_over(&config, &options, Arc::clone(&transport) as _).unwrap();
-        assert_eq!(embed(&embedder, texts(12)).await.unwrap().vectors.len(), 12);
-        assert_eq!(transport.most.load(Ordering::SeqCst), concurrency.max(1));
+        let both = tokio::join!(embed(&embedder, texts(12)), embed(&embedder, texts(12)));
+        assert_eq!((both.0.unwrap().vectors.len(), both.1.unwrap().vectors.len()), (12, 12));
+        // A limit holds for all requests together.
+        let most = if concurrency.is_none() { 2 * most } else { most };
+        assert_eq!(transport.most.load(Ordering::SeqCst), most);
     }
     mock.assert_clean();
 }

@@ -17,7 +17,8 @@ mod tools;
 pub use environment::Environment;
 pub use load::Project;
 pub use models::{
-    Carriage, Choice, Details, Endpoint, Header, Key, ModelSettings, Models, Origin, Provider, Written,
+    Carriage, Choice, Details, Endpoint, Header, Key, LocalModel, ModelSettings, Models, Origin, Provider,
+    Written,
 };
 pub use secrets::{ProjectSecrets, SecretSource};
 pub use settings::{Budget, Settings};

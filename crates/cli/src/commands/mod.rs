@@ -11,3 +11,4 @@ pub(crate) mod run;
 pub(crate) mod runs;
 mod terms;
 pub(crate) mod tools;
+mod vectors;

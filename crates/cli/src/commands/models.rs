@@ -13,6 +13,7 @@ use futures::StreamExt;
 use serde_json::{Value, json};
 
 use super::exchanges::Exchanges;
+use super::vectors;
 use crate::arguments::Shared;
 use crate::exit::{Ended, Exit};
 use crate::place;
@@ -100,14 +101,14 @@ fn show(arguments: &Show, shared: &Shared, output: Output) -> Ended {
         output.json(&details_as_json(&details))?;
         return Ok(Exit::Success);
     }
-    let Details { choice, profile, layers, fallback, timeouts } = &details;
+    let Details { choice, profile, layers, fallback, timeouts, embedding } = &details;
     let mut lines = vec![
         ("model".to_owned(), choice.id.clone()),
         ("decided by".to_owned(), choice.origin.to_string()),
         ("server".to_owned(), choice.base_url.clone().unwrap_or_else(|| "built in".to_owned())),
         ("key".to_owned(), key(&choice.key)),
     ];
-    lines.extend(profile_lines(profile));
+    lines.extend(embedding.as_ref().map_or_else(|| profile_lines(profile), vectors::lines));
     lines.extend(timeouts.map(|limits| {
         let [connect, first, idle, whole] =
             [limits.connect, limits.first_byte, limits.idle, limits.whole].map(format_duration);
@@ -167,6 +168,12 @@ fn price_words(prices: &Prices) -> String {
 async fn test(arguments: &Test, shared: &Shared, output: Output) -> Ended {
     let project = place::load(None, shared)?;
     let recording = arguments.exchanges.begin(&project, output)?;
+    if project.models().details(&arguments.model)?.embedding.is_some() {
+        let embedder = project.models().embedder(&arguments.model)?;
+        let made = vectors::try_out(embedder.as_ref(), &arguments.question, output).await;
+        recording.finish()?;
+        return made;
+    }
     let model = project.models().get(&arguments.model)?;
     let asked = ask(model.as_ref(), &arguments.question, output).await;
     recording.finish()?;
@@ -192,11 +199,7 @@ struct Answered {
 
 async fn ask(model: &dyn Model, question: &str, output: Output) -> adjutant_core::Result<Answered> {
     let request = Request::new([Message::user(question)]);
-    let listener = move |note: Note| match note {
-        Note::Alive => {}
-        note => output.talk(&note.to_string()),
-    };
-    let call = Call { listener: Some(std::sync::Arc::new(listener)), ..Call::default() };
+    let call = call(output);
     let begin = Instant::now();
     let mut deltas = model.stream(request.clone(), call).await?;
     let (mut first, mut rate_limits) = (None, Vec::new());
@@ -223,6 +226,15 @@ async fn ask(model: &dyn Model, question: &str, output: Output) -> adjutant_core
         response,
         rate_limits,
     })
+}
+
+/// A call that tells what is waited for.
+pub(super) fn call(output: Output) -> Call {
+    let listener = move |note: Note| match note {
+        Note::Alive => {}
+        note => output.talk(&note.to_string()),
+    };
+    Call { listener: Some(std::sync::Arc::new(listener)), ..Call::default() }
 }
 
 impl Answered {
@@ -265,7 +277,7 @@ impl Answered {
     }
 }
 
-fn millis(duration: Duration) -> u64 {
+pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
@@ -285,6 +297,7 @@ fn details_as_json(details: &Details) -> Value {
         object.insert("layers".to_owned(), json!(details.layers));
         object.insert("fallback".to_owned(), json!(details.fallback));
         object.insert("timeouts".to_owned(), json!(details.timeouts));
+        object.insert("embedding".to_owned(), details.embedding.as_ref().map(vectors::as_json).into());
     }
     value
 }

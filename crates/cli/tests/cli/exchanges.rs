@@ -208,3 +208,38 @@ async fn a_token_that_has_run_out_is_fetched_again() {
     assert_eq!(String::from_utf8_lossy(&ran.stdout), "Hello.\n", "{ran:?}");
     assert_eq!(provider.count(), 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_makes_vectors_is_shown_and_tried() {
+    let provider = MockProvider::with(|_| Answer::text("")).key(KEY).start().await.expect("a port");
+    let embed = format!(
+        "[models.embed]\nprovider = \"openai\"\nmodel = \"text-embedding-3-small\"\ndimensions = 512\n\
+         base_url = \"{}\"\nkey = {{ env = \"MOCK_KEY\" }}\nprices = {{ input = 0.02, output = 0 }}\n",
+        provider.base_url()
+    );
+    let sandbox = project("http://localhost:1/v1", &embed);
+    sees!(sandbox.run(&["models", "show", "embed"]), @"
+    exit 0
+    --- stdout
+    model  openai/text-embedding-3-small
+    decided by  adjutant.toml
+    server  http://[address]/v1
+    key  found in the environment variable `MOCK_KEY`
+    vectors  512 dimensions
+    text  not known
+    prices  USD for a million tokens: input 0.02
+    timeouts  connect [time], first byte 5m, between pieces 2m, whole 30m
+    retry  asked 4 times in all, after [time] first and 1m at most
+    ");
+    let tried = sandbox.output(&["models", "test", "embed"]);
+    let (out, told) = (String::from_utf8_lossy(&tried.stdout), String::from_utf8_lossy(&tried.stderr));
+    assert_eq!(out, "a vector of 512 dimensions\n", "{told}");
+    assert!(told.contains("openai/text-embedding-3-small: after "), "{told}");
+    assert!(told.contains("10 tokens in, 0.0000002 USD"), "{told}");
+    let json = sandbox.output(&["models", "test", "embed", "--json"]);
+    let made: serde_json::Value = serde_json::from_slice(&json.stdout).expect("JSON");
+    assert_eq!((&made["dimensions"], &made["cost"]), (&json!(512), &json!("0.0000002 USD")));
+    let listed = sandbox.output(&["models", "list"]);
+    assert!(String::from_utf8_lossy(&listed.stdout).contains("openai/text-embedding-3-small"), "{listed:?}");
+    provider.assert_clean();
+}

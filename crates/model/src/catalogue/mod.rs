@@ -171,7 +171,8 @@ impl Catalogue {
 
     /// What is known of a provider's embedding model; none where nothing is.
     pub fn embedding(&self, provider: &str, model: &str) -> Option<embed::Known> {
-        self.embeddings.get(&(provider.to_owned(), model.to_owned())).map(|row| row.known())
+        let row = |provider: &str| self.embeddings.get(&(provider.to_owned(), model.to_owned()));
+        row(provider).or_else(|| row(owner_of(provider))).map(|row| row.known())
     }
 }
 

@@ -14,13 +14,18 @@ use super::batch::{self, Batch};
 use super::embedder::{Embedder, Embeddings, Purpose};
 use super::profile::{Known, Profile};
 use super::wire::{Answer, Interface};
+use crate::layer::limit::{self, Gates};
 use crate::layer::retry;
 use crate::model::Call;
 use crate::provider::Config;
+use crate::token;
 use crate::transport::{Complaint, Incoming, Outgoing, Peer, Transport, refusal};
 
+/// How many calls of one request are made at the same time where nobody says it.
+const USUAL_CONCURRENCY: usize = 8;
+
 /// What is wanted of an embedding model, and what is known of it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// How many numbers a vector shall have; as many as usual where nothing is said.
     pub dimensions: Option<usize>,
@@ -28,14 +33,8 @@ pub struct Options {
     pub known: Known,
     /// How often and how soon a call is made again.
     pub retry: retry::Policy,
-    /// How many calls are made at the same time, at least one.
-    pub concurrency: usize,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { dimensions: None, known: Known::default(), retry: retry::Policy::default(), concurrency: 8 }
-    }
+    /// What the model may be asked. Where nothing is said, the texts of one request are sent in eight calls at a time.
+    pub limits: limit::Policy,
 }
 
 /// An embedder behind a provider's interface.
@@ -50,7 +49,9 @@ struct Inner {
     profile: Profile,
     interface: Interface,
     retry: retry::Policy,
+    /// How many calls of one request are under way at the same time.
     concurrency: usize,
+    gates: Gates,
     peer: Peer,
     headers: HeaderMap,
     transport: Arc<dyn Transport>,
@@ -79,7 +80,8 @@ impl Remote {
             profile,
             interface,
             retry: options.retry,
-            concurrency: options.concurrency.max(1),
+            concurrency: options.limits.concurrency.map_or(USUAL_CONCURRENCY, slots),
+            gates: Gates::new(options.limits),
             peer,
             headers,
             transport,
@@ -106,6 +108,11 @@ impl Embedder for Remote {
         let inner = Arc::clone(&self.inner);
         async move { inner.embed(&texts, purpose, &call).await }.boxed()
     }
+}
+
+/// As many as there may be, and at least one.
+fn slots(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX).max(1)
 }
 
 impl Inner {
@@ -135,6 +142,8 @@ impl Inner {
             body: encoded.body.to_string(),
             cancel: call.cancel.clone(),
         };
+        let tokens = batch.texts.iter().map(|text| token::estimate_text(text)).sum();
+        let _slot = self.gates.admit(&self.id, tokens, call).await?;
         self.interface.authorize.authorize(&mut outgoing).await?;
         let incoming = self.transport.send(outgoing).await?.accepted(&self.peer).await?;
         self.read(incoming, batch).await

@@ -44,8 +44,9 @@ pub struct Limit {
     gates: Arc<Gates>,
 }
 
+/// What calls wait at.
 #[derive(Debug)]
-struct Gates {
+pub(crate) struct Gates {
     slots: Option<Arc<Semaphore>>,
     requests: Option<Gate>,
     tokens: Option<Gate>,
@@ -109,32 +110,12 @@ impl Gate {
 impl Limit {
     /// Holds back the calls of this model.
     pub fn new(model: Arc<dyn Model>, policy: Policy) -> Self {
-        let slots = policy.concurrency.and_then(|slots| usize::try_from(slots.max(1)).ok());
-        let gates = Gates {
-            slots: slots.map(|slots| Arc::new(Semaphore::new(slots))),
-            requests: policy.requests_per_minute.map(|number| Gate::per_minute(f64::from(number.max(1)))),
-            tokens: policy.tokens_per_minute.map(|number| Gate::per_minute(as_float(number.max(1)))),
-        };
-        Self { model, gates: Arc::new(gates) }
+        Self { model, gates: Arc::new(Gates::new(policy)) }
     }
 
     async fn ask(self, request: Request, call: Call) -> Result<Deltas> {
         let estimate = self.gates.tokens.as_ref().map_or(0, |_| token::estimate_request(&request));
-        let mut entering = std::pin::pin!(self.gates.enter(estimate));
-        // Most calls need not wait, and then nobody is told that they do.
-        let slot = match entering.as_mut().now_or_never() {
-            Some(slot) => slot,
-            None => {
-                call.note(|| Note::Waits { model: self.model.id().to_owned() });
-                tokio::select! {
-                    biased;
-                    () = call.cancel.cancelled() => {
-                        return Err(Error::new(Code::RunCancelled, "the call of the model was cancelled"));
-                    }
-                    slot = entering => slot,
-                }
-            }
-        };
+        let slot = self.gates.admit(self.model.id(), estimate, &call).await?;
         let deltas = self.model.stream(request, call).await?;
         let stay = Stay { gates: Arc::clone(&self.gates), estimate, used: 0, _slot: slot };
         Ok(deltas
@@ -149,6 +130,38 @@ impl Limit {
 }
 
 impl Gates {
+    pub(crate) fn new(policy: Policy) -> Self {
+        let slots = policy.concurrency.and_then(|slots| usize::try_from(slots.max(1)).ok());
+        Self {
+            slots: slots.map(|slots| Arc::new(Semaphore::new(slots))),
+            requests: policy.requests_per_minute.map(|number| Gate::per_minute(f64::from(number.max(1)))),
+            tokens: policy.tokens_per_minute.map(|number| Gate::per_minute(as_float(number.max(1)))),
+        }
+    }
+
+    /// Waits until a call of so many tokens may be made, which lasts until what is given is dropped. Fails with
+    /// `run-cancelled`.
+    pub(crate) async fn admit(
+        &self,
+        model: &str,
+        tokens: u64,
+        call: &Call,
+    ) -> Result<Option<OwnedSemaphorePermit>> {
+        let mut entering = std::pin::pin!(self.enter(tokens));
+        // Most calls need not wait, and then nobody is told that they do.
+        if let Some(slot) = entering.as_mut().now_or_never() {
+            return Ok(slot);
+        }
+        call.note(|| Note::Waits { model: model.to_owned() });
+        tokio::select! {
+            biased;
+            () = call.cancel.cancelled() => {
+                Err(Error::new(Code::RunCancelled, "the call of the model was cancelled"))
+            }
+            slot = entering => Ok(slot),
+        }
+    }
+
     async fn enter(&self, tokens: u64) -> Option<OwnedSemaphorePermit> {
         let slot = match &self.slots {
             // INVARIANT: the semaphore is never closed.

@@ -59,6 +59,8 @@ pub struct Endpoint {
     pub extra: Map<String, Value>,
     /// The field in which the server wants earlier reasoning back.
     pub reasoning_field: Option<String>,
+    /// How many numbers a vector shall have, of a model that makes vectors.
+    pub dimensions: Option<usize>,
 }
 
 /// What a project says of a model.
@@ -107,6 +109,7 @@ impl Endpoint {
             cache: None,
             extra: Map::new(),
             reasoning_field: None,
+            dimensions: None,
         }
     }
 }
@@ -156,7 +159,13 @@ pub(super) fn read(table: &Table<'_>, provider: &'static Provider, folder: &Path
     endpoint.provider_tools =
         table.value("provider_tools").map(|node| read_tools(table, node)).unwrap_or_default();
     endpoint.reasoning_field = table.text("reasoning_field").map(str::to_owned);
+    endpoint.dimensions = read_dimensions(table);
     model.filter(|model| !model.is_empty()).map(|_| endpoint)
+}
+
+/// How many numbers a vector shall have.
+pub(super) fn read_dimensions(table: &Table<'_>) -> Option<usize> {
+    table.integer("dimensions", 1..=65_536)
 }
 
 fn read_retry(table: Table<'_>) -> retry::Policy {

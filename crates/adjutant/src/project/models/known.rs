@@ -2,6 +2,7 @@
 
 use adjutant_model::Profile;
 use adjutant_model::catalogue::Catalogue;
+use adjutant_model::embed::Known;
 use serde_json::{Map, Value};
 
 use super::endpoint::Endpoint;
@@ -24,6 +25,15 @@ pub(super) fn profile(catalogue: &Catalogue, endpoint: &Endpoint, at_home: bool)
         }
     }
     profile
+}
+
+/// What a project says of a model that makes vectors, completed in the same way. The window is that of one text.
+pub(super) fn embedding(catalogue: &Catalogue, endpoint: &Endpoint, at_home: bool) -> Known {
+    let known = catalogue.embedding(endpoint.provider.name, &endpoint.model);
+    let mut known = known.filter(|_| at_home).unwrap_or_default();
+    known.most_tokens = endpoint.written.context_window.or(known.most_tokens);
+    known.prices = endpoint.written.prices.or(known.prices);
+    known
 }
 
 /// Whether requests are asked to be served, and so charged, at the standard tier. OpenAI's API reference calls it

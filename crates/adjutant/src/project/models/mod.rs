@@ -2,6 +2,7 @@
 
 mod absent;
 mod carriage;
+mod embedding;
 mod endpoint;
 mod known;
 mod registry;
@@ -11,6 +12,6 @@ pub use adjutant_model::provider::Provider;
 pub use carriage::Carriage;
 pub use endpoint::{Endpoint, Header, Written};
 pub use registry::{Choice, Details, Key, Models, Origin};
-pub use settings::ModelSettings;
+pub use settings::{LocalModel, ModelSettings};
 
 pub(super) use settings::read;

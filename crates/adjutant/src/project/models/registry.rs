@@ -10,6 +10,7 @@ use adjutant_agent::definition::document::nearest;
 use adjutant_core::secret::Secret;
 use adjutant_core::{Code, Error, Result};
 use adjutant_model::catalogue::Catalogue;
+use adjutant_model::embed;
 use adjutant_model::layer::cache::Answers;
 use adjutant_model::layer::{Fallback, Kept, Layers, limit};
 use adjutant_model::offline::Offline;
@@ -19,9 +20,10 @@ use adjutant_model::{Model, Profile};
 
 use super::absent::Absent;
 use super::carriage::Carriage;
+use super::embedding::{Embedders, for_vectors};
 use super::endpoint::{Endpoint, Header};
 use super::known;
-use super::settings::ModelSettings;
+use super::settings::{LocalModel, ModelSettings};
 use crate::project::environment::Environment;
 use crate::project::secrets::{ProjectSecrets, SecretSource};
 use crate::project::settings::Settings;
@@ -46,8 +48,9 @@ pub struct Models {
     brought: Mutex<HashMap<String, Arc<dyn Model>>>,
     /// By id: what was asked for before.
     built: Mutex<HashMap<String, Arc<dyn Model>>>,
-    carriage: Mutex<Carriage>,
-    exchanges: Arc<AtomicU64>,
+    pub(super) embedders: Mutex<Embedders>,
+    pub(super) carriage: Mutex<Carriage>,
+    pub(super) exchanges: Arc<AtomicU64>,
     /// The folder of the answers that are kept.
     answers: PathBuf,
 }
@@ -61,7 +64,7 @@ pub struct Choice {
     pub id: String,
     /// Whose model it is; `offline` for the built-in one.
     pub provider: String,
-    /// Where requests go; none for the built-in model.
+    /// Where requests go; none for a model on this machine that needs no server.
     pub base_url: Option<String>,
     /// Whether there is a key.
     pub key: Key,
@@ -82,11 +85,20 @@ pub struct Details {
     pub fallback: Vec<String>,
     /// How long its provider may take; none for a model without a provider.
     pub timeouts: Option<Timeouts>,
+    /// What its vectors are like, if it makes vectors. The rest of its profile means nothing then.
+    pub embedding: Option<embed::Known>,
 }
 
 impl Details {
     fn of(choice: Choice, profile: &Profile) -> Self {
-        Self { choice, profile: profile.clone(), layers: Vec::new(), fallback: Vec::new(), timeouts: None }
+        Self {
+            choice,
+            profile: profile.clone(),
+            layers: Vec::new(),
+            fallback: Vec::new(),
+            timeouts: None,
+            embedding: None,
+        }
     }
 }
 
@@ -139,9 +151,10 @@ impl fmt::Display for Origin {
     }
 }
 
-enum Plan {
+pub(super) enum Plan {
     Offline,
     Endpoint(Box<Endpoint>),
+    Local(LocalModel),
     Program(Arc<dyn Model>),
 }
 
@@ -161,6 +174,7 @@ impl Models {
             secrets,
             brought: Mutex::default(),
             built: Mutex::default(),
+            embedders: Mutex::default(),
             carriage: Mutex::default(),
             exchanges: Arc::default(),
             answers,
@@ -184,6 +198,7 @@ impl Models {
         let endpoint = match plan {
             Plan::Program(model) => return Ok(model),
             Plan::Offline => return Ok(self.offline()),
+            Plan::Local(local) => return Err(local.does_not_talk()),
             Plan::Endpoint(endpoint) => endpoint,
         };
         let model = self.alone(&endpoint)?;
@@ -199,6 +214,7 @@ impl Models {
         let model = self.plan(name).and_then(|(plan, _)| match plan {
             Plan::Program(model) => Ok(model),
             Plan::Offline => Ok(self.offline()),
+            Plan::Local(local) => Err(local.does_not_talk()),
             Plan::Endpoint(endpoint) => self.alone(&endpoint),
         });
         let absent = |error| Absent { id: name.to_owned(), error, profile: Profile::default() };
@@ -219,7 +235,7 @@ impl Models {
     }
 
     /// The layers around a model.
-    fn layers(&self, endpoint: &Endpoint) -> Layers {
+    pub(super) fn layers(&self, endpoint: &Endpoint) -> Layers {
         // What is played back is what was, and comes at once.
         let is_live = lock(&self.carriage).is_live();
         let cache = endpoint.cache.filter(|_| is_live);
@@ -235,6 +251,7 @@ impl Models {
     pub fn carry(&self, carriage: Carriage) {
         *lock(&self.carriage) = carriage;
         lock(&self.built).clear();
+        lock(&self.embedders).built.clear();
     }
 
     /// Forgets every answer that was kept. Fails with `file-unreadable`.
@@ -249,12 +266,21 @@ impl Models {
         Ok(match plan {
             Plan::Offline => Details::of(choice, self.offline().profile()),
             Plan::Program(model) => Details::of(choice, model.profile()),
-            Plan::Endpoint(endpoint) => Details {
-                layers: self.layers(&endpoint).to_string().lines().map(str::to_owned).collect(),
-                fallback: endpoint.fallback.clone(),
-                timeouts: Some(endpoint.timeouts),
-                ..Details::of(choice, &self.profile(&endpoint))
-            },
+            Plan::Local(local) => {
+                Details { embedding: Some(local.known()), ..Details::of(choice, &Profile::default()) }
+            }
+            Plan::Endpoint(endpoint) => {
+                let embedding = self.vectors_of(name, &endpoint);
+                let layers = self.layers(&endpoint);
+                let layers = if embedding.is_some() { for_vectors(&layers) } else { layers };
+                Details {
+                    layers: layers.to_string().lines().map(str::to_owned).collect(),
+                    fallback: if embedding.is_some() { Vec::new() } else { endpoint.fallback.clone() },
+                    timeouts: Some(endpoint.timeouts),
+                    embedding,
+                    ..Details::of(choice, &self.profile(&endpoint))
+                }
+            }
         })
     }
 
@@ -268,12 +294,21 @@ impl Models {
     }
 
     fn profile(&self, endpoint: &Endpoint) -> Profile {
+        known::profile(&self.catalogue, endpoint, self.is_at_home(endpoint))
+    }
+
+    /// What is known of a model as one that makes vectors.
+    pub(super) fn known_of(&self, endpoint: &Endpoint) -> embed::Known {
+        known::embedding(&self.catalogue, endpoint, self.is_at_home(endpoint))
+    }
+
+    /// Whether requests go to the provider's own address.
+    fn is_at_home(&self, endpoint: &Endpoint) -> bool {
         let home = endpoint.provider.address(&self.options(endpoint));
-        let at_home = match (home, self.base_url(endpoint)) {
+        match (home, self.base_url(endpoint)) {
             (Ok(home), Ok(base)) => base.trim_end_matches('/') == home.trim_end_matches('/'),
             _ => false,
-        };
-        known::profile(&self.catalogue, endpoint, at_home)
+        }
     }
 
     /// What stands behind a role or an id. Fails with [`Code::ModelUnknown`].
@@ -282,6 +317,7 @@ impl Models {
         let (id, provider, base_url, key) = match plan {
             Plan::Offline => (Provider::OFFLINE.to_owned(), Provider::OFFLINE.to_owned(), None, Key::None),
             Plan::Program(model) => (model.id().to_owned(), "program".to_owned(), None, Key::None),
+            Plan::Local(local) => (local.id, "local".to_owned(), None, Key::None),
             Plan::Endpoint(endpoint) => {
                 let key = match self.key_source(&endpoint) {
                     None => Key::None,
@@ -305,7 +341,7 @@ impl Models {
         std::iter::once(MAIN).chain(others).map(|role| self.choice(role)).collect()
     }
 
-    fn plan(&self, name: &str) -> Result<(Plan, Origin)> {
+    pub(super) fn plan(&self, name: &str) -> Result<(Plan, Origin)> {
         let (mut name, mut origin) = (name.to_owned(), Origin::Id);
         for _ in 0..LONGEST_CHAIN {
             if let Some(model) = lock(&self.brought).get(&name) {
@@ -323,6 +359,7 @@ impl Models {
             match self.settings.get(&name) {
                 Some(ModelSettings::Same(next, _)) => (name, origin) = (next.clone(), keep(origin)),
                 Some(ModelSettings::Offline) => return Ok((Plan::Offline, keep(origin))),
+                Some(ModelSettings::Local(local)) => return Ok((Plan::Local(local.clone()), keep(origin))),
                 Some(ModelSettings::Endpoint(endpoint)) => {
                     return Ok((Plan::Endpoint(endpoint.clone()), keep(origin)));
                 }
@@ -352,11 +389,12 @@ impl Models {
             return Ok(Plan::Offline);
         }
         let configured = self.settings.values().find_map(|settings| match settings {
-            ModelSettings::Endpoint(endpoint) if endpoint.id == id => Some(endpoint.clone()),
+            ModelSettings::Endpoint(endpoint) if endpoint.id == id => Some(Plan::Endpoint(endpoint.clone())),
+            ModelSettings::Local(local) if local.id == id => Some(Plan::Local(local.clone())),
             _ => None,
         });
-        if let Some(endpoint) = configured {
-            return Ok(Plan::Endpoint(endpoint));
+        if let Some(plan) = configured {
+            return Ok(plan);
         }
         let known = id.split_once('/').filter(|(_, model)| !model.is_empty());
         let known = known.and_then(|(provider, model)| Some((Provider::named(provider)?, model)));
@@ -452,7 +490,7 @@ impl Models {
         Ok(credentials)
     }
 
-    fn config(&self, endpoint: &Endpoint) -> Result<Config> {
+    pub(super) fn config(&self, endpoint: &Endpoint) -> Result<Config> {
         let mut config = Config::new(&endpoint.id, self.base_url(endpoint)?, &endpoint.model);
         config.options = self.options(endpoint);
         config.credentials = self.credentials(endpoint)?;
@@ -497,7 +535,7 @@ impl Models {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -1,7 +1,7 @@
 //! `[models]` of `adjutant.toml`.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use adjutant_agent::definition::document::{Entry, Place, Table, nearest};
 use adjutant_model::provider::Provider;
@@ -17,7 +17,23 @@ pub enum ModelSettings {
     Offline,
     /// A model of a provider.
     Endpoint(Box<Endpoint>),
+    /// A model in a folder of this machine, which makes vectors.
+    Local(LocalModel),
 }
+
+/// A model in a folder of this machine, which makes vectors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalModel {
+    /// What the model is called here: `local/all-minilm-l6-v2`.
+    pub id: String,
+    /// The folder of its files.
+    pub folder: PathBuf,
+    /// How many numbers a vector shall have.
+    pub dimensions: Option<usize>,
+}
+
+/// What stands for a provider where the model is in a folder of this machine.
+const LOCAL: &str = "local";
 
 /// Reads `[models]`. What is wrong is noted and left out.
 pub(in crate::project) fn read(root: &Table<'_>, folder: &Path) -> BTreeMap<String, ModelSettings> {
@@ -60,6 +76,11 @@ fn read_role(root: &Table<'_>, entry: &Entry, folder: &Path) -> Option<ModelSett
             table.finish();
             return Some(ModelSettings::Offline);
         }
+        Some(LOCAL) => {
+            let local = read_local(&table, folder);
+            table.finish();
+            return local.map(ModelSettings::Local);
+        }
         Some(name) => match Provider::named(name) {
             Some(provider) => endpoint::read(&table, provider, folder),
             None => {
@@ -76,6 +97,18 @@ fn read_role(root: &Table<'_>, entry: &Entry, folder: &Path) -> Option<ModelSett
     };
     table.finish();
     settings.map(|endpoint| ModelSettings::Endpoint(Box::new(endpoint)))
+}
+
+fn read_local(table: &Table<'_>, folder: &Path) -> Option<LocalModel> {
+    table.require(
+        "folder",
+        "add `folder = \"...\"`: where `config.json` and `model.safetensors` of the model are",
+    );
+    let dimensions = endpoint::read_dimensions(table);
+    let id = table.text("id").map(|id| id.trim().to_owned());
+    let path = folder.join(table.text("folder")?);
+    let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+    Some(LocalModel { id: id.unwrap_or_else(|| format!("{LOCAL}/{name}")), folder: path, dimensions })
 }
 
 fn unknown_provider(table: &Table<'_>, name: &str) {
