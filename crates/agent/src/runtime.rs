@@ -81,9 +81,11 @@ impl Runtime {
         request(&self.definition, messages.to_vec(), &self.offered, tool_choice, form)
     }
 
-    /// Whether the provider is given the schema of the answer; otherwise the instructions hold it.
+    /// Whether the model is given the schema of the answer, to be enforced or asked for by a tool; otherwise the
+    /// instructions hold it.
     pub(crate) fn enforces_form(&self) -> bool {
-        self.form.is_some() && self.model.profile().abilities.structured_output
+        let abilities = &self.model.profile().abilities;
+        self.form.is_some() && (abilities.structured_output || abilities.tools)
     }
 
     /// What tools and schemas add to every request, in tokens.

@@ -130,7 +130,8 @@ impl Asked {
         let profile = self.model.profile();
         let output = self.max_output.or(profile.max_output_tokens).unwrap_or(UNKNOWN_ANSWER);
         let usage = Usage { input: self.tokens, output, ..Default::default() };
-        let nanos = profile.prices.map_or(0, |prices| prices.cost(&usage).nanos());
+        let nanos =
+            self.model.most_prices().or(profile.prices).map_or(0, |prices| prices.cost(&usage).nanos());
         Amount { tokens: usage.total(), nanos }
     }
 }

@@ -197,7 +197,9 @@ fn whole(pending: Pending, ids: &mut Ids, stop: &StopReason, is_last: bool) -> R
             // What was written last may have been cut off right after its name.
             if *stop == StopReason::MaxTokens && (is_broken || (is_empty && is_last)) {
                 return Err(invalid(format!("the answer was cut off within its call of `{name}`"))
-                    .with_help("allow the model more output tokens"));
+                    .with_help("allow the model more output tokens")
+                    // The same request would be cut off at the same place.
+                    .after_attempts(1));
             }
             let id = ids.claim(id.as_ref().map(CallId::as_str), index);
             Ok(Some(Part::ToolCall(ToolCall { id, name, arguments })))

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adjutant_core::json::Json;
+use adjutant_core::money::Prices;
 use adjutant_core::time::format_duration;
 use adjutant_core::{Error, Result};
 use futures::future::BoxFuture;
@@ -21,6 +22,11 @@ pub trait Model: Send + Sync + 'static {
 
     /// What the model can do, and what it costs.
     fn profile(&self) -> &Profile;
+
+    /// The most that any of the models costs that may answer; none where the price of one is not known.
+    fn most_prices(&self) -> Option<Prices> {
+        self.profile().prices
+    }
 
     /// Sends one request.
     ///

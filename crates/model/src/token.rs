@@ -73,9 +73,16 @@ fn estimate_result(result: &ToolResult) -> u64 {
     }
 }
 
+/// A text counts its bytes, of which base 64 has four for three. A page of a document counts about what a picture does and
+/// has some 30 KiB, and so does a minute of sound.
 fn estimate_media(media: &Media) -> u64 {
+    const BYTES_PER_PAGE: usize = 40 << 10;
     match &media.source {
-        MediaSource::Base64(text) => tokens(text.len()),
+        MediaSource::Base64(text) if media.media_type.starts_with("text/") => tokens(text.len() / 4 * 3),
+        MediaSource::Base64(text) => {
+            let pages = u64::try_from(text.len() / BYTES_PER_PAGE + 1).unwrap_or(u64::MAX);
+            pages.saturating_mul(TOKENS_PER_IMAGE)
+        }
         MediaSource::Url(_) => TOKENS_PER_IMAGE,
     }
 }

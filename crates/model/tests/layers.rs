@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use adjutant_core::hash::Digest;
 use adjutant_core::message::Message;
 use adjutant_core::money::Prices;
 use adjutant_core::usage::Usage;
@@ -84,7 +85,7 @@ async fn a_failure_that_passes_is_tried_again_and_told() {
 async fn what_does_not_pass_or_lasts_is_given_back() {
     let refused = || Error::new(Code::ModelKeyRefused, "no");
     let (model, count) = counting("a", move |_| Turn::error(refused()));
-    assert_eq!(ask(&retrying(3).around(model), Call::default()).await.unwrap_err().attempts(), None);
+    assert_eq!(ask(&retrying(3).around(model), Call::default()).await.unwrap_err().attempts(), Some(1));
     assert_eq!(count.load(Ordering::SeqCst), 1);
 
     let (model, count) = counting("a", |_| Turn::error(down()));
@@ -141,7 +142,11 @@ async fn a_chain_moves_on_and_says_why() {
     let (first, _) = counting("a", |_| Turn::error(Error::new(Code::ModelKeyRefused, "who are you")));
     let chain: Arc<dyn Model> = Arc::new(Fallback::new(&first, [unable, last]));
     assert_eq!(chain.id(), "a");
-    assert_eq!(chain.profile().prices, Some(cheap));
+    assert_eq!(
+        (chain.profile().prices, chain.most_prices()),
+        (None, None),
+        "what two of them cost is not known"
+    );
     let output = OutputSchema { name: "o".into(), schema: json!({"type": "object"}), strict: true };
     let request = Request { output: Some(output), ..question() };
     let (call, notes) = listening();
@@ -153,6 +158,42 @@ async fn a_chain_moves_on_and_says_why() {
     let instead = answer.instead.unwrap();
     assert_eq!((instead.model.as_str(), instead.prices, instead.cached), ("c", Some(cheap), false));
     assert_eq!(notes.lock().unwrap()[0], "who are you; `b` is asked now");
+}
+
+#[tokio::test]
+async fn a_chain_costs_what_the_model_costs_that_answers() {
+    let priced = |id: &str, price: u32, turn: Turn| -> Arc<dyn Model> {
+        let prices = Some(Prices::new(price.into(), price.into()));
+        Arc::new(Scripted::new([turn]).with_id(id).with_profile(Profile { prices, ..Profile::default() }))
+    };
+    let chain: Arc<dyn Model> =
+        Arc::new(Fallback::new(&priced("a", 1, Turn::text("a")), [priced("b", 9, Turn::text("b"))]));
+    assert_eq!(chain.profile().prices, Some(Prices::new(1.into(), 1.into())));
+    assert_eq!(chain.most_prices(), Some(Prices::new(9.into(), 9.into())), "that much is set aside");
+    assert_eq!(ask(&chain, Call::default()).await.unwrap().instead, None);
+    let chain: Arc<dyn Model> =
+        Arc::new(Fallback::new(&priced("a", 1, Turn::error(down())), [priced("b", 9, Turn::text("b"))]));
+    let instead = ask(&chain, Call::default()).await.unwrap().instead.unwrap();
+    assert_eq!(instead.prices, Some(Prices::new(9.into(), 9.into())));
+}
+
+#[tokio::test]
+async fn a_conversation_too_long_for_the_first_is_said_to_be_so() {
+    let (first, _) = counting("a", |_| Turn::error(Error::new(Code::ModelContextExceeded, "too long")));
+    let (second, _) = counting("b", |_| Turn::error(down()));
+    let chain: Arc<dyn Model> = Arc::new(Fallback::new(&first, [second]));
+    assert_eq!(ask(&chain, Call::default()).await.unwrap_err().code(), Code::ModelContextExceeded);
+}
+
+#[tokio::test]
+async fn who_is_asked_once_is_not_asked_again_by_others() {
+    let (model, _) = counting("a", |_| Turn::error(down()));
+    let error = ask(&bare().around(model), Call::default()).await.unwrap_err();
+    assert_eq!((error.attempts(), error.retry()), (Some(1), adjutant_core::error::Retry::Never));
+    let late = || down().with_retry_after(Duration::from_secs(3_600));
+    let (model, count) = counting("a", move |_| Turn::error(late()));
+    let error = ask(&retrying(4).around(model), Call::default()).await.unwrap_err();
+    assert_eq!((error.attempts(), count.load(Ordering::SeqCst)), (Some(1), 1), "so long is not waited");
 }
 
 #[tokio::test]
@@ -215,8 +256,8 @@ async fn only_so_many_calls_are_under_way() {
 #[tokio::test]
 async fn an_answer_that_is_dropped_makes_room() {
     let (model, _) = counting("a", |_| Turn::text("one two").every(Duration::from_secs(60)));
-    let model = Layers { limits: limit::Policy { concurrency: Some(1), ..Default::default() }, ..bare() }
-        .around(model);
+    let policy = limit::Policy { concurrency: Some(1), ..Default::default() };
+    let model: Arc<dyn Model> = Arc::new(limit::Limit::new(model, policy));
     for _ in 0..3 {
         drop(model.stream(question(), Call::default()).await.unwrap());
     }
@@ -237,7 +278,7 @@ async fn an_answer_is_given_again_to_the_same_request_only() {
         0 => Turn::calls([("look", json!({"what": 1}))]).with_usage(usage),
         _ => Turn::text("new"),
     });
-    let model = Layers { cache: Some(kept), ..bare() }.around(model);
+    let model = Layers { cache: Some((kept, Digest::of(b"test"))), ..bare() }.around(model);
     let first = ask(&model, Call::default()).await.unwrap();
     let again = ask(&model, Call::default()).await.unwrap();
     assert_eq!(count.load(Ordering::SeqCst), 1);
@@ -246,6 +287,19 @@ async fn an_answer_is_given_again_to_the_same_request_only() {
     let other = Request { temperature: Some(0.5), ..question() };
     let other = collect(model.stream(other, Call::default()).await.unwrap(), |_| {}).await.unwrap();
     assert_eq!((other.message.text().as_str(), other.instead), ("new", None));
+}
+
+#[tokio::test]
+async fn an_answer_is_not_given_in_the_name_of_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut said = Vec::new();
+    for owner in ["here", "there"] {
+        let kept = Arc::new(Kept::new(folder.path(), Duration::from_secs(60)));
+        let (model, _) = counting("a", move |_| Turn::text(owner));
+        let model = Layers { cache: Some((kept, Digest::of(owner.as_bytes()))), ..bare() }.around(model);
+        said.push(ask(&model, Call::default()).await.unwrap().message.text());
+    }
+    assert_eq!(said, ["here", "there"]);
 }
 
 #[tokio::test]
@@ -259,7 +313,7 @@ async fn an_answer_that_was_not_finished_is_not_kept() {
     };
     let (model, count) = counting("a", turns);
     let kept = Arc::new(Kept::new(folder.path(), Duration::from_secs(60)));
-    let model = Layers { cache: Some(kept), ..bare() }.around(model);
+    let model = Layers { cache: Some((kept, Digest::of(b"test"))), ..bare() }.around(model);
     assert!(ask(&model, Call::default()).await.is_err());
     assert_eq!(ask(&model, Call::default()).await.unwrap().message.text(), "cut");
     assert!(ask(&model, Call::default()).await.is_err());

@@ -1,11 +1,12 @@
 //! Exchanges with providers: shown, recorded, played back.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use adjutant::Project;
 use adjutant::model::cassette::{Pace, Player, Recorder};
-use adjutant::model::transport::{Outgoing, Witness};
+use adjutant::model::transport::{Outgoing, Peer, Witness};
 use adjutant::project::Carriage;
 use adjutant_core::{Error, Result};
 use clap::{Args, ValueEnum};
@@ -52,7 +53,15 @@ impl Recording {
 impl Exchanges {
     /// Lets a project's models exchange with their providers in this way.
     pub(crate) fn begin(&self, project: &Project, output: Output) -> Result<Recording> {
-        let mut carriage = Carriage::default();
+        self.carry(project, output, Carriage::default())
+    }
+
+    /// The same, with providers asked also for what was answered before.
+    pub(crate) fn begin_anew(&self, project: &Project, output: Output) -> Result<Recording> {
+        self.carry(project, output, Carriage { anew: true, ..Carriage::default() })
+    }
+
+    fn carry(&self, project: &Project, output: Output, mut carriage: Carriage) -> Result<Recording> {
         if let Some(path) = &self.replay {
             let pace = match self.replay_pace {
                 ReplayPace::AtOnce => Pace::AtOnce,
@@ -63,57 +72,97 @@ impl Exchanges {
         let recorder = self.record.as_ref().map(|path| Recorder::create(path)).transpose()?.map(Arc::new);
         carriage.witnesses.extend(recorder.clone().map(|recorder| recorder as Arc<dyn Witness>));
         if self.show_requests {
-            carriage.witnesses.push(Arc::new(Shown(output)));
+            carriage.witnesses.push(Arc::new(Shown::new(output)));
         }
         project.models().carry(carriage);
         Ok(Recording(recorder))
     }
 }
 
-/// Prints what is sent.
+/// Prints what is sent. Exchanges that run at the same time are told apart by the number on each line.
 #[derive(Debug)]
-struct Shown(Output);
+struct Shown {
+    output: Output,
+    open: Mutex<HashMap<u64, Open>>,
+}
+
+/// An exchange under way: whose secrets are not shown, and the line that is not complete yet.
+#[derive(Debug)]
+struct Open {
+    peer: Peer,
+    line: String,
+}
 
 impl Shown {
+    fn new(output: Output) -> Self {
+        Self { output, open: Mutex::default() }
+    }
+
+    fn redacted(&self, exchange: u64, text: &str) -> String {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.get(&exchange).map_or_else(|| text.to_owned(), |open| open.peer.redact(text))
+    }
+
     fn headers(&self, mark: char, exchange: u64, headers: &http::HeaderMap) {
         for (name, value) in headers {
             let value = match value.is_sensitive() {
-                true => "[secret]".into(),
-                false => String::from_utf8_lossy(value.as_bytes()),
+                true => "[secret]".to_owned(),
+                false => self.redacted(exchange, &String::from_utf8_lossy(value.as_bytes())),
             };
-            self.0.aside(&format!("{mark} {exchange} {name}: {value}"));
+            self.output.aside(&format!("{mark} {exchange} {name}: {value}"));
+        }
+    }
+
+    fn lines(&self, mark: char, exchange: u64, text: &str) {
+        for line in text.lines().filter(|line| !line.is_empty()) {
+            self.output.raw_talk(&format!("{mark} {exchange} {}\n", clean(line)));
         }
     }
 }
 
 impl Witness for Shown {
     fn request(&self, exchange: u64, outgoing: &Outgoing) {
-        let url = outgoing.peer.redact(outgoing.url.as_str());
-        self.0.aside(&format!("> {exchange} {} {url}", outgoing.method));
+        let open = Open { peer: outgoing.peer.clone(), line: String::new() };
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).insert(exchange, open);
+        let url = outgoing.peer.redact_url(&outgoing.url);
+        self.output.aside(&format!("> {exchange} {} {url}", outgoing.method));
         self.headers('>', exchange, &outgoing.headers);
         let body = outgoing.peer.redact(&outgoing.body);
         let pretty = serde_json::from_str::<serde_json::Value>(&body)
             .ok()
             .and_then(|body| serde_json::to_string_pretty(&body).ok());
-        self.0.raw_talk(&format!("{}\n", clean(&pretty.unwrap_or(body))));
+        self.lines('>', exchange, &pretty.unwrap_or(body));
     }
 
     fn response(&self, exchange: u64, status: u16, headers: &http::HeaderMap) {
-        self.0.aside(&format!("< {exchange} {status}"));
+        self.output.aside(&format!("< {exchange} {status}"));
         self.headers('<', exchange, headers);
     }
 
     fn piece(&self, exchange: u64, piece: &bytes::Bytes) {
-        match std::str::from_utf8(piece) {
-            Ok(text) => self.0.raw_talk(&clean(text)),
-            Err(_) => self.0.aside(&format!("< {exchange} {} bytes that are no text", piece.len())),
-        }
+        let Ok(text) = std::str::from_utf8(piece) else {
+            self.output.aside(&format!("< {exchange} {} bytes that are no text", piece.len()));
+            return;
+        };
+        let complete = {
+            let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(open) = open.get_mut(&exchange) else { return };
+            open.line.push_str(text);
+            let end = open.line.rfind('\n').map_or(0, |end| end + 1);
+            let complete: String = open.line.drain(..end).collect();
+            open.peer.redact(&complete)
+        };
+        self.lines('<', exchange, &complete);
     }
 
     fn end(&self, exchange: u64, error: Option<&Error>) {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&exchange);
+        if let Some(open) = open {
+            self.lines('<', exchange, &open.peer.redact(&open.line));
+        }
         match error {
-            None => self.0.aside(&format!("\n< {exchange} end")),
-            Some(error) => self.0.aside(&format!("\n< {exchange} broken off: {error}")),
+            None => self.output.aside(&format!("< {exchange} end")),
+            Some(error) => self.output.aside(&format!("< {exchange} broken off: {error}")),
         }
     }
 }

@@ -167,7 +167,7 @@ fn price_words(prices: &Prices) -> String {
 
 async fn test(arguments: &Test, shared: &Shared, output: Output) -> Ended {
     let project = place::load(None, shared)?;
-    let recording = arguments.exchanges.begin(&project, output)?;
+    let recording = arguments.exchanges.begin_anew(&project, output)?;
     if project.models().details(&arguments.model)?.embedding.is_some() {
         let embedder = project.models().embedder(&arguments.model)?;
         let made = vectors::try_out(embedder.as_ref(), &arguments.question, output).await;

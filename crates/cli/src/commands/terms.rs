@@ -66,7 +66,7 @@ impl Terms {
         };
         // A model that cannot be had is told of when it is asked.
         let Ok(model) = project.models().get(model) else { return };
-        if model.profile().prices.is_none() {
+        if model.most_prices().is_none() {
             output.talk(&format!(
                 "warning: what `{}` costs is not known, so no budget in money holds; give its `prices` in adjutant.toml, or \
                  set a limit in `tokens`",

@@ -68,10 +68,10 @@ async fn what_is_sent_is_shown_without_the_key() {
         "> 1 POST http://127.0.0.1:",
         "> 1 authorization: [secret]",
         "> 1 idempotency-key: ",
-        "\"content\": \"Hello!\"",
+        "> 1       \"content\": \"Hello!\"",
         "< 1 200",
         "< 1 x-request-id: ",
-        "data: {\"choices\"",
+        "< 1 data: {\"choices\"",
         "< 1 end",
     ] {
         assert!(shown.contains(part), "`{part}` is not shown:\n{shown}");

@@ -76,6 +76,16 @@ impl Player {
         Err(self.no_answer(&tracks, method, url, body))
     }
 
+    /// The recorded headers. What asks to wait is left out where nothing is waited for.
+    fn headers(&self, kept: &BTreeMap<String, String>) -> HeaderMap {
+        let mut headers = headers(kept);
+        if self.pace == Pace::AtOnce {
+            headers.remove("retry-after");
+            headers.remove("retry-after-ms");
+        }
+        headers
+    }
+
     /// Shows the difference to the recorded request that is most like this one, of those that were not played if
     /// there are any.
     fn no_answer(&self, tracks: &[Track], method: &str, url: &Url, body: &Value) -> Error {
@@ -104,7 +114,7 @@ impl Transport for Player {
         async move {
             let sent = outgoing.peer.redact(&outgoing.body);
             let body = serde_json::from_str(&sent).unwrap_or(Value::from(sent));
-            let url = Url::parse(&outgoing.peer.redact(outgoing.url.as_str())).unwrap_or(outgoing.url);
+            let url = Url::parse(&outgoing.peer.redact_url(&outgoing.url)).unwrap_or(outgoing.url);
             let track = self.find(outgoing.method.as_str(), &url, &body)?;
             let clock = Clock { begin: Instant::now(), pace: self.pace };
             let Some((after, response)) = track.response else {
@@ -121,7 +131,7 @@ impl Transport for Player {
             });
             Ok(Incoming {
                 status: response.status,
-                headers: headers(&response.headers),
+                headers: self.headers(&response.headers),
                 body: Body::new(body.boxed()),
             })
         }

@@ -82,7 +82,7 @@ impl Witness for Recorder {
     fn request(&self, exchange: u64, outgoing: &Outgoing) {
         let request = Request {
             method: outgoing.method.to_string(),
-            url: outgoing.peer.redact(outgoing.url.as_str()),
+            url: outgoing.peer.redact_url(&outgoing.url),
             headers: kept_headers(&outgoing.headers),
             body: serde_json::from_str(&outgoing.peer.redact(&outgoing.body))
                 .unwrap_or_else(|_| Value::from(outgoing.peer.redact(&outgoing.body))),

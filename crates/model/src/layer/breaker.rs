@@ -93,11 +93,13 @@ impl Breaker {
             Ok(deltas) => begun(deltas, &call).await,
             Err(error) => Err(error),
         };
-        let error = answer.as_ref().err();
-        // A call that was cancelled says nothing of the provider.
-        if !error.is_some_and(|error| error.code() == Code::RunCancelled) {
-            let failed = error.filter(|error| is_providers_fault(error));
-            self.state().leave(&self.policy, failed, Instant::now());
+        // A request that was refused, or cancelled, says nothing of the provider's health.
+        match &answer {
+            Ok(_) => self.state().leave(&self.policy, None, Instant::now()),
+            Err(error) if is_providers_fault(error) => {
+                self.state().leave(&self.policy, Some(error), Instant::now());
+            }
+            Err(_) => {}
         }
         answer
     }

@@ -31,12 +31,14 @@ pub trait Answers: Send + Sync + fmt::Debug + 'static {
 pub struct Cache {
     model: Arc<dyn Model>,
     answers: Arc<dyn Answers>,
+    owner: Digest,
 }
 
 impl Cache {
-    /// Keeps the answers of this model.
-    pub fn new(model: Arc<dyn Model>, answers: Arc<dyn Answers>) -> Self {
-        Self { model, answers }
+    /// Keeps the answers of this model. `owner` tells it from others: bodies of requests do not always say which model is
+    /// asked, and never where.
+    pub fn new(model: Arc<dyn Model>, answers: Arc<dyn Answers>, owner: Digest) -> Self {
+        Self { model, answers, owner }
     }
 
     async fn ask(self, request: Request, call: Call) -> Result<Deltas> {
@@ -51,7 +53,7 @@ impl Cache {
 
     fn key(&self, request: &Request) -> Result<Digest> {
         let body = self.model.preview(request)?;
-        Ok(Digest::of_parts(&[self.model.id().as_bytes(), body.as_str().as_bytes()]))
+        Ok(Digest::of_parts(&[self.owner.as_bytes(), self.model.id().as_bytes(), body.as_str().as_bytes()]))
     }
 
     /// The same answer, kept when it is complete. It is kept before its end is told, so that whoever asks next finds it.

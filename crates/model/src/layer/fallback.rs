@@ -22,6 +22,7 @@ use crate::request::Request;
 #[derive(Clone)]
 pub struct Fallback {
     chain: Arc<[Arc<dyn Model>]>,
+    /// Of the first model.
     profile: Profile,
 }
 
@@ -29,8 +30,7 @@ impl Fallback {
     /// The first model, and those that are asked after it, in order.
     pub fn new(first: &Arc<dyn Model>, others: impl IntoIterator<Item = Arc<dyn Model>>) -> Self {
         let chain: Arc<[_]> = std::iter::once(Arc::clone(first)).chain(others).collect();
-        let prices = chain.iter().filter_map(|model| model.profile().prices).reduce(Prices::dearest);
-        Self { profile: Profile { prices, ..first.profile().clone() }, chain }
+        Self { profile: first.profile().clone(), chain }
     }
 
     async fn ask(self, request: Request, call: Call) -> Result<Deltas> {
@@ -89,9 +89,14 @@ fn nobody(tried: Vec<Tried>) -> Error {
     match <[Tried; 1]>::try_from(tried) {
         Ok([only]) => only.error,
         Err(tried) => {
-            // Where waiting helps any of them it helps the chain.
+            // A conversation that is too long for the first model can be made shorter; where waiting helps any of them it
+            // helps the chain.
+            let too_long = tried.first().filter(|first| first.error.code() == Code::ModelContextExceeded);
             let passing = tried.iter().find(|tried| tried.error.code().retry() == Retry::Later);
-            let code = passing.or(tried.last()).map_or(Code::ModelUnavailable, |tried| tried.error.code());
+            let code = too_long
+                .or(passing)
+                .or(tried.last())
+                .map_or(Code::ModelUnavailable, |tried| tried.error.code());
             let attempts =
                 tried.iter().map(|tried| tried.error.attempts().unwrap_or(1)).fold(0, u32::saturating_add);
             let error = Error::new(code, format!("no model of the chain answered: {}", story.join("; ")));
@@ -109,6 +114,11 @@ impl Model for Fallback {
 
     fn profile(&self) -> &Profile {
         &self.profile
+    }
+
+    fn most_prices(&self) -> Option<Prices> {
+        let prices = self.chain.iter().map(|model| model.most_prices());
+        prices.reduce(|one, other| Some(one?.dearest(other?))).flatten()
     }
 
     fn stream(&self, request: Request, call: Call) -> BoxFuture<'static, Result<Deltas>> {

@@ -21,13 +21,16 @@ pub struct Kept {
     folder: PathBuf,
     age: Duration,
     most: usize,
-    /// How many were written since the folder was last looked through.
+    /// How many were written so far.
     written: Arc<AtomicUsize>,
 }
 
 impl Kept {
     /// How many answers are kept where nothing is said; the oldest go first.
     pub const MOST: usize = 10_000;
+
+    /// The most bytes of an answer that is kept.
+    pub const LARGEST: usize = 1 << 20;
 
     /// Keeps answers in this folder, each so long. The folder is made when the first one is kept.
     pub fn new(folder: impl Into<PathBuf>, age: Duration) -> Self {
@@ -63,11 +66,16 @@ impl Kept {
     async fn write(&self, key: Digest, answer: &Response) -> std::io::Result<()> {
         fs::create_dir_all(&self.folder).await?;
         let path = self.path(key);
-        let beside = path.with_extension(format!("{}.part", std::process::id()));
-        fs::write(&beside, serde_json::to_vec(answer)?).await?;
+        let text = serde_json::to_vec(answer)?;
+        if text.len() > Self::LARGEST {
+            return Ok(());
+        }
+        let turn = self.written.fetch_add(1, Ordering::Relaxed);
+        let beside = path.with_extension(format!("{}-{turn}.part", std::process::id()));
+        fs::write(&beside, text).await?;
         fs::rename(&beside, &path).await?;
         // A folder may hold a tenth more than it should, so that it is not looked through at every write.
-        if self.written.fetch_add(1, Ordering::Relaxed).is_multiple_of((self.most / 10).max(1)) {
+        if turn.is_multiple_of((self.most / 10).max(1)) {
             self.make_room().await?;
         }
         Ok(())

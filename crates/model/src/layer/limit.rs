@@ -17,6 +17,9 @@ use crate::profile::Profile;
 use crate::request::Request;
 use crate::token;
 
+/// How often it is told that a call still waits.
+const REMINDER: Duration = Duration::from_secs(60);
+
 /// What may be asked of a model; nothing is limited where nothing is said.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -152,13 +155,17 @@ impl Gates {
         if let Some(slot) = entering.as_mut().now_or_never() {
             return Ok(slot);
         }
-        call.note(|| Note::Waits { model: model.to_owned() });
-        tokio::select! {
-            biased;
-            () = call.cancel.cancelled() => {
-                Err(Error::new(Code::RunCancelled, "the call of the model was cancelled"))
+        loop {
+            // Also a sign of life: who waits in line is not silent.
+            call.note(|| Note::Waits { model: model.to_owned() });
+            tokio::select! {
+                biased;
+                () = call.cancel.cancelled() => {
+                    return Err(Error::new(Code::RunCancelled, "the call of the model was cancelled"));
+                }
+                slot = &mut entering => return Ok(slot),
+                () = tokio::time::sleep(REMINDER) => {}
             }
-            slot = entering => Ok(slot),
         }
     }
 
@@ -189,8 +196,9 @@ struct Stay {
 impl Drop for Stay {
     fn drop(&mut self) {
         if let Some(tokens) = &self.gates.tokens {
-            let more = as_float(self.used.max(self.estimate)) - as_float(self.estimate);
-            tokens.with(|bucket| bucket.level -= more);
+            // What nobody has counted is taken to be as it was thought.
+            let used = if self.used == 0 { self.estimate } else { self.used };
+            tokens.with(|bucket| bucket.level -= as_float(used) - as_float(self.estimate));
         }
     }
 }

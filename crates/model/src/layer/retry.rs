@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use adjutant_core::error::Retry as Helps;
 use adjutant_core::json::Json;
-use adjutant_core::{Error, Result, error::Retry as Helps};
+use adjutant_core::{Code, Error, Result};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
@@ -91,12 +92,14 @@ pub(crate) async fn insist<T, F: Future<Output = Result<T>>>(
             Err(error) => error,
         };
         let Some(wait) = policy.wait_after(attempts, &error, super::chance::chance()) else {
-            return Err(if attempts > 1 { error.after_attempts(attempts) } else { error });
+            return Err(error.after_attempts(attempts));
         };
         call.note(|| Note::Again { model: model.to_owned(), error: error.clone(), wait });
         tokio::select! {
             biased;
-            () = call.cancel.cancelled() => return Err(error),
+            () = call.cancel.cancelled() => {
+                return Err(Error::new(Code::RunCancelled, "the call of the model was cancelled"));
+            }
             () = tokio::time::sleep(wait) => {}
         }
         attempts += 1;
@@ -123,8 +126,6 @@ impl Model for Retry {
 
 #[cfg(test)]
 mod tests {
-    use adjutant_core::Code;
-
     use super::*;
 
     #[test]

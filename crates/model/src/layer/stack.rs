@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use adjutant_core::hash::Digest;
 use adjutant_core::time::format_duration;
 
 use super::breaker::{self, Breaker};
@@ -14,8 +15,8 @@ use crate::model::Model;
 /// The layers around one model. A chain of fallbacks stands around all of them: see [`Fallback`](super::Fallback).
 #[derive(Clone, Debug, Default)]
 pub struct Layers {
-    /// Answers that were given before.
-    pub cache: Option<Arc<dyn Answers>>,
+    /// Answers that were given before, and what tells this model from others that may be asked the same.
+    pub cache: Option<(Arc<dyn Answers>, Digest)>,
     /// When the model is left alone.
     pub breaker: breaker::Policy,
     /// How often it is asked again.
@@ -32,14 +33,13 @@ impl Layers {
         if !self.limits.is_open() {
             model = Arc::new(Limit::new(model, self.limits));
         }
-        if self.retry.attempts > 1 {
-            model = Arc::new(Retry::new(model, self.retry));
-        }
+        // Also where it is asked but once: an error then says that this was all.
+        model = Arc::new(Retry::new(model, self.retry));
         if self.breaker.failures > 0 {
             model = Arc::new(Breaker::new(model, self.breaker));
         }
-        if let Some(answers) = &self.cache {
-            model = Arc::new(Cache::new(model, Arc::clone(answers)));
+        if let Some((answers, owner)) = &self.cache {
+            model = Arc::new(Cache::new(model, Arc::clone(answers), *owner));
         }
         model
     }

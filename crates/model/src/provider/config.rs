@@ -31,6 +31,8 @@ pub struct Config {
     pub credentials: BTreeMap<String, Secret>,
     /// What a provider needs to be told, by [`Setting::key`](super::Setting::key): a region, a project.
     pub options: BTreeMap<String, String>,
+    /// More headers that anybody may see.
+    pub plain_headers: BTreeMap<String, String>,
     /// More headers. None of their values is ever shown.
     pub headers: BTreeMap<String, Secret>,
     /// How long the provider may take.
@@ -77,6 +79,7 @@ impl Config {
             renew: None,
             credentials: BTreeMap::new(),
             options: BTreeMap::new(),
+            plain_headers: BTreeMap::new(),
             headers: BTreeMap::new(),
             timeouts: Timeouts::default(),
             profile: Profile::default(),
@@ -138,6 +141,11 @@ impl Config {
         let mut map = HeaderMap::new();
         map.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         map.insert(ACCEPT, HeaderValue::from_static("text/event-stream, application/json"));
+        for (name, value) in &self.plain_headers {
+            let (name, mut value) = secret_header(name, value)?;
+            value.set_sensitive(false);
+            map.insert(name, value);
+        }
         for (name, value) in &self.headers {
             let (name, value) = secret_header(name, value.expose())?;
             map.insert(name, value);

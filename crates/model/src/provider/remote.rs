@@ -117,17 +117,22 @@ impl Inner {
             body: encoded.body.to_string(),
             cancel: call.cancel.clone(),
         };
-        let incoming = match self.exchange(outgoing(self.peer.clone())).await {
-            Err(error)
-                if error.code() == Code::ModelKeyRefused && self.interface.authorize.renew().await? =>
-            {
-                let peer = self.peer.clone().hiding(self.interface.authorize.secrets());
-                self.exchange(outgoing(peer)).await
-            }
+        let authorize = &self.interface.authorize;
+        let used = authorize.secrets();
+        let mut peer = self.peer.clone().hiding(used.clone());
+        let incoming = match self.exchange(outgoing(peer.clone())).await {
+            Err(refused) if refused.code() == Code::ModelKeyRefused => match authorize.renew(&used).await {
+                Ok(true) => {
+                    peer = peer.hiding(authorize.secrets());
+                    self.exchange(outgoing(peer.clone())).await
+                }
+                Ok(false) => Err(refused),
+                Err(cause) => Err(refused.caused_by(&cause)),
+            },
             exchanged => exchanged,
         }?;
-        let decoder = self.interface.wire.decoder(&request, &self.peer);
-        let deltas = reader::read(incoming, decoder, &self.peer);
+        let decoder = self.interface.wire.decoder(&request, &peer);
+        let deltas = reader::read(incoming, decoder, &peer);
         Ok(match by_tool {
             Some(answer) => answer.read(deltas),
             None => deltas,

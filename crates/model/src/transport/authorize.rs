@@ -22,8 +22,8 @@ pub trait Authorize: Send + Sync + fmt::Debug + 'static {
     /// What no message, log or cassette may repeat.
     fn secrets(&self) -> Vec<Secret>;
 
-    /// Gets another key after one was refused, such as a token that lives for an hour. Whether there is another now.
-    fn renew(&self) -> BoxFuture<'_, Result<bool>> {
+    /// Gets another key after these were refused, such as a token that lives for an hour. Whether there is another now.
+    fn renew<'a>(&'a self, _refused: &'a [Secret]) -> BoxFuture<'a, Result<bool>> {
         std::future::ready(Ok(false)).boxed()
     }
 }
@@ -52,6 +52,7 @@ pub struct KeyHeader {
     scheme: &'static str,
     key: RwLock<Option<Key>>,
     renew: Option<Renewal>,
+    renewing: tokio::sync::Mutex<()>,
 }
 
 #[derive(Clone)]
@@ -63,7 +64,13 @@ struct Key {
 impl KeyHeader {
     /// No key.
     pub fn none() -> Self {
-        Self { name: "", scheme: "", key: RwLock::new(None), renew: None }
+        Self {
+            name: "",
+            scheme: "",
+            key: RwLock::new(None),
+            renew: None,
+            renewing: tokio::sync::Mutex::default(),
+        }
     }
 
     /// `Authorization: Bearer KEY`. Fails with `input-invalid` where the key cannot stand in a header.
@@ -114,15 +121,18 @@ impl Authorize for KeyHeader {
         self.current().map(|key| key.secret).into_iter().collect()
     }
 
-    fn renew(&self) -> BoxFuture<'_, Result<bool>> {
-        let (Some(renew), Some(old)) = (self.renew.clone(), self.current()) else {
-            return std::future::ready(Ok(false)).boxed();
-        };
+    fn renew<'a>(&'a self, refused: &'a [Secret]) -> BoxFuture<'a, Result<bool>> {
+        let Some(renewal) = self.renew.clone() else { return std::future::ready(Ok(false)).boxed() };
         async move {
-            let got = tokio::task::spawn_blocking(move || renew.0()).await;
+            // Of many calls that are refused together one gets the new key, and the others find it.
+            let _turn = self.renewing.lock().await;
+            if self.current().is_some_and(|key| !refused.contains(&key.secret)) {
+                return Ok(true);
+            }
+            let got = tokio::task::spawn_blocking(move || renewal.0()).await;
             let Ok(secret) = got else { return Ok(false) };
             let key = self.key(&secret?)?;
-            let is_another = key.secret != old.secret;
+            let is_another = !refused.contains(&key.secret);
             *self.key.write().unwrap_or_else(PoisonError::into_inner) = Some(key);
             Ok(is_another)
         }
@@ -133,5 +143,36 @@ impl Authorize for KeyHeader {
 impl fmt::Debug for KeyHeader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KeyHeader").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn calls_that_are_refused_together_get_one_new_key() {
+        let (old, asked) = (Secret::new("old-token"), Arc::new(AtomicUsize::new(0)));
+        let counted = Arc::clone(&asked);
+        let renewal = Renewal::new(move || {
+            counted.fetch_add(1, Ordering::SeqCst);
+            Ok(Secret::new("new-token"))
+        });
+        let header = KeyHeader::bearer(Some(&old)).unwrap().renewed_by(Some(renewal));
+        let refused = [old];
+        let renewed = futures::future::join_all((0..4).map(|_| header.renew(&refused))).await;
+        assert!(renewed.into_iter().all(|renewed| renewed == Ok(true)));
+        assert_eq!((asked.load(Ordering::SeqCst), header.secrets()), (1, vec![Secret::new("new-token")]));
+        let new = header.secrets();
+        assert_eq!(header.renew(&new).await, Ok(false), "the same key again is no other");
+    }
+
+    #[tokio::test]
+    async fn a_key_that_stays_the_same_is_not_tried_again() {
+        let key = Secret::new("the-only-one");
+        let header = KeyHeader::named("x-api-key", Some(&key)).unwrap();
+        assert_eq!(header.renew(&[key]).await, Ok(false));
     }
 }

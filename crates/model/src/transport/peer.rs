@@ -4,7 +4,7 @@ use adjutant_core::secret::Secret;
 use url::Url;
 
 /// Shorter texts are no keys, and blanking them out would make a message unreadable.
-const SHORTEST_SECRET: usize = 6;
+const SHORTEST_SECRET: usize = 8;
 
 /// A provider as errors speak of it: its address, and the secrets that no message may repeat.
 #[derive(Clone, Debug)]
@@ -29,8 +29,21 @@ impl Peer {
     /// The same peer with more secrets that no message may repeat.
     #[must_use]
     pub fn hiding(mut self, secrets: Vec<Secret>) -> Self {
-        self.secrets.extend(secrets);
+        for secret in secrets {
+            if !self.secrets.contains(&secret) {
+                self.secrets.push(secret);
+            }
+        }
         self
+    }
+
+    /// An address without the secrets in its query. Its other parts say where a request goes, and hold none.
+    pub fn redact_url(&self, url: &Url) -> String {
+        let mut url = url.clone();
+        if let Some(query) = url.query().map(|query| self.redact(query)) {
+            url.set_query(Some(&query));
+        }
+        url.into()
     }
 
     /// Host and port.
@@ -82,10 +95,10 @@ mod tests {
     #[test]
     fn what_a_provider_wrote_is_made_fit_to_show() {
         let url = Url::parse("http://localhost:8080/v1").unwrap();
-        let peer = Peer::new(&url, vec![Secret::new("sk-123456"), Secret::new("a")]);
+        let peer = Peer::new(&url, vec![Secret::new("sk-12345678"), Secret::new("a")]);
         assert_eq!((peer.name(), peer.is_local()), ("localhost:8080", true));
         let cases = [
-            ("Incorrect key: sk-123456.", "Incorrect key: [secret]."),
+            ("Incorrect key: sk-12345678.", "Incorrect key: [secret]."),
             ("a\r\n\tb\u{1b}[31mc", "a b [31mc"),
             ("", ""),
         ];

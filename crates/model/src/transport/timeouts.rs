@@ -24,11 +24,12 @@ pub struct Timeouts {
 }
 
 impl Default for Timeouts {
-    /// Wide enough for a model that reasons for minutes, or that a local server has to load first.
+    /// Wide enough for a model that reasons for minutes, or that a local server has to load first; and shorter than the
+    /// five minutes after which a run gives a silent model up, so that another one is asked before.
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(10),
-            first_byte: Duration::from_secs(5 * 60),
+            first_byte: Duration::from_secs(2 * 60),
             idle: Duration::from_secs(2 * 60),
             whole: Duration::from_secs(30 * 60),
         }

@@ -1,7 +1,8 @@
 //! A model of a chain that cannot be asked.
 
+use adjutant_core::error::Kind;
 use adjutant_core::json::Json;
-use adjutant_core::{Error, Result};
+use adjutant_core::{Code, Error, Result};
 use adjutant_model::{Call, Deltas, Model, Profile, Request};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -9,9 +10,21 @@ use futures::future::BoxFuture;
 /// Stands in a chain of fallbacks for a model that cannot be asked, because its key is missing or such. It says so when
 /// its turn comes, and the chain moves on.
 pub(super) struct Absent {
-    pub(super) id: String,
-    pub(super) error: Error,
-    pub(super) profile: Profile,
+    id: String,
+    error: Error,
+    profile: Profile,
+}
+
+impl Absent {
+    pub(super) fn new(id: &str, error: Error) -> Self {
+        // A setting that is missing is no reason to end a run whose other models answer.
+        let error = match error.code().kind() {
+            Kind::Model => error,
+            _ => Error::new(Code::ModelKeyMissing, format!("the model `{id}` cannot be asked"))
+                .caused_by(&error),
+        };
+        Self { id: id.to_owned(), error, profile: Profile::default() }
+    }
 }
 
 impl Model for Absent {

@@ -14,12 +14,19 @@ pub struct Carriage {
     pub player: Option<Arc<Player>>,
     /// See every exchange.
     pub witnesses: Vec<Arc<dyn Witness>>,
+    /// Whether providers are asked also for what was answered before.
+    pub anew: bool,
 }
 
 impl Carriage {
     /// Whether providers are asked themselves.
     pub(super) fn is_live(&self) -> bool {
         self.player.is_none()
+    }
+
+    /// Whether answers are kept and given again. Whoever wants to see the exchanges wants them to happen.
+    pub(super) fn keeps_answers(&self) -> bool {
+        self.is_live() && self.witnesses.is_empty() && !self.anew
     }
 
     pub(super) fn transport(&self, timeouts: Timeouts, exchanges: &Arc<AtomicU64>) -> Arc<dyn Transport> {

@@ -5,14 +5,16 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use adjutant_agent::definition::document::nearest;
+use adjutant_core::hash::Digest;
 use adjutant_core::secret::Secret;
 use adjutant_core::{Code, Error, Result};
 use adjutant_model::catalogue::Catalogue;
 use adjutant_model::embed;
 use adjutant_model::layer::cache::Answers;
-use adjutant_model::layer::{Fallback, Kept, Layers, limit};
+use adjutant_model::layer::{Fallback, Kept, Layers, breaker, limit, retry};
 use adjutant_model::offline::Offline;
 use adjutant_model::provider::{Config, Probed, Provider};
 use adjutant_model::transport::{Renewal, Timeouts};
@@ -217,8 +219,7 @@ impl Models {
             Plan::Local(local) => Err(local.does_not_talk()),
             Plan::Endpoint(endpoint) => self.alone(&endpoint),
         });
-        let absent = |error| Absent { id: name.to_owned(), error, profile: Profile::default() };
-        model.unwrap_or_else(|error| Arc::new(absent(error)))
+        model.unwrap_or_else(|error| Arc::new(Absent::new(name, error)))
     }
 
     /// A model of a provider within its layers, always the same one: its limits and its breaker hold for all who ask it.
@@ -236,15 +237,34 @@ impl Models {
 
     /// The layers around a model.
     pub(super) fn layers(&self, endpoint: &Endpoint) -> Layers {
-        // What is played back is what was, and comes at once.
-        let is_live = lock(&self.carriage).is_live();
-        let cache = endpoint.cache.filter(|_| is_live);
-        Layers {
-            cache: cache.map(|age| Arc::new(Kept::new(&self.answers, age)) as Arc<dyn Answers>),
-            breaker: endpoint.breaker,
-            retry: endpoint.retry,
-            limits: if is_live { endpoint.limits } else { limit::Policy::default() },
+        let carriage = lock(&self.carriage).clone();
+        let cache = endpoint.cache.filter(|_| carriage.keeps_answers()).map(|age| {
+            let answers: Arc<dyn Answers> = Arc::new(Kept::new(&self.answers, age));
+            (answers, self.owner(endpoint))
+        });
+        if carriage.is_live() {
+            let Endpoint { breaker, retry, limits, .. } = *endpoint;
+            return Layers { cache, breaker, retry, limits };
         }
+        // What is played back is what was, and comes at once.
+        Layers {
+            cache,
+            breaker: breaker::Policy { failures: 0, ..endpoint.breaker },
+            retry: retry::Policy { first_wait: Duration::ZERO, ..endpoint.retry },
+            limits: limit::Policy::default(),
+        }
+    }
+
+    /// What tells the answers of a model from those of others: who gives them, and how it is asked.
+    fn owner(&self, endpoint: &Endpoint) -> Digest {
+        let address = self.base_url(endpoint).unwrap_or_default();
+        let options = format!("{:?}", self.options(endpoint));
+        Digest::of_parts(&[
+            endpoint.provider.name.as_bytes(),
+            address.as_bytes(),
+            endpoint.model.as_bytes(),
+            options.as_bytes(),
+        ])
     }
 
     /// Sets how requests reach providers, for all models that are asked from now on.
@@ -493,14 +513,36 @@ impl Models {
     pub(super) fn config(&self, endpoint: &Endpoint) -> Result<Config> {
         let mut config = Config::new(&endpoint.id, self.base_url(endpoint)?, &endpoint.model);
         config.options = self.options(endpoint);
-        config.credentials = self.credentials(endpoint)?;
         config.effort = endpoint.effort;
         config.prompt_cache = endpoint.prompt_cache;
         config.provider_tools.clone_from(&endpoint.provider_tools);
+        config.timeouts = endpoint.timeouts;
+        config.profile = self.profile(endpoint);
+        config.extra = endpoint.extra.clone();
+        config.reasoning_field.clone_from(&endpoint.reasoning_field);
+        for (name, header) in &endpoint.headers {
+            if let Header::Plain(value) = header {
+                config.plain_headers.insert(name.clone(), value.clone());
+            }
+        }
+        if lock(&self.carriage).is_live() {
+            self.identify(endpoint, &mut config)?;
+        } else {
+            // Nobody is asked, so nobody asks who it is.
+            config.key = Some(Secret::new("played back"));
+            for setting in endpoint.provider.options.iter().filter(|setting| setting.default.is_none()) {
+                config.options.entry(setting.key.to_owned()).or_insert_with(|| "played-back".to_owned());
+            }
+        }
+        Ok(config)
+    }
+
+    /// Adds all that is secret.
+    fn identify(&self, endpoint: &Endpoint, config: &mut Config) -> Result<()> {
+        config.credentials = self.credentials(endpoint)?;
         if let Some((source, required)) = self.key_source(endpoint) {
             config.key = match self.secrets.at(&source) {
                 Ok(key) => Some(key),
-                Err(_) if !lock(&self.carriage).is_live() => Some(Secret::new("played-back")),
                 Err(error) if required => return Err(key_missing(endpoint, &error)),
                 Err(_) => None,
             };
@@ -513,19 +555,12 @@ impl Models {
             config.renew = Some(Renewal::new(move || secrets.again(&source)));
         }
         for (name, header) in &endpoint.headers {
-            let value = match header {
-                Header::Plain(value) => Secret::new(value),
-                Header::Secret(source) => {
-                    self.secrets.at(source).map_err(|error| key_missing(endpoint, &error))?
-                }
-            };
-            config.headers.insert(name.clone(), value);
+            if let Header::Secret(source) = header {
+                let value = self.secrets.at(source).map_err(|error| key_missing(endpoint, &error))?;
+                config.headers.insert(name.clone(), value);
+            }
         }
-        config.timeouts = endpoint.timeouts;
-        config.profile = self.profile(endpoint);
-        config.extra = endpoint.extra.clone();
-        config.reasoning_field.clone_from(&endpoint.reasoning_field);
-        Ok(config)
+        Ok(())
     }
 
     fn offline(&self) -> Arc<dyn Model> {
