@@ -135,6 +135,8 @@ codes! {
     ToolTimeout = "tool-timeout": Tool, Model, Never;
     /// The call was refused, by a person or by a rule.
     ToolDenied = "tool-denied": Tool, Model, Never;
+    /// The tool's server describes it otherwise than when a person accepted it.
+    ToolQuarantined = "tool-quarantined": Tool, Model, Never;
     /// The tool cannot be started or does not keep its contract.
     ToolBroken = "tool-broken": Tool, Model, Never;
     /// It is not known whether the call happened.

@@ -1,7 +1,8 @@
 //! The hands of Adjutant: tools, and what stands between a model's text and a call.
 //!
-//! - [`tool`](macro@tool) makes a [`Tool`] of a function; [`command`] makes one of an executable, and [`builtin`] holds
-//!   those that come with Adjutant. [`FunctionTool`] is for tools that are known only at run time.
+//! - [`tool`](macro@tool) makes a [`Tool`] of a function; [`command`] makes one of an executable, [`builtin`] holds
+//!   those that come with Adjutant, and [`mcp`] those of servers that speak the Model Context Protocol. [`FunctionTool`]
+//!   is for tools that are known only at run time.
 //! - A [`Registry`] holds the tools of an agent. It reads and checks the [arguments](arguments()) that a model wrote.
 //! - A call gets a [`Context`] and gives an [`Output`] or a [`Failure`], which says who hears it.
 
@@ -16,6 +17,7 @@ mod failure;
 mod function;
 #[doc(hidden)]
 pub mod generated;
+pub mod mcp;
 mod output;
 mod registry;
 mod resource;

@@ -22,4 +22,5 @@ mod redact;
 mod tool;
 
 pub use config::{Config, Exit, Format, Variable};
+pub(crate) use redact::Redactor;
 pub use tool::CommandTool;

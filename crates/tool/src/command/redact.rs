@@ -10,16 +10,16 @@ const MARK: &str = "[secret]";
 
 /// The secrets that one command was given.
 #[derive(Clone, Default)]
-pub(super) struct Redactor(Vec<Secret>);
+pub(crate) struct Redactor(Vec<Secret>);
 
 impl Redactor {
     /// Keeps the secrets that are long enough to be told from words.
-    pub(super) fn new(secrets: impl Iterator<Item = Secret>) -> Self {
+    pub(crate) fn new(secrets: impl Iterator<Item = Secret>) -> Self {
         Self(secrets.filter(|secret| secret.expose().len() >= SHORTEST).collect())
     }
 
     /// The text without the secrets.
-    pub(super) fn text(&self, text: String) -> String {
+    pub(crate) fn text(&self, text: String) -> String {
         let found = self.0.iter().filter(|secret| text.contains(secret.expose())).collect::<Vec<_>>();
         found.into_iter().fold(text, |text, secret| text.replace(secret.expose(), MARK))
     }

@@ -1,0 +1,229 @@
+//! [`Connection`]: one conversation with a server, from the handshake until one of both ends it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use adjutant_core::{Code, Error, Result};
+use rmcp::RoleClient;
+use rmcp::model::{
+    CancelledNotification, CancelledNotificationParam, ClientNotification, ClientRequest, ErrorData,
+    ProtocolVersion, RequestId, RequestMetaObject, ServerPeerInfo, ServerResult,
+};
+use rmcp::service::{
+    ClientInitializeError, ClientLifecycleMode, ClientServiceExt, Peer, PeerRequestOptions, RunningService,
+    ServiceError,
+};
+use rmcp::transport::IntoTransport;
+use serde_json::{Map, Value};
+use tokio::sync::Mutex;
+
+use super::offer::Offer;
+use super::progress::Ear;
+use super::{clean, listing};
+use crate::context::Context;
+
+/// How old a listing may be before a call is made. A server that says that its tools are others is listed at once.
+const FRESH: Duration = Duration::from_secs(300);
+
+/// How long telling a server that a call is not wanted any more may take.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// What every call carries besides its arguments. The name is our own; servers that do not know it pass it over.
+const IDEMPOTENCY_KEY: &str = "adjutant/idempotency-key";
+
+/// One conversation with a server.
+pub(super) struct Connection {
+    service: RunningService<RoleClient, Ear>,
+    ear: Ear,
+    began: Instant,
+    listed: Mutex<Option<(Instant, Arc<Offer>)>>,
+}
+
+/// Why a request has no answer.
+#[derive(Debug)]
+pub(super) enum Unanswered {
+    /// The server refused it, and says so.
+    Refused(ErrorData),
+    /// It did not leave this machine.
+    Unsent(String),
+    /// The connection ended meanwhile, or what came is no answer.
+    Lost(String),
+    /// The time was over.
+    Deadline,
+    /// Nobody wants it any more.
+    Cancelled,
+}
+
+impl Connection {
+    /// Makes the handshake: that of the revision 2026-07-28 where the server knows it, otherwise the older one.
+    pub(super) async fn open<T, E, A>(transport: T) -> Result<Self>
+    where
+        T: IntoTransport<RoleClient, E, A>,
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        let ear = Ear::default();
+        let lifecycle = ClientLifecycleMode::Auto {
+            preferred_versions: vec![ProtocolVersion::V_2026_07_28],
+            legacy_version: Some(ProtocolVersion::LATEST_WITH_INITIALIZE),
+        };
+        let service = ear.clone().serve_with_lifecycle(transport, lifecycle).await;
+        let service = service.map_err(|error| Error::new(Code::ToolBroken, why(&error)))?;
+        Ok(Self { service, ear, began: Instant::now(), listed: Mutex::default() })
+    }
+
+    /// Whether the conversation is over.
+    pub(super) fn is_over(&self) -> bool {
+        self.service.is_closed() || self.service.peer().is_transport_closed()
+    }
+
+    /// How long it has lasted.
+    pub(super) fn age(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// What the server said of itself in the handshake.
+    pub(super) fn server(&self) -> Option<Arc<ServerPeerInfo>> {
+        self.service.peer().peer_info()
+    }
+
+    /// What the server offers: as it was listed, unless that is too old or the server says that it is.
+    pub(super) async fn offer(&self) -> Result<Arc<Offer>> {
+        let mut listed = self.listed.lock().await;
+        let is_stale = self.ear.take_stale();
+        if let Some((when, offer)) = listed.as_ref()
+            && !is_stale
+            && when.elapsed() < FRESH
+        {
+            return Ok(Arc::clone(offer));
+        }
+        // Should it fail, it is asked for again.
+        *listed = None;
+        let offer = Arc::new(listing::all(self).await?);
+        *listed = Some((Instant::now(), Arc::clone(&offer)));
+        Ok(offer)
+    }
+
+    pub(super) fn peer(&self) -> &Peer<RoleClient> {
+        self.service.peer()
+    }
+
+    /// Sends a request and waits for its answer until the deadline, or until the call is cancelled; the server is then
+    /// told so.
+    pub(super) async fn ask(
+        &self,
+        request: ClientRequest,
+        context: &Context,
+        deadline: Instant,
+    ) -> Result<ServerResult, Unanswered> {
+        let meta = Map::from_iter([(IDEMPOTENCY_KEY.to_owned(), Value::from(context.idempotency_key()))]);
+        let options = PeerRequestOptions::no_options().with_meta(RequestMetaObject::from(meta));
+        let peer = self.service.peer();
+        let handle = peer.send_cancellable_request(request, options).await;
+        let handle = handle.map_err(|error| Unanswered::Unsent(service_error(&error)))?;
+        let _listening = self.ear.listen(handle.progress_token.clone(), context);
+        let mut open = Open { peer: peer.clone(), id: Some(handle.id.clone()) };
+        let cancelled = context.cancelled();
+        let unanswered = tokio::select! {
+            biased;
+            answer = handle.await_response() => {
+                open.id = None;
+                return answer.map_err(Unanswered::from);
+            }
+            () = cancelled.cancelled() => Unanswered::Cancelled,
+            () = tokio::time::sleep_until(deadline.into()) => Unanswered::Deadline,
+        };
+        open.give_up().await;
+        Err(unanswered)
+    }
+}
+
+/// A request without an answer. When it is dropped, the server is told that none is wanted.
+struct Open {
+    peer: Peer<RoleClient>,
+    id: Option<RequestId>,
+}
+
+impl Open {
+    /// Tells the server, and sees to it that it was sent.
+    async fn give_up(mut self) {
+        if let Some(id) = self.id.take() {
+            let _ = tokio::time::timeout(FAREWELL, tell(self.peer.clone(), id)).await;
+        }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if let (Some(id), Ok(runtime)) = (self.id.take(), tokio::runtime::Handle::try_current()) {
+            runtime.spawn(tell(self.peer.clone(), id));
+        }
+    }
+}
+
+async fn tell(peer: Peer<RoleClient>, id: RequestId) {
+    let reason = "the call is not wanted any more".to_owned();
+    let params = CancelledNotificationParam::new(Some(id), Some(reason));
+    let notification = ClientNotification::CancelledNotification(CancelledNotification::new(params));
+    // Where the connection is gone, there is nobody to be told.
+    let _ = peer.send_notification(notification).await;
+}
+
+impl From<ServiceError> for Unanswered {
+    fn from(error: ServiceError) -> Self {
+        match error {
+            ServiceError::McpError(refusal) => Self::Refused(refusal),
+            error if is_unsent(&error) => Self::Unsent(service_error(&error)),
+            error => Self::Lost(service_error(&error)),
+        }
+    }
+}
+
+/// Whether the request surely did not reach the server: there was no connection to it.
+fn is_unsent(error: &ServiceError) -> bool {
+    let ServiceError::TransportSend(error) = error else { return false };
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error.error.as_ref());
+    while let Some(error) = cause {
+        if error.downcast_ref::<reqwest::Error>().is_some_and(reqwest::Error::is_connect) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// What went wrong, in words for people.
+fn service_error(error: &ServiceError) -> String {
+    match error {
+        ServiceError::TransportClosed => "the connection is closed".to_owned(),
+        ServiceError::UnexpectedResponse => "the answer is none to what was asked".to_owned(),
+        ServiceError::Cancelled { .. } => "the request was cancelled".to_owned(),
+        ServiceError::TransportSend(error) => innermost(error.error.as_ref()),
+        other => clean::line(&other.to_string(), clean::LONGEST_REASON),
+    }
+}
+
+/// Why there was no handshake.
+fn why(error: &ClientInitializeError) -> String {
+    match error {
+        ClientInitializeError::ConnectionClosed(_) => "it ended before it was ready".to_owned(),
+        ClientInitializeError::JsonRpcError(refusal) => {
+            format!("it refuses to talk: {}", clean::line(&refusal.message, clean::LONGEST_REASON))
+        }
+        ClientInitializeError::NoCompatibleProtocolVersion { server_supported, .. } => {
+            let versions: Vec<_> = server_supported.iter().map(ToString::to_string).take(10).collect();
+            format!("it speaks no revision of the protocol that we do, only {}", versions.join(", "))
+        }
+        ClientInitializeError::TransportError { error, .. } => innermost(error.error.as_ref()),
+        ClientInitializeError::LegacyFallbackFailed { fallback, .. } => why(fallback),
+        other => clean::line(&other.to_string(), 300),
+    }
+}
+
+/// The cause of all causes. What lies around it repeats addresses, which may hold secrets.
+fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut inner = error;
+    while let Some(cause) = inner.source() {
+        inner = cause;
+    }
+    clean::line(&inner.to_string(), clean::LONGEST_REASON)
+}

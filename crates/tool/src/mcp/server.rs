@@ -1,0 +1,308 @@
+//! [`Server`]: a server under supervision.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use adjutant_core::secret::{Secret, Secrets};
+use adjutant_core::time::format_duration;
+use adjutant_core::tool::ToolSpec;
+use adjutant_core::{Code, Error, Result};
+use rmcp::model::{ClientRequest, ServerResult};
+use tokio::sync::Mutex;
+
+use super::config::{Config, Transport};
+use super::connection::Connection;
+use super::failure::Made;
+use super::offer::{Offer, Pin};
+use super::process::{self, Said};
+use super::remote::RemoteTool;
+use super::stdio::Pipes;
+use super::{http, resources};
+use crate::command::{Redactor, Variable};
+use crate::context::{Context, deadline_after};
+use crate::failure::Failure;
+use crate::tool::Tool;
+
+/// A connection that lasted so long was a good one: what happens after it is no series of failures.
+const GOOD: Duration = Duration::from_secs(60);
+
+/// How long a server rests after its second failure in a row; twice as long after each further one.
+const FIRST_REST: Duration = Duration::from_millis(500);
+
+/// The longest rest.
+const LONGEST_REST: Duration = Duration::from_secs(60);
+
+/// How much rest a call waits for. Where there is more, the model is told to come back later.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A server, with one connection that all its tools share. It is started, or reached, when it is first needed, and
+/// again when it has died. Clones are the same one; when the last is gone, its process is killed.
+#[derive(Clone)]
+pub struct Server(Arc<Inner>);
+
+struct Inner {
+    config: Config,
+    said: Said,
+    state: Mutex<State>,
+    redactor: std::sync::Mutex<Redactor>,
+}
+
+#[derive(Default)]
+struct State {
+    connection: Option<Arc<Connection>>,
+    /// How often it has failed in a row.
+    failures: u32,
+    /// When it may be started again.
+    rests_until: Option<Instant>,
+    /// Why it failed last.
+    why: String,
+}
+
+impl Server {
+    /// A server that is not started yet. Fails with [`Code::ToolInvalid`] when the configuration contradicts itself.
+    pub fn new(config: Config) -> Result<Self> {
+        config.check()?;
+        let (said, state, redactor) = (Said::default(), Mutex::default(), std::sync::Mutex::default());
+        Ok(Self(Arc::new(Inner { config, said, state, redactor })))
+    }
+
+    /// What the server is called here.
+    pub fn name(&self) -> &str {
+        &self.0.config.name
+    }
+
+    /// Makes tools of what was accepted of the server. Nothing is started.
+    pub fn tools(&self, pin: &Pin) -> Vec<Arc<dyn Tool>> {
+        let mut tools: Vec<Arc<dyn Tool>> = Vec::with_capacity(pin.tools.len());
+        for (name, pinned) in &pin.tools {
+            tools.push(Arc::new(RemoteTool::new(self, name, pinned)));
+        }
+        if pin.resources && self.0.config.resources {
+            let is_taken = |name: &str| tools.iter().any(|tool| tool.spec().name == name);
+            // A tool of the server's own goes before ours.
+            let ours = resources::tools(self).into_iter().filter(|tool| !is_taken(&tool.spec().name));
+            let ours: Vec<_> = ours.collect();
+            tools.extend(ours);
+        }
+        tools
+    }
+
+    /// Asks the server what it offers, starting it if it does not run.
+    ///
+    /// Fails with [`Code::ToolBroken`] when it cannot be started or asked, and with [`Code::ToolBusy`] while it rests.
+    pub async fn offer(&self, secrets: &dyn Secrets) -> Result<Offer> {
+        let within = self.0.config.start_timeout;
+        let asked = async {
+            let connection = self.connection(&|name| secrets.get(name)).await?;
+            connection.offer().await
+        };
+        match tokio::time::timeout(within, asked).await {
+            Ok(offer) => offer.map(|offer| offer.as_ref().clone()).map_err(|error| self.explained(&error)),
+            Err(_) => Err(self.late(within)),
+        }
+    }
+
+    /// The last lines that the server wrote to standard error, the oldest first.
+    pub fn said(&self) -> Vec<String> {
+        self.0.said.lines()
+    }
+
+    pub(super) fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// What is known of a call of a tool.
+    pub(super) fn made<'a>(&self, spec: &'a ToolSpec) -> Made<'a> {
+        Made {
+            name: &spec.name,
+            is_repeatable: spec.effect.is_repeatable(),
+            timeout: self.0.config.timeout,
+            said: self.0.said.last(),
+            redactor: self.redactor(),
+        }
+    }
+
+    fn redactor(&self) -> Redactor {
+        self.0.redactor.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    /// Makes a request for a tool. `check` looks at what the server offers; only then is it asked.
+    pub(super) async fn ask(
+        &self,
+        spec: &ToolSpec,
+        request: ClientRequest,
+        context: &Context,
+        check: impl Fn(&Offer) -> Result<()>,
+    ) -> Result<ServerResult, Failure> {
+        let timeout = deadline_after(self.0.config.timeout);
+        let deadline = context.deadline().map_or(timeout, |deadline| deadline.min(timeout));
+        let ready = async {
+            let connection = self.connection(&|name| context.secret(name)).await?;
+            check(connection.offer().await?.as_ref())?;
+            Ok(connection)
+        };
+        let cancelled = context.cancelled();
+        // Until here nothing has happened, whatever the tool does.
+        let connection: Arc<Connection> = tokio::select! {
+            biased;
+            ready = ready => ready.map_err(|error: Error| self.explained(&error))?,
+            () = cancelled.cancelled() => {
+                return Err(Error::new(Code::RunCancelled, "the call was cancelled before it was made").into());
+            }
+            () = tokio::time::sleep_until(deadline.into()) => return Err(self.late(self.0.config.timeout).into()),
+        };
+        let answer = connection.ask(request, context, deadline).await;
+        answer.map_err(|unanswered| self.made(spec).unanswered(&unanswered))
+    }
+
+    /// The connection, made anew where there is none.
+    async fn connection(&self, secret: &(dyn Fn(&str) -> Result<Secret> + Sync)) -> Result<Arc<Connection>> {
+        let mut state = self.0.state.lock().await;
+        if let Some(connection) = state.connection.take_if(|connection| connection.is_over()) {
+            state.ended(&connection, self.0.said.last());
+        }
+        if let Some(connection) = &state.connection {
+            return Ok(Arc::clone(connection));
+        }
+        state.rest().await?;
+        let opened = tokio::time::timeout(self.0.config.start_timeout, self.open(secret)).await;
+        match opened.unwrap_or_else(|_| Err(self.late(self.0.config.start_timeout))) {
+            Ok(connection) => {
+                let connection = Arc::new(connection);
+                state.connection = Some(Arc::clone(&connection));
+                Ok(connection)
+            }
+            Err(error) => {
+                state.failed(error.message().to_owned());
+                Err(error)
+            }
+        }
+    }
+
+    /// Starts the server, or reaches it, and makes the handshake.
+    async fn open(&self, secret: &(dyn Fn(&str) -> Result<Secret> + Sync)) -> Result<Connection> {
+        let value = |variable: &Variable, name: &str| match variable {
+            Variable::Text(text) => Ok(Some(Secret::new(text))),
+            Variable::Inherit => Ok(std::env::var(name).ok().map(Secret::new)),
+            Variable::Secret(name) => secret(name).map(Some),
+        };
+        let values =
+            |variables: &std::collections::BTreeMap<String, Variable>| -> Result<Vec<(String, Secret)>> {
+                let found =
+                    variables.iter().map(|(name, variable)| Ok((name.clone(), value(variable, name)?)));
+                let found: Vec<_> = found.collect::<Result<_>>()?;
+                Ok(found.into_iter().filter_map(|(name, value)| Some((name, value?))).collect())
+            };
+        match &self.0.config.transport {
+            Transport::Process(config) => {
+                let environment = values(&config.environment)?;
+                let redactor = self.hide(&config.environment, &environment, None);
+                let said = self.0.said.clone();
+                let (process, input, output) = process::start(config, environment, redactor, said.clone())?;
+                Connection::open(Pipes::new(process, input, output, said)).await
+            }
+            Transport::Http(config) => {
+                let headers = values(&config.headers)?;
+                let bearer = config.bearer.as_deref().map(secret).transpose()?;
+                self.hide(&config.headers, &headers, bearer.as_ref());
+                Connection::open(http::transport(config, headers, bearer.as_ref())?).await
+            }
+        }
+    }
+
+    /// Remembers which values the server must not say again.
+    fn hide(
+        &self,
+        variables: &std::collections::BTreeMap<String, Variable>,
+        values: &[(String, Secret)],
+        bearer: Option<&Secret>,
+    ) -> Redactor {
+        let is_secret = |name: &String| matches!(variables.get(name), Some(Variable::Secret(_)));
+        let secrets = values.iter().filter(|(name, _)| is_secret(name)).map(|(_, value)| value.clone());
+        let redactor = Redactor::new(secrets.chain(bearer.cloned()));
+        *self.0.redactor.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = redactor.clone();
+        redactor
+    }
+
+    /// An error as one about this server. What the server wrote last often says why.
+    fn explained(&self, error: &Error) -> Error {
+        if !matches!(error.code(), Code::ToolBroken | Code::ToolBusy) {
+            return error.clone();
+        }
+        let mut why = format!("the MCP server `{}`: {}", self.name(), error.message());
+        for cause in error.causes() {
+            why.push_str(&format!(": {cause}"));
+        }
+        if let Some(last) = self.0.said.last() {
+            why.push_str(&format!("; its last words: {last}"));
+        }
+        let explained = Error::new(error.code(), self.redactor().text(why));
+        match error.help() {
+            Some(help) => explained.with_help(help),
+            None => explained.with_help("`adjutant doctor` shows what the server wrote"),
+        }
+    }
+
+    fn late(&self, within: Duration) -> Error {
+        let why =
+            format!("the MCP server `{}` was not ready within {}", self.name(), format_duration(within));
+        Error::new(Code::ToolTimeout, why).with_help("give it more time with `start_timeout` in its table")
+    }
+}
+
+impl State {
+    /// Notes that a connection is over.
+    fn ended(&mut self, connection: &Connection, last: Option<String>) {
+        if connection.age() >= GOOD {
+            self.failures = 0;
+        }
+        let last = last.map(|last| format!(": {last}")).unwrap_or_default();
+        self.failed(format!("it ended{last}"));
+    }
+
+    fn failed(&mut self, why: String) {
+        self.why = why;
+        self.rests_until = rest_after(self.failures).map(|rest| Instant::now() + rest);
+        self.failures = self.failures.saturating_add(1);
+    }
+
+    /// Waits until the server may be started again. Fails with [`Code::ToolBusy`] when that is too long.
+    async fn rest(&self) -> Result<()> {
+        let left =
+            self.rests_until.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()));
+        if left > PATIENCE {
+            let why =
+                format!("it has failed {} times in a row, the last time since {}", self.failures, self.why);
+            let help = format!("it is started again in {} at the earliest", format_duration(left));
+            return Err(Error::new(Code::ToolBusy, why).with_help(help));
+        }
+        tokio::time::sleep(left).await;
+        Ok(())
+    }
+}
+
+/// How long a server rests that has failed so often in a row before; not at all after its first failure.
+fn rest_after(failures: u32) -> Option<Duration> {
+    let doublings = failures.checked_sub(1)?;
+    Some(FIRST_REST.saturating_mul(1 << doublings.min(16)).min(LONGEST_REST))
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("config", &self.0.config).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_fails_again_and_again_rests_longer() {
+        let rests: Vec<_> =
+            (0..10).map(|failures| rest_after(failures).map(|rest| rest.as_millis())).collect();
+        assert_eq!(rests[..4], [None, Some(500), Some(1000), Some(2000)]);
+        assert_eq!(rest_after(100), Some(LONGEST_REST));
+    }
+}

@@ -1,0 +1,7 @@
+//! Servers of the Model Context Protocol: those that everybody uses, and one that misbehaves in every way we know.
+
+#![cfg(test)]
+
+mod hostile;
+mod real;
+mod scene;
