@@ -202,20 +202,25 @@ async fn an_answer_has_the_form_that_is_asked_for() {
     assert_eq!(error.code(), Code::RunOutputInvalid);
 }
 
+/// The abilities decide where the form stands: in the request, where it is enforced or a tool asks for it, or else in the
+/// prompt.
 #[tokio::test]
-async fn the_form_stands_in_the_prompt_where_the_provider_does_not_take_it() {
-    let profile = Profile {
-        abilities: Abilities { structured_output: false, ..Abilities::default() },
-        ..Profile::default()
-    };
-    let turn = Turn::text(r#"{"status":"open"}"#).expecting(|request| {
-        let told = request.output.is_none() && request.messages[0].text().contains(r#""status""#);
-        if told { Ok(()) } else { Err("the schema in the prompt".into()) }
-    });
-    let model = Scripted::new([turn]).with_profile(profile);
-    let agent = agent().output_schema(form());
-    let reply = Bench::with(agent, Roles::main(model)).run("go").await.unwrap();
-    assert_eq!(reply.data, Some(json!({ "status": "open" })));
+async fn the_form_stands_in_the_prompt_where_nothing_else_can_ask_for_it() {
+    for (structured_output, tools, in_prompt) in
+        [(true, false, false), (false, true, false), (false, false, true)]
+    {
+        let abilities = Abilities { structured_output, tools, ..Abilities::default() };
+        let turn = Turn::text(r#"{"status":"open"}"#).expecting(move |request| {
+            let told = request.messages[0].text().contains(r#""status""#);
+            let fits = told == in_prompt && request.output.is_none() == in_prompt;
+            if fits { Ok(()) } else { Err("the schema at one place".into()) }
+        });
+        let profile = Profile { abilities, ..Profile::default() };
+        let model = Scripted::new([turn]).with_profile(profile);
+        let agent = Agent::new("desk").instructions("You are a desk.").output_schema(form());
+        let reply = Bench::with(agent, Roles::main(model)).run("go").await.unwrap();
+        assert_eq!(reply.data, Some(json!({ "status": "open" })), "{abilities:?}");
+    }
 }
 
 #[tokio::test]

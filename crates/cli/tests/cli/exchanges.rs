@@ -122,7 +122,7 @@ fn a_model_is_shown_with_its_layers() {
     answer  not known
     can  tools, parallel tools, structured output, images
     prices  not known: no budget in money holds for it
-    timeouts  connect [time], first byte 5m, between pieces 2m, whole 30m
+    timeouts  connect [time], first byte 2m, between pieces 2m, whole 30m
     cache  an answer to exactly the same request is given again
     breaker  left alone for [time] after 5 failures in a row
     retry  asked 2 times in all, after [time] first and 1m at most
@@ -140,7 +140,7 @@ fn a_model_is_shown_with_its_layers() {
     answer  128000 tokens
     can  tools, parallel tools, structured output, images, files, reasoning
     prices  USD for a million tokens: input 4, output 20, cached 0.2, cache write 5
-    timeouts  connect [time], first byte 5m, between pieces 2m, whole 30m
+    timeouts  connect [time], first byte 2m, between pieces 2m, whole 30m
     breaker  left alone for [time] after 5 failures in a row
     retry  asked 4 times in all, after [time] first and 1m at most
     ");
@@ -228,7 +228,7 @@ async fn a_model_that_makes_vectors_is_shown_and_tried() {
     vectors  512 dimensions
     text  not known
     prices  USD for a million tokens: input 0.02
-    timeouts  connect [time], first byte 5m, between pieces 2m, whole 30m
+    timeouts  connect [time], first byte 2m, between pieces 2m, whole 30m
     retry  asked 4 times in all, after [time] first and 1m at most
     ");
     let tried = sandbox.output(&["models", "test", "embed"]);
