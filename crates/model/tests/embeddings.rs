@@ -206,7 +206,7 @@ async fn one_part_that_fails_fails_all() {
     };
     let mock = MockProvider::responding(answer).key(KEY).start().await.unwrap();
     let error = embed(&openai(&mock, &options(Some(2))), texts(300)).await.unwrap_err();
-    assert_eq!((error.code(), error.attempts()), (Code::ModelRequestRefused, None));
+    assert_eq!((error.code(), error.attempts()), (Code::ModelRequestRefused, Some(1)));
     assert!(error.message().starts_with("texts 257 to 300 of 300: the provider at"), "{error}");
     assert!(error.message().ends_with("not this one (request `req_mock`)"), "{error}");
 
