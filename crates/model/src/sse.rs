@@ -4,6 +4,8 @@
 //! last event away, [`Decoder::finish`] returns it: some servers forget the last empty line. Lines of bare JSON, which are
 //! no fields, are an event's data too: some servers write an error so, after the events.
 
+use std::borrow::Cow;
+
 use adjutant_core::{Code, Error, Result};
 
 /// One event.
@@ -93,7 +95,11 @@ impl Decoder {
     }
 
     fn take_line(&mut self, line: &[u8]) -> Option<Event> {
-        let text = String::from_utf8_lossy(line);
+        // What is text, as nearly everything is, is told so faster than with a look at every sign.
+        let text = match str::from_utf8(line) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(line),
+        };
         let text = match std::mem::take(&mut self.at_start) {
             true => text.strip_prefix('\u{feff}').unwrap_or(&text),
             false => &text,

@@ -1,16 +1,16 @@
 //! Masses of small things: what takes time or memory out of proportion would not end here.
 
 use adjutant_core::Code;
+use adjutant_model::sse::Event;
 use adjutant_model::{Collector, Delta};
 use serde_json::{Value, json};
 
 use crate::change::wire;
 use crate::read::Subject;
-use adjutant_model::sse::Event;
 
 const MANY: u32 = 20_000;
 
-fn event(name: &str, data: Value) -> Event {
+fn event(name: &str, data: &Value) -> Event {
     Event { name: name.to_owned(), data: data.to_string() }
 }
 
@@ -22,35 +22,35 @@ fn calls(subject: usize) -> Vec<Event> {
             let calls = all(|index| json!({"index": index, "id": "a", "function": {"name": "look"}}));
             vec![event(
                 "",
-                json!({"choices": [{"delta": {"tool_calls": calls}, "finish_reason": "tool_calls"}]}),
+                &json!({"choices": [{"delta": {"tool_calls": calls}, "finish_reason": "tool_calls"}]}),
             )]
         }
         1 => {
             let item = |index: u32| json!({"type": "function_call", "id": format!("i{index}"), "call_id": "a", "name": "look"});
             let added = (0..MANY)
-                .map(|index| event("", json!({"type": "response.output_item.added", "item": item(index)})));
+                .map(|index| event("", &json!({"type": "response.output_item.added", "item": item(index)})));
             let output: Value = (0..MANY).map(item).collect();
             let end =
                 json!({"type": "response.completed", "response": {"status": "completed", "output": output}});
-            added.chain([event("", end)]).collect()
+            added.chain([event("", &end)]).collect()
         }
         2 => (0..MANY)
             .map(|index| {
                 let block = json!({"type": "tool_use", "id": "a", "name": "look"});
-                event("", json!({"type": "content_block_start", "index": index, "content_block": block}))
+                event("", &json!({"type": "content_block_start", "index": index, "content_block": block}))
             })
-            .chain([event("", json!({"type": "message_stop"}))])
+            .chain([event("", &json!({"type": "message_stop"}))])
             .collect(),
         3 => {
             let parts = all(|_| json!({"functionCall": {"id": "a", "name": "look"}}));
-            vec![event("", json!({"candidates": [{"content": {"parts": parts}, "finishReason": "STOP"}]}))]
+            vec![event("", &json!({"candidates": [{"content": {"parts": parts}, "finishReason": "STOP"}]}))]
         }
         _ => (0..MANY)
             .map(|index| {
                 let start = json!({"toolUse": {"toolUseId": "a", "name": "look"}});
-                event("contentBlockStart", json!({"contentBlockIndex": index, "start": start}))
+                event("contentBlockStart", &json!({"contentBlockIndex": index, "start": start}))
             })
-            .chain([event("messageStop", json!({"stopReason": "tool_use"})), event("metadata", json!({}))])
+            .chain([event("messageStop", &json!({"stopReason": "tool_use"})), event("metadata", &json!({}))])
             .collect(),
     }
 }
