@@ -26,7 +26,7 @@ pub(crate) const COMPACT: &str = "compact";
 /// What a model is sent: the messages of a conversation, oldest first. Cheap to clone.
 ///
 /// What was said in earlier turns is not written with it, or it would outlive those turns when they are erased. Only where
-/// it stands is, and [`Self::restore`] puts it back.
+/// it stands is, and the session puts it back.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Recorded", into = "Recorded")]
 pub struct Transcript {

@@ -2,7 +2,7 @@
 //!
 //! What is sent is made by pure functions from the request, and what arrives is decoded by a pure state machine. The
 //! format is the one of `ConverseStream` in the service description `bedrock-runtime/2023-09-30` of botocore 1.44.5
-//! (November 2026). One interface carries the models of many makers, and [`Traits`](traits::Traits) has in what they
+//! (November 2026). One interface carries the models of many makers, and `traits.rs` has in what they
 //! differ.
 
 mod cache;

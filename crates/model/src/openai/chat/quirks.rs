@@ -1,5 +1,5 @@
 //! In what servers of chat completions differ: what can differ, one field each. What holds for whom stands in
-//! [`servers`](super::servers).
+//! `servers.rs`.
 
 /// In what a server of chat completions differs from others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +67,8 @@ pub enum Forcing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Efforts {
     /// In OpenAI's words: `none`, `minimal`, `low`, `medium`, `high` and `xhigh`.
+    Words,
+    /// In those of them that the model knows, which is one of OpenAI's own.
     OpenAi,
     /// In these words, but nothing between `none` and `low`, or above `high`.
     ToHigh,
