@@ -1,8 +1,9 @@
 //! The project's own commands, run as `cargo xtask COMMAND`.
 //!
 //! [`plan`] decides what to run, [`step`] runs it and stops at the first failure, [`requirement`] is the list of what
-//! the tests need beyond the toolchain, and [`python`] has what they need of Python.
+//! the tests need beyond the toolchain, and [`python`] and [`node`] have what they need of Python and Node.
 
+mod node;
 mod plan;
 mod python;
 mod requirement;
@@ -13,6 +14,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use node::Packages;
 use plan::Machine;
 use python::Environment;
 use requirement::REQUIREMENTS;
@@ -43,11 +45,12 @@ fn main() -> ExitCode {
     };
     match (command.as_ref(), rest) {
         ("test", arguments) => {
-            let clients = plan::tests_clients(arguments);
-            run(clients, |machine, root| plan::test(machine, arguments, |name| package_of(root, name)))
+            let needs =
+                Needs { clients: plan::tests(arguments, "testkit"), servers: plan::tests(arguments, "tool") };
+            run(needs, |machine, root| plan::test(machine, arguments, |name| package_of(root, name)))
         }
-        ("ci", []) => run(true, |machine, _| plan::ci(machine)),
-        ("bench", []) => run(false, |machine, _| plan::bench(machine)),
+        ("ci", []) => run(Needs { clients: true, servers: true }, |machine, _| plan::ci(machine)),
+        ("bench", []) => run(Needs::default(), |machine, _| plan::bench(machine)),
         ("ci" | "bench", _) => refuse(&format!("`{command}` takes no arguments")),
         ("help" | "--help" | "-h", _) => {
             print!("{USAGE}");
@@ -62,13 +65,22 @@ fn refuse(problem: &str) -> ExitCode {
     ExitCode::from(WRONG_USAGE)
 }
 
-/// Installs what is missing, the vendors' clients where they are needed, then takes the steps of a plan.
-fn run(clients: bool, plan: impl FnOnce(&Machine, &Path) -> Vec<Step>) -> ExitCode {
+/// Which counterparts the tests work with.
+#[derive(Clone, Copy, Default)]
+struct Needs {
+    /// The vendors' clients.
+    clients: bool,
+    /// Servers of others.
+    servers: bool,
+}
+
+/// Installs what is missing, and the counterparts that are needed, then takes the steps of a plan.
+fn run(needs: Needs, plan: impl FnOnce(&Machine, &Path) -> Vec<Step>) -> ExitCode {
     let root = root();
     let machine = Machine::look();
     let steps = plan(&machine, &root);
     let taken = install(&machine, &root)
-        .and_then(|()| if clients { install_clients(&machine, &root) } else { Ok(()) })
+        .and_then(|()| install_counterparts(&machine, &root, needs))
         .and_then(|()| step::take_all(&root, steps));
     match taken {
         Ok(()) => ExitCode::SUCCESS,
@@ -88,21 +100,36 @@ fn install(machine: &Machine, root: &Path) -> Result<(), Failure> {
     step::take_all(root, steps)
 }
 
-/// Sets the vendors' clients up. Where that fails, as it does without a network, their tests say so and skip
-/// themselves, except with `CI=true`.
-fn install_clients(machine: &Machine, root: &Path) -> Result<(), Failure> {
+fn install_counterparts(machine: &Machine, root: &Path, needs: Needs) -> Result<(), Failure> {
     let Some(target) = target() else { return Ok(()) };
-    let environment = Environment::new(root, &target);
-    let steps = environment.steps();
+    if needs.clients {
+        let clients = Environment::clients(root, &target);
+        set_up(machine, root, "the vendors' clients", clients.steps(), || clients.note())?;
+    }
+    if needs.servers {
+        let (python, node) = (Environment::servers(root, &target), Packages::servers(root, &target));
+        set_up(machine, root, "Python servers", python.steps(), || python.note())?;
+        set_up(machine, root, "Node servers", node.steps(), || node.note())?;
+    }
+    Ok(())
+}
+
+/// Sets counterparts up. Where that fails, as it does without a network, their tests say so and skip themselves, except
+/// with `CI=true`.
+fn set_up(
+    machine: &Machine,
+    root: &Path,
+    what: &str,
+    steps: Vec<Step>,
+    note: impl Fn() -> std::io::Result<()>,
+) -> Result<(), Failure> {
     if steps.is_empty() {
         return Ok(());
     }
-    let noted = |()| environment.note().map_err(|error| Failure::told(format!("cannot note it: {error}")));
+    let noted = |()| note().map_err(|error| Failure::told(format!("cannot note it: {error}")));
     match step::take_all(root, steps).and_then(noted) {
         Err(failure) if !machine.ci => {
-            eprintln!(
-                "\nxtask: {failure}\nxtask: so the vendors' clients are missing, and their tests will be skipped"
-            );
+            eprintln!("\nxtask: {failure}\nxtask: so {what} are missing, and their tests will be skipped");
             Ok(())
         }
         result => result,

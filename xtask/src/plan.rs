@@ -77,9 +77,9 @@ pub(crate) fn test(
     steps
 }
 
-/// Whether the tests that the arguments choose work with the vendors' clients.
-pub(crate) fn tests_clients(arguments: &[OsString]) -> bool {
-    let is_theirs = |argument: &OsString| argument.to_string_lossy().contains("testkit");
+/// Whether the arguments choose tests of the crate in this folder.
+pub(crate) fn tests(arguments: &[OsString], folder: &str) -> bool {
+    let is_theirs = |argument: &OsString| argument.to_string_lossy().contains(folder);
     !chooses_packages(arguments) || arguments.iter().any(is_theirs)
 }
 
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn the_clients_are_there_for_their_tests() {
+    fn counterparts_are_there_for_their_tests() {
         for (arguments, expected) in [
             ("", true),
             ("client", true),
@@ -182,7 +182,7 @@ mod tests {
             ("--package=testkit", true),
         ] {
             let arguments: Vec<OsString> = arguments.split_whitespace().map(OsString::from).collect();
-            assert_eq!(tests_clients(&arguments), expected, "{arguments:?}");
+            assert_eq!(tests(&arguments, "testkit"), expected, "{arguments:?}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! The Python packages that tests work with: the vendors' own clients, in a virtual environment of their own.
+//! The Python packages that tests work with, in virtual environments of their own.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,8 +7,11 @@ use std::process::{Command, Stdio};
 use crate::requirement::Requirement;
 use crate::step::Step;
 
-/// What lists the packages, each with its version.
-const REQUIREMENTS: &str = "crates/testkit/tests/clients/requirements.txt";
+/// What lists the vendors' own clients, each with its version.
+const CLIENTS: &str = "crates/testkit/tests/clients/requirements.txt";
+
+/// What lists the packages of a server that the MCP client is tested against.
+const SERVERS: &str = "crates/tool/tests/mcp/servers/requirements.txt";
 
 /// The part of Python that makes virtual environments, which Debian has in a package of its own.
 const VENV: Requirement = Requirement {
@@ -25,14 +28,28 @@ pub(crate) fn missing() -> Option<Requirement> {
 /// A virtual environment in the folder that cargo builds in, where the tests look for it.
 #[derive(Clone, Debug)]
 pub(crate) struct Environment {
+    title: &'static str,
     folder: PathBuf,
     requirements: PathBuf,
 }
 
 impl Environment {
-    /// The environment of a checkout, in a target folder.
-    pub(crate) fn new(root: &Path, target: &Path) -> Self {
-        Self { folder: target.join("clients"), requirements: root.join(REQUIREMENTS) }
+    /// The environment of the vendors' clients of a checkout, in a target folder.
+    pub(crate) fn clients(root: &Path, target: &Path) -> Self {
+        Self {
+            title: "the vendors' clients",
+            folder: target.join("clients"),
+            requirements: root.join(CLIENTS),
+        }
+    }
+
+    /// The environment of a server.
+    pub(crate) fn servers(root: &Path, target: &Path) -> Self {
+        Self {
+            title: "Python servers",
+            folder: target.join("servers/python"),
+            requirements: root.join(SERVERS),
+        }
     }
 
     /// The steps that set it up; none where it stands as the list wants it.
@@ -40,7 +57,7 @@ impl Environment {
         if self.is_current() {
             return Vec::new();
         }
-        let title = "the vendors' clients";
+        let title = self.title;
         let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary=:all:"];
         vec![
             Step::new(title, "python3", ["-m", "venv", "--clear"]).and([&self.folder]),
@@ -86,10 +103,10 @@ mod tests {
     fn it_is_set_up_once_for_each_list() {
         let folder = std::env::temp_dir().join(format!("xtask-clients-{}", std::process::id()));
         let (root, target) = (folder.join("root"), folder.join("target"));
-        let list = root.join(REQUIREMENTS);
+        let list = root.join(CLIENTS);
         fs::create_dir_all(list.parent().unwrap()).unwrap();
         fs::write(&list, "openai==1\n").unwrap();
-        let environment = Environment::new(&root, &target);
+        let environment = Environment::clients(&root, &target);
         let lines: Vec<String> = environment.steps().iter().map(ToString::to_string).collect();
         assert!(lines[0].starts_with("python3 -m venv --clear "), "{lines:?}");
         assert!(lines[1].contains(" --requirement ") && lines[1].ends_with("requirements.txt"), "{lines:?}");

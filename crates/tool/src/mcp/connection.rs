@@ -14,6 +14,7 @@ use rmcp::service::{
     ServiceError,
 };
 use rmcp::transport::IntoTransport;
+use rmcp::transport::streamable_http_client::StreamableHttpError;
 use serde_json::{Map, Value};
 use tokio::sync::Mutex;
 
@@ -181,14 +182,22 @@ impl From<ServiceError> for Unanswered {
 /// Whether the request surely did not reach the server: there was no connection to it.
 fn is_unsent(error: &ServiceError) -> bool {
     let ServiceError::TransportSend(error) = error else { return false };
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error.error.as_ref());
-    while let Some(error) = cause {
-        if error.downcast_ref::<reqwest::Error>().is_some_and(reqwest::Error::is_connect) {
-            return true;
-        }
-        cause = error.source();
+    causes(error.error.as_ref()).find_map(carrier).is_some_and(reqwest::Error::is_connect)
+}
+
+/// An error and what lies behind it, to the innermost.
+fn causes<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error), |error| error.source())
+}
+
+/// The fault of what carries requests, within that of the transport.
+fn carrier<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a reqwest::Error> {
+    match error.downcast_ref::<StreamableHttpError<reqwest::Error>>() {
+        Some(StreamableHttpError::Client(error)) => Some(error),
+        _ => error.downcast_ref(),
     }
-    false
 }
 
 /// What went wrong, in words for people.
@@ -221,9 +230,12 @@ fn why(error: &ClientInitializeError) -> String {
 
 /// The cause of all causes. What lies around it repeats addresses, which may hold secrets.
 fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut inner = error;
-    while let Some(cause) = inner.source() {
-        inner = cause;
-    }
-    clean::line(&inner.to_string(), clean::LONGEST_REASON)
+    let inner = causes(error).last().unwrap_or(error);
+    let text = match carrier(inner) {
+        Some(fault) => {
+            causes(fault).skip(1).last().map_or("it cannot be reached".to_owned(), ToString::to_string)
+        }
+        None => inner.to_string(),
+    };
+    clean::line(&text, clean::LONGEST_REASON)
 }
