@@ -190,6 +190,9 @@ async fn who_is_asked_once_is_not_asked_again_by_others() {
     let (model, _) = counting("a", |_| Turn::error(down()));
     let error = ask(&bare().around(model), Call::default()).await.unwrap_err();
     assert_eq!((error.attempts(), error.retry()), (Some(1), adjutant_core::error::Retry::Never));
+    let (model, _) = counting("a", |_| Turn::deltas([Ok(Delta::Text("a".into())), Err(down())]));
+    let error = ask(&bare().around(model), Call::default()).await.unwrap_err();
+    assert_eq!(error.attempts(), Some(1), "nor after a part of the answer");
     let late = || down().with_retry_after(Duration::from_secs(3_600));
     let (model, count) = counting("a", move |_| Turn::error(late()));
     let error = ask(&retrying(4).around(model), Call::default()).await.unwrap_err();

@@ -6,8 +6,8 @@ use std::time::Duration;
 use adjutant_core::error::Retry as Helps;
 use adjutant_core::json::Json;
 use adjutant_core::{Code, Error, Result};
-use futures::FutureExt;
 use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt};
 use serde::{Deserialize, Serialize};
 
 use super::begun::begun;
@@ -73,7 +73,12 @@ impl Retry {
     async fn ask(self, request: Request, call: Call) -> Result<Deltas> {
         let attempt =
             || async { begun(self.model.stream(request.clone(), call.clone()).await?, &call).await };
-        insist(&self.policy, self.model.id(), &call, attempt).await
+        let deltas = insist(&self.policy, self.model.id(), &call, attempt).await?;
+        if self.policy.attempts > 1 {
+            return Ok(deltas);
+        }
+        // Once is once, also for whoever would ask again after a part of the answer was shown.
+        Ok(deltas.map(|delta| delta.map_err(|error| error.after_attempts(1))).boxed())
     }
 }
 
