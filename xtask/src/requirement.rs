@@ -16,11 +16,14 @@ pub(crate) struct Requirement {
 }
 
 /// Every requirement. A line here is all that a new one takes.
-pub(crate) const REQUIREMENTS: &[Requirement] = &[Requirement {
-    program: "python3",
-    package: "python3",
-    needed_by: "the command tool of the sample project",
-}];
+pub(crate) const REQUIREMENTS: &[Requirement] = &[
+    Requirement {
+        program: "python3",
+        package: "python3",
+        needed_by: "the command tool of the sample project",
+    },
+    Requirement { program: "bwrap", package: "bubblewrap", needed_by: "sandboxed tools" },
+];
 
 /// The requirements that no folder of a `PATH` fulfils.
 pub(crate) fn missing(all: &[Requirement], path: Option<&OsStr>) -> Vec<Requirement> {

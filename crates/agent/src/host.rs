@@ -142,7 +142,7 @@ impl AgentHost {
                 .with_help("resume the run with the program that started it"));
         }
         let definition = read(&self.engine.definition(admission.definition).await?)?;
-        let agent = Arc::new(self.runtime(definition)?);
+        let agent = Arc::new(self.runtime(definition)?.with_session(admission.session.clone()));
         let input: Input = admission.input.to()?;
         let earlier = self.sessions.resume(self.engine.as_ref(), admission).await?;
         Ok(Arc::new(move |ctx, state| {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use adjutant_core::Result;
-use adjutant_core::id::CallId;
+use adjutant_core::id::{CallId, SessionId};
 use adjutant_core::message::Message;
 use adjutant_core::secret::Secrets;
 use adjutant_core::tool::ToolSpec;
@@ -29,6 +29,7 @@ pub struct Runtime {
     pub(crate) tools: Hands,
     pub(crate) secrets: Option<Arc<dyn Secrets>>,
     pub(crate) resources: Resources,
+    pub(crate) session: Option<SessionId>,
     pub(crate) form: Option<Form>,
     offered: Arc<[ToolSpec]>,
     overhead: u64,
@@ -42,9 +43,19 @@ impl Runtime {
             definition.output.as_ref().map(|schema| Form::new(&definition.name, schema)).transpose()?;
         let offered: Arc<[ToolSpec]> = definition.tools.clone().into();
         let summariser = Arc::clone(&model);
-        let (tools, secrets, resources) = (tools.into(), None, Resources::new());
-        let mut runtime =
-            Self { definition, model, summariser, tools, secrets, resources, form, offered, overhead: 0 };
+        let (tools, secrets, resources, session) = (tools.into(), None, Resources::new(), None);
+        let mut runtime = Self {
+            definition,
+            model,
+            summariser,
+            tools,
+            secrets,
+            resources,
+            session,
+            form,
+            offered,
+            overhead: 0,
+        };
         runtime.overhead = token::estimate_request(&runtime.request(&Arc::default(), ToolChoice::Auto));
         Ok(runtime)
     }
@@ -67,6 +78,13 @@ impl Runtime {
     #[must_use]
     pub fn with_resources(mut self, resources: Resources) -> Self {
         self.resources = resources;
+        self
+    }
+
+    /// Sets the conversation that the run is a turn of, for tools that keep something over its turns.
+    #[must_use]
+    pub fn with_session(mut self, session: Option<SessionId>) -> Self {
+        self.session = session;
         self
     }
 
@@ -104,6 +122,7 @@ impl Runtime {
         let sink = attempt.sink.clone();
         let mut context = Context::new(attempt.run.clone(), attempt.key.clone(), call.clone())
             .with_scope(attempt.scope.clone())
+            .with_session(self.session.clone())
             .with_idempotency_key(Arc::clone(&attempt.idempotency_key))
             .with_attempt(attempt.number)
             .with_cancellation(attempt.cancel.clone())

@@ -143,6 +143,8 @@ codes! {
     ToolOutcomeUnknown = "tool-outcome-unknown": Tool, Run, Never;
     /// A tool of the agent is configured wrongly.
     ToolInvalid = "tool-invalid": Tool, Run, Never;
+    /// A tool runs only in a sandbox, and this machine cannot make one.
+    SandboxUnavailable = "sandbox-unavailable": Tool, Run, Never;
 
     /// The run was cancelled.
     RunCancelled = "run-cancelled": Run, Run, Never;

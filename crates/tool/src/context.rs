@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use adjutant_core::hash::Digest;
-use adjutant_core::id::{CallId, RunId, Scope, StepKey};
+use adjutant_core::id::{CallId, RunId, Scope, SessionId, StepKey};
 use adjutant_core::secret::{Secret, Secrets};
 use adjutant_core::{Code, Error, Result};
 use tokio_util::sync::CancellationToken;
 
 use crate::resource::Resources;
+use crate::sandbox::Owner;
 
 /// What one call knows of the run around it. Cheap to clone.
 #[derive(Clone)]
@@ -22,6 +23,7 @@ struct Inner {
     step: StepKey,
     call: CallId,
     scope: Scope,
+    session: Option<SessionId>,
     idempotency_key: Arc<str>,
     attempt: u32,
     deadline: Option<Instant>,
@@ -41,6 +43,7 @@ impl Context {
             step,
             call,
             scope: Scope::default(),
+            session: None,
             idempotency_key: key.to_string().into(),
             attempt: 1,
             deadline: None,
@@ -60,6 +63,12 @@ impl Context {
     #[must_use]
     pub fn with_scope(self, scope: Scope) -> Self {
         self.changed(|inner| inner.scope = scope)
+    }
+
+    /// Sets the conversation that the run is a turn of.
+    #[must_use]
+    pub fn with_session(self, session: Option<SessionId>) -> Self {
+        self.changed(|inner| inner.session = session)
     }
 
     /// Sets the key that stays the same over every attempt of the call.
@@ -125,6 +134,19 @@ impl Context {
     /// Whose data the run works on.
     pub fn scope(&self) -> &Scope {
         &self.0.scope
+    }
+
+    /// The conversation that the run is a turn of.
+    pub fn session(&self) -> Option<&SessionId> {
+        self.0.session.as_ref()
+    }
+
+    /// Whose files a sandboxed tool works on.
+    pub(crate) fn owner(&self) -> Owner {
+        match &self.0.session {
+            Some(session) => Owner::Session(session.clone()),
+            None => Owner::Run(self.0.run.clone()),
+        }
     }
 
     /// A text that is the same in every attempt of this call and in no other call. Give it to services that can

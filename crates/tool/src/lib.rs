@@ -21,6 +21,7 @@ pub mod mcp;
 mod output;
 mod registry;
 mod resource;
+pub mod sandbox;
 mod schema;
 mod tool;
 

@@ -6,9 +6,11 @@ pub mod database;
 pub mod fetch;
 pub mod files;
 mod now;
+pub mod script;
 
 pub use calculate::calculate;
 pub use database::{lookup, query_database};
 pub use fetch::fetch;
 pub use files::{files, files_read};
 pub use now::now;
+pub use script::script;

@@ -8,6 +8,8 @@ use adjutant_core::tool::{Effect, ToolSpec};
 use adjutant_core::{Code, Error, Result};
 use serde_json::{Value, json};
 
+use crate::sandbox;
+
 /// A command tool as configuration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
@@ -33,6 +35,9 @@ pub struct Config {
     pub environment: BTreeMap<String, Variable>,
     /// Where the command runs; the directory of this process where nothing is said.
     pub working_directory: Option<PathBuf>,
+    /// The sandbox that it runs in; none where it is trusted as this process is. In a sandbox it starts in the session's
+    /// folder, whatever the working directory is.
+    pub sandbox: Option<sandbox::Config>,
     /// What exit codes mean that do not have their usual meaning.
     pub exit_codes: BTreeMap<i32, Exit>,
     /// What standard output holds.
@@ -97,6 +102,7 @@ impl Config {
             concurrency: None,
             environment: BTreeMap::new(),
             working_directory: None,
+            sandbox: None,
             exit_codes: BTreeMap::new(),
             format: Format::default(),
             output_limit: Self::DEFAULT_OUTPUT_LIMIT,
@@ -104,7 +110,7 @@ impl Config {
     }
 
     /// Checks what can be checked without running anything. Fails with [`Code::ToolInvalid`].
-    pub(super) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         let invalid = |what: &str, help: &str| {
             Err(Error::new(Code::ToolInvalid, format!("the command tool `{}` {what}", self.name))
                 .with_help(help))
@@ -142,7 +148,7 @@ impl Config {
     }
 
     /// What the tool says of itself.
-    pub(super) fn spec(&self) -> ToolSpec {
+    pub(crate) fn spec(&self) -> ToolSpec {
         ToolSpec {
             name: self.name.clone(),
             description: self.description.clone(),

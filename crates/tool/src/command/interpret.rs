@@ -10,13 +10,14 @@ use super::config::{Config, Exit, Format};
 use super::process::{End, Finished, Printed};
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::sandbox::refused;
 use crate::tool::Reconciled;
 
 /// How long the reason of a failure may be, in characters.
 const LONGEST_REASON: usize = 2_000;
 
 /// What came of a call.
-pub(super) fn outcome(config: &Config, finished: &Finished) -> Result<Output, Failure> {
+pub(crate) fn outcome(config: &Config, finished: &Finished) -> Result<Output, Failure> {
     let status = match finished.end {
         End::Exited(status) => status,
         End::Deadline => {
@@ -27,6 +28,11 @@ pub(super) fn outcome(config: &Config, finished: &Finished) -> Result<Output, Fa
             let why = format!("`{}` was killed, since the call was cancelled", config.name);
             return Err(lost(config, Code::RunCancelled, why));
         }
+        End::Exceeded(ref how) => {
+            let why = format!("`{}` was killed, since {how}", config.name);
+            return Err(lost(config, Code::ToolFailed, why));
+        }
+        End::Refused => return Err(Failure::Run(refused(&finished.said))),
     };
     let Some(code) = status.code() else {
         let why = format!("`{}` was killed by {}{}", config.name, signal(status), reason(finished));
@@ -51,6 +57,8 @@ pub(super) fn reconciled(config: &Config, finished: &Finished) -> Result<Reconci
         End::Exited(status) => status,
         End::Deadline => return Err(broken(format!("was killed after {}", format_duration(config.timeout)))),
         End::Cancelled => return Err(broken("was cancelled".to_owned())),
+        End::Exceeded(ref how) => return Err(broken(format!("was killed, since {how}"))),
+        End::Refused => return Err(Failure::Run(refused(&finished.said))),
     };
     match status.code() {
         Some(0) => {}

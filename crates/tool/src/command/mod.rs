@@ -22,5 +22,7 @@ mod redact;
 mod tool;
 
 pub use config::{Config, Exit, Format, Variable};
+pub(crate) use interpret::outcome;
 pub(crate) use redact::Redactor;
 pub use tool::CommandTool;
+pub(crate) use tool::run;

@@ -1,17 +1,21 @@
 //! Runs one process to its end, and leaves nothing of it behind.
 
 use std::collections::VecDeque;
+use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use adjutant_core::secret::Secret;
+use adjutant_core::{Code, Error};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
 use super::redact::Redactor;
 use crate::context::Context;
+use crate::sandbox::{self, Folder, Guard, Sandbox};
 
 /// How long a pipe may stay open after the process has ended and its group was killed.
 const GRACE: Duration = Duration::from_millis(500);
@@ -23,54 +27,60 @@ const LONGEST_LINE: usize = 500;
 const MOST_LINES: usize = 1_000;
 
 /// How many of the last lines of standard error are kept as the reason of a failure.
-const KEPT_LINES: usize = 10;
+const KEPT_LINES: usize = 40;
 
 /// How much of a pipe is read at once, in bytes.
 const CHUNK: usize = 16 << 10;
 
 /// What is to be run.
-pub(super) struct Job {
-    pub(super) program: PathBuf,
-    pub(super) arguments: Vec<String>,
-    pub(super) directory: Option<PathBuf>,
-    pub(super) environment: Vec<(String, Secret)>,
-    pub(super) input: Vec<u8>,
-    pub(super) output_limit: usize,
-    pub(super) redactor: Redactor,
+pub(crate) struct Job {
+    pub(crate) program: PathBuf,
+    pub(crate) arguments: Vec<OsString>,
+    pub(crate) directory: Option<PathBuf>,
+    pub(crate) environment: Vec<(String, Secret)>,
+    pub(crate) input: Vec<u8>,
+    pub(crate) output_limit: usize,
+    pub(crate) redactor: Redactor,
+    /// Watches the sandbox that the command line is for.
+    pub(crate) guard: Option<Guard>,
 }
 
 /// How a process ended.
 #[derive(Debug)]
-pub(super) enum End {
+pub(crate) enum End {
     /// By itself, or by somebody else's signal.
     Exited(ExitStatus),
     /// It was killed at the deadline.
     Deadline,
     /// It was killed since the call was cancelled.
     Cancelled,
+    /// It was killed since it took more than it may.
+    Exceeded(String),
+    /// Nothing ran: the sandbox could not be made.
+    Refused,
 }
 
 /// A process that has ended.
 #[derive(Debug)]
-pub(super) struct Finished {
-    pub(super) end: End,
-    pub(super) printed: Printed,
+pub(crate) struct Finished {
+    pub(crate) end: End,
+    pub(crate) printed: Printed,
     /// The last lines of standard error.
-    pub(super) said: String,
+    pub(crate) said: String,
 }
 
 /// The first part of standard output.
 #[derive(Debug, Default)]
-pub(super) struct Printed {
-    pub(super) kept: Vec<u8>,
+pub(crate) struct Printed {
+    pub(crate) kept: Vec<u8>,
     /// How many bytes there were in all.
-    pub(super) total: u64,
+    pub(crate) total: u64,
     /// How many of them were kept.
-    pub(super) read: u64,
+    pub(crate) read: u64,
 }
 
 impl Printed {
-    pub(super) fn is_cut(&self) -> bool {
+    pub(crate) fn is_cut(&self) -> bool {
         self.total > self.read
     }
 
@@ -131,6 +141,33 @@ impl Said {
 }
 
 impl Job {
+    /// Makes the command line one that runs `command` in a sandbox, in the folder of the session.
+    pub(crate) async fn enter(
+        &mut self,
+        sandbox: Arc<Sandbox>,
+        command: sandbox::Command,
+        context: &Context,
+    ) -> Result<(), Error> {
+        let folder = Folder::of(&sandbox.config().work, context.scope(), &context.owner());
+        let entered = tokio::task::spawn_blocking(move || sandbox.enter(&folder, command)).await;
+        let entered = entered.map_err(|error| {
+            Error::new(Code::ToolBroken, "the sandbox cannot be prepared").caused_by(&error)
+        })??;
+        self.program = entered.program;
+        self.arguments = entered.arguments;
+        self.directory = entered.directory;
+        // What the configuration says comes last, and wins.
+        let given = std::mem::take(&mut self.environment);
+        self.environment = entered
+            .environment
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), Secret::new(value)))
+            .collect();
+        self.environment.extend(given);
+        self.guard = Some(entered.guard);
+        Ok(())
+    }
+
     /// Starts the process. An error means that nothing ran.
     fn start(&self) -> io::Result<Group> {
         let mut command = Command::new(&self.program);
@@ -146,12 +183,23 @@ impl Job {
         #[cfg(unix)]
         command.process_group(0);
         let child = command.spawn()?;
-        Ok(Group { id: child.id(), child })
+        let id = child.id();
+        if let (Some(guard), Some(id)) = (&self.guard, id) {
+            guard.started(id);
+        }
+        Ok(Group { id, child })
     }
 
     /// Runs the process to its end, its deadline or its cancellation. An error means that nothing ran.
-    pub(super) async fn run(self, deadline: Instant, context: &Context) -> io::Result<Finished> {
+    pub(crate) async fn run(self, deadline: Instant, context: &Context) -> io::Result<Finished> {
         let mut group = self.start()?;
+        let (guard, process) = (self.guard.as_ref(), group.id.unwrap_or_default());
+        let exceeded = async {
+            match guard {
+                Some(guard) => guard.exceeded(process).await,
+                None => std::future::pending().await,
+            }
+        };
         let (stdin, stdout, stderr) =
             (group.child.stdin.take(), group.child.stdout.take(), group.child.stderr.take());
         let (mut printed, mut said) = (Printed::default(), Said::default());
@@ -173,7 +221,7 @@ impl Job {
                 }
             };
             let talk = futures::future::join3(feed, hear, listen);
-            tokio::pin!(talk);
+            tokio::pin!(talk, exceeded);
             let cancelled = context.cancelled();
             let mut talking = true;
             let end = loop {
@@ -181,11 +229,15 @@ impl Job {
                     biased;
                     status = group.child.wait() => break End::Exited(status?),
                     () = cancelled.cancelled() => break End::Cancelled,
+                    why = &mut exceeded => break End::Exceeded(why),
                     () = tokio::time::sleep_until(deadline.into()) => break End::Deadline,
                     _ = &mut talk, if talking => talking = false,
                 }
             };
             // Also after an ordinary end: what it left running would hold the pipes open, or stay for ever.
+            if let (Some(guard), false) = (guard, matches!(end, End::Exited(_))) {
+                guard.kill(process);
+            }
             group.kill();
             if talking {
                 let _ = tokio::time::timeout(GRACE, talk).await;
@@ -195,6 +247,13 @@ impl Job {
         // What was killed is waited for, so that it is gone when the call has ended.
         let _ = tokio::time::timeout(GRACE, group.child.wait()).await;
         group.id = None;
+        let end = match (guard, end) {
+            (Some(guard), End::Exited(status)) if status.code().is_some() && !guard.ran() => End::Refused,
+            (_, end) => end,
+        };
+        if let Some(guard) = guard {
+            guard.gone().await;
+        }
         printed.kept = self.redactor.bytes(printed.kept);
         Ok(Finished { end, printed, said: said.into_text() })
     }

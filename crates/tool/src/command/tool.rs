@@ -1,5 +1,6 @@
 //! [`CommandTool`]: a process behind the tool trait.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,12 +17,14 @@ use super::redact::Redactor;
 use crate::context::{Context, deadline_after};
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::sandbox::{self, Sandbox};
 use crate::tool::{Reconciled, Tool};
 
 /// An executable as a tool. The [module](super) says what is expected of it.
 #[derive(Debug)]
 pub struct CommandTool {
     config: Arc<Config>,
+    sandbox: Option<Arc<Sandbox>>,
     spec: ToolSpec,
 }
 
@@ -29,7 +32,8 @@ impl CommandTool {
     /// Makes the tool. Nothing is run; fails with [`Code::ToolInvalid`] when the configuration contradicts itself.
     pub fn new(config: Config) -> Result<Self> {
         config.check()?;
-        Ok(Self { spec: config.spec(), config: Arc::new(config) })
+        let sandbox = config.sandbox.clone().map(Sandbox::new).transpose()?.map(Arc::new);
+        Ok(Self { spec: config.spec(), config: Arc::new(config), sandbox })
     }
 }
 
@@ -39,9 +43,9 @@ impl Tool for CommandTool {
     }
 
     fn call(&self, arguments: Value, context: Context) -> BoxFuture<'static, Result<Output, Failure>> {
-        let config = Arc::clone(&self.config);
+        let (config, sandbox) = (Arc::clone(&self.config), self.sandbox.clone());
         async move {
-            let finished = run(&config, &config.command, &arguments, &context).await?;
+            let finished = run(&config, sandbox, &config.command, None, line(&arguments), &context).await?;
             interpret::outcome(&config, &finished)
         }
         .boxed()
@@ -52,11 +56,11 @@ impl Tool for CommandTool {
         arguments: Value,
         context: Context,
     ) -> BoxFuture<'static, Result<Reconciled, Failure>> {
-        let config = Arc::clone(&self.config);
+        let (config, sandbox) = (Arc::clone(&self.config), self.sandbox.clone());
         async move {
             let Some(command) = &config.reconcile else { return Ok(Reconciled::Unknown) };
             let question = json!({"idempotency_key": context.idempotency_key(), "arguments": arguments});
-            let finished = run(&config, command, &question, &context).await?;
+            let finished = run(&config, sandbox, command, None, line(&question), &context).await?;
             interpret::reconciled(&config, &finished)
         }
         .boxed()
@@ -69,10 +73,18 @@ impl From<CommandTool> for Arc<dyn Tool> {
     }
 }
 
-async fn run(
+/// What a command reads: one line of JSON.
+fn line(value: &Value) -> Vec<u8> {
+    format!("{value}\n").into_bytes()
+}
+
+/// Runs a command to its end. `file` is written for it, and its path is the last argument; that takes a sandbox.
+pub(crate) async fn run(
     config: &Config,
+    sandbox: Option<Arc<Sandbox>>,
     command: &[String],
-    input: &Value,
+    file: Option<(&'static str, Vec<u8>)>,
+    input: Vec<u8>,
     context: &Context,
 ) -> Result<Finished, Failure> {
     let (program, arguments) = command.split_first().ok_or_else(|| {
@@ -82,15 +94,25 @@ async fn run(
         ))
     })?;
     let (environment, redactor) = environment(config, context)?;
-    let job = Job {
-        program: locate(program, config.working_directory.as_deref()),
-        arguments: arguments.to_vec(),
+    let located = locate(program, config.working_directory.as_deref());
+    let mut job = Job {
+        program: located,
+        arguments: arguments.iter().map(OsString::from).collect(),
         directory: config.working_directory.clone(),
         environment,
         redactor,
-        input: format!("{input}\n").into_bytes(),
+        input,
         output_limit: config.output_limit,
+        guard: None,
     };
+    if let Some(sandbox) = sandbox {
+        let command = sandbox::Command {
+            program: job.program.to_string_lossy().into_owned(),
+            arguments: arguments.to_vec(),
+            file,
+        };
+        job.enter(sandbox, command, context).await?;
+    }
     let timeout = deadline_after(config.timeout);
     let deadline = context.deadline().map_or(timeout, |deadline| deadline.min(timeout));
     job.run(deadline, context).await.map_err(|error| {

@@ -1,0 +1,157 @@
+//! [`Sandbox`]: makes a command one that runs in a sandbox.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use adjutant_core::{Code, Error, Result};
+
+use super::call::Call;
+use super::config::{Config, Isolation};
+use super::folder::Folder;
+use super::guard::Guard;
+use super::launch::{self, Folders, HOME};
+use super::machine::Machine;
+use super::tree::{self, Size};
+
+/// Where a file that was written for the call is in the sandbox.
+const GIVEN: &str = "/run/adjutant";
+
+/// Makes commands ones that run in a sandbox.
+#[derive(Clone, Debug)]
+pub struct Sandbox {
+    config: Config,
+}
+
+/// What is to run in a sandbox.
+#[derive(Clone, Debug, Default)]
+pub struct Command {
+    /// The program: a name that is looked for among the system's programs, or a path of the host. A file that is no part
+    /// of the system is seen in the sandbox, too.
+    pub program: String,
+    /// Its arguments.
+    pub arguments: Vec<String>,
+    /// A file for the program, as its name and what is in it; its path becomes the last argument.
+    pub file: Option<(&'static str, Vec<u8>)>,
+}
+
+/// A command that runs in a sandbox.
+#[derive(Debug)]
+pub struct Entered {
+    /// What to start.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub arguments: Vec<OsString>,
+    /// Where to start it.
+    pub directory: Option<PathBuf>,
+    /// The environment that the program needs, besides what it is given. It wins over this process's own `PATH`.
+    pub environment: Vec<(&'static str, String)>,
+    /// Watches it. It must be held until the process is gone.
+    pub guard: Guard,
+}
+
+impl Sandbox {
+    /// A sandbox by this configuration. Nothing is made yet. Fails with [`Code::ToolInvalid`] when what it is to see is
+    /// where it has something else.
+    pub fn new(mut config: Config) -> Result<Self> {
+        for path in config.read.iter_mut().chain(&mut config.write).chain(&mut config.hidden) {
+            *path = absolute(path)?;
+            check(path)?;
+        }
+        config.work = absolute(&config.work)?;
+        Ok(Self { config })
+    }
+
+    /// What it was made with.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Makes the folders, and the command line. Blocks for as long as the disk takes.
+    ///
+    /// Fails with [`Code::SandboxUnavailable`] when this machine cannot make a sandbox.
+    pub fn enter(&self, folder: &Folder, command: Command) -> Result<Entered> {
+        let sandboxed = self.config.isolation == Isolation::Sandbox;
+        let machine = if sandboxed { Some(Machine::find()?) } else { None };
+        folder.create()?;
+        let session = folder.files();
+        let call = Call::begin(folder).map_err(|error| broken(&session, &error))?;
+        let given = command.file.map(|(name, content)| {
+            let path = call.write(name, &content).map_err(|error| broken(&session, &error))?;
+            Ok::<_, Error>((path, Path::new(GIVEN).join(name)))
+        });
+        let given = given.transpose()?;
+        let mut arguments = command.arguments;
+        let seen = |(host, inside): &(PathBuf, PathBuf)| {
+            let path = if sandboxed { inside } else { host };
+            path.to_string_lossy().into_owned()
+        };
+        arguments.extend(given.as_ref().map(seen));
+        let limits = self.config.limits;
+        let guard = |call| {
+            let most = Size { bytes: limits.folder_bytes, files: limits.folder_files, beyond: false };
+            let held = tree::measure(&session, &Size { bytes: u64::MAX, files: u64::MAX, beyond: true });
+            let most = Size {
+                bytes: most.bytes.max(held.bytes),
+                files: most.files.max(held.files),
+                beyond: held.beyond,
+            };
+            Guard { call, session: session.clone(), limits, most, sandboxed }
+        };
+        let Some(machine) = machine else {
+            return Ok(Entered {
+                program: PathBuf::from(command.program),
+                arguments: arguments.into_iter().map(OsString::from).collect(),
+                directory: Some(session.clone()),
+                environment: vec![("HOME", session.to_string_lossy().into_owned())],
+                guard: guard(call),
+            });
+        };
+        let program = Path::new(&command.program);
+        let mut bound: Vec<_> = given.into_iter().collect();
+        if program.is_absolute() && !launch::is_system(program) {
+            check(program)?;
+            bound.push((program.to_owned(), program.to_owned()));
+        }
+        let folders = Folders { session: &session, call: call.folder() };
+        let words =
+            launch::command_line(&machine, &self.config, &folders, &bound, &command.program, &arguments);
+        let mut words = words.into_iter();
+        Ok(Entered {
+            program: words.next().map(PathBuf::from).unwrap_or_default(),
+            arguments: words.collect(),
+            directory: None,
+            environment: vec![
+                ("PATH", launch::PATH.to_owned()),
+                ("HOME", HOME.to_owned()),
+                ("TMPDIR", "/tmp".to_owned()),
+                ("LANG", "C.UTF-8".to_owned()),
+            ],
+            guard: guard(call),
+        })
+    }
+}
+
+fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path).map_err(|error| {
+        Error::new(Code::ToolInvalid, format!("`{}` is no path", path.display())).caused_by(&error)
+    })
+}
+
+/// Refuses what would cover, or be covered by, what every sandbox has.
+fn check(path: &Path) -> Result<()> {
+    const OWN: [&str; 6] = [HOME, GIVEN, "/proc", "/dev", "/sys", "/etc/passwd"];
+    if path == Path::new("/") || path == Path::new("/tmp") || OWN.iter().any(|own| path.starts_with(own)) {
+        let message =
+            format!("`{}` cannot be seen in a sandbox: it has one of its own there", path.display());
+        return Err(
+            Error::new(Code::ToolInvalid, message).with_help("name the folders below that are needed")
+        );
+    }
+    Ok(())
+}
+
+fn broken(folder: &Path, error: &io::Error) -> Error {
+    Error::new(Code::ToolBroken, format!("the folder `{}` cannot be prepared", folder.display()))
+        .caused_by(error)
+}

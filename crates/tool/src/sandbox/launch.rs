@@ -1,0 +1,203 @@
+//! The command line that starts a sandbox. Reads the host's folders for links, and changes nothing.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use super::config::{Config, Limits};
+use super::machine::{Machine, is_there};
+
+/// Where a sandboxed program finds its session's folder, and where it starts.
+pub const HOME: &str = "/session";
+
+/// The user and group in the sandbox: the one that means nobody. On a host where Adjutant runs as root, that is who it is there, too.
+pub(super) const NOBODY: u32 = 65_534;
+
+/// Where programs are looked for in the sandbox.
+pub(super) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// What of the host's top level holds programs and libraries.
+const SYSTEM: [&str; 8] = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store"];
+
+/// What programs need of `/etc` that says nothing of the host's secrets or users.
+const SETTINGS: [&str; 10] = [
+    "/etc/alternatives",
+    "/etc/ld.so.cache",
+    "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d",
+    "/etc/localtime",
+    "/etc/timezone",
+    "/etc/mime.types",
+    "/etc/fonts",
+    "/etc/magic",
+    "/etc/ssl/openssl.cnf",
+];
+
+/// Opens the files whose numbers bubblewrap is told, and becomes it: a process cannot hand files on by itself without
+/// handing them to everything else that it starts at that moment.
+const OPEN: &str = r#"exec 7>"$1" 9<"$2"; shift 2; exec "$@""#;
+
+/// Closes what this process was itself given and would pass on: an open folder is a way out.
+fn close(inherited: &[u32]) -> String {
+    inherited.iter().map(|number| format!("exec {number}>&-; ")).collect()
+}
+
+/// The folders of one call.
+pub(super) struct Folders<'a> {
+    /// The session's files.
+    pub(super) session: &'a Path,
+    /// What the call needs only while it runs.
+    pub(super) call: &'a Path,
+}
+
+/// What is in the folder of a call.
+pub(super) mod part {
+    /// Becomes `/tmp`.
+    pub(in crate::sandbox) const TEMPORARY: &str = "tmp";
+    /// Becomes `/dev/shm`.
+    pub(in crate::sandbox) const SHARED: &str = "shm";
+    /// Becomes `/etc/passwd`.
+    pub(in crate::sandbox) const USERS: &str = "passwd";
+    /// Becomes `/etc/group`.
+    pub(in crate::sandbox) const GROUPS: &str = "group";
+    /// The seccomp filter.
+    pub(in crate::sandbox) const FILTER: &str = "filter";
+    /// Where bubblewrap says how the program ended.
+    pub(in crate::sandbox) const END: &str = "end";
+    /// Where bubblewrap says which process is the first of the sandbox, where that is not the same file.
+    pub(in crate::sandbox) const FIRST: &str = "first";
+}
+
+/// The words of the command that runs `program` in a sandbox. `bound` are further files that it sees, as (on the host,
+/// in the sandbox).
+pub(super) fn command_line(
+    machine: &Machine,
+    config: &Config,
+    folders: &Folders<'_>,
+    bound: &[(PathBuf, PathBuf)],
+    program: &str,
+    arguments: &[String],
+) -> Vec<OsString> {
+    let mut words = Words::default();
+    words.add([&machine.shell]);
+    let script = match machine.setpriv {
+        Some(_) => r#"exec 8>"$1"; shift; "#,
+        None => "",
+    };
+    words.add(["-c", &format!("{}{script}{OPEN}", close(&machine.inherited)), "sh"]);
+    words.add(machine.setpriv.iter().map(|_| folders.call.join(part::FIRST)));
+    words.add([part::END, part::FILTER].map(|part| folders.call.join(part)));
+    words.add([&machine.bubblewrap]);
+    words.add(["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]);
+    words.add(["--hostname", "sandbox", "--die-with-parent", "--new-session"]);
+    let nobody = NOBODY.to_string();
+    match &machine.setpriv {
+        Some(setpriv) => {
+            // Root sets the mounts up, for it alone reaches every folder, and then becomes nobody.
+            words.add(["--json-status-fd", "8", "--cap-drop", "ALL"]);
+            words.add(["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", "--cap-add", "CAP_SETPCAP"]);
+            mounts(&mut words, config, folders, bound);
+            // By then it has no right to look into the session's folder any more.
+            words.add(["--chdir", "/", "--"]);
+            words.add([setpriv]);
+            words.add(["--reuid", &nobody, "--regid", &nobody, "--clear-groups"]);
+            words.add(["--bounding-set=-all", "--inh-caps=-all"]);
+            words.add([&machine.bubblewrap]);
+            words.add(["--unshare-user", "--die-with-parent", "--dev-bind", "/", "/"]);
+        }
+        None => {
+            words.add(["--unshare-user", "--uid", &nobody, "--gid", &nobody, "--cap-drop", "ALL"]);
+            mounts(&mut words, config, folders, bound);
+        }
+    }
+    words.add(["--json-status-fd", "7", "--seccomp", "9", "--chdir", HOME, "--"]);
+    limits(&mut words, machine, &config.limits);
+    words.add([program]);
+    words.add(arguments);
+    words.0
+}
+
+/// What the program sees.
+fn mounts(words: &mut Words, config: &Config, folders: &Folders<'_>, bound: &[(PathBuf, PathBuf)]) {
+    for path in SYSTEM.iter().chain(&SETTINGS).map(Path::new).filter(|path| is_there(path)) {
+        match path.read_link() {
+            // Where the system's own folders are links, as `/bin` to `usr/bin`.
+            Ok(target) if path.parent() == Some(Path::new("/")) => {
+                words.add([Path::new("--symlink"), &target, path]);
+            }
+            _ => {
+                folders_above(words, path);
+                words.add([Path::new("--ro-bind"), path, path]);
+            }
+        }
+    }
+    words.add(["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"]);
+    let parts = [
+        ("--bind", part::SHARED, "/dev/shm"),
+        ("--bind", part::TEMPORARY, "/tmp"),
+        ("--ro-bind", part::USERS, "/etc/passwd"),
+        ("--ro-bind", part::GROUPS, "/etc/group"),
+    ];
+    folders_above(words, Path::new("/etc/passwd"));
+    for (how, part, inside) in parts {
+        words.add([Path::new(how), &folders.call.join(part), Path::new(inside)]);
+    }
+    for path in &config.read {
+        folders_above(words, path);
+        words.add([Path::new("--ro-bind"), path, path]);
+    }
+    for path in &config.write {
+        folders_above(words, path);
+        words.add([Path::new("--bind"), path, path]);
+    }
+    let open = || config.read.iter().chain(&config.write);
+    let hidden = config.hidden.iter().chain([&config.work]);
+    for path in hidden.filter(|path| path.is_dir() && open().any(|open| path.starts_with(open))) {
+        words.add([Path::new("--tmpfs"), path, Path::new("--remount-ro"), path]);
+    }
+    for (host, inside) in bound {
+        folders_above(words, inside);
+        words.add([Path::new("--ro-bind"), host, inside]);
+    }
+    words.add([Path::new("--bind"), folders.session, Path::new(HOME)]);
+    // The root itself is memory that nobody counts.
+    words.add(["--remount-ro", "/"]);
+}
+
+/// Makes the folders that something is in. Those that bubblewrap makes by itself, nobody else may enter.
+fn folders_above(words: &mut Words, path: &Path) {
+    let above: Vec<_> = path.ancestors().skip(1).filter(|folder| *folder != Path::new("/")).collect();
+    for folder in above.into_iter().rev() {
+        words.add([Path::new("--perms"), Path::new("0755"), Path::new("--dir"), folder]);
+    }
+}
+
+/// What the kernel limits. The number of processes counts within the user namespace of the sandbox.
+fn limits(words: &mut Words, machine: &Machine, limits: &Limits) {
+    let both = |name: &str, value: u64| format!("--{name}={value}:{value}");
+    words.add([&machine.prlimit]);
+    words.add([
+        both("core", 0),
+        both("nproc", limits.processes.into()),
+        both("nofile", limits.open_files.into()),
+        both("fsize", limits.file_bytes),
+        both("data", limits.memory),
+        both("memlock", 0),
+        both("msgqueue", 0),
+    ]);
+    words.add(["--"]);
+}
+
+/// The words of a command line.
+#[derive(Default)]
+struct Words(Vec<OsString>);
+
+impl Words {
+    fn add<T: Into<OsString>>(&mut self, words: impl IntoIterator<Item = T>) {
+        self.0.extend(words.into_iter().map(Into::into));
+    }
+}
+
+/// Whether every sandbox sees this path as a part of the system.
+pub(super) fn is_system(path: &Path) -> bool {
+    SYSTEM.iter().any(|system| path.starts_with(system))
+}

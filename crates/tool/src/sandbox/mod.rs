@@ -1,0 +1,38 @@
+//! Sandboxed processes: what runs a program that nobody has read.
+//!
+//! [`Sandbox::enter`] turns a command into one that runs in a sandbox, and gives the guard that goes with it:
+//! - **What it sees.** Its own mount namespace: the system's programs and libraries, which it cannot change; the files
+//!   and folders that the configuration lists; its session's folder, which it may write to, at [`HOME`]; and an empty
+//!   `/tmp` for each call. Nothing else of the host, not even by name.
+//! - **What it reaches.** Its own network namespace without a way out, own process, IPC, host name and user namespaces,
+//!   no terminal. A seccomp filter takes away what it has no use for: other namespaces, mounts, tracing, the kernel's
+//!   keyring, socket families that know no namespace.
+//! - **Who it is.** A user id without rights, without capabilities, that can gain none. Where Adjutant runs as root, it
+//!   is another user on the host, too: resource limits do not bind root.
+//! - **How much it takes.** The kernel limits memory, processes, open files and the size of a file, per process and for
+//!   the user id. A supervisor adds up the memory of all its processes and the size of its folder, and ends it.
+//! - **How long it lives.** All of it ends with the call, with `SIGKILL` to the first process of its process namespace:
+//!   a daemon, a session of its own, or a double fork does not help. It also ends when this process dies.
+//!
+//! bubblewrap sets the namespaces up, `prlimit` (and for root `setpriv`) of util-linux the rest. Landlock is not used:
+//! what it can forbid is not there in the first place. [`examine`] says what holds on a machine.
+
+mod call;
+mod config;
+mod enter;
+mod examine;
+mod filter;
+mod folder;
+mod group;
+mod guard;
+mod launch;
+mod machine;
+mod tree;
+
+pub use config::{Config, Isolation, Limits};
+pub use enter::{Command, Entered, Sandbox};
+pub(crate) use examine::refused;
+pub use examine::{Finding, examine};
+pub use folder::{Artifact, Folder, Owner};
+pub use guard::Guard;
+pub use launch::HOME;
