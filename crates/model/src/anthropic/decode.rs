@@ -17,6 +17,17 @@ use crate::request::Request;
 use crate::sse::Event;
 use crate::transport::{Complaint, Peer, refusal};
 
+/// The events that must be JSON. A `ping` says nothing, whatever it holds.
+const EVENTS: [&str; 7] = [
+    "message_start",
+    "content_block_start",
+    "content_block_delta",
+    "content_block_stop",
+    "message_delta",
+    "message_stop",
+    "error",
+];
+
 /// The fields of a message that are understood, or say nothing.
 const OF_MESSAGE: [&str; 9] =
     ["id", "type", "role", "model", "content", "stop_reason", "stop_sequence", "stop_details", "usage"];
@@ -39,6 +50,10 @@ pub(super) struct Decoder {
 }
 
 impl Decode for Decoder {
+    fn knows(&self, name: &str) -> bool {
+        EVENTS.contains(&name)
+    }
+
     fn event(&mut self, event: &Event, deltas: &mut Vec<Delta>) -> Result<()> {
         let data = event.data.trim();
         if self.ended || data.is_empty() || data == "[DONE]" {

@@ -66,6 +66,10 @@ enum Block {
 }
 
 impl Decode for Decoder {
+    fn knows(&self, name: &str) -> bool {
+        KNOWN.contains(&name)
+    }
+
     fn event(&mut self, event: &Event, deltas: &mut Vec<Delta>) -> Result<()> {
         if self.ended {
             return Ok(());

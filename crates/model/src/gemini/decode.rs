@@ -40,6 +40,10 @@ pub(super) struct Decoder {
 }
 
 impl Decode for Decoder {
+    fn knows(&self, name: &str) -> bool {
+        name == "error"
+    }
+
     fn event(&mut self, event: &Event, deltas: &mut Vec<Delta>) -> Result<()> {
         match event.data.trim() {
             // Google ends no stream so; what stands between may.

@@ -6,6 +6,7 @@
 
 mod config;
 mod form;
+mod noise;
 mod probe;
 mod reader;
 mod registry;

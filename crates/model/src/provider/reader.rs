@@ -6,6 +6,7 @@ use adjutant_core::{Code, Error, Result};
 use futures::StreamExt;
 use http::header::CONTENT_TYPE;
 
+use super::noise::Noise;
 use super::wire::Decode;
 use crate::delta::{Delta, Deltas, Start};
 use crate::event_stream;
@@ -34,6 +35,7 @@ pub(super) fn read(incoming: Incoming, decoder: Box<dyn Decode>, peer: &Peer) ->
         body: incoming.body,
         decoder,
         peer: peer.clone(),
+        noise: Noise::default(),
         ready: VecDeque::new(),
         over: false,
         failure: None,
@@ -52,6 +54,8 @@ struct Reader {
     /// What the headers say, until it is told.
     start: Option<Start>,
     peer: Peer,
+    /// What stands between the events of the answer.
+    noise: Noise,
     ready: VecDeque<Delta>,
     over: bool,
     failure: Option<Error>,
@@ -72,7 +76,7 @@ impl Form {
         match kind.as_str() {
             "text/event-stream" => Self::events(),
             event_stream::CONTENT_TYPE => Self::Frames(event_stream::Decoder::new(MOST_EVENT_BYTES)),
-            "application/json" => Self::Whole(Vec::new()),
+            // JSON is said of streams too.
             _ => Self::Unknown { kind, begin: Vec::new() },
         }
     }
@@ -117,10 +121,17 @@ impl Reader {
         }
     }
 
-    /// Reads one piece of the body.
+    /// Reads one piece of the body. One that says nothing, such as a comment or a part of a larger event, is a sign of life
+    /// all the same.
     async fn step(&mut self, deltas: &mut Vec<Delta>) -> Result<()> {
         match self.body.chunk().await? {
-            Some(chunk) => self.feed(&chunk, deltas),
+            Some(chunk) => {
+                self.feed(&chunk, deltas)?;
+                if deltas.is_empty() {
+                    deltas.push(Delta::Text(String::new()));
+                }
+                Ok(())
+            }
             None => {
                 self.over = true;
                 self.finish(deltas)
@@ -162,11 +173,40 @@ impl Reader {
     /// Decodes the events that were cut out of the bytes, until that failed.
     fn decode(&mut self, events: &[sse::Event], cut: Result<()>, deltas: &mut Vec<Delta>) -> Result<()> {
         for event in events {
-            self.decoder.event(event, deltas)?;
+            if self.decoder.is_complete() {
+                break;
+            }
+            self.take(event, deltas)?;
+        }
+        if !self.decoder.is_complete() {
+            return cut;
         }
         // The connection may stay open after the last event, and what comes behind that is not looked at.
-        self.over = self.decoder.is_complete();
-        if self.over { Ok(()) } else { cut }
+        self.over = true;
+        std::mem::take(&mut self.body).let_go();
+        Ok(())
+    }
+
+    fn take(&mut self, event: &sse::Event, deltas: &mut Vec<Delta>) -> Result<()> {
+        match self.noise.is(event, self.decoder.as_ref()) {
+            true => {
+                deltas.extend(self.noise.keep(event));
+                Ok(())
+            }
+            false => self.decoder.event(event, deltas),
+        }
+    }
+
+    /// Ends a stream. One of nothing but noise is no answer, and the noise says most of why.
+    fn end(&mut self, deltas: &mut Vec<Delta>) -> Result<()> {
+        self.decoder.end(deltas).map_err(|error| match self.noise.alone() {
+            Some(noise) => {
+                let (name, noise) = (self.peer.name(), self.peer.clean(noise));
+                let what = format!("the answer of the provider at `{name}` is not JSON: {noise}");
+                Error::new(Code::ModelAnswerInvalid, what)
+            }
+            None => error,
+        })
     }
 
     fn finish(&mut self, deltas: &mut Vec<Delta>) -> Result<()> {
@@ -186,13 +226,13 @@ impl Reader {
             }
             Form::Events(events) => {
                 if let Some(event) = events.finish() {
-                    self.decoder.event(&event, deltas)?;
+                    self.take(&event, deltas)?;
                 }
-                self.decoder.end(deltas)
+                self.end(deltas)
             }
             Form::Frames(frames) => {
                 frames.finish()?;
-                self.decoder.end(deltas)
+                self.end(deltas)
             }
         }
     }

@@ -45,6 +45,10 @@ pub struct Encoded {
 /// Each function adds the deltas that it has made before it fails, so that no part of an answer is lost with the
 /// rest. A delta [`Start`](crate::Start) holds what the body says; the headers' part is added by the reader.
 pub trait Decode: Send + 'static {
+    /// Whether an event of that name is one of the interface's own, so that its data must be JSON; the name is empty where
+    /// none is given. Gateways send events of theirs between, such as a heartbeat.
+    fn knows(&self, name: &str) -> bool;
+
     /// Takes one event of a stream. Fails with `model-answer-invalid` where it breaks the interface's promises, and
     /// with the code that fits an error that the provider reports in it.
     fn event(&mut self, event: &Event, deltas: &mut Vec<Delta>) -> Result<()>;

@@ -11,7 +11,7 @@ use futures::StreamExt;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use crate::subject::{ALL, question};
+use crate::subject::{ALL, Subject, ask, question};
 
 #[tokio::test]
 async fn text_comes_in_pieces_and_makes_a_whole() {
@@ -198,5 +198,30 @@ async fn reasoning_is_kept_with_its_signature() {
             });
             assert!(sealed, "{subject:?}: {thought:?}");
         }
+    }
+}
+
+/// Most servers end the body a moment after the last event.
+#[tokio::test]
+async fn one_connection_carries_call_after_call() {
+    let ten_calls = |subject: Subject| async move {
+        let answer = || Answer::text("ok").with(Fault::LateEnd(Duration::from_millis(5)));
+        let (model, mock) = subject.answering(std::iter::repeat_with(answer).take(10)).await;
+        for _ in 0..10 {
+            ask(&model, question()).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        // One, but on a machine that is busy with something else.
+        assert!(mock.connections() <= 3, "{subject:?}: {} connections", mock.connections());
+    };
+    futures::future::join_all(ALL.map(ten_calls)).await;
+}
+
+#[tokio::test]
+async fn an_answer_is_there_before_its_connection_ends() {
+    for subject in ALL.into_iter().filter(|subject| subject.interface != Interface::Gemini) {
+        let late = Answer::text("ok").with(Fault::LateEnd(Duration::from_secs(60)));
+        let heard = tokio::time::timeout(Duration::from_secs(20), subject.hears(late, question())).await;
+        assert_eq!(heard.unwrap().unwrap().message.text(), "ok", "{subject:?}");
     }
 }

@@ -5,6 +5,7 @@
 //! The seeds are what the mock provider writes, so that a change of it reaches behind the first check. Thousands of cases:
 //! `PROPTEST_CASES=10000 cargo test -p adjutant-model --test hostile`.
 
+mod between;
 mod change;
 mod masses;
 mod properties;

@@ -62,8 +62,19 @@ impl Subject {
         provider.model_over(&self.config("http://127.0.0.1:9"), Arc::new(canned)).unwrap()
     }
 
-    /// What becomes of these pieces of a body.
+    /// What becomes of these pieces of a body, without the signs of life that each of them may be.
     pub(crate) fn read<'a>(
+        &self,
+        kind: &str,
+        pieces: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Vec<Result<Delta>> {
+        let mut read = self.read_all(kind, pieces);
+        read.retain(|delta| !is_alive(delta));
+        read
+    }
+
+    /// What becomes of these pieces of a body.
+    pub(crate) fn read_all<'a>(
         &self,
         kind: &str,
         pieces: impl IntoIterator<Item = &'a [u8]>,
@@ -76,6 +87,11 @@ impl Subject {
             deltas.collect().await
         })
     }
+}
+
+/// Whether this is nothing but a sign of life.
+pub(crate) fn is_alive(delta: &Result<Delta>) -> bool {
+    matches!(delta, Ok(Delta::Text(text)) if text.is_empty())
 }
 
 /// The body of an answer, in pieces.

@@ -89,6 +89,12 @@ fn broken(mut pieces: Vec<Bytes>, fault: Option<&Fault>) -> Body {
             let each = (0..bytes.len()).map(move |at| Ok::<_, Infallible>(bytes.slice(at..=at)));
             Body::from_stream(stream::iter(each))
         }
+        Some(Fault::LateEnd(delay)) => {
+            let delay = *delay;
+            let end =
+                stream::once(async move { tokio::time::sleep(delay).await }).filter_map(|()| async { None });
+            Body::from_stream(stream::iter(pieces.into_iter().map(Ok::<_, Infallible>)).chain(end))
+        }
         Some(Fault::Stall(after)) => {
             pieces.truncate(*after);
             Body::from_stream(

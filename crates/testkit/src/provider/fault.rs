@@ -21,6 +21,8 @@ pub enum Fault {
     Trickle,
     /// It stops after so many events and keeps the connection open.
     Stall(usize),
+    /// It ends the body so long after the last event.
+    LateEnd(Duration),
     /// It breaks the connection after so many events.
     Cut(usize),
     /// It ends the body properly after so many events, without the end of the answer.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::response::Response;
+use axum::serve::ListenerExt;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method, Uri};
@@ -46,6 +47,7 @@ struct Shared {
     keep: usize,
     models: Vec<String>,
     count: AtomicUsize,
+    connections: AtomicUsize,
     log: Mutex<Log>,
 }
 
@@ -145,12 +147,17 @@ impl Builder {
             keep: self.keep,
             models: self.models,
             count: AtomicUsize::new(0),
+            connections: AtomicUsize::new(0),
             log: Mutex::default(),
         });
         let router = Router::new()
             .fallback(handle)
             .layer(DefaultBodyLimit::max(MOST_BYTES))
             .with_state(Arc::clone(&shared));
+        let counted = Arc::clone(&shared);
+        let listener = listener.tap_io(move |_| {
+            counted.connections.fetch_add(1, Ordering::Relaxed);
+        });
         let server = tokio::spawn(async move {
             // It ends with the test; a failure to serve shows in the test's own requests.
             let _ = axum::serve(listener, router).await;
@@ -231,6 +238,11 @@ impl MockProvider {
     /// How many requests came.
     pub fn count(&self) -> usize {
         self.shared.count.load(Ordering::Relaxed)
+    }
+
+    /// How many connections were opened.
+    pub fn connections(&self) -> usize {
+        self.shared.connections.load(Ordering::Relaxed)
     }
 
     /// What was wrong with the requests so far.

@@ -47,6 +47,10 @@ pub(super) struct Decoder {
 }
 
 impl Decode for Decoder {
+    fn knows(&self, name: &str) -> bool {
+        name == "error"
+    }
+
     fn event(&mut self, event: &Event, deltas: &mut Vec<Delta>) -> Result<()> {
         match event.data.trim() {
             _ if self.ended => Ok(()),

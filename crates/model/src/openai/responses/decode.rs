@@ -52,6 +52,10 @@ pub(super) struct Decoder {
 }
 
 impl Decode for Decoder {
+    fn knows(&self, name: &str) -> bool {
+        name == "error" || name.starts_with("response.")
+    }
+
     fn event(&mut self, event: &Event, deltas: &mut Vec<Delta>) -> Result<()> {
         match event.data.trim() {
             _ if self.ended => Ok(()),
@@ -116,8 +120,7 @@ impl Decoder {
             "response.completed" | "response.incomplete" | "response.failed" | "response.cancelled" => {
                 return self.finish(response, deltas);
             }
-            // It comes while the model thinks and nothing can be shown: a sign of life for whoever waits.
-            "keepalive" => deltas.push(Delta::Text(String::new())),
+            "keepalive" => {}
             "error" | "" => match Complaint::find(event) {
                 Some(complaint) => return Err(self.failure(outcome::complaint(complaint))),
                 None => deltas.push(Delta::Unknown(event.clone())),
