@@ -3,6 +3,7 @@
 pub mod azure;
 pub mod chat;
 mod embeddings;
+mod generation;
 mod parameters;
 pub mod presets;
 pub mod responses;

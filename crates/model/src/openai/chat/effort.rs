@@ -1,15 +1,21 @@
 //! How much a model shall think, in the words of each server.
 
+use adjutant_core::Result;
 use serde_json::{Value, json};
 
 use super::quirks::Efforts;
+use crate::openai::generation::Generation;
 use crate::request::Effort;
 
-/// The fields that say how much a model shall think. A step that a server or a model lacks is the nearest that it has.
-pub(super) fn fields(efforts: Efforts, model: &str, effort: Effort) -> Vec<(&'static str, Value)> {
+/// The fields that say how much a model shall think. A step that a server or a model lacks is the nearest that it has. Fails
+/// with `model-unsupported` where the model is known not to think.
+pub(super) fn fields(efforts: Efforts, model: &str, effort: Effort) -> Result<Vec<(&'static str, Value)>> {
     let word = |word: &str| vec![("reasoning_effort", Value::from(word))];
-    match efforts {
-        Efforts::OpenAi => word(openai(effort)),
+    Ok(match efforts {
+        Efforts::OpenAi => {
+            Generation::of(model).asked_effort(model, Some(effort))?.map(word).unwrap_or_default()
+        }
+        Efforts::Words => word(openai(effort)),
         Efforts::ToHigh => word(to_high(effort)),
         Efforts::DeepSeek => deepseek(effort),
         // GPT-OSS thinks in any case, and Qwen 3 before 3.8 knows no degrees (console.groq.com/docs/reasoning).
@@ -20,7 +26,7 @@ pub(super) fn fields(efforts: Efforts, model: &str, effort: Effort) -> Vec<(&'st
         Efforts::Together if effort == Effort::Off => vec![("reasoning", json!({"enabled": false}))],
         Efforts::Together => word(from_low(effort)),
         Efforts::Xai => word(xai(model, effort)),
-    }
+    })
 }
 
 /// What keeps a model's reasoning apart from its answer, where that is not so anyway: Qwen's writes it into the answer at Groq.
@@ -105,7 +111,11 @@ mod tests {
         const ALL: [Effort; 6] =
             [Effort::Off, Effort::Minimal, Effort::Low, Effort::Medium, Effort::High, Effort::Max];
         let cases = [
-            (Efforts::OpenAi, "m", "none minimal low medium high xhigh"),
+            (Efforts::Words, "m", "none minimal low medium high xhigh"),
+            (Efforts::OpenAi, "my-deployment", "none minimal low medium high xhigh"),
+            (Efforts::OpenAi, "gpt-5.6-sol", "none low low medium high max"),
+            (Efforts::OpenAi, "gpt-5-mini", "minimal minimal low medium high high"),
+            (Efforts::OpenAi, "o3", "low low low medium high high"),
             (Efforts::ToHigh, "m", "none low low medium high high"),
             (Efforts::DeepSeek, "m", "disabled low low high high max"),
             (Efforts::Groq, "openai/gpt-oss-120b", "low low low medium high high"),
@@ -120,7 +130,7 @@ mod tests {
         ];
         for (efforts, model, expected) in cases {
             let said = ALL.map(|effort| {
-                let fields = fields(efforts, model, effort);
+                let fields = fields(efforts, model, effort).unwrap();
                 let (_, value) = fields.last().unwrap();
                 let inner = value.get("type").or_else(|| value.get("enabled")).unwrap_or(value);
                 inner.as_str().map_or_else(|| inner.to_string(), str::to_owned)

@@ -7,8 +7,9 @@ use adjutant_core::{Code, Error, Result};
 use serde_json::{Map, Value, json};
 
 use super::content::Style;
-use super::quirks::{Forcing, Quirks, Schema};
+use super::quirks::{Efforts, Forcing, Quirks, Schema};
 use super::{effort, tools, transcript};
+use crate::openai::generation::Generation;
 use crate::openai::parameters::{decimal, schema_name};
 use crate::provider::PromptCache;
 use crate::request::{Effort, OutputSchema, Request};
@@ -56,8 +57,8 @@ pub(super) fn body(dialect: &Dialect, request: &Request) -> Result<Value> {
     if let Some(most) = request.max_output_tokens {
         set(quirks.max_tokens, most.into());
     }
-    if let Some(temperature) = request.temperature {
-        set("temperature", decimal(temperature));
+    if let Some(temperature) = temperature(dialect, request)? {
+        set("temperature", temperature);
     }
     if !request.stop.is_empty() {
         set("stop", stop_texts(dialect, request)?);
@@ -128,8 +129,19 @@ fn thinking(dialect: &Dialect, request: &Request) -> Result<Vec<(&'static str, V
         }
         wish = Some(Effort::Off);
     }
-    let amount = wish.map(|effort| effort::fields(quirks.efforts, model, effort));
+    let amount = wish.map(|effort| effort::fields(quirks.efforts, model, effort)).transpose()?;
     Ok(amount.into_iter().flatten().chain(effort::apart(quirks.efforts, model)).collect())
+}
+
+fn temperature(dialect: &Dialect, request: &Request) -> Result<Option<Value>> {
+    let model = &dialect.model;
+    match dialect.quirks.efforts {
+        Efforts::OpenAi => {
+            let effort = request.effort.or(dialect.effort);
+            Generation::of(model).asked_temperature(model, request.temperature, effort)
+        }
+        _ => Ok(request.temperature.map(decimal)),
+    }
 }
 
 fn stop_texts(dialect: &Dialect, request: &Request) -> Result<Value> {
@@ -333,6 +345,26 @@ mod tests {
                 json!({"stream_options": usage, "response_format": format, "provider": {"require_parameters": true, "order": ["a"]}}),
             ),
             (
+                of(Quirks::OPENAI, "gpt-4.1"),
+                Request { temperature: Some(0.2), ..thinks(Effort::Off) },
+                json!({"stream_options": usage, "temperature": 0.2}),
+            ),
+            (
+                of(Quirks::OPENAI, "gpt-5.5"),
+                Request { temperature: Some(0.2), ..thinks(Effort::Off) },
+                json!({"stream_options": usage, "temperature": 0.2, "reasoning_effort": "none"}),
+            ),
+            (
+                of(Quirks::OPENAI, "o3"),
+                Request { temperature: Some(1.0), ..thinks(Effort::Max) },
+                json!({"stream_options": usage, "reasoning_effort": "high"}),
+            ),
+            (
+                of(Quirks::COMMON, "o3"),
+                Request { temperature: Some(0.2), ..thinks(Effort::Max) },
+                json!({"stream_options": usage, "temperature": 0.2, "reasoning_effort": "xhigh"}),
+            ),
+            (
                 of(Quirks::XAI, "grok-4.20-0309-non-reasoning"),
                 Request { stop: vec!["x".into()], max_output_tokens: Some(5), ..Request::default() },
                 json!({"stream_options": usage, "stop": ["x"], "max_completion_tokens": 5}),
@@ -386,6 +418,21 @@ mod tests {
                 of(Quirks::XAI, "grok-4.6"),
                 Request { stop: vec!["x".into()], ..Request::default() },
                 "the model `grok-4.6` knows no texts that end an answer",
+            ),
+            (
+                of(Quirks::OPENAI, "gpt-4.1"),
+                Request { effort: Some(Effort::High), ..Request::default() },
+                "the model `gpt-4.1` does not reason",
+            ),
+            (
+                of(Quirks::azure("gpt-5.5", None), "gpt-5.5"),
+                Request { temperature: Some(0.2), ..Request::default() },
+                "the model `gpt-5.5` takes no temperature while it reasons",
+            ),
+            (
+                of(Quirks::OPENAI, "o3"),
+                Request { temperature: Some(0.2), ..Request::default() },
+                "the model `o3` takes no temperature",
             ),
         ];
         for (dialect, request, why) in cases {

@@ -16,7 +16,7 @@ impl Quirks {
         routes: false,
         forcing: Forcing::ByName,
         parallel_switch: true,
-        efforts: Efforts::OpenAi,
+        efforts: Efforts::Words,
         stop_while_reasoning: true,
         echo: Echo::Nowhere,
         call_ids: CallIds::Any,
@@ -27,8 +27,9 @@ impl Quirks {
     };
 
     /// OpenAI's own server, or Azure's copy of it. OpenAI calls `max_tokens` deprecated, and its reasoning models refuse
-    /// it.
-    pub const OPENAI: Self = Self { max_tokens: "max_completion_tokens", ..Self::COMMON };
+    /// it; they differ in the efforts and temperatures that they take.
+    pub const OPENAI: Self =
+        Self { max_tokens: "max_completion_tokens", efforts: Efforts::OpenAi, ..Self::COMMON };
 
     /// DeepSeek: api-docs.deepseek.com, "Thinking Mode" and "Tool Calls". Reasoning is wanted back in every message of a
     /// conversation with tools, also where there was none (the AI SDK and LiteLLM fill it in); while the model thinks,

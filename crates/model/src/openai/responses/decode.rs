@@ -90,8 +90,8 @@ impl Decode for Decoder {
 }
 
 impl Decoder {
-    pub(super) fn new(peer: Peer, request: &Request) -> Self {
-        Self { peer, output: Output::new(Ids::of(request)), started: false, ended: false }
+    pub(super) fn new(peer: Peer, request: &Request, origin: &str) -> Self {
+        Self { peer, output: Output::new(Ids::of(request), origin), started: false, ended: false }
     }
 
     fn parse(&self, data: &str) -> Result<Value> {

@@ -5,10 +5,10 @@ use adjutant_core::tool::ToolSpec;
 use adjutant_core::{Code, Error, Result};
 use serde_json::{Map, Value, json};
 
-use super::generation::Generation;
 use super::items::{self, Transcript};
 use super::{hosted, schema};
-use crate::openai::parameters::{decimal, schema_name};
+use crate::openai::generation::Generation;
+use crate::openai::parameters::schema_name;
 use crate::provider::PromptCache;
 use crate::request::Effort;
 use crate::request::{OutputSchema, Request, ToolChoice};
@@ -17,6 +17,8 @@ use crate::request::{OutputSchema, Request, ToolChoice};
 #[derive(Clone, Debug)]
 pub(super) struct Dialect {
     pub(super) model: String,
+    /// Whose encrypted reasoning goes back.
+    pub(super) origin: String,
     pub(super) generation: Generation,
     /// Whether to ask for what it thought in encrypted form. A model that does not reason refuses the wish.
     pub(super) reasons: bool,
@@ -50,7 +52,8 @@ pub(super) fn body(dialect: &Dialect, request: &Request) -> Result<Value> {
     let mut body = Map::new();
     let mut set = |key: &str, value: Value| drop(body.insert(key.to_owned(), value));
     let messages = request.messages.iter().map(|message| &**message);
-    let Transcript { instructions, input } = items::transcript(messages, dialect.generation.reasons())?;
+    let Transcript { instructions, input } =
+        items::transcript(messages, &dialect.origin, dialect.generation.reasons())?;
     for (key, value) in cache(dialect, request, &instructions) {
         set(key, value);
     }
@@ -65,7 +68,8 @@ pub(super) fn body(dialect: &Dialect, request: &Request) -> Result<Value> {
     if dialect.reasons {
         set("include", json!(["reasoning.encrypted_content"]));
     }
-    if let Some(word) = effort(dialect, request)? {
+    let effort = request.effort.or(dialect.effort);
+    if let Some(word) = dialect.generation.asked_effort(&dialect.model, effort)? {
         set("reasoning", json!({"effort": word}));
     }
     for (key, value) in tools(dialect, request)? {
@@ -77,44 +81,14 @@ pub(super) fn body(dialect: &Dialect, request: &Request) -> Result<Value> {
     if let Some(most) = request.max_output_tokens {
         set("max_output_tokens", most.into());
     }
-    if let Some(temperature) = temperature(dialect, request)? {
+    let temperature = request.temperature;
+    if let Some(temperature) = dialect.generation.asked_temperature(&dialect.model, temperature, effort)? {
         set("temperature", temperature);
     }
     for extra in [&dialect.extra, &request.extra] {
         overlay(&mut body, extra)?;
     }
     Ok(Value::Object(body))
-}
-
-fn effort(dialect: &Dialect, request: &Request) -> Result<Option<&'static str>> {
-    match request.effort.or(dialect.effort) {
-        None => Ok(None),
-        Some(Effort::Off) if !dialect.generation.reasons() => Ok(None),
-        Some(effort) => dialect.generation.effort(effort).map(Some).ok_or_else(|| {
-            let message = format!("the model `{}` does not reason", dialect.model);
-            Error::new(Code::ModelUnsupported, message)
-                .with_help("take its `effort` out, or use a model that reasons")
-        }),
-    }
-}
-
-fn temperature(dialect: &Dialect, request: &Request) -> Result<Option<Value>> {
-    let Some(temperature) = request.temperature else { return Ok(None) };
-    let effort = request.effort.or(dialect.effort);
-    if dialect.generation.takes_temperature(effort) {
-        return Ok(Some(decimal(temperature)));
-    }
-    // What holds anyway need not be said.
-    if (temperature - 1.0).abs() < f32::EPSILON {
-        return Ok(None);
-    }
-    let without = dialect.generation.takes_temperature(Some(Effort::Off));
-    let (when, help) = match without {
-        true => (" while it reasons", "take `temperature` out, or set the model's `effort = \"off\"`"),
-        false => ("", "take `temperature` out"),
-    };
-    let message = format!("the model `{}` takes no temperature{when}", dialect.model);
-    Err(Error::new(Code::ModelUnsupported, message).with_help(help))
 }
 
 fn tools(dialect: &Dialect, request: &Request) -> Result<Vec<(&'static str, Value)>> {
@@ -236,6 +210,7 @@ mod tests {
     fn dialect(model: &str) -> Dialect {
         Dialect {
             model: model.into(),
+            origin: "openai-responses@h".into(),
             generation: Generation::of(model),
             reasons: Generation::of(model).reasons(),
             parallel_tools: true,

@@ -18,15 +18,16 @@ pub(super) struct Transcript {
     pub(super) input: Vec<Value>,
 }
 
-/// The messages of a transcript, with the reasoning in it or, for a model that does not reason and refuses that of others,
-/// without. Fails with `model-unsupported` where the wire cannot carry a part, and with
+/// The messages of a transcript, with the reasoning in it that is of this origin or, for a model that does not reason and
+/// refuses that of others, without. Fails with `model-unsupported` where the wire cannot carry a part, and with
 /// `input-invalid` where there is nothing to answer.
 pub(super) fn transcript<'a>(
     messages: impl IntoIterator<Item = &'a Message>,
+    origin: &str,
     reasons: bool,
 ) -> Result<Transcript> {
     let mut instructions: Vec<String> = Vec::new();
-    let mut items = Items { list: Vec::new(), reasons };
+    let mut items = Items { list: Vec::new(), origin, reasons };
     for message in messages {
         match message.role {
             Role::System if items.list.is_empty() => instructions.push(words(message)?),
@@ -85,13 +86,15 @@ enum Origin {
 }
 
 #[derive(Debug)]
-struct Items {
+struct Items<'a> {
     list: Vec<(Origin, Value)>,
+    /// Who decrypts what is encrypted.
+    origin: &'a str,
     /// Whether the model takes reasoning.
     reasons: bool,
 }
 
-impl Items {
+impl Items<'_> {
     fn given(&mut self, item: Value) {
         self.list.push((Origin::Given, item));
     }
@@ -101,12 +104,12 @@ impl Items {
         for part in parts {
             match part {
                 Part::Text { text: said } => text.push_str(said),
-                Part::Native(native) if native.provider == NAME => match phase_of(&native.value) {
+                Part::Native(native) if self.owns(&native.provider) => match phase_of(&native.value) {
                     Some(phase) => self.said(&mut text, Some(phase)),
                     None => self.made_item(&mut text, Origin::Made, native.value.clone()),
                 },
                 Part::Reasoning(reasoning) => {
-                    if let Some(item) = thought(reasoning).filter(|_| self.reasons) {
+                    if let Some(item) = self.thought(reasoning) {
                         self.made_item(&mut text, Origin::Thought, item);
                     }
                 }
@@ -150,6 +153,28 @@ impl Items {
         Ok(())
     }
 
+    /// Whether something is this server's to understand. What was kept before servers were told apart is taken for its own.
+    fn owns(&self, provider: &str) -> bool {
+        provider == NAME || provider == self.origin
+    }
+
+    /// Reasoning as it came; none where the model refuses it, or where it is not of this origin and so cannot be read.
+    fn thought(&self, reasoning: &Reasoning) -> Option<Value> {
+        let is_own = reasoning.provider.as_deref().is_some_and(|provider| self.owns(provider));
+        let encrypted = reasoning.encrypted.as_ref().filter(|_| is_own && self.reasons)?;
+        let summary =
+            (!reasoning.text.is_empty()).then(|| json!({"type": "summary_text", "text": reasoning.text}));
+        let mut item = Map::new();
+        item.insert("type".into(), "reasoning".into());
+        item.insert("summary".into(), summary.into_iter().collect());
+        item.insert("encrypted_content".into(), encrypted.as_str().into());
+        // The content is bound to the id that it came with; without one it is accepted as well.
+        if let Some(id) = &reasoning.id {
+            item.insert("id".into(), id.as_str().into());
+        }
+        Some(item.into())
+    }
+
     /// The items without the reasoning that led to nothing: the API refuses reasoning "without its required following
     /// item", as an interrupted answer leaves it.
     fn finish(mut self) -> Vec<Value> {
@@ -167,22 +192,6 @@ impl Items {
         kept.reverse();
         kept
     }
-}
-
-/// Reasoning as it came; none where it is not this interface's own, or cannot be read there any more.
-fn thought(reasoning: &Reasoning) -> Option<Value> {
-    let encrypted = reasoning.encrypted.as_ref().filter(|_| reasoning.provider.as_deref() == Some(NAME))?;
-    let summary =
-        (!reasoning.text.is_empty()).then(|| json!({"type": "summary_text", "text": reasoning.text}));
-    let mut item = Map::new();
-    item.insert("type".into(), "reasoning".into());
-    item.insert("summary".into(), summary.into_iter().collect());
-    item.insert("encrypted_content".into(), encrypted.as_str().into());
-    // The content is bound to the id that it came with; without one it is accepted as well.
-    if let Some(id) = &reasoning.id {
-        item.insert("id".into(), id.as_str().into());
-    }
-    Some(item.into())
 }
 
 fn called(call: &ToolCall) -> Value {
@@ -225,7 +234,7 @@ mod tests {
     /// The items after one of a user.
     fn after_user(messages: impl IntoIterator<Item = Message>) -> Vec<Value> {
         let messages: Vec<Message> = std::iter::once(Message::user("hi")).chain(messages).collect();
-        let mut transcript = transcript(&messages, true).unwrap();
+        let mut transcript = transcript(&messages, "openai-responses@h", true).unwrap();
         assert_eq!(transcript.input.remove(0), message("user", "hi"));
         transcript.input
     }
@@ -323,14 +332,39 @@ mod tests {
     #[test]
     fn a_model_that_does_not_reason_is_sent_no_reasoning() {
         let message = Message::assistant(vec![reasoning("hm", None), Part::text("a")]);
-        let kept = |reasons| transcript([&message], reasons).unwrap().input.len();
+        let kept = |reasons| transcript([&message], "openai-responses@h", reasons).unwrap().input.len();
         assert_eq!((kept(true), kept(false)), (2, 1));
+    }
+
+    #[test]
+    fn what_one_server_encrypted_goes_to_no_other() {
+        let compaction = json!({"type": "compaction", "encrypted_content": "gAAA"});
+        let sent = |origin: &str, provider: &str| {
+            let sealed = Reasoning {
+                encrypted: Some("x".into()),
+                provider: Some(provider.into()),
+                ..Reasoning::default()
+            };
+            let parts = vec![Part::Reasoning(sealed), native(provider, compaction.clone()), Part::text("a")];
+            transcript([&Message::assistant(parts)], origin, true).unwrap().input.len()
+        };
+        let (openai, azure) = ("openai-responses@api.openai.com", "openai-responses@r.openai.azure.com");
+        let cases = [
+            (openai, openai, 3),
+            (azure, openai, 1),
+            (openai, azure, 1),
+            (azure, NAME, 3),
+            (openai, "openai", 1),
+        ];
+        for (origin, provider, items) in cases {
+            assert_eq!(sent(origin, provider), items, "{origin} is sent what is of {provider}");
+        }
     }
 
     #[test]
     fn the_author_speaks_first_as_instructions() {
         let said = |messages: &[Message]| {
-            let transcript = transcript(messages, true).unwrap();
+            let transcript = transcript(messages, "openai-responses@h", true).unwrap();
             (transcript.instructions, Value::from(transcript.input))
         };
         let (system, user) = (Message::system, Message::user);
@@ -339,7 +373,10 @@ mod tests {
             ("a\n\nb".to_owned(), json!([message("user", "hi"), message("developer", "c")]))
         );
         assert_eq!(said(&[system("a")]), (String::new(), json!([message("developer", "a")])));
-        assert_eq!(transcript(&[], true).unwrap_err().message(), "the request has no messages");
+        assert_eq!(
+            transcript(&[], "openai-responses@h", true).unwrap_err().message(),
+            "the request has no messages"
+        );
     }
 
     #[test]
@@ -364,7 +401,7 @@ mod tests {
             (Message::new(Role::Tool, vec![Part::text("a")]), "text in a tool message"),
         ];
         for (message, what) in cases {
-            let error = transcript([&message], true).unwrap_err();
+            let error = transcript([&message], "openai-responses@h", true).unwrap_err();
             assert_eq!(error.message(), format!("OpenAI's Responses cannot carry {what}"));
         }
     }

@@ -7,7 +7,6 @@
 mod content;
 mod decode;
 mod encode;
-mod generation;
 mod hosted;
 mod items;
 mod outcome;
@@ -18,11 +17,18 @@ mod wire;
 use std::sync::Arc;
 
 use adjutant_core::Result;
+use url::Url;
 
 use crate::provider::{Config, Interface};
 
 /// What this interface is called in what only it understands.
 const NAME: &str = "openai-responses";
+
+/// What one server of this interface is called in what only it understands. OpenAI and each resource at Azure encrypt with
+/// keys of their own, and refuse a request with what they cannot decrypt.
+fn origin(url: &Url) -> String {
+    format!("{NAME}@{}", url.authority())
+}
 
 /// Responses, for a server that wants its key as `Authorization: Bearer`.
 ///

@@ -14,6 +14,8 @@ use crate::delta::Delta;
 #[derive(Debug)]
 pub(super) struct Output {
     ids: Ids,
+    /// Who can decrypt what is encrypted.
+    origin: String,
     /// By the place that the answer gives them.
     items: BTreeMap<u64, Item>,
     /// The place of the item with that id.
@@ -36,8 +38,15 @@ struct Item {
 }
 
 impl Output {
-    pub(super) fn new(ids: Ids) -> Self {
-        Self { ids, items: BTreeMap::new(), places: HashMap::new(), calls: 0, refused: false }
+    pub(super) fn new(ids: Ids, origin: &str) -> Self {
+        Self {
+            ids,
+            origin: origin.to_owned(),
+            items: BTreeMap::new(),
+            places: HashMap::new(),
+            calls: 0,
+            refused: false,
+        }
     }
 
     /// Whether a tool is called.
@@ -127,9 +136,10 @@ impl Output {
                 deltas.extend(text(item, "phase").map(|phase| Delta::Native(items::phase(phase))));
             }
             Some("function_call") => self.call(place, item, deltas),
-            Some("reasoning") => deltas.push(Delta::ReasoningDone(reasoning(item))),
+            Some("reasoning") => deltas.push(Delta::ReasoningDone(reasoning(item, &self.origin))),
             Some(_) => {
-                deltas.push(Delta::Native(Native { provider: NAME.to_owned(), value: item.clone() }));
+                let provider = if encrypted(item).is_some() { &self.origin } else { NAME };
+                deltas.push(Delta::Native(Native { provider: provider.to_owned(), value: item.clone() }));
             }
             None => deltas.push(Delta::Unknown(json!({"item": item}))),
         }
@@ -213,8 +223,8 @@ pub(super) fn annotation(note: &Value) -> Delta {
 }
 
 /// Reasoning as it shall come back. Without its encrypted content its id means nothing to anybody.
-fn reasoning(item: &Value) -> Reasoning {
-    let encrypted = text(item, "encrypted_content").filter(|content| !content.is_empty());
+fn reasoning(item: &Value, origin: &str) -> Reasoning {
+    let encrypted = encrypted(item);
     let parts = |field: &str| {
         let parts = item.get(field).and_then(Value::as_array).into_iter().flatten();
         parts.filter_map(|part| text(part, "text")).collect::<Vec<_>>().join("\n\n")
@@ -222,11 +232,15 @@ fn reasoning(item: &Value) -> Reasoning {
     let summary = parts("summary");
     Reasoning {
         text: if summary.is_empty() { parts("content") } else { summary },
-        provider: encrypted.map(|_| NAME.to_owned()),
+        provider: encrypted.map(|_| origin.to_owned()),
         id: encrypted.and_then(|_| text(item, "id")).map(str::to_owned),
         encrypted: encrypted.map(str::to_owned),
         signature: None,
     }
+}
+
+fn encrypted(item: &Value) -> Option<&str> {
+    text(item, "encrypted_content").filter(|content| !content.is_empty())
 }
 
 fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {

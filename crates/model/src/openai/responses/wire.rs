@@ -6,7 +6,8 @@ use url::Url;
 
 use super::decode::Decoder;
 use super::encode::{self, Dialect};
-use super::generation::Generation;
+use super::origin;
+use crate::openai::generation::Generation;
 use crate::provider::{Config, Decode, Encoded, Wire};
 use crate::request::Request;
 use crate::transport::Peer;
@@ -22,9 +23,10 @@ impl Responses {
     pub(super) fn new(config: &Config) -> Result<Self> {
         let generation = Generation::of(&config.model);
         let abilities = &config.profile.abilities;
+        let url = config.endpoint("/responses")?;
         Ok(Self {
-            url: config.endpoint("/responses")?,
             dialect: Dialect {
+                origin: origin(&url),
                 generation,
                 // Of a deployment with a name of its own only its owner knows it.
                 reasons: if generation.known { generation.reasons() } else { abilities.reasoning },
@@ -35,6 +37,7 @@ impl Responses {
                 provider_tools: config.provider_tools.clone(),
                 extra: config.extra.clone(),
             },
+            url,
         })
     }
 }
@@ -46,6 +49,6 @@ impl Wire for Responses {
     }
 
     fn decoder(&self, request: &Request, peer: &Peer) -> Box<dyn Decode> {
-        Box::new(Decoder::new(peer.clone(), request))
+        Box::new(Decoder::new(peer.clone(), request, &self.dialect.origin))
     }
 }

@@ -14,8 +14,14 @@ use crate::delta::StopReason;
 use crate::response::Response;
 use crate::sse;
 
+const ORIGIN: &str = "openai-responses@api.example.com";
+
 fn decoder() -> Decoder {
-    Decoder::new(Peer::new(&Url::parse("https://api.example.com/v1").unwrap(), vec![]), &Request::default())
+    Decoder::new(
+        Peer::new(&Url::parse("https://api.example.com/v1").unwrap(), vec![]),
+        &Request::default(),
+        ORIGIN,
+    )
 }
 
 fn decoded(events: &[Value]) -> (Vec<Delta>, Result<()>) {
@@ -385,7 +391,7 @@ fn what_is_not_known_is_kept() {
 fn reasoning_says_whose_it_is_where_it_can_come_back() {
     let response = answered(&[done(0, thought()), completed(json!([]))]);
     let Part::Reasoning(Reasoning { provider, signature, .. }) = &response.message.parts[0] else { panic!() };
-    assert_eq!((provider.as_deref(), signature), (Some(NAME), &None));
+    assert_eq!((provider.as_deref(), signature), (Some(ORIGIN), &None));
 }
 
 #[test]

@@ -3,6 +3,10 @@
 //! Efforts are those of the models' pages (developers.openai.com/api/docs/models) and of LiteLLM's table of models,
 //! both of autumn 2026; that sampling goes with no reasoning only, those of OpenAI's guides of GPT-5.1 to GPT-6.
 
+use adjutant_core::{Code, Error, Result};
+use serde_json::Value;
+
+use super::parameters::decimal;
 use crate::request::Effort;
 
 /// What the models of one generation take.
@@ -120,8 +124,45 @@ impl Generation {
         !self.efforts.is_empty()
     }
 
+    /// The word for an effort that is asked for; none where nothing need be said. Fails with `model-unsupported` where the
+    /// model does not reason.
+    pub(super) fn asked_effort(&self, model: &str, effort: Option<Effort>) -> Result<Option<&'static str>> {
+        match effort {
+            None => Ok(None),
+            Some(Effort::Off) if !self.reasons() => Ok(None),
+            Some(effort) => self.effort(effort).map(Some).ok_or_else(|| {
+                Error::new(Code::ModelUnsupported, format!("the model `{model}` does not reason"))
+                    .with_help("take its `effort` out, or use a model that reasons")
+            }),
+        }
+    }
+
+    /// The temperature that is asked for; none where nothing need be said. Fails with `model-unsupported` where the model
+    /// takes none while it reasons so much.
+    pub(super) fn asked_temperature(
+        &self,
+        model: &str,
+        temperature: Option<f32>,
+        effort: Option<Effort>,
+    ) -> Result<Option<Value>> {
+        let Some(temperature) = temperature else { return Ok(None) };
+        if self.takes_temperature(effort) {
+            return Ok(Some(decimal(temperature)));
+        }
+        // What holds anyway need not be said.
+        if (temperature - 1.0).abs() < f32::EPSILON {
+            return Ok(None);
+        }
+        let (when, help) = match self.takes_temperature(Some(Effort::Off)) {
+            true => (" while it reasons", "take `temperature` out, or set the model's `effort = \"off\"`"),
+            false => ("", "take `temperature` out"),
+        };
+        let message = format!("the model `{model}` takes no temperature{when}");
+        Err(Error::new(Code::ModelUnsupported, message).with_help(help))
+    }
+
     /// Its word for an effort: the nearest that it has, the stronger of two. None where it does not reason.
-    pub(super) fn effort(&self, effort: Effort) -> Option<&'static str> {
+    fn effort(&self, effort: Effort) -> Option<&'static str> {
         let (_, wanted) = match effort {
             Effort::Off => NONE,
             Effort::Minimal => MINIMAL,
@@ -135,7 +176,7 @@ impl Generation {
     }
 
     /// Whether it takes a temperature while it reasons so much.
-    pub(super) fn takes_temperature(&self, effort: Option<Effort>) -> bool {
+    fn takes_temperature(&self, effort: Option<Effort>) -> bool {
         match (self.sampling, effort) {
             (Sampling::Always, _) => true,
             (Sampling::Unreasoned { by_default }, None) => by_default,
