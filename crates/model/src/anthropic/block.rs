@@ -24,8 +24,14 @@ pub(super) enum Block {
 }
 
 impl Block {
-    /// Begins a block; `index` is its call's, if it is one.
-    pub(super) fn open(block: &Value, index: u32, ids: &mut Ids, deltas: &mut Vec<Delta>) -> Self {
+    /// Begins a block; `index` is its call's, if it is one, and `origin` is who signs thinking.
+    pub(super) fn open(
+        block: &Value,
+        index: u32,
+        origin: &str,
+        ids: &mut Ids,
+        deltas: &mut Vec<Delta>,
+    ) -> Self {
         let text = |key: &str| block.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
         match text("type") {
             Some("text") => {
@@ -42,7 +48,7 @@ impl Block {
             }
             Some("redacted_thinking") => {
                 let encrypted = text("data").map(str::to_owned);
-                let provider = Some(NAME.to_owned());
+                let provider = Some(origin.to_owned());
                 deltas.push(Delta::ReasoningDone(Reasoning { encrypted, provider, ..Reasoning::default() }));
                 Self::Done
             }
@@ -104,15 +110,20 @@ impl Block {
         }
     }
 
+    /// Whether it is a text that cites nothing, so that its end would not be told.
+    pub(super) fn ends_silently(&self) -> bool {
+        matches!(self, Self::Text { citations } if citations.is_empty())
+    }
+
     /// Ends the block.
-    pub(super) fn close(self, deltas: &mut Vec<Delta>) {
+    pub(super) fn close(self, origin: &str, deltas: &mut Vec<Delta>) {
         match self {
             Self::Text { citations } if !citations.is_empty() => {
-                deltas.push(native(json!({"type": CITATIONS, CITATIONS: citations})));
+                deltas.push(end_of_text(&citations));
             }
             Self::Thinking { said, signature } if said || signature.is_some() => {
                 // Without a signature nobody is bound to it, and it cannot go back.
-                let provider = signature.is_some().then(|| NAME.to_owned());
+                let provider = signature.is_some().then(|| origin.to_owned());
                 deltas.push(Delta::ReasoningDone(Reasoning { signature, provider, ..Reasoning::default() }));
             }
             Self::Call { index, input: Value::Object(input), written: false } if !input.is_empty() => {
@@ -127,6 +138,11 @@ impl Block {
             Self::Text { .. } | Self::Thinking { .. } | Self::Call { .. } | Self::Done => {}
         }
     }
+}
+
+/// What ends a block of text, with what it cites.
+pub(super) fn end_of_text(citations: &[Value]) -> Delta {
+    native(json!({"type": CITATIONS, CITATIONS: citations}))
 }
 
 fn native(value: Value) -> Delta {

@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 use super::{NAME, kind_of};
 use crate::call_id;
 
-/// The type of the native part that holds the citations of the text before it: the interface has them in the text itself.
+/// The type of the native part that ends a block of text and holds its citations, if there are any: the interface has them in
+/// the text itself.
 pub(super) const CITATIONS: &str = "citations";
 
 /// The block of text; none for blank text, which the interface refuses.
@@ -25,11 +26,12 @@ pub(super) fn of_user(part: &Part) -> Result<Option<Value>> {
     }
 }
 
-/// Adds a part of what the model said to the blocks of its turn. What belongs to another provider means nothing here.
-pub(super) fn add_of_assistant(part: &Part, blocks: &mut Vec<Value>) -> Result<()> {
+/// Adds a part of what the model said to the blocks of its turn. What belongs to another provider means nothing here, and
+/// neither does what another origin signed.
+pub(super) fn add_of_assistant(part: &Part, origin: &str, blocks: &mut Vec<Value>) -> Result<()> {
     match part {
         Part::Text { text: said } => blocks.extend(text(said)),
-        Part::Reasoning(reasoning) => blocks.extend(thought(reasoning)),
+        Part::Reasoning(reasoning) => blocks.extend(thought(reasoning, origin)),
         Part::ToolCall(call) => blocks.push(tool_use(call)),
         Part::Native(native) if native.provider == NAME => add_native(native, blocks),
         Part::Native(_) => {}
@@ -71,9 +73,11 @@ fn said_otherwise(result: &ToolResult) -> Option<Value> {
     data.or(failure).and_then(|said| text(&said))
 }
 
-/// Thinking, with the signature or the code that this interface gave it. Without one it is refused, so it stays behind.
-fn thought(reasoning: &Reasoning) -> Option<Value> {
-    if reasoning.provider.as_deref() != Some(NAME) {
+/// Thinking, with the signature or the code that its origin gave it. Without one it is refused, so it stays behind. What was
+/// kept before origins were told apart is taken for its own.
+fn thought(reasoning: &Reasoning, origin: &str) -> Option<Value> {
+    let provider = reasoning.provider.as_deref();
+    if provider != Some(NAME) && provider != Some(origin) {
         return None;
     }
     if let Some(data) = &reasoning.encrypted {
@@ -96,7 +100,8 @@ fn add_native(native: &Native, blocks: &mut Vec<Value>) {
         blocks.push(native.value.clone());
         return;
     }
-    if let (Some(block), Some(citations)) = (blocks.last_mut(), native.value.get(CITATIONS))
+    let citations = native.value.get(CITATIONS).filter(|citations| **citations != json!([]));
+    if let (Some(block), Some(citations)) = (blocks.last_mut(), citations)
         && kind_of(block) == "text"
         && let Some(fields) = block.as_object_mut()
     {
@@ -265,6 +270,8 @@ mod tests {
             }),
             native(search.clone()),
             Part::Native(Native { provider: "gemini".into(), value: json!({"type": "x"}) }),
+            Part::text("plain"),
+            native(json!({"type": "citations", "citations": []})),
             Part::text("cited"),
             native(json!({"type": "citations", "citations": [{"url": "u"}]})),
             Part::text(""),
@@ -273,16 +280,35 @@ mod tests {
             Part::ToolCall(call("{")),
         ];
         let mut blocks = Vec::new();
-        parts.iter().for_each(|part| add_of_assistant(part, &mut blocks).unwrap());
+        parts.iter().for_each(|part| add_of_assistant(part, NAME, &mut blocks).unwrap());
         let expected = [
             json!({"type": "thinking", "thinking": "hm", "signature": "s"}),
             json!({"type": "redacted_thinking", "data": "e"}),
             search,
+            json!({"type": "text", "text": "plain"}),
             json!({"type": "text", "text": "cited", "citations": [{"url": "u"}]}),
             json!({"type": "tool_use", "id": "c1", "name": "look", "input": {"a": 1}}),
             json!({"type": "tool_use", "id": "c1", "name": "look", "input": {"invalid_arguments": "{"}}),
         ];
         assert_eq!(blocks, expected);
+    }
+
+    #[test]
+    fn what_another_vendor_signed_goes_to_it_alone() {
+        let sent = |origin: &str, provider: &str| {
+            let signed = Reasoning { signature: Some("s".into()), ..thought_of(provider) };
+            thought(&signed, origin).is_some()
+        };
+        let cases = [
+            (NAME, NAME, true),
+            (NAME, "anthropic@api.deepseek.com", false),
+            ("anthropic@api.deepseek.com", "anthropic@api.deepseek.com", true),
+            ("anthropic@api.minimax.io", "anthropic@api.deepseek.com", false),
+            ("anthropic@api.deepseek.com", NAME, true),
+        ];
+        for (origin, provider, goes) in cases {
+            assert_eq!(sent(origin, provider), goes, "{origin} and what {provider} signed");
+        }
     }
 
     #[test]
@@ -337,7 +363,7 @@ mod tests {
             ),
             (of_user(&Part::ToolCall(call(""))).unwrap_err(), "a tool call of a user"),
             (of_system(&image()).unwrap_err(), "an image of the system"),
-            (add_of_assistant(&image(), &mut vec![]).unwrap_err(), "an image of an assistant"),
+            (add_of_assistant(&image(), NAME, &mut vec![]).unwrap_err(), "an image of an assistant"),
             (of_tool(&image()).unwrap_err(), "an image of a tool"),
             (of_tool(&Part::ToolResult(heard)).unwrap_err(), "audio"),
         ];

@@ -7,7 +7,7 @@ use adjutant_core::{Code, Error, Result};
 use http::{HeaderMap, HeaderValue};
 use serde_json::{Map, Value, json};
 
-use super::block::Block;
+use super::block::{Block, end_of_text};
 use super::kind_of;
 use super::usage::Counts;
 use crate::call_id::Ids;
@@ -36,12 +36,17 @@ const OF_MESSAGE: [&str; 9] =
 #[derive(Debug)]
 pub(super) struct Decoder {
     peer: Peer,
+    /// Who signs the model's thinking.
+    origin: String,
     ids: Ids,
     started: bool,
     /// How many calls have begun.
     calls: u32,
     /// The blocks that have begun and not ended, by their place in the content.
     open: BTreeMap<u64, Block>,
+    /// Whether the last block was a text whose end was not told. Another text behind it must not become one with it: what the
+    /// model said goes back in the blocks in which it came.
+    after_text: bool,
     counts: Counts,
     told: Option<Usage>,
     spoke: bool,
@@ -75,7 +80,8 @@ impl Decode for Decoder {
         };
         self.start(&message, deltas);
         for block in content {
-            self.begin_block(block, deltas).close(deltas);
+            let block = self.begin_block(block, deltas);
+            self.end_block(block, deltas);
         }
         self.spoke = deltas.iter().any(|delta| matches!(delta, Delta::Text(_)));
         self.stop_at(&message, deltas);
@@ -101,13 +107,15 @@ impl Decode for Decoder {
 }
 
 impl Decoder {
-    pub(super) fn new(peer: Peer, request: &Request) -> Self {
+    pub(super) fn new(peer: Peer, request: &Request, origin: &str) -> Self {
         Self {
             peer,
+            origin: origin.to_owned(),
             ids: Ids::of(request),
             started: false,
             calls: 0,
             open: BTreeMap::new(),
+            after_text: false,
             counts: Counts::default(),
             told: None,
             spoke: false,
@@ -124,7 +132,7 @@ impl Decoder {
             "content_block_start" => {
                 let block = self.begin_block(field("content_block"), deltas);
                 if let Some(forgotten) = self.open.insert(index, block) {
-                    forgotten.close(deltas);
+                    self.end_block(forgotten, deltas);
                 }
             }
             "content_block_delta" => {
@@ -133,7 +141,7 @@ impl Decoder {
             }
             "content_block_stop" => {
                 if let Some(block) = self.open.remove(&index) {
-                    block.close(deltas);
+                    self.end_block(block, deltas);
                 }
             }
             "message_delta" => {
@@ -163,11 +171,19 @@ impl Decoder {
     }
 
     fn begin_block(&mut self, block: &Value, deltas: &mut Vec<Delta>) -> Block {
-        let begun = Block::open(block, self.calls, &mut self.ids, deltas);
+        if std::mem::take(&mut self.after_text) && kind_of(block) == "text" {
+            deltas.push(end_of_text(&[]));
+        }
+        let begun = Block::open(block, self.calls, &self.origin, &mut self.ids, deltas);
         if matches!(begun, Block::Call { .. }) {
             self.calls = self.calls.saturating_add(1);
         }
         begun
+    }
+
+    fn end_block(&mut self, block: Block, deltas: &mut Vec<Delta>) {
+        self.after_text = block.ends_silently();
+        block.close(&self.origin, deltas);
     }
 
     fn count(&mut self, usage: &Value, deltas: &mut Vec<Delta>) {
@@ -195,7 +211,7 @@ impl Decoder {
     fn finish(&mut self, deltas: &mut Vec<Delta>) {
         self.ended = true;
         for (_, block) in std::mem::take(&mut self.open) {
-            block.close(deltas);
+            self.end_block(block, deltas);
         }
         if let Some(tools) = self.counts.tools() {
             deltas.push(Delta::Unknown(json!({"usage.server_tool_use": tools})));

@@ -10,14 +10,19 @@ use super::turns::{Side, Transcript};
 use super::{cache, content, kind_of, schema};
 use crate::provider::PromptCache;
 use crate::request::{Effort, OutputSchema, Request, ToolChoice};
+use crate::token;
 
 /// What of a model's configuration the body depends on.
 #[derive(Clone, Debug)]
 pub(super) struct Dialect {
     pub(super) model: String,
+    /// Whose signed thinking goes back.
+    pub(super) origin: String,
     pub(super) generation: Generation,
     /// The most tokens of an answer where a request says nothing: the interface wants to be told.
     pub(super) most_output: u32,
+    /// The most tokens of input and output together, where that is known.
+    pub(super) window: Option<u64>,
     pub(super) parallel_tools: bool,
     pub(super) effort: Option<Effort>,
     pub(super) prompt_cache: PromptCache,
@@ -31,8 +36,8 @@ const OWN: [&str; 5] = ["model", "messages", "system", "tools", "stream"];
 /// The body. Fails with `model-unsupported` where the model or the interface cannot do a part of it, and with
 /// `input-invalid` where the request contradicts itself.
 pub(super) fn body(dialect: &Dialect, request: &Request) -> Result<Value> {
-    let most = request.max_output_tokens.unwrap_or(dialect.most_output);
-    let mut transcript = Transcript::of(&request.messages)?;
+    let most = request.max_output_tokens.unwrap_or_else(|| most_output(dialect, request));
+    let mut transcript = Transcript::of(&request.messages, &dialect.origin)?;
     let mut plan = Plan::of(&dialect.generation, request.effort.or(dialect.effort), most);
     if !may_think(&dialect.generation, &transcript) {
         plan.thinking = None;
@@ -80,6 +85,24 @@ pub(super) fn body(dialect: &Dialect, request: &Request) -> Result<Value> {
         overlay(&mut body, extra)?;
     }
     Ok(Value::Object(body))
+}
+
+/// The most tokens of an answer to a request that says nothing: many models refuse a request that, with this, could outgrow
+/// their window.
+///
+/// A limit that is lowered is a power of two. Budgets of thinking go by it, and with a budget that was another each time
+/// nothing would be found in the cache.
+fn most_output(dialect: &Dialect, request: &Request) -> u32 {
+    // With less the model can do nothing; whether so much is left is the provider's to say.
+    const LEAST: u64 = 4_096;
+    let Some(window) = dialect.window else { return dialect.most_output };
+    let sent = token::estimate_request(request);
+    // The newest models count up to a third more than others.
+    let left = window.saturating_sub(sent.saturating_add(sent / 3)).max(LEAST);
+    match u64::from(dialect.most_output) <= left {
+        true => dialect.most_output,
+        false => u32::try_from(1_u64 << left.ilog2()).unwrap_or(dialect.most_output),
+    }
 }
 
 fn tools(dialect: &Dialect, request: &Request) -> Result<Vec<Value>> {

@@ -117,7 +117,7 @@ impl Generation {
     const EARLY_THIRD: Self = Self { most_output: 4_096, ..Self::MIDDLE_THIRD };
 
     /// Another vendor's model: what the interface has had for long, and nothing unasked.
-    const OTHER: Self =
+    pub(crate) const OTHER: Self =
         Self { thinking: Thinking::Budget, output_format: true, most_output: 8_192, ..Self::MIDDLE_THIRD };
 
     /// The generation of a model.

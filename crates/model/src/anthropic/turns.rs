@@ -31,12 +31,12 @@ pub(super) enum Side {
 }
 
 impl Transcript {
-    /// Reads a transcript. Fails with `model-unsupported` where the interface cannot carry a part, and with
+    /// Reads a transcript for a model whose thinking this origin signs. Fails with `model-unsupported` where the interface cannot carry a part, and with
     /// `input-invalid` where nobody says anything.
-    pub(super) fn of(messages: &[Arc<Message>]) -> Result<Self> {
+    pub(super) fn of(messages: &[Arc<Message>], origin: &str) -> Result<Self> {
         let mut transcript = Self::default();
         for message in messages {
-            transcript.add(message)?;
+            transcript.add(message, origin)?;
         }
         match transcript.turns.first() {
             None => Err(Error::new(Code::InputInvalid, "the request has no messages")),
@@ -48,7 +48,7 @@ impl Transcript {
         }
     }
 
-    fn add(&mut self, message: &Message) -> Result<()> {
+    fn add(&mut self, message: &Message, origin: &str) -> Result<()> {
         let parts = &message.parts;
         match message.role {
             Role::System => {
@@ -73,7 +73,7 @@ impl Transcript {
             Role::Assistant => {
                 let mut blocks = Vec::with_capacity(parts.len());
                 for part in parts {
-                    content::add_of_assistant(part, &mut blocks)?;
+                    content::add_of_assistant(part, origin, &mut blocks)?;
                 }
                 self.say(Side::Assistant, blocks);
             }
@@ -125,7 +125,7 @@ mod tests {
     /// One letter a block; a space between turns.
     fn shown(messages: Vec<Message>) -> String {
         let messages: Vec<_> = messages.into_iter().map(Arc::new).collect();
-        let transcript = match Transcript::of(&messages) {
+        let transcript = match Transcript::of(&messages, "anthropic") {
             Ok(transcript) => transcript,
             Err(error) => return error.message().to_owned(),
         };

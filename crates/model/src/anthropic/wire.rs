@@ -9,7 +9,7 @@ use url::Url;
 use super::decode::Decoder;
 use super::encode::{self, Dialect};
 use super::generation::Generation;
-use super::kind_of;
+use super::{NAME, kind_of};
 use crate::provider::{Config, Decode, Encoded, Wire};
 use crate::request::Request;
 use crate::transport::{Peer, secret_header};
@@ -41,18 +41,21 @@ impl Messages {
             let mut all = config.headers.iter();
             all.find(|(key, _)| key.eq_ignore_ascii_case(name.as_str())).map(|(_, value)| value.clone())
         };
+        let url = endpoint(config)?;
         Ok(Self {
-            url: endpoint(config)?,
             dialect: Dialect {
                 model: config.model.clone(),
+                origin: origin(&generation, &url),
                 generation,
                 most_output: most_output.unwrap_or(generation.most_output),
+                window: config.profile.context_window,
                 parallel_tools: config.profile.abilities.parallel_tools,
                 effort: config.effort,
                 prompt_cache: config.prompt_cache,
                 provider_tools: config.provider_tools.clone(),
                 extra: config.extra.clone(),
             },
+            url,
             version: header(&VERSION),
             betas: header(&BETA),
         })
@@ -81,7 +84,15 @@ impl Wire for Messages {
     }
 
     fn decoder(&self, request: &Request, peer: &Peer) -> Box<dyn Decode> {
-        Box::new(Decoder::new(peer.clone(), request))
+        Box::new(Decoder::new(peer.clone(), request, &self.dialect.origin))
+    }
+}
+
+/// Who signs a model's thinking. Claude's signatures hold wherever it is served; those of other vendors, only there.
+fn origin(generation: &Generation, url: &Url) -> String {
+    match *generation == Generation::OTHER {
+        true => format!("{NAME}@{}", url.authority()),
+        false => NAME.to_owned(),
     }
 }
 

@@ -9,7 +9,7 @@ fn decoder() -> Decoder {
     let url = url::Url::parse("https://api.anthropic.com/v1").unwrap();
     let call = ToolCall { id: "toolu_0".into(), name: "look".into(), arguments: "{}".into() };
     let asked = adjutant_core::message::Message::assistant(vec![Part::ToolCall(call)]);
-    Decoder::new(Peer::new(&url, vec![]), &Request::new([asked]))
+    Decoder::new(Peer::new(&url, vec![]), &Request::new([asked]), "anthropic")
 }
 
 /// What comes of a stream that arrives in two pieces.
@@ -136,10 +136,16 @@ fn answers_are_read_wherever_the_stream_is_cut() {
     ];
     let searched = r#"anthropic: {"id":"srvtoolu_1","input":{"query":"x"},"name":"web_search","type":"server_tool_use"}"#;
     let result = r#"anthropic: {"content":[],"tool_use_id":"srvtoolu_1","type":"web_search_tool_result"}"#;
+    let silent = r#"anthropic: {"citations":[],"type":"citations"}"#;
+    let cites = r#"anthropic: {"citations":[{"url":"u"}],"type":"citations"}"#;
     let ping = || vec![json!({"type": "ping"})];
     let cases: Vec<(Vec<Value>, &str, String)> = vec![
         (text(0, "Hello").into(), "end_turn", "Hello | EndTurn".into()),
-        ([ping(), text(0, "a").into(), ping(), text(1, "b").into()].concat(), "end_turn", "ab | EndTurn".into()),
+        (
+            [ping(), text(0, "a").into(), ping(), text(1, "b").into(), cited.to_vec()].concat(),
+            "end_turn",
+            format!("a | {silent} | b | {silent} | It is x | {cites} | EndTurn"),
+        ),
         (vec![], "end_turn", " | EndTurn".into()),
         (
             [signed(), call(1, "toolu_1", &["", "{\"a\"", ":1}"]), call(2, "toolu_2", &[])].concat(),
@@ -164,9 +170,9 @@ fn answers_are_read_wherever_the_stream_is_cut() {
             "( Emw anthropic) | EndTurn".into(),
         ),
         (
-            [search.to_vec(), found.into(), cited.into()].concat(),
+            [search.to_vec(), found.into(), cited.to_vec(), text(3, "!").into()].concat(),
             "end_turn",
-            format!(r#"{searched} | {result} | It is x | anthropic: {{"citations":[{{"url":"u"}}],"type":"citations"}} | EndTurn"#),
+            format!("{searched} | {result} | It is x | {cites} | ! | EndTurn"),
         ),
         (search.into(), "pause_turn", format!("{searched} | Paused")),
         (

@@ -7,8 +7,10 @@ fn dialect(model: &str) -> Dialect {
     let generation = Generation::of(model);
     Dialect {
         model: model.into(),
+        origin: "anthropic".into(),
         generation,
         most_output: generation.most_output,
+        window: None,
         parallel_tools: true,
         effort: None,
         prompt_cache: PromptCache::Off,
@@ -56,6 +58,31 @@ fn rest(dialect: &Dialect, request: Request) -> Value {
         Some(json!([{"role": "user", "content": [{"type": "text", "text": "hi"}]}]))
     );
     body
+}
+
+#[test]
+fn an_answer_may_be_as_long_as_the_window_has_room() {
+    let most = |window: Option<u64>, tokens: usize, asked: Option<u32>| {
+        let dialect = Dialect { window, ..dialect("claude-sonnet-4-5") };
+        let messages = [Message::user("x".repeat(4 * tokens))];
+        body(&dialect, &Request { max_output_tokens: asked, ..Request::new(messages) }).unwrap()["max_tokens"]
+            .as_u64()
+            .unwrap()
+    };
+    let window = Some(200_000);
+    let cases = [
+        (None, 190_000, None, 64_000),
+        (window, 10, None, 64_000),
+        (window, 100_000, None, 64_000),
+        (window, 110_000, None, 32_768),
+        (window, 130_000, None, 16_384),
+        (window, 180_000, None, 4_096),
+        (window, 900_000, None, 4_096),
+        (window, 180_000, Some(9_000), 9_000),
+    ];
+    for (window, tokens, asked, expected) in cases {
+        assert_eq!(most(window, tokens, asked), expected, "{tokens} of {window:?}");
+    }
 }
 
 #[test]
