@@ -11,10 +11,12 @@ use adjutant_core::tool::{Effect, ToolSpec};
 use adjutant_core::usage::Usage;
 use adjutant_core::{Code, Error, Result};
 use adjutant_model::openai::OPENAI;
-use adjutant_model::provider::Config;
+use adjutant_model::provider::{Config, Decode, Encoded, Interface, Remote, Wire};
+use adjutant_model::transport::{Client, Peer};
 use adjutant_model::{Call, Delta, Model, OutputSchema, Request, Response, StopReason, ToolChoice, collect};
 use adjutant_testkit::provider::{Answer, Fault, MockProvider};
 use futures::StreamExt;
+use http::{HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
 fn config(base_url: String) -> Config {
@@ -410,12 +412,36 @@ async fn a_cancel_ends_the_call_at_any_point() {
     }
 }
 
+/// Chat completions of a server that knows keys of calls.
+#[derive(Debug)]
+struct Keyed(Arc<dyn Wire>);
+
+impl Wire for Keyed {
+    fn encode(&self, request: &Request) -> Result<Encoded> {
+        self.0.encode(request)
+    }
+
+    fn idempotency_header(&self) -> Option<HeaderName> {
+        Some(HeaderName::from_static("idempotency-key"))
+    }
+
+    fn decoder(&self, request: &Request, peer: &Peer) -> Box<dyn Decode> {
+        self.0.decoder(request, peer)
+    }
+}
+
 #[tokio::test]
-async fn the_idempotency_key_goes_with_the_call() {
-    let mock = MockProvider::answering([Answer::text("hi")]).start().await.unwrap();
-    let model = OPENAI.model(&config(mock.base_url())).unwrap();
-    let call = Call { idempotency_key: Some("run-1/model#0".into()), ..Call::default() };
-    let deltas = model.stream(Request::new([Message::user("hi")]), call).await.unwrap();
-    collect(deltas, |_| {}).await.unwrap();
-    assert_eq!(mock.headers()[0]["idempotency-key"], "run-1/model#0");
+async fn the_key_of_a_call_goes_where_it_is_known() {
+    let mock = MockProvider::with(|_| Answer::text("hi")).start().await.unwrap();
+    let config = config(mock.base_url());
+    let Interface { wire, authorize } = (OPENAI.open)(&config).unwrap();
+    let keyed = Interface { wire: Arc::new(Keyed(wire)), authorize };
+    let keyed = Remote::new(&config, keyed, Arc::new(Client::new(config.timeouts))).unwrap();
+    for model in [OPENAI.model(&config).unwrap(), keyed] {
+        let call = Call { idempotency_key: Some("run-1/model#0".into()), ..Call::default() };
+        let deltas = model.stream(Request::new([Message::user("hi")]), call).await.unwrap();
+        collect(deltas, |_| {}).await.unwrap();
+    }
+    let sent: Vec<_> = mock.headers().iter().map(|headers| headers.get("idempotency-key").cloned()).collect();
+    assert_eq!(sent, [None, Some(HeaderValue::from_static("run-1/model#0"))]);
 }

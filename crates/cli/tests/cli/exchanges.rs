@@ -67,7 +67,6 @@ async fn what_is_sent_is_shown_without_the_key() {
     for part in [
         "> 1 POST http://127.0.0.1:",
         "> 1 authorization: [secret]",
-        "> 1 idempotency-key: ",
         "> 1       \"content\": \"Hello!\"",
         "< 1 200",
         "< 1 x-request-id: ",

@@ -104,8 +104,8 @@ impl Inner {
         let (request, encoded) = self.encode(request)?;
         let mut headers = self.headers.clone();
         headers.extend(encoded.headers);
-        if let Some(key) = &call.idempotency_key {
-            let (name, mut value) = secret_header("idempotency-key", key)?;
+        if let (Some(name), Some(key)) = (self.interface.wire.idempotency_header(), &call.idempotency_key) {
+            let (_, mut value) = secret_header(name.as_str(), key)?;
             value.set_sensitive(false);
             headers.insert(name, value);
         }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use adjutant_core::Result;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use serde_json::Value;
 use url::Url;
 
@@ -23,6 +23,12 @@ pub trait Wire: Send + Sync + fmt::Debug + 'static {
     /// Whether the form of this answer must be asked for by a tool: some models know schemas, but not beside tools.
     fn asks_by_tool(&self, _request: &Request) -> bool {
         false
+    }
+
+    /// The header in which the interface takes a key that is the same over every attempt of one call; none where it knows
+    /// none, as Anthropic's, OpenAI's, Google's and Amazon's do not: their own clients send none.
+    fn idempotency_header(&self) -> Option<HeaderName> {
+        None
     }
 
     /// A decoder for the answer to that request.
