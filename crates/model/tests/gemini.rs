@@ -396,7 +396,9 @@ async fn an_answer_has_its_form() {
         assert_eq!((said, response.stop), (json!({"n": 1}), StopReason::EndTurn), "{name}");
         let sent = mock.requests().pop().unwrap();
         let schema = &sent["generationConfig"]["responseJsonSchema"];
-        assert_eq!(schema["properties"]["n"] == json!({"type": "integer"}), is_native, "{sent}");
+        let also = "must also fit this JSON schema: {\"exclusiveMinimum\":0}";
+        let is_asked = schema["properties"]["n"] == json!({"type": "integer", "description": also});
+        assert_eq!(is_asked, is_native, "{sent}");
         assert_eq!(sent["toolConfig"]["functionCallingConfig"]["mode"] == "ANY", !is_native, "{sent}");
     }
 }

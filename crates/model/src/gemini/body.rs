@@ -239,7 +239,7 @@ mod tests {
             (
                 old(),
                 Request { output: Some(output), ..Request::default() },
-                json!({"generationConfig": {"responseMimeType": "application/json", "responseJsonSchema": {"type": "object"}}}),
+                json!({"generationConfig": {"responseMimeType": "application/json", "responseJsonSchema": {"type": "object", "description": "must also fit this JSON schema: {\"minProperties\":1}"}}}),
             ),
             (old(), with_tools(ToolChoice::Auto), json!({"tools": tools})),
             (old(), with_tools(ToolChoice::None), calling(json!({"mode": "NONE"}))),

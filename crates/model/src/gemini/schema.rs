@@ -1,7 +1,8 @@
 //! The form of an answer, in the part of JSON schema that Google knows.
 //!
 //! The keywords are those of ai.google.dev/gemini-api/docs/structured-output, "JSON Schema support". What it does not know it
-//! refuses or ignores; so it is left out here, and whoever reads the answer checks it against the whole schema.
+//! refuses or ignores; so it is left out here and said in the description, which the model reads, and whoever reads the answer
+//! checks it against the whole schema.
 
 use serde_json::{Map, Value, json};
 
@@ -21,7 +22,10 @@ const PLAIN: [&str; 12] = [
     "propertyOrdering",
 ];
 
-/// The schema without what Google does not know.
+/// Keywords that hold nobody to anything.
+const IDLE: [&str; 7] = ["$schema", "$comment", "default", "examples", "deprecated", "readOnly", "writeOnly"];
+
+/// The schema with what Google does not know in its description. Beside a reference there is no place for one.
 pub(super) fn subset(schema: &Value) -> Value {
     let Value::Object(schema) = schema else { return schema.clone() };
     // Beside a reference nothing else may stand.
@@ -32,7 +36,24 @@ pub(super) fn subset(schema: &Value) -> Value {
     if let (Some(constant), false) = (schema.get("const"), refers || kept.contains_key("enum")) {
         kept.extend(choices(&json!([constant])).map(|values| ("enum".to_owned(), values)));
     }
+    if !refers && let Some(rest) = rest(schema, &kept) {
+        let said = schema.get("description").and_then(Value::as_str);
+        let description = said.map_or_else(|| rest.clone(), |said| format!("{said} ({rest})"));
+        kept.insert("description".into(), description.into());
+    }
     Value::Object(kept)
+}
+
+/// What was left out of a schema, in words.
+fn rest(schema: &Map<String, Value>, kept: &Map<String, Value>) -> Option<String> {
+    let is_lost = |key: &str| match key {
+        "const" => !kept.contains_key("enum"),
+        "definitions" => false,
+        key => !kept.contains_key(key) && !IDLE.contains(&key),
+    };
+    let lost = schema.iter().filter(|(key, _)| is_lost(key));
+    let lost: Map<String, Value> = lost.map(|(key, value)| (key.clone(), value.clone())).collect();
+    (!lost.is_empty()).then(|| format!("must also fit this JSON schema: {}", Value::Object(lost)))
 }
 
 fn keyword(key: &str, value: &Value) -> Option<(String, Value)> {
@@ -64,27 +85,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_known_is_left_out() {
+    fn what_is_not_known_is_said_in_the_description() {
+        let also = |rest: &Value| format!("must also fit this JSON schema: {rest}");
         let cases = [
             (json!(true), json!(true)),
             (json!({}), json!({})),
             (
                 json!({"$schema": "x", "type": "object", "properties": {"pattern": {"type": "string", "pattern": "a", "minLength": 1}},
                     "required": ["pattern"], "additionalProperties": false, "minProperties": 1}),
-                json!({"type": "object", "properties": {"pattern": {"type": "string"}}, "required": ["pattern"], "additionalProperties": false}),
+                json!({"type": "object", "description": also(&json!({"minProperties": 1})),
+                    "properties": {"pattern": {"type": "string", "description": also(&json!({"pattern": "a", "minLength": 1}))}},
+                    "required": ["pattern"], "additionalProperties": false}),
             ),
             (
                 json!({"type": "array", "items": {"type": ["string", "null"], "default": "x"}, "uniqueItems": true, "minItems": 1}),
-                json!({"type": "array", "items": {"type": ["string", "null"]}, "minItems": 1}),
+                json!({"type": "array", "items": {"type": ["string", "null"]}, "minItems": 1, "description": also(&json!({"uniqueItems": true}))}),
             ),
             (json!({"const": "a"}), json!({"enum": ["a"]})),
-            (json!({"const": null}), json!({})),
+            (json!({"const": null}), json!({"description": also(&json!({"const": null}))})),
+            (
+                json!({"type": "integer", "multipleOf": 5, "description": "How many."}),
+                json!({"type": "integer", "description": format!("How many. ({})", also(&json!({"multipleOf": 5})))}),
+            ),
             (json!({"enum": ["a", 1]}), json!({"enum": ["a", 1]})),
-            (json!({"type": "string", "enum": ["a", ""]}), json!({"type": "string"})),
-            (json!({"enum": [true]}), json!({})),
+            (
+                json!({"type": "string", "enum": ["a", ""]}),
+                json!({"type": "string", "description": also(&json!({"enum": ["a", ""]}))}),
+            ),
+            (json!({"enum": [true]}), json!({"description": also(&json!({"enum": [true]}))})),
             (
                 json!({"$ref": "#/$defs/a", "description": "x", "$defs": {"a": {"type": "integer", "exclusiveMinimum": 0}}}),
-                json!({"$ref": "#/$defs/a", "$defs": {"a": {"type": "integer"}}}),
+                json!({"$ref": "#/$defs/a", "$defs": {"a": {"type": "integer", "description": also(&json!({"exclusiveMinimum": 0}))}}}),
             ),
             (
                 json!({"$ref": "#/definitions/a", "definitions": {"a": {}}}),
@@ -92,7 +123,7 @@ mod tests {
             ),
             (
                 json!({"anyOf": [{"not": {}}, {"type": "null"}], "prefixItems": [{"examples": [1]}], "allOf": [{}]}),
-                json!({"anyOf": [{}, {"type": "null"}], "prefixItems": [{}]}),
+                json!({"anyOf": [{"description": also(&json!({"not": {}}))}, {"type": "null"}], "prefixItems": [{}], "description": also(&json!({"allOf": [{}]}))}),
             ),
         ];
         for (schema, expected) in cases {
