@@ -1,7 +1,8 @@
 //! What a call of a model costs over a bare HTTP client, against a provider in another process. Prints one line per
 //! measure.
 //!
-//! `cargo xtask bench`, or by hand `cargo bench -p adjutant-model --bench providers`.
+//! `cargo xtask bench`, or by hand `cargo bench -p adjutant-model --bench providers`, with the name of a measure behind
+//! it where one is enough: `-- calls`, `-- decoding` or `-- held`.
 
 mod bare;
 mod calls;
@@ -30,19 +31,22 @@ async fn main() -> Result<()> {
         ["hold", subject, "ours", address] => {
             held::hold(Subject::named(subject)?, Client::Ours, address).await
         }
-        _ => measure_all().await,
+        // Cargo adds an option of its own.
+        names => measure(names.iter().copied().find(|name| !name.starts_with('-'))).await,
     }
 }
 
-async fn measure_all() -> Result<()> {
+/// Takes every measure, or the one of that name.
+async fn measure(name: Option<&str>) -> Result<()> {
+    let wanted = |measure: &str| name.is_none_or(|name| name == measure);
     let provider = Provider::start()?;
-    for subject in Subject::ALL {
+    for subject in Subject::ALL.into_iter().filter(|_| wanted("calls")) {
         calls::measure(subject, &provider.address).await?;
     }
-    for subject in Subject::ALL {
+    for subject in Subject::ALL.into_iter().filter(|_| wanted("decoding")) {
         decoding::measure(subject, &provider.address).await?;
     }
-    for subject in Subject::ALL {
+    for subject in Subject::ALL.into_iter().filter(|_| wanted("held")) {
         held::measure(subject, &provider.address)?;
     }
     Ok(())
