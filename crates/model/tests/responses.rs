@@ -393,3 +393,20 @@ async fn a_large_answer_comes_whole() {
     let response = answered(Answer::text(text.as_str())).await.unwrap();
     assert_eq!(response.message.text().len(), text.len());
 }
+
+/// As when Azure stands in for OpenAI: each decrypts what it encrypted itself, and refuses the rest.
+#[tokio::test]
+async fn what_one_server_encrypted_is_sent_to_no_other() {
+    let thought = || Answer::text("42.").reasoning("Six times seven.").signed("c2lnbmF0dXJl");
+    let model = |mock: &MockProvider| RESPONSES.model(&config(mock)).unwrap();
+    let first = MockProvider::with(move |_| thought()).start().await.unwrap();
+    let second = MockProvider::with(|_| Answer::text("done")).start().await.unwrap();
+    let mut messages = vec![Message::user("6 * 7?")];
+    messages.push(ask(&model(&first), Request::new(messages.clone())).await.unwrap().message);
+    messages.push(Message::user("and now?"));
+    for mock in [&second, &first] {
+        ask(&model(mock), Request::new(messages.clone())).await.unwrap();
+    }
+    let is_sent = |mock: &MockProvider| mock.requests().pop().unwrap().to_string().contains("c2lnbmF0dXJl");
+    assert_eq!((is_sent(&second), is_sent(&first)), (false, true));
+}
