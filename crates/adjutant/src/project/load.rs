@@ -10,8 +10,10 @@ use adjutant_core::limit::Limits;
 use adjutant_core::secret::Secrets;
 use adjutant_core::{Code, Error, Result};
 use adjutant_tool::Registry;
+use adjutant_tool::mcp::{Pin, Server};
 
 use super::environment::Environment;
+use super::lock::Lock;
 use super::models::{Key, Models};
 use super::secrets::ProjectSecrets;
 use super::settings::{self, Settings};
@@ -32,6 +34,7 @@ pub struct Project {
     agents: BTreeMap<String, Source>,
     definitions: BTreeMap<String, Definition>,
     toolsets: Toolsets,
+    lock: Lock,
     models: Models,
     secrets: Arc<ProjectSecrets>,
 }
@@ -85,7 +88,11 @@ impl Project {
 
         let used: BTreeSet<&str> =
             agents.values().flat_map(|agent| &agent.tools).map(|tool| tool.name.as_str()).collect();
-        let toolsets = Toolsets::build(&settings.tools, &used, &problems);
+        let lock = Lock::read(&layout.folder, &layout.shown).unwrap_or_else(|error| {
+            errors.push(error);
+            Lock::empty(&layout.folder)
+        });
+        let toolsets = Toolsets::build(&settings.tools, &used, &lock, &problems);
         let mut reported = problems.into_errors();
         // Names that lead nowhere because their table is wrong would only hide the one mistake there is.
         let is_whole = reported.is_empty();
@@ -111,7 +118,7 @@ impl Project {
             }
         }
         let folder = layout.folder;
-        Ok((Self { folder, settings, agents, definitions, toolsets, models, secrets }, errors))
+        Ok((Self { folder, settings, agents, definitions, toolsets, lock, models, secrets }, errors))
     }
 
     /// A project of which nothing is written: no agents, no tools, the default settings, and the models that
@@ -124,7 +131,13 @@ impl Project {
         let secrets = Arc::new(ProjectSecrets::new(BTreeMap::new(), environment.clone(), folder.clone()));
         Ok(Self {
             models: Models::new(&settings, environment, Arc::clone(&secrets)),
-            toolsets: Toolsets::build(&settings.tools, &BTreeSet::new(), &Problems::new(FILE)),
+            toolsets: Toolsets::build(
+                &settings.tools,
+                &BTreeSet::new(),
+                &Lock::empty(&folder),
+                &Problems::new(FILE),
+            ),
+            lock: Lock::empty(&folder),
             agents: BTreeMap::new(),
             definitions: BTreeMap::new(),
             folder,
@@ -188,6 +201,23 @@ impl Project {
     /// The names under `[tools]` and the tools that each stands for.
     pub fn toolsets(&self) -> impl Iterator<Item = (&str, &[String])> {
         self.toolsets.names()
+    }
+
+    /// The servers of the Model Context Protocol, by their names under `[tools]`. None is started yet.
+    pub fn servers(&self) -> impl Iterator<Item = &Server> {
+        self.toolsets.servers().values()
+    }
+
+    /// What was accepted of a server, by `adjutant.lock`.
+    pub fn accepted(&self, server: &str) -> Option<&Pin> {
+        self.lock.server(server)
+    }
+
+    /// Accepts what servers offer, and writes it into `adjutant.lock`. It counts when the project is read anew.
+    ///
+    /// Fails with [`Code::FileUnreadable`] when the file cannot be written.
+    pub fn accept(&self, offers: BTreeMap<String, Pin>) -> Result<()> {
+        self.lock.accept(offers, |name| self.toolsets.servers().contains_key(name))
     }
 
     /// The models, by role and id.

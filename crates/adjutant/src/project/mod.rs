@@ -7,6 +7,7 @@ mod agents;
 mod environment;
 mod file;
 mod load;
+mod lock;
 mod models;
 mod secrets;
 mod settings;

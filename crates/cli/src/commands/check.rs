@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use adjutant::Project;
 use adjutant::project::ToolKind;
+use adjutant::tool::mcp::Transport;
 use adjutant_core::Error;
 use clap::Args;
 use serde_json::json;
@@ -55,6 +56,13 @@ fn load(positional: Option<&Path>, shared: &Shared) -> Ended<Project> {
         ToolKind::Command(config) => {
             let error = program::locate(&config.command).err()?;
             let message = format!("the tool `{name}` cannot be called: {}", error.message());
+            let explained = Error::new(error.code(), message).with_help(error.help().unwrap_or_default());
+            Some(explained.at(file.to_string_lossy(), Some(tool.place.line), Some(tool.place.column)))
+        }
+        ToolKind::Mcp(config) => {
+            let Transport::Process(process) = &config.transport else { return None };
+            let error = program::locate(&process.command).err()?;
+            let message = format!("the MCP server `{name}` cannot be started: {}", error.message());
             let explained = Error::new(error.code(), message).with_help(error.help().unwrap_or_default());
             Some(explained.at(file.to_string_lossy(), Some(tool.place.line), Some(tool.place.column)))
         }

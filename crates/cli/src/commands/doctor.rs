@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use adjutant::model::provider::Probed;
 use adjutant::project::{Choice, Key, ToolKind};
+use adjutant::tool::mcp::{Pin, Server, changes};
 use adjutant::{Adjutant, Project};
 use adjutant_core::Error;
 use clap::Args;
@@ -14,7 +15,7 @@ use super::{models, program};
 use crate::arguments::Shared;
 use crate::exit::{Ended, Exit, Failure};
 use crate::place;
-use crate::screen::{Output, Style, count};
+use crate::screen::{Output, Style, clean, count};
 
 /// How long a provider may take to tell its models.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -96,6 +97,7 @@ async fn examine(project: Project, findings: &mut Vec<Finding>) {
     }
     findings.extend(secrets(&project));
     findings.extend(programs(&project));
+    findings.extend(futures::future::join_all(project.servers().map(|found| server(&project, found))).await);
     let path = project.settings().store.clone();
     findings.push(store(project, &path).await);
 }
@@ -148,7 +150,7 @@ fn secrets(project: &Project) -> Vec<Finding> {
 fn programs(project: &Project) -> Vec<Finding> {
     let tools = project.settings().tools.iter();
     tools
-        .map(|(name, tool)| {
+        .filter_map(|(name, tool)| {
             let what = format!("tool {name}");
             let there = |path: &Path, help: &str| match path.exists() {
                 true => Finding::ok(&what, path.display().to_string()),
@@ -159,7 +161,7 @@ fn programs(project: &Project) -> Vec<Finding> {
                     help: Some(help.to_owned()),
                 },
             };
-            match &tool.kind {
+            Some(match &tool.kind {
                 ToolKind::Files { root, .. } => there(root, "make the folder, or correct `root`"),
                 ToolKind::Database(config) => there(&config.path, "make the file, or correct `path`"),
                 ToolKind::Lookup(lookup) => there(&lookup.database.path, "make the file, or correct `path`"),
@@ -168,10 +170,45 @@ fn programs(project: &Project) -> Vec<Finding> {
                     Err(error) => Finding::missing(&what, &error),
                 },
                 ToolKind::Fetch(config) => Finding::ok(&what, format!("may ask {}", config.hosts.join(", "))),
+                // It is asked itself, below.
+                ToolKind::Mcp(_) => return None,
                 ToolKind::Time { .. } | ToolKind::Calculator => Finding::ok(&what, "built in"),
-            }
+            })
         })
         .collect()
+}
+
+/// An MCP server: whether it answers, and whether it offers what was accepted.
+async fn server(project: &Project, server: &Server) -> Finding {
+    let name = server.name();
+    let what = format!("tool {name}");
+    let trust = format!("`adjutant tools trust {name}` shows it, and asks");
+    let offer = match server.offer(project.secrets().as_ref()).await {
+        Ok(offer) => offer,
+        Err(error) => {
+            let mut finding = Finding::missing(what, &error);
+            let said = server.said();
+            if !said.is_empty() {
+                finding.help = Some(format!("it wrote:\n           {}", clean(&said.join("\n           "))));
+            }
+            return finding;
+        }
+    };
+    let tools = count(offer.tools.len() as u64, "tool");
+    let found = clean(&format!("{}, MCP {}, {tools}", offer.server, offer.protocol)).into_owned();
+    let unusable = count(offer.unusable.len() as u64, "more tool");
+    let found =
+        if offer.unusable.is_empty() { found } else { format!("{found}, {unusable} that cannot be used") };
+    match project.accepted(name) {
+        None => Finding::note(what, format!("{found}, which nobody has accepted yet"), trust),
+        Some(pin) => match changes(pin, &Pin::from(offer)).len() {
+            0 => Finding::ok(what, found),
+            changed => {
+                let changed = count(changed as u64, "change");
+                Finding::note(what, format!("{found}, {changed} since it was accepted"), trust)
+            }
+        },
+    }
 }
 
 async fn store(project: Project, path: &Path) -> Finding {

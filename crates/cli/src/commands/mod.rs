@@ -11,4 +11,5 @@ pub(crate) mod run;
 pub(crate) mod runs;
 mod terms;
 pub(crate) mod tools;
+mod trust;
 mod vectors;

@@ -10,13 +10,14 @@ use adjutant_core::{Code, Error};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use super::trust;
 use crate::arguments::Shared;
 use crate::exit::{Ended, Exit};
 use crate::place;
 use crate::screen::{Output, Style, Table, clean, duration, first_line};
 use crate::turn::People;
 
-/// Lists the tools of a project, and calls one by hand.
+/// Lists the tools of a project, calls one by hand, and accepts those of MCP servers.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -27,6 +28,7 @@ pub(crate) struct Arguments {
 enum Command {
     List(ListArguments),
     Call(CallArguments),
+    Trust(trust::Arguments),
 }
 
 /// Lists the tools that the project and its agents name.
@@ -57,6 +59,7 @@ pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
     match &arguments.command {
         Command::List(command) => list(command, shared, output),
         Command::Call(command) => call(command, shared, output).await,
+        Command::Trust(command) => trust::execute(command, shared, output).await,
     }
 }
 

@@ -8,6 +8,7 @@ mod basics;
 mod chat;
 mod crashes;
 mod exchanges;
+mod mcp;
 mod models;
 mod projects;
 mod runs;

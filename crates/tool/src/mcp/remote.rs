@@ -32,7 +32,7 @@ impl RemoteTool {
             name: name(&config.prefix, tool),
             description: pinned.description.clone(),
             parameters: pinned.parameters.clone(),
-            effect: config.effect(tool).unwrap_or_else(|| pinned.effect()),
+            effect: server.effect(tool, pinned),
             timeout: config.timeout,
             concurrency: config.concurrency,
         };

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use adjutant_core::secret::{Secret, Secrets};
 use adjutant_core::time::format_duration;
-use adjutant_core::tool::ToolSpec;
+use adjutant_core::tool::{Effect, ToolSpec};
 use adjutant_core::{Code, Error, Result};
 use rmcp::model::{ClientRequest, ServerResult};
 use tokio::sync::Mutex;
@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 use super::config::{Config, Transport};
 use super::connection::Connection;
 use super::failure::Made;
-use super::offer::{Offer, Pin};
+use super::offer::{Offer, Pin, PinnedTool};
 use super::process::{self, Said};
 use super::remote::RemoteTool;
 use super::stdio::Pipes;
@@ -70,6 +70,11 @@ impl Server {
     /// What the server is called here.
     pub fn name(&self) -> &str {
         &self.0.config.name
+    }
+
+    /// What happens if a tool is called twice: what the person says of it, otherwise what the server hints.
+    pub fn effect(&self, tool: &str, pinned: &PinnedTool) -> Effect {
+        self.0.config.effect(tool).unwrap_or_else(|| pinned.effect())
     }
 
     /// Makes tools of what was accepted of the server. Nothing is started.

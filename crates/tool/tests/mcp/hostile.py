@@ -151,7 +151,9 @@ for line in sys.stdin:
     elif method == "tools/list":
         send({"id": identity, "result": tools(message.get("params") or {})})
     elif method == "tools/call":
-        call(identity, message["params"])
-        if HOW == "changing" and not os.path.exists(STATE):
+        changes = HOW == "changing" and not os.path.exists(STATE)
+        if changes:
             open(STATE, "w").close()
+        call(identity, message["params"])
+        if changes:
             send({"method": "notifications/tools/list_changed"})

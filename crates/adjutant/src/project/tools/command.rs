@@ -9,7 +9,7 @@ use adjutant_tool::command::{Config, Exit, Format, Variable};
 
 use super::parameters;
 
-const EFFECTS: [(&str, Effect); 4] = [
+pub(super) const EFFECTS: [(&str, Effect); 4] = [
     ("pure", Effect::Pure),
     ("idempotent", Effect::Idempotent),
     ("at_most_once", Effect::AtMostOnce),
@@ -42,7 +42,7 @@ pub(super) fn read(name: &str, table: &Table<'_>, folder: &Path) -> Option<Confi
     let mut config = Config::new(name, Vec::new(), Effect::AtMostOnce);
     config.timeout = table.duration("timeout").unwrap_or(config.timeout);
     config.concurrency = table.integer("concurrency", 1..=1_000);
-    config.environment = environment(table);
+    config.environment = environment(table, "env");
     let working_directory =
         table.text("working_directory").map_or(folder.to_owned(), |path| folder.join(path));
     config.working_directory = Some(working_directory);
@@ -58,7 +58,7 @@ pub(super) fn read(name: &str, table: &Table<'_>, folder: &Path) -> Option<Confi
 }
 
 /// A command. A program with a path stands where the file says, wherever the command runs.
-fn words(table: &Table<'_>, key: &'static str, folder: &Path) -> Option<Vec<String>> {
+pub(super) fn words(table: &Table<'_>, key: &'static str, folder: &Path) -> Option<Vec<String>> {
     let mut words: Vec<String> = table.texts(key)?.into_iter().map(|(word, _)| word.to_owned()).collect();
     if let Some(program) = words.first_mut()
         && program.contains('/')
@@ -68,10 +68,11 @@ fn words(table: &Table<'_>, key: &'static str, folder: &Path) -> Option<Vec<Stri
     Some(words)
 }
 
-fn environment(table: &Table<'_>) -> BTreeMap<String, Variable> {
+/// Named values: the environment of a process, or headers.
+pub(super) fn environment(table: &Table<'_>, key: &'static str) -> BTreeMap<String, Variable> {
     let mut variables = BTreeMap::new();
-    for entry in table.named("env") {
-        let path = format!("{}.{}", table.name_of("env"), entry.key);
+    for entry in table.named(key) {
+        let path = format!("{}.{}", table.name_of(key), entry.key);
         let variable = match &entry.value.content {
             Content::Text(text) => Some(Variable::Text(text.clone())),
             Content::Table(_) => Table::new(&entry.value, path, table.problems()).and_then(|inner| {

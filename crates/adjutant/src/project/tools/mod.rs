@@ -2,6 +2,7 @@
 
 mod adapted;
 mod command;
+mod mcp;
 mod parameters;
 mod sets;
 mod settings;

@@ -9,10 +9,12 @@ use adjutant_core::tool::ToolSpec;
 use adjutant_core::{Code, Error, Result};
 use adjutant_store::SystemClock;
 use adjutant_tool::command::CommandTool;
+use adjutant_tool::mcp::{self, Server};
 use adjutant_tool::{Registry, Tool, builtin};
 
 use super::adapted;
 use super::settings::{ToolKind, ToolSettings};
+use crate::project::lock::Lock;
 
 /// What needs no table: an agent names it and has it.
 const WITHOUT_TABLE: [&str; 2] = ["time", "calculator"];
@@ -22,6 +24,9 @@ const WITHOUT_TABLE: [&str; 2] = ["time", "calculator"];
 pub(in crate::project) struct Toolsets {
     registry: Registry,
     names: BTreeMap<String, Vec<String>>,
+    servers: BTreeMap<String, Server>,
+    /// The servers of which nothing is accepted yet.
+    unknown: BTreeSet<String>,
 }
 
 impl Toolsets {
@@ -30,11 +35,16 @@ impl Toolsets {
     pub(in crate::project) fn build(
         settings: &BTreeMap<String, ToolSettings>,
         used: &BTreeSet<&str>,
+        lock: &Lock,
         problems: &Problems,
     ) -> Self {
         let mut sets = Self::default();
         for (name, tool) in settings {
-            let added = build(&tool.kind).and_then(|tools| sets.add(name, adapt(tools, tool)));
+            let built = match &tool.kind {
+                ToolKind::Mcp(config) => sets.accepted((**config).clone(), lock),
+                kind => build(kind),
+            };
+            let added = built.and_then(|tools| sets.add(name, adapt(tools, tool)));
             if let Err(error) = added {
                 problems.add(tool.place, explained(name, &error));
             }
@@ -48,6 +58,21 @@ impl Toolsets {
             }
         }
         sets
+    }
+
+    /// The tools that were accepted of a server. It is not started.
+    fn accepted(&mut self, config: mcp::Config, lock: &Lock) -> Result<Vec<Arc<dyn Tool>>> {
+        let server = Server::new(config)?;
+        let name = server.name().to_owned();
+        let tools = match lock.server(&name) {
+            Some(pin) => server.tools(pin),
+            None => {
+                self.unknown.insert(name.clone());
+                Vec::new()
+            }
+        };
+        self.servers.insert(name, server);
+        Ok(tools)
     }
 
     fn add(&mut self, name: &str, tools: Vec<Arc<dyn Tool>>) -> Result<()> {
@@ -74,6 +99,12 @@ impl Toolsets {
     }
 
     fn unknown(&self, name: &str) -> Error {
+        let belongs = |server: &&String| name == *server || name.starts_with(&format!("{server}__"));
+        if let Some(server) = self.unknown.iter().find(belongs) {
+            let message = format!("nobody has accepted yet what the MCP server `{server}` offers");
+            return Error::new(Code::ProjectInvalid, message)
+                .with_help(format!("`adjutant tools trust {server}` shows it, and asks"));
+        }
         let error = Error::new(Code::ProjectInvalid, format!("there is no tool `{name}`"));
         let tools = self.registry.specs().map(|spec| spec.name.as_str());
         let candidates = self.names.keys().map(String::as_str).chain(tools).chain(ToolKind::NAMES);
@@ -106,6 +137,11 @@ impl Toolsets {
         registry
     }
 
+    /// The servers of the Model Context Protocol.
+    pub(in crate::project) fn servers(&self) -> &BTreeMap<String, Server> {
+        &self.servers
+    }
+
     /// The names that agents may use, and the tools that each stands for.
     pub(in crate::project) fn names(&self) -> impl Iterator<Item = (&str, &[String])> {
         self.names.iter().map(|(name, tools)| (name.as_str(), tools.as_slice()))
@@ -129,6 +165,8 @@ fn build(kind: &ToolKind) -> Result<Vec<Arc<dyn Tool>>> {
         ToolKind::Time { zone } => vec![builtin::now(Arc::new(SystemClock), zone)?],
         ToolKind::Calculator => vec![builtin::calculate()],
         ToolKind::Command(config) => vec![Arc::new(CommandTool::new((**config).clone())?)],
+        // Its tools are those that were accepted.
+        ToolKind::Mcp(_) => Vec::new(),
     })
 }
 

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use adjutant_agent::definition::document::{Entry, Place, Table};
 use adjutant_tool::builtin::{database, fetch};
-use adjutant_tool::command;
+use adjutant_tool::{command, mcp};
 
-use super::{command as command_tool, parameters};
+use super::{command as command_tool, mcp as mcp_server, parameters};
 use crate::project::secrets::SecretSource;
 
 /// One table under `[tools]`.
@@ -48,12 +48,14 @@ pub enum ToolKind {
     Calculator,
     /// A program.
     Command(Box<command::Config>),
+    /// What a server of the Model Context Protocol offers.
+    Mcp(Box<mcp::Config>),
 }
 
 impl ToolKind {
     /// The words for `type`.
-    pub const NAMES: [&'static str; 7] =
-        ["files", "fetch", "database", "lookup", "time", "calculator", "command"];
+    pub const NAMES: [&'static str; 8] =
+        ["files", "fetch", "database", "lookup", "time", "calculator", "command", "mcp"];
 }
 
 /// Reads `[tools]`. What is wrong is noted and left out; paths are relative to `folder`.
@@ -88,7 +90,7 @@ fn read_tool(
     secrets: &BTreeMap<String, SecretSource>,
 ) -> Option<ToolSettings> {
     let table = Table::new(&entry.value, format!("tools.{}", entry.key), root.problems())?;
-    table.require("type", "add `type = \"files\"`, or another of `fetch`, `database`, `lookup`, `time`, `calculator`, `command`");
+    table.require("type", "add `type = \"files\"`, or another of `fetch`, `database`, `lookup`, `time`, `calculator`, `command`, `mcp`");
     // Without the type nothing is known of the other keys.
     let kind = table.choice("type", &ToolKind::NAMES.map(|name| (name, name)))?;
     let (kind, is_set) = match kind {
@@ -98,6 +100,14 @@ fn read_tool(
         "lookup" => (read_lookup(&entry.key, &table, folder), false),
         "time" => (Some(ToolKind::Time { zone: table.text("zone").unwrap_or("UTC").to_owned() }), true),
         "calculator" => (Some(ToolKind::Calculator), true),
+        // It reads its prefix itself: its tools have one in any case.
+        "mcp" => {
+            let config = mcp_server::read(&entry.key, &table, folder, secrets);
+            let description = table.text("description").map(str::to_owned);
+            table.finish();
+            let kind = ToolKind::Mcp(Box::new(config?));
+            return Some(ToolSettings { place: entry.place, kind, prefix: None, description });
+        }
         _ => (read_command(&entry.key, &table, folder, secrets), false),
     };
     let prefix = if is_set { table.text("prefix").map(str::to_owned) } else { None };
