@@ -1,8 +1,10 @@
 //! The project's own commands, run as `cargo xtask COMMAND`.
 //!
 //! [`plan`] decides what to run, [`step`] runs it and stops at the first failure, [`requirement`] is the list of what
-//! the tests need beyond the toolchain, and [`python`] and [`node`] have what they need of Python and Node.
+//! the tests need beyond the toolchain, [`python`] and [`node`] have what they need of Python and Node, [`document`] the one
+//! large document.
 
+mod document;
 mod node;
 mod plan;
 mod python;
@@ -14,6 +16,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use document::Document;
 use node::Packages;
 use plan::Machine;
 use python::Environment;
@@ -110,6 +113,8 @@ fn install_counterparts(machine: &Machine, root: &Path, needs: Needs) -> Result<
         let (python, node) = (Environment::servers(root, &target), Packages::servers(root, &target));
         set_up(machine, root, "Python servers", python.steps(), || python.note())?;
         set_up(machine, root, "Node servers", node.steps(), || node.note())?;
+        let document = Document::new(&target);
+        set_up(machine, root, "GitHub's OpenAPI document", document.steps(), || document.note())?;
     }
     Ok(())
 }

@@ -17,7 +17,9 @@ mod failure;
 mod function;
 #[doc(hidden)]
 pub mod generated;
+mod http;
 pub mod mcp;
+pub mod openapi;
 mod output;
 mod registry;
 mod resource;

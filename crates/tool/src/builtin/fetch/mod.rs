@@ -4,7 +4,6 @@
 //! so a name that resolves to another address a moment later gains nothing. Each redirect is a new request under the same
 //! rules. The proxy of the environment is not used, since it would resolve names itself.
 
-mod address;
 mod config;
 mod page;
 mod request;

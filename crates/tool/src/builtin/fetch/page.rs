@@ -9,12 +9,12 @@ use crate::output::Output;
 
 /// The text of an answer from a character on, as much as fits.
 pub(super) fn present(config: &Config, answer: &Answer, from: u64) -> Result<Output> {
-    if !is_text(&answer.media_type) || answer.bytes.iter().take(4_096).any(|byte| *byte == 0) {
-        let kind = if answer.media_type.is_empty() { "binary data" } else { &answer.media_type };
+    if !answer.kind.is_text() || answer.bytes.iter().take(4_096).any(|byte| *byte == 0) {
+        let kind = if answer.kind.media_type.is_empty() { "binary data" } else { &answer.kind.media_type };
         return Err(Error::new(Code::ToolFailed, format!("`{}` is {kind}, no text", shown(&answer.url))));
     }
-    let decoded = decode(answer);
-    let text = match answer.media_type.as_str() {
+    let decoded = answer.kind.text(&answer.bytes);
+    let text = match answer.kind.media_type.as_str() {
         "text/html" | "application/xhtml+xml" => text::of_html(&decoded),
         _ => decoded,
     };
@@ -37,23 +37,4 @@ pub(super) fn present(config: &Config, answer: &Answer, from: u64) -> Result<Out
         ));
     }
     Ok(Output::text(if shown.is_empty() { "the page is empty".to_owned() } else { shown }))
-}
-
-fn is_text(media_type: &str) -> bool {
-    media_type.is_empty()
-        || media_type.starts_with("text/")
-        || media_type.ends_with("+json")
-        || media_type.ends_with("+xml")
-        || ["application/json", "application/xml", "application/yaml", "application/javascript"]
-            .contains(&media_type)
-}
-
-/// UTF-8, or Latin 1 where the server says so.
-fn decode(answer: &Answer) -> String {
-    match answer.charset.as_deref() {
-        Some("iso-8859-1" | "latin1" | "windows-1252") => {
-            answer.bytes.iter().copied().map(char::from).collect()
-        }
-        _ => String::from_utf8_lossy(&answer.bytes).into_owned(),
-    }
 }

@@ -1,25 +1,18 @@
 //! One GET, with its redirects.
 
-use std::net::SocketAddr;
-use std::time::Duration;
+use std::net::{IpAddr, SocketAddr};
 
 use adjutant_core::{Code, Error, Result};
-use reqwest::header::{CONTENT_TYPE, LOCATION};
+use reqwest::header::LOCATION;
 use url::{Host, Url};
 
-use super::address::is_allowed;
 use super::config::{Config, shown};
-
-/// How long making a connection may take.
-const CONNECT: Duration = Duration::from_secs(10);
+use crate::http::{self, Body, Kind, Reach, Unreachable};
 
 /// What a server answered.
 pub(super) struct Answer {
     pub(super) url: Url,
-    /// The media type in lower case, without parameters; empty where the server said nothing.
-    pub(super) media_type: String,
-    /// The character set in lower case, if the server named one.
-    pub(super) charset: Option<String>,
+    pub(super) kind: Kind,
     pub(super) bytes: Vec<u8>,
     /// Whether there was more than the limit.
     pub(super) cut: bool,
@@ -53,31 +46,29 @@ pub(super) async fn get(config: &Config, url: &str) -> Result<Answer> {
 /// The addresses of a host, if all of them may be asked: a name with one private address is not to be trusted.
 async fn addresses(config: &Config, url: &Url) -> Result<Vec<SocketAddr>> {
     let port = url.port_or_known_default().unwrap_or(443);
-    let found: Vec<SocketAddr> = match url.host() {
-        Some(Host::Ipv4(address)) => vec![(address, port).into()],
-        Some(Host::Ipv6(address)) => vec![(address, port).into()],
-        Some(Host::Domain(name)) => tokio::net::lookup_host((name, port))
-            .await
-            .map_err(|error| {
-                Error::new(Code::ToolFailed, format!("there is no host `{name}`")).caused_by(&error)
-            })?
-            .collect(),
-        None => Vec::new(),
+    let reach = if config.loopback { Reach::Loopback } else { Reach::Public };
+    let literal = |address: IpAddr| match http::is_allowed(address, reach) {
+        true => Ok(vec![(address, port).into()]),
+        false => Err(Unreachable::Refused(address)),
     };
-    if found.is_empty() {
-        return Err(Error::new(Code::ToolFailed, format!("`{}` has no address", shown(url))));
-    }
-    match found.iter().find(|address| !is_allowed(address.ip(), config.loopback)) {
-        Some(address) => Err(Error::new(
-            Code::ToolFailed,
-            format!(
-                "`{}` is refused: its address {} is not on the public internet",
-                shown(url),
-                address.ip()
-            ),
-        )),
-        None => Ok(found),
-    }
+    let found = match url.host() {
+        Some(Host::Ipv4(address)) => literal(address.into()),
+        Some(Host::Ipv6(address)) => literal(address.into()),
+        Some(Host::Domain(name)) => http::addresses(name, port, reach).await,
+        None => Err(Unreachable::Empty),
+    };
+    found.map_err(|why| {
+        let host = url.host_str().unwrap_or_default();
+        match &why {
+            Unreachable::Unknown(error) => {
+                Error::new(Code::ToolFailed, format!("there is no host `{host}`")).caused_by(error)
+            }
+            Unreachable::Empty => Error::new(Code::ToolFailed, format!("`{}` has no address", shown(url))),
+            Unreachable::Refused(_) => {
+                Error::new(Code::ToolFailed, format!("`{}` is refused: {why}", shown(url)))
+            }
+        }
+    })
 }
 
 async fn ask(config: &Config, url: &Url) -> Result<reqwest::Response> {
@@ -85,13 +76,7 @@ async fn ask(config: &Config, url: &Url) -> Result<reqwest::Response> {
     let fault = |error: &reqwest::Error| {
         Error::new(Code::ToolFailed, format!("`{}` cannot be read", shown(url))).caused_by(error)
     };
-    // reqwest panics without a provider; a second one changes nothing.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let mut client = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .connect_timeout(CONNECT)
-        .user_agent(concat!("adjutant/", env!("CARGO_PKG_VERSION")));
+    let mut client = http::builder();
     if let Some(Host::Domain(name)) = url.host() {
         client = client.resolve_to_addrs(name, &addresses);
     }
@@ -99,31 +84,16 @@ async fn ask(config: &Config, url: &Url) -> Result<reqwest::Response> {
     client.get(url.clone()).send().await.map_err(|error| fault(&error.without_url()))
 }
 
-async fn read(config: &Config, url: Url, mut response: reqwest::Response) -> Result<Answer> {
+async fn read(config: &Config, url: Url, response: reqwest::Response) -> Result<Answer> {
     let status = response.status();
     if !status.is_success() {
         return Err(Error::new(Code::ToolFailed, format!("`{}` answered {status}", shown(&url))));
     }
-    let header =
-        response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let header = header.to_ascii_lowercase();
-    let mut parts = header.split(';').map(str::trim);
-    let media_type = parts.next().unwrap_or_default().to_owned();
-    let charset =
-        parts.find_map(|part| part.strip_prefix("charset=")).map(|name| name.trim_matches('"').to_owned());
-    let (mut bytes, mut cut) = (Vec::new(), false);
-    loop {
-        let chunk = response.chunk().await.map_err(|error| {
-            Error::new(Code::ToolFailed, format!("`{}` broke off", shown(&url)))
-                .caused_by(&error.without_url())
-        })?;
-        let Some(chunk) = chunk else { break };
-        let room = config.bytes.saturating_sub(bytes.len());
-        bytes.extend(chunk.iter().take(room));
-        if chunk.len() > room {
-            cut = true;
-            break;
+    let kind = Kind::of(response.headers());
+    match http::read(response, config.bytes).await {
+        Ok(Body { bytes, cut }) => Ok(Answer { url, kind, bytes, cut }),
+        Err(error) => {
+            Err(Error::new(Code::ToolFailed, format!("`{}` broke off", shown(&url))).caused_by(&error))
         }
     }
-    Ok(Answer { url, media_type, charset, bytes, cut })
 }

@@ -2,12 +2,27 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Whether an address may be asked: public, or loopback where that is allowed.
-pub(super) fn is_allowed(address: IpAddr, loopback: bool) -> bool {
+/// Which addresses may be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Those of the public internet.
+    Public,
+    /// Those, and this machine's own.
+    Loopback,
+    /// All of them: a person named the host and said that it stands in a private network.
+    Anything,
+}
+
+/// Whether an address may be asked.
+pub(crate) fn is_allowed(address: IpAddr, reach: Reach) -> bool {
+    if reach == Reach::Anything {
+        return true;
+    }
+    let loopback = reach == Reach::Loopback;
     match address {
         IpAddr::V4(address) => is_public_v4(address) || (loopback && address.is_loopback()),
         IpAddr::V6(address) => match embedded_v4(address) {
-            Some(inner) => is_allowed(IpAddr::V4(inner), loopback),
+            Some(inner) => is_allowed(IpAddr::V4(inner), reach),
             None => is_public_v6(address) || (loopback && address.is_loopback()),
         },
     }
@@ -83,14 +98,15 @@ mod tests {
             "fd00:ec2::254",
         ];
         for address in public {
-            assert!(is_allowed(address.parse().unwrap(), false), "{address}");
+            assert!(is_allowed(address.parse().unwrap(), Reach::Public), "{address}");
         }
         for address in private {
-            assert!(!is_allowed(address.parse().unwrap(), false), "{address}");
+            assert!(!is_allowed(address.parse().unwrap(), Reach::Public), "{address}");
         }
         for address in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {
-            assert!(is_allowed(address.parse().unwrap(), true), "{address}");
+            assert!(is_allowed(address.parse().unwrap(), Reach::Loopback), "{address}");
         }
-        assert!(!is_allowed("10.0.0.1".parse().unwrap(), true));
+        assert!(!is_allowed("10.0.0.1".parse().unwrap(), Reach::Loopback));
+        assert!(is_allowed("10.0.0.1".parse().unwrap(), Reach::Anything));
     }
 }

@@ -1,0 +1,8 @@
+//! OpenAPI documents as tools: three small ones, hostile ones, and GitHub's own against a mock made of it.
+
+#![cfg(test)]
+
+mod github;
+mod hostile;
+mod scene;
+mod small;
