@@ -3,6 +3,7 @@
 use adjutant_model::Profile;
 use adjutant_model::catalogue::Catalogue;
 use adjutant_model::embed::Known;
+use adjutant_model::provider::PromptCache;
 use serde_json::{Map, Value};
 
 use super::endpoint::Endpoint;
@@ -12,7 +13,7 @@ use super::endpoint::Endpoint;
 pub(super) fn profile(catalogue: &Catalogue, endpoint: &Endpoint, at_home: bool) -> Profile {
     let known = catalogue.profile(endpoint.provider.name, &endpoint.model, endpoint.prompt_cache);
     let mut profile = known.filter(|_| at_home).unwrap_or_default();
-    if !is_standard_tier(&endpoint.extra) {
+    if !is_at_list_price(&endpoint.extra, endpoint.prompt_cache) {
         profile.prices = None;
     }
     let written = &endpoint.written;
@@ -36,14 +37,26 @@ pub(super) fn embedding(catalogue: &Catalogue, endpoint: &Endpoint, at_home: boo
     known
 }
 
-/// Whether requests are asked to be served, and so charged, at the standard tier. OpenAI's API reference calls it
-/// `default`; `auto`, which holds without the parameter, means what the account says, and that is the same unless
-/// somebody changed it there. Anthropic's `standard_only` is its standard tier.
-fn is_standard_tier(extra: &Map<String, Value>) -> bool {
-    match extra.get("service_tier") {
-        None | Some(Value::Null) => true,
-        Some(tier) => tier == "auto" || tier == "default" || tier == "standard_only",
-    }
+/// Whether nothing in the extra parameters has requests charged at other prices than those of the list.
+///
+/// OpenAI's API reference calls the standard tier `default`; `auto`, which holds without the parameter, means what the
+/// account says, and that is the same unless somebody changed it there. Anthropic's `standard_only` is its standard tier,
+/// and so is Google's `standard`; Bedrock writes it as `{"type": "default"}`. Anthropic charges more for `speed` and for
+/// staying in one country, and for a cache that is kept for an hour; the price of that one is known where the project asks
+/// for it by `prompt_cache`.
+fn is_at_list_price(extra: &Map<String, Value>, cache: PromptCache) -> bool {
+    let is_one_of =
+        |value: &Value, usual: &[&str]| value.as_str().is_some_and(|value| usual.contains(&value));
+    extra.iter().filter(|(_, value)| !value.is_null()).all(|(key, value)| match key.as_str() {
+        "service_tier" | "serviceTier" => {
+            is_one_of(value.get("type").unwrap_or(value), &["auto", "default", "standard_only", "standard"])
+        }
+        "speed" => is_one_of(value, &["standard"]),
+        "inference_geo" => is_one_of(value, &["global"]),
+        "performanceConfig" => value.get("latency").is_none_or(|latency| latency == "standard"),
+        "cache_control" => cache == PromptCache::Long || value.get("ttl").is_none_or(|ttl| ttl == "5m"),
+        _ => true,
+    })
 }
 
 #[cfg(test)]
@@ -81,10 +94,32 @@ mod tests {
             ("gpt-4.1-mini", true, &json!({"service_tier": null, "top_p": 1}), mini),
             ("gpt-4.1-mini", true, &json!({"service_tier": "priority"}), unpriced),
             ("gpt-4.1-mini", true, &json!({"service_tier": "flex"}), unpriced),
+            ("gpt-4.1-mini", true, &json!({"service_tier": 1}), unpriced),
+            ("gpt-4.1-mini", true, &json!({"serviceTier": "standard"}), mini),
+            ("gpt-4.1-mini", true, &json!({"serviceTier": "priority"}), unpriced),
+            ("gpt-4.1-mini", true, &json!({"serviceTier": {"type": "default"}}), mini),
+            ("gpt-4.1-mini", true, &json!({"serviceTier": {"type": "flex"}}), unpriced),
+            ("gpt-4.1-mini", true, &json!({"speed": "standard", "inference_geo": "global"}), mini),
+            ("gpt-4.1-mini", true, &json!({"speed": "fast"}), unpriced),
+            ("gpt-4.1-mini", true, &json!({"inference_geo": "us"}), unpriced),
+            ("gpt-4.1-mini", true, &json!({"performanceConfig": {"latency": "optimized"}}), unpriced),
+            ("gpt-4.1-mini", true, &json!({"cache_control": {"type": "ephemeral", "ttl": "5m"}}), mini),
+            ("gpt-4.1-mini", true, &json!({"cache_control": {"type": "ephemeral", "ttl": "1h"}}), unpriced),
         ];
         for (model, at_home, extra, expected) in cases {
             assert_eq!(known(model, at_home, extra), expected, "{model} {at_home} with {extra}");
         }
+    }
+
+    #[test]
+    fn an_hour_in_the_cache_has_its_price_where_the_project_asks_for_it() {
+        let mut endpoint = endpoint("anthropic", "claude-opus-4-6");
+        endpoint.extra.insert("cache_control".into(), json!({"type": "ephemeral", "ttl": "1h"}));
+        let mut prices = |cache| {
+            endpoint.prompt_cache = cache;
+            profile(Catalogue::built_in(), &endpoint, true).prices
+        };
+        assert!(prices(PromptCache::Short).is_none() && prices(PromptCache::Long).is_some());
     }
 
     #[test]
