@@ -10,6 +10,7 @@ use adjutant_core::usage::Usage;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Entry, Kind, Operation, Origin, Outcome, Record};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::answer::Answer;
 use crate::approval;
@@ -58,6 +59,9 @@ pub struct Step {
     pub usage: Option<Usage>,
     /// What it cost, if it asked a model whose price is known.
     pub cost: Option<Money>,
+    /// What arrived and was not understood, if it asked a model.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unknown: Vec<Value>,
 }
 
 /// How a step stands.
@@ -135,6 +139,7 @@ impl Summary {
                     (step.usage, step.cost) = (Some(answer.usage()), answer.cost);
                     self.usage += answer.usage();
                     self.cost = self.cost.zip(answer.cost).map(|(sum, cost)| sum + cost);
+                    step.unknown = answer.response.unknown;
                 }
             }
             Entry::Dropped { .. } => step.state = State::Dropped,
@@ -184,6 +189,7 @@ fn step(record: &Record, key: &StepKey, operation: &Operation) -> Step {
         state: State::Open,
         usage: None,
         cost: None,
+        unknown: Vec::new(),
     }
 }
 

@@ -7,7 +7,7 @@ use adjutant_core::message::{Message, Native, Part, Reasoning, ToolCall};
 use adjutant_core::usage::Usage;
 use adjutant_core::{Code, Error, Result};
 use futures::StreamExt;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::call_id::Ids;
 use crate::delta::{Delta, Deltas, Instead, StopReason, Tried};
@@ -51,6 +51,8 @@ pub struct Collector {
     tried: Vec<Tried>,
     instead: Option<Instead>,
     unknown: Vec<Value>,
+    /// How many more there were.
+    more_unknown: u64,
     request_id: Option<String>,
     model: Option<String>,
     stop: Option<StopReason>,
@@ -94,7 +96,7 @@ impl Collector {
             }
             Delta::Usage(usage) => self.usage = Some(usage),
             Delta::Unknown(value) if self.unknown.len() < MAX_UNKNOWN => self.unknown.push(value),
-            Delta::Unknown(_) => {}
+            Delta::Unknown(_) => self.more_unknown += 1,
             Delta::End(stop) => self.stop = Some(stop),
         }
     }
@@ -116,6 +118,9 @@ impl Collector {
             StopReason::EndTurn if has_calls => StopReason::ToolCalls,
             other => other,
         };
+        if self.more_unknown > 0 {
+            self.unknown.push(json!({"more": self.more_unknown}));
+        }
         let mut parts = Vec::with_capacity(self.parts.len());
         let last = self.parts.len().saturating_sub(1);
         for (place, pending) in self.parts.into_iter().enumerate() {
@@ -356,8 +361,13 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_kept_up_to_a_bound() {
-        let mut deltas = vec![Delta::Unknown(Value::from(1)); MAX_UNKNOWN + 5];
-        deltas.push(Delta::End(StopReason::EndTurn));
-        assert_eq!(fold(deltas).unwrap().unknown.len(), MAX_UNKNOWN);
+        let kept = |count: usize| {
+            let mut deltas = vec![Delta::Unknown(Value::from(1)); count];
+            deltas.push(Delta::End(StopReason::EndTurn));
+            let unknown = fold(deltas).unwrap().unknown;
+            (unknown.len(), unknown.last().cloned())
+        };
+        assert_eq!(kept(MAX_UNKNOWN), (MAX_UNKNOWN, Some(Value::from(1))));
+        assert_eq!(kept(MAX_UNKNOWN + 5), (MAX_UNKNOWN + 1, Some(json!({"more": 5}))));
     }
 }
