@@ -13,7 +13,7 @@ use adjutant_core::json::Json;
 use adjutant_core::message::Message;
 use adjutant_core::tool::ToolSpec;
 use adjutant_core::{Code, Error, Result};
-use adjutant_durable::{Entry as Recorded, Operation, Outcome, Record};
+use adjutant_durable::{Entry as Recorded, Letter, Operation, Outcome, Record};
 use adjutant_model::Request;
 
 use crate::answer::Answer;
@@ -32,7 +32,8 @@ use crate::transcript::{COMPACT, Transcript};
 use crate::unseen;
 
 /// The transcript of a run as its model would be sent it at the end of `records`, and always a valid one: a call
-/// that has no result, because the run was cancelled or failed, is given one that says so.
+/// that has no result, because the run was cancelled or failed, is given one that says so. What people said and a run
+/// that is over has not heard comes last, for the next turn to hear.
 ///
 /// `earlier` is what was said in the session before, as far as it is still there. Where turns that the run has seen
 /// were erased since, they are left out, and so is every summary that may tell of them.
@@ -42,14 +43,14 @@ pub fn transcript(records: &[Record], earlier: Option<&Earlier>) -> Result<Trans
     let journal = Journal::read(records, earlier)?;
     let last = journal.links.last_key_value().filter(|(_, place)| place.0 == journal.segment);
     let Some((place, link)) = last.and_then(|(_, place)| journal.link(place)) else {
-        return journal.unasked();
+        return journal.unasked().map(|transcript| journal.left_unheard(transcript));
     };
     let mut transcript = journal.follow(place, &link, &mut BTreeMap::new())?;
     match journal.ended.and_then(|outcome| outcome.as_ref().ok()).and_then(|json| json.to::<Reply>().ok()) {
         Some(reply) => journal.apply(&mut transcript, place.0, &reply.rest)?,
         None => journal.close(&mut transcript, place)?,
     }
-    Ok(transcript)
+    Ok(journal.left_unheard(transcript))
 }
 
 /// One request to a model.
@@ -134,6 +135,8 @@ struct Journal<'a> {
     /// What each segment but the first began with.
     states: Vec<&'a Json>,
     segment: u32,
+    /// What people said and the run had not read when it ended.
+    unheard: Vec<&'a Json>,
     ended: Option<&'a Outcome>,
     /// What is left of what was said in the session before.
     earlier: Option<&'a Earlier>,
@@ -193,6 +196,7 @@ impl<'a> Journal<'a> {
                 self.outcomes.insert((segment, key.clone()), outcome);
             }
             Recorded::RolledOver { state, .. } => self.states.push(state),
+            Recorded::Received(Letter::Message { payload }) => self.unheard.push(payload),
             Recorded::Ended(outcome) => self.ended = Some(outcome),
             _ => {}
         }
@@ -335,6 +339,12 @@ impl<'a> Journal<'a> {
             true => self.hear(transcript, *segment, &inbox),
             false => Ok(()),
         }
+    }
+
+    /// Adds what the run was told and ended without hearing.
+    fn left_unheard(&self, mut transcript: Transcript) -> Transcript {
+        self.unheard.iter().for_each(|message| transcript.push(heard(message)));
+        transcript
     }
 
     /// Why a call has no result.

@@ -62,7 +62,8 @@ pub trait Session: Send {
     fn next(&mut self) -> impl Future<Output = Result<Next>> + Send;
 
     /// Ends the run: [`Driven::Ended`]. A run ends only when no effect is open; while it is not known what came of
-    /// one that was dropped, the run waits for somebody to say: [`Driven::Parked`].
+    /// one that was dropped, the run waits for somebody to say: [`Driven::Parked`]. Messages that the code has not read
+    /// are recorded before the end, as [received](crate::Entry::Received).
     fn finish(&mut self, outcome: Outcome) -> impl Future<Output = Result<Driven>> + Send;
 
     /// Ends the segment and begins the next. Waits until no effect is open (one that was taken back may still run).

@@ -7,7 +7,7 @@ use adjutant_agent::definition::ContextWindow;
 use adjutant_agent::{Agent, Earlier, Input, Start, history, session, start};
 use adjutant_core::Code;
 use adjutant_core::id::{RunId, SessionId, StepKey};
-use adjutant_core::message::transcript_fault;
+use adjutant_core::message::{Message, transcript_fault};
 use adjutant_core::tool::Effect;
 use adjutant_durable::{Entry, Fork, Kind, RunState, Wait, waits};
 use adjutant_model::scripted::{Scripted, Turn};
@@ -83,6 +83,30 @@ async fn a_turn_is_linear_in_what_is_new() {
         sizes.push(size);
     }
     assert!(sizes.iter().all(|size| *size < 1_000), "{sizes:?}");
+}
+
+#[tokio::test]
+async fn what_a_cancelled_turn_has_not_heard_is_heard_by_the_next() {
+    let (model, sent) = tape(|place| match place {
+        0 => Turn::text("never said").after(Duration::from_secs(30)),
+        _ => Turn::text("fine"),
+    });
+    let bench = Bench::with(agent(), Roles::main(model));
+    bench.serve();
+    let first = bench.begin("1", Some("s")).await;
+    bench.until(&first, |record| record.entry.key() == Some(&StepKey::parse("/turn#0/model#0"))).await;
+    start::steer(bench.engine.as_ref(), &first, "1", &Message::user("be quick")).await.unwrap();
+    start::steer(bench.engine.as_ref(), &first, "2", &Message::user("and kind")).await.unwrap();
+    start::cancel(bench.engine.as_ref(), &first, "stop").await.unwrap();
+    assert_eq!(bench.end(&first).await.unwrap_err().code(), Code::RunCancelled);
+    let second = bench.begin("2", Some("s")).await;
+    assert_eq!(bench.end(&second).await.unwrap().text, "fine");
+    let request = sent.lock().unwrap().last().unwrap().clone();
+    let messages: Vec<_> = request.messages.iter().map(|m| (**m).clone()).collect();
+    assert_eq!(
+        shown(&messages),
+        ["system: You are a desk.", "user: 1", "user: be quick", "user: and kind", "user: 2"]
+    );
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! What is sent to runs.
 
-use adjutant_core::id::StepKey;
+use adjutant_core::id::{RunId, StepKey};
 use adjutant_core::json::Json;
 use adjutant_core::{Code, Result};
 
@@ -8,7 +8,7 @@ use super::probe::{
     asking, cancel, ends_with, fails, host, open, outcome, records, same, serve, signal, start, stays, until,
 };
 use super::{Harness, Instance};
-use crate::engine::RunState;
+use crate::engine::{Engine, RunState};
 use crate::mail::{Letter, Mail, Resolution};
 use crate::record::Entry;
 
@@ -55,11 +55,49 @@ pub async fn messages_are_read_in_order(harness: &impl Harness) -> Result<()> {
     let engine = instance.engine();
     let run = start(&*engine, "one", Json::null()).await?;
     for number in 1..=3 {
-        let letter = Letter::Message { payload: Json::of(&number)? };
-        engine.send(&run, Mail::new(format!("message-{number}"), letter)).await?;
+        say(&*engine, &run, number).await?;
     }
     signal(&*engine, &run, "go", 0).await?;
     ends_with(&*engine, &run, ([1, 2, 3], [0; 0])).await
+}
+
+/// What was said to a run and was not read stands in its journal once the run is over; what was read does not.
+pub async fn messages_that_are_not_read_are_recorded(harness: &impl Harness) -> Result<()> {
+    let reads_once = host(|ctx, _, _| async move {
+        ctx.inbox().await?;
+        ctx.signal("go", Json::null()).await
+    });
+    let instance = open(harness).await?;
+    let engine = instance.engine();
+    let ended = start(&*engine, "ended", Json::null()).await?;
+    let cancelled = start(&*engine, "cancelled", Json::null()).await?;
+    for run in [&ended, &cancelled] {
+        say(&*engine, run, 1).await?;
+    }
+    instance.serve(reads_once);
+    for run in [&ended, &cancelled] {
+        until(&*engine, run, RunState::Waiting).await?;
+        say(&*engine, run, 2).await?;
+        say(&*engine, run, 3).await?;
+    }
+    signal(&*engine, &ended, "a", 0).await?;
+    cancel(&*engine, &cancelled).await?;
+    ends_with(&*engine, &ended, 0).await?;
+    fails(outcome(&*engine, &cancelled).await?, Code::RunCancelled)?;
+    for run in [&ended, &cancelled] {
+        let records = engine.history(run, 0).await?;
+        let received = records.into_iter().filter_map(|record| match record.entry {
+            Entry::Received(Letter::Message { payload }) => Some(payload.to::<u64>()),
+            _ => None,
+        });
+        same("what was not read", received.collect::<Result<Vec<_>>>()?, vec![2, 3])?;
+    }
+    Ok(())
+}
+
+async fn say(engine: &dyn Engine, run: &RunId, number: u64) -> Result<()> {
+    let letter = Letter::Message { payload: Json::of(&number)? };
+    engine.send(run, Mail::new(format!("message-{number}"), letter)).await.map(drop)
 }
 
 /// A cancel ends a run that waits, and one that nobody has driven yet; it is recorded, and heard once.

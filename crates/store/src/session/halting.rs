@@ -19,6 +19,10 @@ impl SqliteSession {
             match letter {
                 Letter::Cancel { .. } | Letter::Resume | Letter::Pause { .. } => {}
                 Letter::Resolve { key, resolution } => entries.push(late(key, resolution)),
+                Letter::Message { .. } => {
+                    self.mail.push(claim::Waiting { id, letter });
+                    continue;
+                }
                 _ => continue,
             }
             self.appender.append(&entries, vec![Also::Take(id)])?;
@@ -65,6 +69,7 @@ impl SqliteSession {
         if !unsettled.is_empty() {
             return self.release(&[Entry::Halted(error.clone())], RunState::Waiting, None, Some(error)).await;
         }
+        self.record_unread().await?;
         let outcome = Err(Error::new(Code::RunCancelled, format!("cancelled: {reason}")).caused_by(&error));
         self.release(&[Entry::Ended(outcome)], RunState::Ended, None, None).await
     }
