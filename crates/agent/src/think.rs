@@ -12,6 +12,7 @@ use adjutant_durable::{Amount, Attempt, Ctx, Done, Effects, Finished, RetryPolic
 use adjutant_model::{Call, Collector, Delta, Deltas, Model, Note, Profile, Request, ToolChoice, token};
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
+use serde_json::json;
 
 use crate::answer::Answer;
 use crate::context::make_room;
@@ -31,6 +32,8 @@ const SHORTEST_TIMEOUT: Duration = Duration::from_secs(60);
 const LONGEST_PATIENCE: Duration = Duration::from_secs(120);
 /// What is reserved for an answer where nobody says how long it may be, in tokens.
 const UNKNOWN_ANSWER: u64 = 4_096;
+/// No call of a model takes more tokens: the largest windows hold a hundredth of it.
+const MOST_TOKENS: u64 = 100_000_000;
 
 /// Asks the model what comes next, and takes its answer into the conversation. A conversation that the provider finds
 /// too long for the model, whatever was thought of its size, is halved and sent once more.
@@ -228,8 +231,19 @@ async fn listen(
         });
         collector.push(delta);
     }
-    let response = collector.finish()?;
-    let counted = response.usage;
-    let estimate = counted.is_none().then(|| token::estimate_usage(request, &response.message));
+    let mut response = collector.finish()?;
+    if let Some(counted) = response.usage.take_if(|usage| !is_believed(usage)) {
+        sink.push(Piece::Progress(format!(
+            "the provider counts {} tokens for one call; that is not believed, and an estimate counts instead",
+            counted.total()
+        )));
+        response.unknown.push(json!({ "usage": counted }));
+    }
+    let estimate = response.usage.is_none().then(|| token::estimate_usage(request, &response.message));
     Ok(Answer { response, estimate, cost: None }.priced(profile.prices))
+}
+
+/// Whether one call can have used so much: a report that is wrong must not use up a budget.
+fn is_believed(usage: &Usage) -> bool {
+    [usage.total(), usage.cached, usage.cache_write, usage.reasoning].iter().all(|tokens| *tokens <= MOST_TOKENS)
 }

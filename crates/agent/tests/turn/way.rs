@@ -5,10 +5,11 @@ use adjutant_core::event::EventKind;
 use adjutant_core::money::Prices;
 use adjutant_core::usage::Usage;
 use adjutant_core::{Code, Error};
-use adjutant_durable::Observed;
+use adjutant_durable::{Entry, Observed};
 use adjutant_model::Profile;
 use adjutant_model::scripted::{Scripted, Turn};
 use futures::StreamExt;
+use serde_json::json;
 
 use crate::bench::{Bench, Roles, agent, assert_rebuilt, echoes, shown, tape};
 
@@ -176,4 +177,23 @@ async fn variables_fill_the_prompt() {
         other => Err(format!("another prompt than `{other}`")),
     });
     assert_eq!(Bench::new(agent, [turn]).run("go").await.unwrap().text, "ok");
+}
+
+#[tokio::test]
+async fn a_usage_that_cannot_be_is_not_believed() {
+    let usage = Usage { input: 7, output: 1_000_000_000_000_000_000, ..Usage::default() };
+    let bench = Bench::new(agent(), [Turn::text("ok").with_usage(usage)]);
+    bench.serve();
+    let run = bench.begin("go", None).await;
+    let reply = bench.end(&run).await.unwrap();
+    assert!((1..1_000).contains(&reply.usage.total()), "{:?}", reply.usage);
+    let records = bench.records(&run).await;
+    let told = records.iter().any(|record| match &record.entry {
+        Entry::Completed { outcome: Ok(answer), .. } => {
+            answer.value()["response"]["unknown"] == json!([{ "usage": usage }])
+        }
+        _ => false,
+    });
+    assert!(told, "the journal has what was reported");
+    bench.check(&run).await;
 }
