@@ -145,7 +145,7 @@ pub(super) fn name(prefix: &str, tool: &str) -> String {
 mod tests {
     use super::*;
 
-    fn examined(hints: Value, description: &str) -> PinnedTool {
+    fn examined(hints: &Value, description: &str) -> PinnedTool {
         Described {
             title: None,
             description: Some(description),
@@ -169,13 +169,13 @@ mod tests {
             ),
             (json!({ "readOnlyHint": "yes" }), Effect::AtMostOnce),
         ] {
-            assert_eq!(examined(hints.clone(), "x").effect(), effect, "{hints}");
+            assert_eq!(examined(&hints, "x").effect(), effect, "{hints}");
         }
     }
 
     #[test]
     fn a_digest_sees_what_cleaning_hides() {
-        let (plain, hidden) = (examined(json!({}), "Adds."), examined(json!({}), "Adds.\u{200b}"));
+        let (plain, hidden) = (examined(&json!({}), "Adds."), examined(&json!({}), "Adds.\u{200b}"));
         assert_eq!(plain.description, hidden.description);
         assert_ne!(plain.digest, hidden.digest);
     }

@@ -36,7 +36,7 @@ pub(super) struct Said(Arc<Mutex<VecDeque<String>>>);
 /// Starts a server in a group of its own. It finds nothing in its environment but `PATH`, `HOME` and what it was given.
 pub(super) fn start(
     process: &Process,
-    environment: Vec<(String, Secret)>,
+    environment: &[(String, Secret)],
     redactor: Redactor,
     said: Said,
 ) -> Result<(Running, ChildStdin, ChildStdout)> {
@@ -59,7 +59,7 @@ pub(super) fn start(
 }
 
 /// What is started: the one place where a server's process is made, and so where it is to be put into a sandbox.
-fn command(process: &Process, environment: Vec<(String, Secret)>) -> Command {
+fn command(process: &Process, environment: &[(String, Secret)]) -> Command {
     let (program, arguments) =
         process.command.split_first().map_or(("", &[][..]), |(program, rest)| (program, rest));
     let mut command = Command::new(locate(program, process.working_directory.as_deref()));

@@ -204,7 +204,7 @@ impl Server {
                 let environment = values(&config.environment)?;
                 let redactor = self.hide(&config.environment, &environment, None);
                 let said = self.0.said.clone();
-                let (process, input, output) = process::start(config, environment, redactor, said.clone())?;
+                let (process, input, output) = process::start(config, &environment, redactor, said.clone())?;
                 Connection::open(Pipes::new(process, input, output, said)).await
             }
             Transport::Http(config) => {
