@@ -1,7 +1,5 @@
 //! The body of an answer, cut into events and decoded.
 
-use std::collections::VecDeque;
-
 use adjutant_core::{Code, Error, Result};
 use futures::StreamExt;
 use http::header::CONTENT_TYPE;
@@ -25,7 +23,8 @@ const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 pub(super) fn read(incoming: Incoming, decoder: Box<dyn Decode>, peer: &Peer) -> Deltas {
     let headers = &incoming.headers;
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let reader = Reader {
+    // It is handed on with every delta, so it is no larger than a pointer.
+    let reader = Box::new(Reader {
         form: Form::of(content_type),
         start: Some(Start {
             request_id: request_id(headers),
@@ -36,10 +35,10 @@ pub(super) fn read(incoming: Incoming, decoder: Box<dyn Decode>, peer: &Peer) ->
         decoder,
         peer: peer.clone(),
         noise: Noise::default(),
-        ready: VecDeque::new(),
+        ready: Vec::new().into_iter(),
         over: false,
         failure: None,
-    };
+    });
     futures::stream::unfold(reader, |mut reader| async move {
         let next = reader.next().await?;
         Some((next, reader))
@@ -56,7 +55,7 @@ struct Reader {
     peer: Peer,
     /// What stands between the events of the answer.
     noise: Noise,
-    ready: VecDeque<Delta>,
+    ready: std::vec::IntoIter<Delta>,
     over: bool,
     failure: Option<Error>,
 }
@@ -98,7 +97,7 @@ impl Form {
 impl Reader {
     async fn next(&mut self) -> Option<Result<Delta>> {
         loop {
-            if let Some(delta) = self.ready.pop_front() {
+            if let Some(delta) = self.ready.next() {
                 return Some(Ok(delta));
             }
             if let Some(error) = self.failure.take() {
@@ -109,11 +108,9 @@ impl Reader {
             }
             let mut deltas = Vec::new();
             let step = self.step(&mut deltas).await;
+            self.tell_start(&mut deltas);
             // The deltas that came before an error are not lost.
-            for delta in deltas {
-                let delta = self.started(delta);
-                self.ready.push_back(delta);
-            }
+            self.ready = deltas.into_iter();
             if let Err(error) = step {
                 self.over = true;
                 self.failure = Some(error);
@@ -237,18 +234,17 @@ impl Reader {
         }
     }
 
-    /// A delta with what the headers say added to the first one that has a place for it.
-    fn started(&mut self, delta: Delta) -> Delta {
-        match (delta, self.start.take()) {
-            (Delta::Start(said), Some(start)) => Delta::Start(Start {
-                request_id: start.request_id.or(said.request_id),
-                model: said.model,
-                rate_limits: start.rate_limits,
-            }),
-            (delta, start) => {
-                self.start = start;
-                delta
-            }
+    /// Adds what the headers say to the first delta that has a place for it.
+    fn tell_start(&mut self, deltas: &mut [Delta]) {
+        let place = deltas.iter_mut().find_map(|delta| match delta {
+            Delta::Start(said) => Some(said),
+            _ => None,
+        });
+        if let Some(said) = place
+            && let Some(start) = self.start.take()
+        {
+            said.request_id = start.request_id.or(said.request_id.take());
+            said.rate_limits = start.rate_limits;
         }
     }
 }
