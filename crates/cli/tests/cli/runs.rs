@@ -277,3 +277,28 @@ async fn what_a_model_was_sent_is_shown_without_it() {
     assert!(seen.contains("note: the key for the model `openai/mock` is missing"), "{seen}");
     assert!(seen.contains("You help."), "{seen}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_not_understood_of_an_answer_is_named() {
+    let chunk = |more: serde_json::Value| {
+        let mut chunk = serde_json::json!({"id": "x", "choices": [{"delta": {"content": "Hello."}, "finish_reason": "stop"}]});
+        chunk.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        chunk
+    };
+    let answer = Answer::chunks([chunk(serde_json::json!({"mood": "good", "weather": 7}))]);
+    let provider = MockProvider::answering([answer]).start().await.unwrap();
+    let sandbox = Sandbox::with_agent("");
+    let base_url = provider.base_url();
+    sandbox.write(
+        "adjutant.toml",
+        &format!("[models.main]\nprovider = \"openai\"\nmodel = \"mock\"\nbase_url = \"{base_url}\"\n"),
+    );
+    sandbox.run(&["run", "Hi"]);
+    let run = sandbox.newest();
+    let seen = sandbox.run(&["runs", "show", &run]);
+    assert!(seen.contains("\n    not understood: mood, weather\n"), "{seen}");
+    let shown = sandbox.json(&["runs", "show", &run]);
+    let model =
+        shown["summary"]["steps"].as_array().unwrap().iter().find(|step| !step["usage"].is_null()).unwrap();
+    assert_eq!(model["unknown"], serde_json::json!([{"mood": "good"}, {"weather": 7}]));
+}

@@ -1,7 +1,10 @@
 //! The steps of a run as a tree.
 
+use std::collections::BTreeSet;
+
 use adjutant::agent::summary::{State, Step, Summary};
 use adjutant_core::usage::Usage;
+use serde_json::Value;
 
 use crate::screen::{Output, Style, clean, count, duration, first_line};
 use crate::turn::asked;
@@ -72,7 +75,11 @@ fn draw(node: &Node<'_>, depth: usize, output: Output, text: &mut String) {
     let indent = "  ".repeat(depth);
     match node.step {
         None => text.push_str(&format!("{indent}{name}\n")),
-        Some(step) => text.push_str(&format!("{indent}{}\n", line(&name, step, output))),
+        Some(step) => {
+            text.push_str(&format!("{indent}{}\n", line(&name, step, output)));
+            let unknown = not_understood(&step.unknown).map(|unknown| output.shaded(Style::Dim, &unknown));
+            text.extend(unknown.map(|unknown| format!("{indent}  {unknown}\n")));
+        }
     }
     node.children.iter().for_each(|child| draw(child, depth + 1, output, text));
 }
@@ -97,6 +104,15 @@ fn line(name: &str, step: &Step, output: Output) -> String {
         }
     }
     parts.join(", ")
+}
+
+/// What of a model's answer was not understood, by its names; `--json` has the whole. None where there was nothing.
+fn not_understood(unknown: &[Value]) -> Option<String> {
+    let fields = unknown.iter().filter_map(Value::as_object).flatten();
+    let names: BTreeSet<&str> = fields.map(|(name, _)| name.as_str()).collect();
+    let names = Vec::from_iter(names).join(", ");
+    let names = first_line(&clean(&names), LONGEST_ERROR);
+    (!unknown.is_empty()).then(|| format!("not understood: {names}"))
 }
 
 /// What a step is about, in a few words.
