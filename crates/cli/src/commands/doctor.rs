@@ -6,6 +6,7 @@ use std::time::Duration;
 use adjutant::model::provider::Probed;
 use adjutant::project::{Choice, Key, ToolKind};
 use adjutant::tool::mcp::{Pin, Server, changes};
+use adjutant::tool::openapi;
 use adjutant::{Adjutant, Project};
 use adjutant_core::Error;
 use clap::Args;
@@ -98,6 +99,7 @@ async fn examine(project: Project, findings: &mut Vec<Finding>) {
     findings.extend(secrets(&project));
     findings.extend(programs(&project));
     findings.extend(futures::future::join_all(project.servers().map(|found| server(&project, found))).await);
+    findings.extend(services(&project).await);
     let path = project.settings().store.clone();
     findings.push(store(project, &path).await);
 }
@@ -170,8 +172,8 @@ fn programs(project: &Project) -> Vec<Finding> {
                     Err(error) => Finding::missing(&what, &error),
                 },
                 ToolKind::Fetch(config) => Finding::ok(&what, format!("may ask {}", config.hosts.join(", "))),
-                // It is asked itself, below.
-                ToolKind::Mcp(_) => return None,
+                // These are asked themselves, below.
+                ToolKind::Mcp(_) | ToolKind::OpenApi(_) => return None,
                 ToolKind::Time { .. } | ToolKind::Calculator => Finding::ok(&what, "built in"),
             })
         })
@@ -209,6 +211,31 @@ async fn server(project: &Project, server: &Server) -> Finding {
             }
         },
     }
+}
+
+/// The services of OpenAPI documents: whether somebody answers, whatever it is. Nobody is told who asks.
+async fn services(project: &Project) -> Vec<Finding> {
+    let tools = project.settings().tools.iter();
+    let asked = tools.filter_map(|(name, tool)| match &tool.kind {
+        ToolKind::OpenApi(config) => Some(async move {
+            let what = format!("tool {name}");
+            let tools_of =
+                project.toolsets().find(|(set, _)| *set == name).map_or(0, |(_, tools)| tools.len());
+            let tools = count(tools_of as u64, "tool");
+            match tokio::time::timeout(PATIENCE, openapi::probe(config)).await {
+                Ok(Ok((url, status))) => Finding::ok(what, format!("{tools}, {url} answers ({status})")),
+                Ok(Err(error)) => Finding::missing(what, &error),
+                Err(_) => Finding {
+                    health: Health::Missing,
+                    what,
+                    found: format!("{tools}, no answer within {} s", PATIENCE.as_secs()),
+                    help: Some("start the service, or correct `base_url`".to_owned()),
+                },
+            }
+        }),
+        _ => None,
+    });
+    futures::future::join_all(asked).await
 }
 
 async fn store(project: Project, path: &Path) -> Finding {

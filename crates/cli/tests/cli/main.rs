@@ -10,6 +10,7 @@ mod crashes;
 mod exchanges;
 mod mcp;
 mod models;
+mod openapi;
 mod projects;
 mod runs;
 mod sandbox;

@@ -154,7 +154,8 @@ fn yaml(text: &str) -> Result<Value, Fault> {
         let place = error.location().map(|at| (at.line(), at.column()));
         let whole = error.to_string();
         let first = whole.lines().next().unwrap_or_default();
-        (place, bounded(first, 200))
+        let why = first.rsplit_once(" at line ").map_or(first, |(why, _)| why);
+        (place, bounded(why, 200))
     })
 }
 

@@ -3,6 +3,7 @@
 mod adapted;
 mod command;
 mod mcp;
+mod openapi;
 mod parameters;
 mod sets;
 mod settings;

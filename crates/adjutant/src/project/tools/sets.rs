@@ -10,7 +10,7 @@ use adjutant_core::{Code, Error, Result};
 use adjutant_store::SystemClock;
 use adjutant_tool::command::CommandTool;
 use adjutant_tool::mcp::{self, Server};
-use adjutant_tool::{Registry, Tool, builtin};
+use adjutant_tool::{Registry, Tool, builtin, openapi};
 
 use super::adapted;
 use super::settings::{ToolKind, ToolSettings};
@@ -164,6 +164,7 @@ fn build(kind: &ToolKind) -> Result<Vec<Arc<dyn Tool>>> {
         ToolKind::Lookup(lookup) => vec![builtin::lookup(lookup.clone())?],
         ToolKind::Time { zone } => vec![builtin::now(Arc::new(SystemClock), zone)?],
         ToolKind::Calculator => vec![builtin::calculate()],
+        ToolKind::OpenApi(config) => openapi::tools((**config).clone())?,
         ToolKind::Command(config) => vec![Arc::new(CommandTool::new((**config).clone())?)],
         // Its tools are those that were accepted.
         ToolKind::Mcp(_) => Vec::new(),

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use adjutant_agent::definition::document::{Entry, Place, Table};
 use adjutant_tool::builtin::{database, fetch};
-use adjutant_tool::{command, mcp};
+use adjutant_tool::{command, mcp, openapi};
 
-use super::{command as command_tool, mcp as mcp_server, parameters};
+use super::{command as command_tool, mcp as mcp_server, openapi as openapi_document, parameters};
 use crate::project::secrets::SecretSource;
 
 /// One table under `[tools]`.
@@ -50,12 +50,14 @@ pub enum ToolKind {
     Command(Box<command::Config>),
     /// What a server of the Model Context Protocol offers.
     Mcp(Box<mcp::Config>),
+    /// The operations of an OpenAPI document.
+    OpenApi(Box<openapi::Config>),
 }
 
 impl ToolKind {
     /// The words for `type`.
-    pub const NAMES: [&'static str; 8] =
-        ["files", "fetch", "database", "lookup", "time", "calculator", "command", "mcp"];
+    pub const NAMES: [&'static str; 9] =
+        ["files", "fetch", "database", "lookup", "time", "calculator", "command", "mcp", "openapi"];
 }
 
 /// Reads `[tools]`. What is wrong is noted and left out; paths are relative to `folder`.
@@ -90,7 +92,7 @@ fn read_tool(
     secrets: &BTreeMap<String, SecretSource>,
 ) -> Option<ToolSettings> {
     let table = Table::new(&entry.value, format!("tools.{}", entry.key), root.problems())?;
-    table.require("type", "add `type = \"files\"`, or another of `fetch`, `database`, `lookup`, `time`, `calculator`, `command`, `mcp`");
+    table.require("type", "add `type = \"files\"`, or another of `fetch`, `database`, `lookup`, `time`, `calculator`, `command`, `mcp`, `openapi`");
     // Without the type nothing is known of the other keys.
     let kind = table.choice("type", &ToolKind::NAMES.map(|name| (name, name)))?;
     let (kind, is_set) = match kind {
@@ -100,6 +102,10 @@ fn read_tool(
         "lookup" => (read_lookup(&entry.key, &table, folder), false),
         "time" => (Some(ToolKind::Time { zone: table.text("zone").unwrap_or("UTC").to_owned() }), true),
         "calculator" => (Some(ToolKind::Calculator), true),
+        "openapi" => {
+            let config = openapi_document::read(&entry.key, &table, folder, secrets);
+            (config.map(|config| ToolKind::OpenApi(Box::new(config))), true)
+        }
         // It reads its prefix itself: its tools have one in any case.
         "mcp" => {
             let config = mcp_server::read(&entry.key, &table, folder, secrets);
