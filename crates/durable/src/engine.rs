@@ -54,7 +54,9 @@ pub trait Engine: Send + Sync + 'static {
     /// How a run stands: now, and whenever that changes. Ends after [`RunState::Ended`]. It reads no records.
     fn states(&self, run: &RunId) -> BoxStream<'static, Result<RunState>>;
 
-    /// Drives runs until told to stop. Several processes may do so; each run is driven by one at a time.
+    /// Drives runs until told to stop. Several processes may do so; each run is driven by one at a time. Where the store
+    /// fails, with a full disk for example, the runs that it concerns are let go: with [`Serve::All`] they are tried
+    /// again after a while, with [`Serve::Run`] this fails.
     fn serve(
         &self,
         host: Arc<dyn Host>,

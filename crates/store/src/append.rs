@@ -297,6 +297,17 @@ impl Appender {
         progress.error.clone().map_or(Ok(()), Err)
     }
 
+    /// Waits until something that was appended could not be written, and says why.
+    pub(crate) async fn failed(&self) -> Error {
+        let mut progress = self.progress.subscribe();
+        let failed = progress.wait_for(|progress| progress.error.is_some()).await;
+        match failed.ok().and_then(|progress| progress.error.clone()) {
+            Some(error) => error,
+            // It has the sender itself, so that nobody else can close it.
+            None => std::future::pending().await,
+        }
+    }
+
     /// Fails if something that was appended could not be written.
     pub(crate) fn check(&self) -> Result<()> {
         self.progress.borrow().error.clone().map_or(Ok(()), Err)

@@ -41,7 +41,9 @@ pub(crate) struct Service {
 
 impl Service {
     /// Drives runs until told to stop, then lets go of those it has.
-    pub(crate) async fn run(self) -> Result<()> {
+    pub(crate) async fn run(mut self) -> Result<()> {
+        // A token of its own: a service that fails stops its runs, and nobody else's.
+        self.stop = self.stop.child_token();
         let store = Arc::clone(&self.store);
         let worker = store.enlist().await?;
         let result = self.serve(worker).await;
@@ -59,25 +61,29 @@ impl Service {
         chores.spawn(Arc::clone(&service).bury(worker));
         chores.spawn(Arc::clone(&service).listen(seen));
         let result = service.claim_all(worker, &mut runs).await;
+        service.stop.cancel();
         // Until the last run is let go this process beats, or its runs would be taken over, and hears its mail.
         while runs.join_next().await.is_some() {}
         chores.shutdown().await;
         result
     }
 
-    async fn claim_all(self: &Arc<Self>, worker: i64, runs: &mut JoinSet<()>) -> Result<()> {
+    async fn claim_all(self: &Arc<Self>, worker: i64, runs: &mut JoinSet<Result<()>>) -> Result<()> {
         let mut backoff = Duration::ZERO;
         while !self.stop.is_cancelled() {
             // Registered before looking, so that what comes meanwhile is not missed.
             let mut work = std::pin::pin!(self.store.work());
             work.as_mut().enable();
-            while runs.try_join_next().is_some() {}
+            while let Some(ended) = runs.try_join_next() {
+                // Code that panicked is none of the store's: its run is ready again.
+                ended.unwrap_or(Ok(()))?;
+            }
             let timer = match self.claim_some(worker, runs).await {
                 Ok(timer) => {
                     backoff = Duration::ZERO;
                     timer
                 }
-                Err(error) if matches!(self.what, Serve::Run(_)) => return Err(error),
+                Err(error) if self.is_awaited() => return Err(error),
                 Err(_) => {
                     // A full disk or a lock that is held: what is not claimed now is claimed later. There is work,
                     // so a call to it is not waited for.
@@ -101,7 +107,11 @@ impl Service {
     }
 
     /// Claims what can be driven now. Returns when the next timer fires.
-    async fn claim_some(self: &Arc<Self>, worker: i64, runs: &mut JoinSet<()>) -> Result<Option<Duration>> {
+    async fn claim_some(
+        self: &Arc<Self>,
+        worker: i64,
+        runs: &mut JoinSet<Result<()>>,
+    ) -> Result<Option<Duration>> {
         let most = self.store.options.most_runs.saturating_sub(runs.len());
         let now = self.store.options.clock.now();
         let (scope, what) = (self.scope.clone(), self.what.clone());
@@ -132,20 +142,30 @@ impl Service {
         Ok(timer.map(|at| at.since(now).max(Duration::from_millis(10))))
     }
 
-    /// Drives a claimed run, and lets go of it whatever happens.
-    async fn activate(self: Arc<Self>, claimed: Claimed) {
+    /// Whether somebody waits for one run, and is told when the store fails. A worker has nobody to tell, and tries
+    /// again.
+    fn is_awaited(&self) -> bool {
+        matches!(self.what, Serve::Run(_))
+    }
+
+    /// Drives a claimed run, and lets go of it whatever happens. Fails where the store did and somebody waits to be told.
+    async fn activate(self: Arc<Self>, claimed: Claimed) -> Result<()> {
         let mut guard =
             Guard { store: Arc::clone(&self.store), row: claimed.row, epoch: claimed.epoch, armed: true };
-        match self.drive(claimed).await {
-            Ok(()) => guard.armed = false,
+        let driven = match self.drive(claimed).await {
             // The run belongs to somebody else now.
-            Err(error) if error.code() == Code::RunFenced => guard.armed = false,
+            Err(error) if error.code() == Code::RunFenced => Ok(()),
             Err(error) if error.code().retry() == Retry::Never => {
                 // It would be the same each time: somebody must look at it.
                 let (row, epoch) = (guard.row, guard.epoch);
                 let halt = move |connection: &_| claim::halt(connection, row, epoch, &error);
-                guard.armed = self.store.writer.call(halt).await.is_err();
+                self.store.writer.call(halt).await
             }
+            driven => driven,
+        };
+        match driven {
+            Ok(()) => guard.armed = false,
+            Err(error) if self.is_awaited() => return Err(error),
             Err(_) => {
                 // The store failed: what is recorded is safe, and the run is tried again after a while.
                 tokio::select! {
@@ -154,6 +174,7 @@ impl Service {
                 }
             }
         }
+        Ok(())
     }
 
     async fn drive(&self, claimed: Claimed) -> Result<()> {

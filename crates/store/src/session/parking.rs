@@ -59,7 +59,7 @@ impl SqliteSession {
         })
     }
 
-    /// Waits until something may have happened.
+    /// Waits until something may have happened. Fails as soon as what was recorded cannot be written.
     pub(super) async fn wait(&mut self) -> Result<()> {
         let timer = self.timers().map(|(deadline, _)| deadline).min().filter(|_| !self.pausing);
         let timer = timer.map(|deadline| deadline.since(self.now()).min(LOOK));
@@ -71,7 +71,10 @@ impl SqliteSession {
                 None => std::future::pending().await,
             }
         };
+        // What must not be repeated comes to its own end first: then at least somebody can see what it did.
+        let leaves = self.working.iter().all(|key| self.is_repeatable(key));
         tokio::select! {
+            error = self.appender.failed(), if leaves => return Err(error),
             ended = self.ended.1.recv() => if let Some(ended) = ended { self.end(ended)? },
             _ = self.bell.changed() => self.bell.mark_changed(),
             () = fire => {}
