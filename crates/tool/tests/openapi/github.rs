@@ -113,7 +113,7 @@ impl Mock {
         Self { document, known, faults: Mutex::default(), asked: Mutex::default() }
     }
 
-    fn fault(&self, known: &Known, why: String) {
+    fn fault(&self, known: &Known, why: impl std::fmt::Display) {
         self.faults.lock().unwrap().push(format!("{}: {why}", known.key));
     }
 
@@ -140,7 +140,7 @@ impl Mock {
 
     fn check(&self, known: &Known, seen: &Seen) {
         if seen.header("authorization") != Some("Bearer s3cret-key") {
-            self.fault(known, "nobody says who asks".into());
+            self.fault(known, "nobody says who asks");
         }
         let pairs: Vec<(String, String)> =
             url::form_urlencoded::parse(seen.uri.query().unwrap_or_default().as_bytes())
@@ -171,8 +171,8 @@ impl Mock {
             }
         }
         match &known.body {
-            None if !seen.body.is_empty() => self.fault(known, "there is a body".into()),
-            Some((_, true, _)) if seen.body.is_empty() => self.fault(known, "the body is missing".into()),
+            None if !seen.body.is_empty() => self.fault(known, "there is a body"),
+            Some((_, true, _)) if seen.body.is_empty() => self.fault(known, "the body is missing"),
             Some((media_type, _, validator)) if !seen.body.is_empty() => {
                 if seen.header("content-type") != Some(media_type) {
                     self.fault(known, format!("the body is {:?}", seen.header("content-type")));
@@ -240,7 +240,7 @@ fn fits(own: &str, step: &str) -> bool {
 fn misfit(schema: &Value, text: &str) -> Option<String> {
     let plain = if schema["type"] == "array" { &schema["items"] } else { schema };
     if let Some(values) = plain.get("enum").and_then(Value::as_array) {
-        return (!values.iter().any(|value| value == text || value.to_string() == text))
+        return (!values.iter().any(|value| value.as_str() == Some(text) || *value.to_string() == *text))
             .then(|| "none of the enum".into());
     }
     match plain["type"].as_str() {

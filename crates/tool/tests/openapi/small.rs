@@ -8,7 +8,7 @@ use adjutant_tool::Effect;
 use adjutant_tool::openapi::{Auth, Config, HeaderText, KeyPlace};
 use serde_json::json;
 
-use crate::scene::{Service, call, config, json as answer, registry, respond, text};
+use crate::scene::{Seen, Service, call, config, json as answer, registry, respond, text};
 
 #[tokio::test]
 async fn operations_become_tools() {
@@ -237,10 +237,7 @@ async fn a_token_is_fetched_once_and_again_when_it_is_refused() {
     let tickets = registry(Config { auth, ..config("tickets.json", &service) }).unwrap();
     text(&tickets, "scan", &json!({"id": "once"})).await;
     let seen = service.seen();
-    assert_eq!(
-        seen.iter().map(|seen| seen.line()).collect::<Vec<_>>(),
-        ["POST /token", "GET /v1/tickets/once/scan"]
-    );
+    assert_eq!(seen.iter().map(Seen::line).collect::<Vec<_>>(), ["POST /token", "GET /v1/tickets/once/scan"]);
     assert_eq!(seen[0].text(), "grant_type=client_credentials&scope=read+write");
     assert_eq!(seen[0].header("authorization"), Some("Basic ZGVzazpzM2NyZXQta2V5"));
     text(&tickets, "scan", &json!({"id": "once"})).await;
