@@ -1,6 +1,7 @@
 //! [`Connection`]: one conversation with a server, from the handshake until one of both ends it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use adjutant_core::{Code, Error, Result};
@@ -26,6 +27,9 @@ use crate::context::Context;
 /// How old a listing may be before a call is made. A server that says that its tools are others is listed at once.
 const FRESH: Duration = Duration::from_secs(300);
 
+/// After how many requests in a row without an answer in time a server is taken for hung.
+const HUNG: u32 = 3;
+
 /// How long telling a server that a call is not wanted any more may take.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -38,6 +42,8 @@ pub(super) struct Connection {
     ear: Ear,
     began: Instant,
     listed: Mutex<Option<(Instant, Arc<Offer>)>>,
+    /// How many requests in a row had no answer in time.
+    unheard: AtomicU32,
 }
 
 /// Why a request has no answer.
@@ -69,12 +75,17 @@ impl Connection {
         };
         let service = ear.clone().serve_with_lifecycle(transport, lifecycle).await;
         let service = service.map_err(|error| Error::new(Code::ToolBroken, why(&error)))?;
-        Ok(Self { service, ear, began: Instant::now(), listed: Mutex::default() })
+        Ok(Self { service, ear, began: Instant::now(), listed: Mutex::default(), unheard: AtomicU32::new(0) })
     }
 
-    /// Whether the conversation is over.
+    /// Whether the conversation is over, or leads nowhere.
     pub(super) fn is_over(&self) -> bool {
-        self.service.is_closed() || self.service.peer().is_transport_closed()
+        self.is_hung() || self.service.is_closed() || self.service.peer().is_transport_closed()
+    }
+
+    /// Whether the server answers nothing any more.
+    pub(super) fn is_hung(&self) -> bool {
+        self.unheard.load(Ordering::Relaxed) >= HUNG
     }
 
     /// How long it has lasted.
@@ -128,10 +139,14 @@ impl Connection {
             biased;
             answer = handle.await_response() => {
                 open.id = None;
+                self.unheard.store(0, Ordering::Relaxed);
                 return answer.map_err(Unanswered::from);
             }
             () = cancelled.cancelled() => Unanswered::Cancelled,
-            () = tokio::time::sleep_until(deadline.into()) => Unanswered::Deadline,
+            () = tokio::time::sleep_until(deadline.into()) => {
+                self.unheard.fetch_add(1, Ordering::Relaxed);
+                Unanswered::Deadline
+            }
         };
         open.give_up().await;
         Err(unanswered)

@@ -263,7 +263,8 @@ impl State {
             self.failures = 0;
         }
         let last = last.map(|last| format!(": {last}")).unwrap_or_default();
-        self.failed(format!("it ended{last}"));
+        let what = if connection.is_hung() { "it answered nothing any more" } else { "it ended" };
+        self.failed(format!("{what}{last}"));
     }
 
     fn failed(&mut self, why: String) {

@@ -132,6 +132,8 @@ if HOW == "broken":
     print("no configuration found", file=sys.stderr, flush=True)
     count()
     sys.exit(1)
+if HOW == "silent" and STATE:
+    count()
 if HOW == "mute":
     time.sleep(600)
 if HOW == "child":

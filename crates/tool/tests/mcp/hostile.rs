@@ -157,6 +157,21 @@ async fn a_server_that_never_answers_is_given_up() {
 }
 
 #[tokio::test]
+async fn a_server_that_answers_nothing_any_more_is_started_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("starts");
+    let mut config = hostile("silent", Some(&state));
+    config.timeout = Duration::from_millis(200);
+    let scene = Scene::accepting(config).await;
+    for _ in 0..3 {
+        assert_eq!(model(scene.call("x__add", json!({})).await).0, Code::ToolTimeout);
+        assert_eq!(std::fs::read_to_string(&state).unwrap(), "1");
+    }
+    scene.server.offer(&OneSecret).await.unwrap();
+    assert_eq!(std::fs::read_to_string(&state).unwrap(), "2");
+}
+
+#[tokio::test]
 async fn a_server_that_is_never_ready_is_given_up() {
     let mut config = hostile("mute", None);
     config.start_timeout = Duration::from_millis(500);
