@@ -8,7 +8,7 @@ use adjutant_core::Code;
 use clap::Args;
 
 use super::exchanges::Exchanges;
-use super::run::{close, leave, notice, print};
+use super::run::{close, halted, leave, notice, print};
 use super::terms::Terms;
 use crate::arguments::Shared;
 use crate::exit::{Ended, Exit, Failure};
@@ -119,7 +119,11 @@ async fn turn(
         followed = follow(adjutant, run, &mut updates, &mut show, people, Manners::Watch).await?;
     }
     leave(updates, people).await?;
-    let closed = close(adjutant, run, followed, &mut show, project).await;
+    let closed = match followed {
+        // It is cancelled below, so nobody is told how it could go on.
+        Followed::Halted => Err(Failure::of_run(halted(run).await?)),
+        followed => close(adjutant, run, followed, &mut show, project).await,
+    };
     if output.json {
         print(run, &closed, output).await?;
     }

@@ -74,7 +74,7 @@ pub(crate) fn notice(adjutant: &Adjutant, agent: &str, output: Output) {
 pub(crate) async fn drive(adjutant: &Adjutant, run: &Run, output: Output, project: &str) -> Ended {
     let mut people = People::new()?;
     let manners = if people.is_terminal() && !output.json { Manners::Answer } else { Manners::Watch };
-    let mut show = Show::new(output);
+    let mut show = Show::new(output).since(run.info().await?.created);
     let mut updates = run.drive();
     let followed = follow(adjutant, run, &mut updates, &mut show, &mut people, manners).await;
     leave(updates, &mut people).await?;
@@ -139,7 +139,12 @@ pub(crate) async fn close(
             output.talk(&format!("run {id} is paused; `adjutant runs resume {id}{project}` lets it go on"));
             Ok(Exit::Waiting)
         }
-        Followed::Halted => Err(Failure::of_run(halted(run).await?)),
+        Followed::Halted => {
+            let error = halted(run).await?;
+            let go_on = format!("to go on: adjutant runs resume {id}{project}");
+            let help = error.help().map_or_else(|| go_on.clone(), |first| format!("{first}\n{go_on}"));
+            Err(Failure::of_run(error.with_help(help)))
+        }
         Followed::Interrupted(interrupt) => {
             output.talk(&format!(
                 "run {id} is recorded\n  to go on:  adjutant runs resume {id}{project}\n  to end it: adjutant runs \
@@ -151,7 +156,7 @@ pub(crate) async fn close(
 }
 
 /// Why a run halted.
-async fn halted(run: &Run) -> Result<Error> {
+pub(crate) async fn halted(run: &Run) -> Result<Error> {
     let unsaid = || Error::new(Code::Conflict, format!("the run `{}` cannot go on", run.id()));
     Ok(run.info().await?.halted.unwrap_or_else(unsaid))
 }

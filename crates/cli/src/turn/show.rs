@@ -22,6 +22,8 @@ pub(crate) struct Show {
     /// What is on the screen of the text of a step that still goes on.
     streamed: Option<(StepKey, String)>,
     calls: HashMap<CallId, Timestamp>,
+    /// When the run began by itself: what a fork shares with its original happened before.
+    began: Timestamp,
     /// Whether text of an answer was shown.
     answered: bool,
     /// Whether text is shown as it comes.
@@ -36,12 +38,27 @@ impl Show {
     pub(crate) fn new(output: Output) -> Self {
         let live = output.interactive && !output.json;
         let renderer = Renderer::new(output.width, output.data_colored);
-        Self { output, renderer, streamed: None, calls: HashMap::new(), answered: false, live, silent: false }
+        Self {
+            output,
+            renderer,
+            streamed: None,
+            calls: HashMap::new(),
+            began: Timestamp::default(),
+            answered: false,
+            live,
+            silent: false,
+        }
     }
 
     /// Shows nothing of what happens.
     pub(crate) fn silent(output: Output) -> Self {
         Self { silent: true, ..Self::new(output) }
+    }
+
+    /// Counts the time of a call that a fork makes anew from the fork's own beginning, whenever the original made it.
+    pub(crate) fn since(mut self, began: Timestamp) -> Self {
+        self.began = began;
+        self
     }
 
     /// Where it shows them.
@@ -156,7 +173,7 @@ impl Show {
     }
 
     fn returned(&mut self, result: &ToolResult, at: Timestamp) -> Ended<()> {
-        let took = self.calls.remove(&result.call).map(|began| at.since(began));
+        let took = self.calls.remove(&result.call).map(|called| took(called, at, self.began));
         let took = took.map_or_else(String::new, |took| format!(", {}", duration(took)));
         let text = result.as_text();
         self.talk(&match result.is_error {
@@ -164,6 +181,12 @@ impl Show {
             false => format!("  -> {}: {}{took}", result.name, bytes(text.len())),
         })
     }
+}
+
+/// How long a call took that was answered at `answered`, in a run that began by itself at `began`.
+fn took(called: Timestamp, answered: Timestamp, began: Timestamp) -> Duration {
+    let is_own = answered >= began;
+    answered.since(if is_own { called.max(began) } else { called })
 }
 
 /// A run that is over, in one line.
@@ -181,4 +204,23 @@ pub(crate) fn summary(reply: &Reply, summary: &Summary) -> String {
         count(reply.usage.total(), "token"),
         duration(summary.updated.since(summary.started))
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_a_fork_makes_anew_begins_with_the_fork() {
+        let cases = [
+            // In the original alone, in the fork alone, and begun in one and answered in the other.
+            (1_000, 1_030, 9_000, 30),
+            (9_005, 9_025, 9_000, 20),
+            (1_000, 9_026, 9_000, 26),
+        ];
+        for (called, answered, began, expected) in cases {
+            let took = took(Timestamp(called), Timestamp(answered), Timestamp(began));
+            assert_eq!(took.as_millis(), expected, "{called} {answered} {began}");
+        }
+    }
 }

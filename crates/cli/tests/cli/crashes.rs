@@ -205,6 +205,7 @@ fn a_tool_that_changed_halts_the_run_and_says_how() {
     error[run-definition-missing]: the tool `wait` is not as it was when the run was started: it was `idempotent` and is `at_most_once`
 
     hint: bring the tool back as it was, then resume the run, or start the run anew
+    to go on: adjutant runs resume [run]
     ");
     sandbox.write("adjutant.toml", &settings);
     sees!(sandbox.run(&["runs", "resume"]), @"

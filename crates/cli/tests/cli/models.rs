@@ -88,6 +88,7 @@ async fn a_refused_key() {
     error[model-key-refused]: the provider at `[address]` answered with status 401: Incorrect API key provided (request `req_mock`)
 
     hint: check the key, and that it belongs to this provider
+    to go on: adjutant runs resume [run]
     ");
 }
 
@@ -110,6 +111,7 @@ async fn a_provider_that_is_down() {
     cause: Connection refused (os error 111)
 
     hint: start the server at `[address]`, or set another `base_url`
+    to go on: adjutant runs resume [run]
     ");
 }
 
@@ -127,6 +129,8 @@ async fn a_provider_that_is_slow() {
     the provider at `[address]` did not begin to answer within [time]; trying again in [time]
     halted: the provider at `[address]` did not begin to answer within [time]
     error[model-timeout]: the provider at `[address]` did not begin to answer within [time]
+
+    hint: to go on: adjutant runs resume [run]
     ");
 }
 
@@ -147,6 +151,7 @@ async fn a_provider_that_lies() {
     error[model-answer-invalid]: the provider at `[address]` answered with `text/html` and not with a completion: <html>Welcome!</html>
 
     hint: check `base_url`: most servers want it to end with `/v1`
+    to go on: adjutant runs resume [run]
     ");
 }
 

@@ -174,6 +174,11 @@ fn runs_are_forgotten() {
     --- stderr
     1 run gone
     ");
+    sees!(sandbox.run(&["runs", "erase", "--user", "ann"]), @"
+    exit 0
+    --- stderr
+    there are no runs of `ann`
+    ");
     assert_eq!(sandbox.json(&["runs"]).as_array().unwrap().len(), 1);
     sees!(sandbox.run(&["runs", "prune", "--older-than", "1d"]), @"
     exit 0

@@ -12,7 +12,7 @@ use crate::turn::{Followed, Interrupts, Show};
 /// Shows what happens in a run that somebody else drives, from its beginning until it is over.
 pub(super) async fn follow(adjutant: &Adjutant, run: &Run, output: Output, project: &str) -> Ended {
     let mut updates = run.watch();
-    let mut show = Show::new(output);
+    let mut show = Show::new(output).since(run.info().await?.created);
     let mut interrupts = Interrupts::new()?;
     loop {
         let update = tokio::select! {

@@ -8,7 +8,7 @@ use clap::Args;
 
 use crate::commands::terms::name;
 use crate::exit::{Ended, Exit};
-use crate::screen::{Output, count};
+use crate::screen::{Output, clean, count};
 
 /// Forgets runs that ended long ago, with everything that only they refer to.
 #[derive(Args, Debug)]
@@ -31,7 +31,12 @@ pub(super) async fn prune(arguments: &PruneArguments, adjutant: &Adjutant, outpu
 }
 
 pub(super) async fn erase(arguments: &EraseArguments, adjutant: &Adjutant, output: Output) -> Ended {
-    gone(output, adjutant.erase_user(&arguments.user).await?)
+    let runs = adjutant.erase_user(&arguments.user).await?;
+    if runs == 0 && !output.json {
+        output.talk(&format!("there are no runs of `{}`", clean(&arguments.user)));
+        return Ok(Exit::Success);
+    }
+    gone(output, runs)
 }
 
 fn gone(output: Output, runs: u64) -> Ended {

@@ -71,6 +71,27 @@ async fn a_message_is_edited_and_remembered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_typed_before_ctrl_c_is_heard_by_the_next_turn() {
+    let (provider, sandbox) = desk([endless("Let me think"), Answer::text("Here again.")], "").await;
+    let mut terminal = Terminal::open(&sandbox, 80, &["chat"]);
+    terminal.shows(PROMPT);
+    terminal.types("Think!\r");
+    terminal.shows("Let me");
+    terminal.types("Be quick\r");
+    terminal.shows("(the agent hears it at its next turn)");
+    terminal.types(CTRL_C);
+    terminal.shows_times(PROMPT, 2);
+    terminal.types("And now?\r");
+    terminal.shows("Here again.");
+    let said: Vec<_> = last_said(&provider).iter().map(|message| message["content"].clone()).collect();
+    assert_eq!(said, ["You help.", "Think!", "Be quick", "And now?"]);
+    terminal.shows_times(PROMPT, 3);
+    terminal.types(CTRL_D);
+    assert_eq!(terminal.ends(), Some(0));
+    provider.assert_clean();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn ctrl_c_cancels_the_turn_and_keeps_the_conversation() {
     let (provider, sandbox) = desk([endless("Let me think"), Answer::text("Here again.")], "").await;
     let mut terminal = Terminal::open(&sandbox, 80, &["chat"]);
