@@ -17,6 +17,7 @@ use adjutant_durable::{Engine, Host, RunInfo, Serve};
 use adjutant_model::Model;
 use adjutant_store::random;
 use adjutant_tool::Resources;
+use adjutant_tool::sandbox::Folder;
 use tokio_util::sync::CancellationToken;
 
 use crate::builder::Builder;
@@ -26,6 +27,7 @@ use crate::runnable::Runnable;
 use crate::session::Session;
 use crate::task::Task;
 use crate::updates::{Driving, Updates};
+use crate::work;
 
 /// Runs agents: a store for their runs, models, tools, and what drives them. Cheap to clone; a clone is the same one.
 #[derive(Clone)]
@@ -196,16 +198,26 @@ impl Adjutant {
         served
     }
 
-    /// Forgets runs that ended longer ago than `keep`. Returns how many.
+    /// Forgets runs that ended longer ago than `keep`, and the files of their tools. Returns how many.
     pub async fn prune(&self, keep: Duration) -> Result<u64> {
-        self.0.engine.prune(keep).await
+        let forgotten = self.0.engine.prune(keep).await?;
+        work::sweep(self.0.project.settings(), self.0.engine.as_ref()).await?;
+        Ok(forgotten)
     }
 
-    /// Erases every run of one person, and every answer that a model's cache has kept: it does not say whose they are.
+    /// The files that sandboxed tools have left for a run, or for the session that it is a turn of. Fails with
+    /// [`Code::NotFound`] when there is no such run.
+    pub async fn files(&self, run: &RunId) -> Result<Folder> {
+        let info = self.0.engine.info(run).await?;
+        Ok(work::folder(self.0.project.settings(), &info))
+    }
+
+    /// Erases every run of one person, the files of their tools, and every answer that a model's cache has kept: it does not say whose they are.
     /// Returns how many runs.
     pub async fn erase_user(&self, user: &str) -> Result<u64> {
         let erased = self.0.engine.erase_user(user).await?;
         self.0.project.models().forget_answers()?;
+        work::sweep(self.0.project.settings(), self.0.engine.as_ref()).await?;
         Ok(erased)
     }
 

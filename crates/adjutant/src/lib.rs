@@ -45,6 +45,7 @@ mod session;
 mod task;
 mod transcript;
 mod updates;
+mod work;
 
 /// The words that everything shares: messages, events, money, errors.
 pub use adjutant_core as core;

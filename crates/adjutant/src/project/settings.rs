@@ -10,6 +10,7 @@ use adjutant_core::money::Money;
 use adjutant_core::{Code, Error};
 use adjutant_durable::Amount;
 use adjutant_model::catalogue::Catalogue;
+use adjutant_tool::sandbox;
 use serde_json::{Map, Value};
 
 use super::environment::Environment;
@@ -60,6 +61,8 @@ pub struct Settings {
     pub models: BTreeMap<String, ModelSettings>,
     /// The tools, by the names that agents use for them.
     pub tools: BTreeMap<String, ToolSettings>,
+    /// What sandboxed tools see and take where they say nothing else.
+    pub sandbox: sandbox::Config,
     /// Where secrets are, by the names that tools use for them.
     pub secrets: BTreeMap<String, SecretSource>,
 }
@@ -67,9 +70,11 @@ pub struct Settings {
 impl Settings {
     /// What holds in a folder without `adjutant.toml`.
     pub fn default_in(folder: &Path) -> Self {
+        let store = folder.join(".adjutant").join("adjutant.db");
         Self {
             scope: Scope::default(),
-            store: folder.join(".adjutant").join("adjutant.db"),
+            sandbox: tools::default_in(folder, &store),
+            store,
             budget: Budget::default(),
             limits: Vec::new(),
             variables: Map::new(),
@@ -105,7 +110,8 @@ impl Settings {
         settings.secrets = read_secrets(&root, folder);
         settings.catalogue = read_catalogue(&root, folder, settings.catalogue);
         settings.models = models::read(&root, folder);
-        settings.tools = tools::read(&root, folder, &settings.secrets);
+        settings.sandbox = tools::read_defaults(&root, folder, &settings.store);
+        settings.tools = tools::read(&root, folder, &settings.secrets, &settings.sandbox);
         root.finish();
         settings
     }

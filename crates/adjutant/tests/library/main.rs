@@ -7,4 +7,5 @@ mod conversations;
 mod people;
 mod projects;
 mod runs;
+mod scripts;
 mod shop;

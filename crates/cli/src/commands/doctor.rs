@@ -7,6 +7,7 @@ use adjutant::model::provider::Probed;
 use adjutant::project::{Choice, Key, ToolKind};
 use adjutant::tool::mcp::{Pin, Server, changes};
 use adjutant::tool::openapi;
+use adjutant::tool::sandbox::Isolation;
 use adjutant::{Adjutant, Project};
 use adjutant_core::Error;
 use clap::Args;
@@ -100,6 +101,7 @@ async fn examine(project: Project, findings: &mut Vec<Finding>) {
     findings.extend(programs(&project));
     findings.extend(futures::future::join_all(project.servers().map(|found| server(&project, found))).await);
     findings.extend(services(&project).await);
+    findings.extend(sandbox(&project));
     let path = project.settings().store.clone();
     findings.push(store(project, &path).await);
 }
@@ -175,6 +177,14 @@ fn programs(project: &Project) -> Vec<Finding> {
                 // These are asked themselves, below.
                 ToolKind::Mcp(_) | ToolKind::OpenApi(_) => return None,
                 ToolKind::Time { .. } | ToolKind::Calculator => Finding::ok(&what, "built in"),
+                ToolKind::Script(config) => match config.sandbox.isolation {
+                    Isolation::Sandbox => Finding::ok(&what, "runs what the model writes, in a sandbox"),
+                    Isolation::Unsafe => Finding::note(
+                        &what,
+                        "runs what the model writes, with every right of this user",
+                        "leave out `sandbox = \"unsafe\"`, unless this machine can be lost",
+                    ),
+                },
             })
         })
         .collect()
@@ -236,6 +246,28 @@ async fn services(project: &Project) -> Vec<Finding> {
         _ => None,
     });
     futures::future::join_all(asked).await
+}
+
+/// What of a sandbox holds on this machine, where a tool runs in one.
+fn sandbox(project: &Project) -> Vec<Finding> {
+    let used = project.settings().tools.values().any(|tool| match &tool.kind {
+        ToolKind::Script(config) => config.sandbox.isolation == Isolation::Sandbox,
+        ToolKind::Command(config) => config.sandbox.is_some(),
+        _ => false,
+    });
+    if !used {
+        return Vec::new();
+    }
+    match adjutant::tool::sandbox::examine(&project.settings().sandbox) {
+        Ok(found) => {
+            let finding = |found: adjutant::tool::sandbox::Finding| match found.holds {
+                true => Finding::ok("sandbox", found.what),
+                false => Finding::note("sandbox", found.what, found.help.unwrap_or_default()),
+            };
+            found.into_iter().map(finding).collect()
+        }
+        Err(error) => vec![Finding::missing("sandbox", &error)],
+    }
 }
 
 async fn store(project: Project, path: &Path) -> Finding {

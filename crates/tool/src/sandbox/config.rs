@@ -13,7 +13,7 @@ pub struct Config {
     pub read: Vec<PathBuf>,
     /// Folders of the host that may be written to, at the same path.
     pub write: Vec<PathBuf>,
-    /// Folders that stay out of sight also where they are in a folder that may be read.
+    /// Files and folders that stay out of sight also where they are in a folder that may be read.
     pub hidden: Vec<PathBuf>,
     /// How much it may take.
     pub limits: Limits,

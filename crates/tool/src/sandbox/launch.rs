@@ -151,8 +151,11 @@ fn mounts(words: &mut Words, config: &Config, folders: &Folders<'_>, bound: &[(P
     }
     let open = || config.read.iter().chain(&config.write);
     let hidden = config.hidden.iter().chain([&config.work]);
-    for path in hidden.filter(|path| path.is_dir() && open().any(|open| path.starts_with(open))) {
-        words.add([Path::new("--tmpfs"), path, Path::new("--remount-ro"), path]);
+    for path in hidden.filter(|path| is_there(path) && open().any(|open| path.starts_with(open))) {
+        match path.is_dir() {
+            true => words.add([Path::new("--tmpfs"), path, Path::new("--remount-ro"), path]),
+            false => words.add([Path::new("--ro-bind"), Path::new("/dev/null"), path]),
+        }
     }
     for (host, inside) in bound {
         folders_above(words, inside);

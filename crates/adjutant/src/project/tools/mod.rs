@@ -5,10 +5,12 @@ mod command;
 mod mcp;
 mod openapi;
 mod parameters;
+mod sandbox;
 mod sets;
 mod settings;
 
 pub use settings::{ToolKind, ToolSettings};
 
+pub(super) use sandbox::{default_in, read_defaults};
 pub(super) use sets::Toolsets;
 pub(super) use settings::read;

@@ -164,6 +164,7 @@ fn build(kind: &ToolKind) -> Result<Vec<Arc<dyn Tool>>> {
         ToolKind::Lookup(lookup) => vec![builtin::lookup(lookup.clone())?],
         ToolKind::Time { zone } => vec![builtin::now(Arc::new(SystemClock), zone)?],
         ToolKind::Calculator => vec![builtin::calculate()],
+        ToolKind::Script(config) => vec![builtin::script((**config).clone())?],
         ToolKind::OpenApi(config) => openapi::tools((**config).clone())?,
         ToolKind::Command(config) => vec![Arc::new(CommandTool::new((**config).clone())?)],
         // Its tools are those that were accepted.

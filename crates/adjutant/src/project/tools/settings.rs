@@ -4,10 +4,15 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use adjutant_agent::definition::document::{Entry, Place, Table};
+use adjutant_tool::builtin::script::{self, Language};
 use adjutant_tool::builtin::{database, fetch};
+use adjutant_tool::sandbox::{self, Isolation};
 use adjutant_tool::{command, mcp, openapi};
 
-use super::{command as command_tool, mcp as mcp_server, openapi as openapi_document, parameters};
+use super::{
+    command as command_tool, mcp as mcp_server, openapi as openapi_document, parameters,
+    sandbox as own_sandbox,
+};
 use crate::project::secrets::SecretSource;
 
 /// One table under `[tools]`.
@@ -48,6 +53,8 @@ pub enum ToolKind {
     Calculator,
     /// A program.
     Command(Box<command::Config>),
+    /// Scripts that the model writes.
+    Script(Box<script::Config>),
     /// What a server of the Model Context Protocol offers.
     Mcp(Box<mcp::Config>),
     /// The operations of an OpenAPI document.
@@ -56,8 +63,19 @@ pub enum ToolKind {
 
 impl ToolKind {
     /// The words for `type`.
-    pub const NAMES: [&'static str; 9] =
-        ["files", "fetch", "database", "lookup", "time", "calculator", "command", "mcp", "openapi"];
+    pub const NAMES: [&'static str; 11] = [
+        "files",
+        "fetch",
+        "database",
+        "lookup",
+        "time",
+        "calculator",
+        "command",
+        "shell",
+        "python",
+        "mcp",
+        "openapi",
+    ];
 }
 
 /// Reads `[tools]`. What is wrong is noted and left out; paths are relative to `folder`.
@@ -65,6 +83,7 @@ pub(in crate::project) fn read(
     root: &Table<'_>,
     folder: &Path,
     secrets: &BTreeMap<String, SecretSource>,
+    sandbox: &sandbox::Config,
 ) -> BTreeMap<String, ToolSettings> {
     let mut tools = BTreeMap::new();
     for entry in root.named("tools") {
@@ -78,7 +97,7 @@ pub(in crate::project) fn read(
                 "use 1 to 64 letters, digits, - and _",
             );
         }
-        if let Some(settings) = read_tool(root, entry, folder, secrets) {
+        if let Some(settings) = read_tool(root, entry, folder, secrets, sandbox) {
             tools.insert(entry.key.clone(), settings);
         }
     }
@@ -90,9 +109,10 @@ fn read_tool(
     entry: &Entry,
     folder: &Path,
     secrets: &BTreeMap<String, SecretSource>,
+    sandbox: &sandbox::Config,
 ) -> Option<ToolSettings> {
     let table = Table::new(&entry.value, format!("tools.{}", entry.key), root.problems())?;
-    table.require("type", "add `type = \"files\"`, or another of `fetch`, `database`, `lookup`, `time`, `calculator`, `command`, `mcp`, `openapi`");
+    table.require("type", "add `type = \"files\"`, or another of `fetch`, `database`, `lookup`, `time`, `calculator`, `command`, `shell`, `python`, `mcp`, `openapi`");
     // Without the type nothing is known of the other keys.
     let kind = table.choice("type", &ToolKind::NAMES.map(|name| (name, name)))?;
     let (kind, is_set) = match kind {
@@ -114,7 +134,12 @@ fn read_tool(
             let kind = ToolKind::Mcp(Box::new(config?));
             return Some(ToolSettings { place: entry.place, kind, prefix: None, description });
         }
-        _ => (read_command(&entry.key, &table, folder, secrets), false),
+        "shell" | "python" => {
+            let language = if kind == "shell" { Language::Shell } else { Language::Python };
+            let config = own_sandbox::read_script(&entry.key, language, &table, folder, sandbox);
+            (config.map(|config| ToolKind::Script(Box::new(config))), false)
+        }
+        _ => (read_command(&entry.key, &table, folder, secrets, sandbox), false),
     };
     let prefix = if is_set { table.text("prefix").map(str::to_owned) } else { None };
     let description = if is_set { table.text("description").map(str::to_owned) } else { None };
@@ -177,8 +202,12 @@ fn read_command(
     table: &Table<'_>,
     folder: &Path,
     secrets: &BTreeMap<String, SecretSource>,
+    sandbox: &sandbox::Config,
 ) -> Option<ToolKind> {
-    let config = command_tool::read(name, table, folder)?;
+    // The program is the project's own, so it is trusted as the project is where nothing is said.
+    let sandbox = own_sandbox::of_tool(table, folder, sandbox);
+    let mut config = command_tool::read(name, table, folder)?;
+    config.sandbox = sandbox.filter(|sandbox| sandbox.isolation == Isolation::Sandbox);
     for (variable, value) in &config.environment {
         if let command::Variable::Secret(secret) = value
             && !secrets.contains_key(secret)
