@@ -130,6 +130,57 @@ fn everything_wrong_is_reported_together() {
 }
 
 #[test]
+fn names_are_looked_up_beside_mistakes_in_the_settings() {
+    let toml = "[limits]\nstesp = 3\n[models.fast]\nprovider = \"opnai\"\nmodel = \"m\"\n[models]\nquick = \"fast\"\n[tools.docs]\ntype = \"file\"\n[tools.shop]\ntype = \"files\"\nroot = \"nowhere\"\n";
+    let a = "---\nmodel: fast\ntools: [docs, shop, time, odrer]\napprove: [read_file]\n---\n{{ town }}\n";
+    let b = "---\nmodel: main\ntool: [b]\ntools: [time, bb]\ntemperature: hot\n---\n{{ name }}\n";
+    let c = "---\nname: b\nmodel: quick\ntools: [cc]\n---\nHelp.\n";
+    let d = "---\nmodel: fats\n---\nHelp.\n";
+    let found = faults_of(
+        &[
+            ("adjutant.toml", toml),
+            ("agents/a.md", a),
+            ("agents/b.md", b),
+            ("agents/c.md", c),
+            ("agents/d.md", d),
+        ],
+        &[],
+    );
+    let starts = [
+        "adjutant.toml:2:1: unknown key `limits.stesp`",
+        "adjutant.toml:4:12: there is no provider `opnai`",
+        "adjutant.toml:9:8: `tools.docs.type` must be one of",
+        "adjutant.toml:10:8: `tools.shop`: ",
+        "agents/a.md:3:27: there is no tool `odrer`",
+        "agents/a.md:6:4: the prompt uses the variable `town`",
+        "agents/b.md:3:1: unknown key `tool`",
+        "agents/b.md:4:15: there is no tool `bb`",
+        "agents/b.md:5:14: `temperature` must be a number",
+        "agents/b.md:7:4: the prompt uses the variable `name`",
+        "agents/c.md: there is a second agent called `b`",
+        "agents/c.md:4:9: there is no tool `cc`",
+        "agents/d.md:2:8: there is no model `fats`",
+    ];
+    assert_eq!(found.len(), starts.len(), "{found:#?}");
+    for (found, start) in found.iter().zip(starts) {
+        assert!(found.starts_with(start), "{found}");
+    }
+}
+
+#[test]
+fn what_stands_in_settings_that_cannot_be_read_is_not_missed() {
+    let agent = "---\nmodel: fast\ntools: [docs]\nlimits: { steps: 0 }\n---\n{{ shop }}\n";
+    for toml in
+        ["[tools.docs\n", "modles = 1\ntool = 2\nvaraibles = 3\n", "models = 1\ntools = 2\nvariables = 3\n"]
+    {
+        let found = faults_of(&[("adjutant.toml", toml), ("agents/desk.md", agent)], &[]);
+        let in_agents: Vec<_> = found.iter().filter(|line| line.starts_with("agents")).collect();
+        assert_eq!(in_agents.len(), 1, "{found:#?}");
+        assert!(in_agents[0].starts_with("agents/desk.md:4:18: `limits.steps`"), "{found:#?}");
+    }
+}
+
+#[test]
 fn the_keys_of_the_settings() {
     let cases: &[(&str, &[&str])] = &[
         ("[modles.main]\n", &["adjutant.toml:1:2: unknown key `modles` | did you mean `models`?"]),

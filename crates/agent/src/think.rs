@@ -245,5 +245,7 @@ async fn listen(
 
 /// Whether one call can have used so much: a report that is wrong must not use up a budget.
 fn is_believed(usage: &Usage) -> bool {
-    [usage.total(), usage.cached, usage.cache_write, usage.reasoning].iter().all(|tokens| *tokens <= MOST_TOKENS)
+    [usage.total(), usage.cached, usage.cache_write, usage.reasoning]
+        .iter()
+        .all(|tokens| *tokens <= MOST_TOKENS)
 }

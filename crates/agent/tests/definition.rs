@@ -53,10 +53,17 @@ fn lookup(name: &str) -> Result<Vec<ToolSpec>> {
 
 /// All that is wrong with an agent's file, one line for each, with its hint.
 fn faults(text: &str) -> Vec<String> {
-    let errors = match markdown::parse("agents/desk.md", text) {
-        Err(errors) => errors,
-        Ok(source) => source.resolve(&Defaults::default(), lookup).err().unwrap_or_default(),
+    let mut errors = match markdown::parse_in_part("agents/desk.md", text) {
+        (Some((source, _)), errors) if errors.is_empty() => {
+            source.resolve(&Defaults::default(), lookup).err().unwrap_or_default()
+        }
+        (Some((source, gaps)), mut errors) => {
+            errors.extend(source.dangling(&Defaults::default(), gaps, lookup));
+            errors
+        }
+        (None, errors) => errors,
     };
+    errors.sort_by_key(|error| error.location().map(|at| (at.line, at.column)));
     errors
         .iter()
         .map(|e| format!("{e}{}", e.help().map(|help| format!(" | {help}")).unwrap_or_default()))
@@ -280,6 +287,41 @@ fn all_mistakes_are_reported_together() {
             "agents/desk.md:4:21: unknown key `limits.moeny` | did you mean `money`?",
             "agents/desk.md:6:4: the prompt is not a valid template: a `{{` has no `}}`",
         ],
+    );
+}
+
+#[test]
+fn names_are_looked_up_beside_other_mistakes() {
+    check(
+        "---\nmodel: main\ntool: [b]\ntools: [bb, order]\napprove: [ordr]\nlimits: { steps: 0, mony: 3 }\ntemperature: hot\n---\n{{ name }} {{ foo.bar }} {{ nmae | upperr }} {{ name is emty }}\n",
+        &[
+            "agents/desk.md:3:1: unknown key `tool` | did you mean `tools`?",
+            "agents/desk.md:4:9: there is no tool `bb`",
+            "agents/desk.md:5:11: `approve` names `ordr`, which is not a tool of this agent | did you mean `order`?",
+            "agents/desk.md:6:18: `limits.steps` must be",
+            "agents/desk.md:6:21: unknown key `limits.mony` | did you mean `money`?",
+            "agents/desk.md:7:14: `temperature` must be a number",
+            "agents/desk.md:9:4: the prompt uses the variable `name`, which nobody declares",
+            "agents/desk.md:9:15: the prompt uses the variable `foo`, which nobody declares",
+            "agents/desk.md:9:29: the prompt uses the variable `nmae`, which nobody declares",
+            "agents/desk.md:9:36: the prompt cannot be filled in: there is no filter `upperr`",
+            "agents/desk.md:9:57: the prompt cannot be filled in: there is no test `emty`",
+        ],
+    );
+}
+
+#[test]
+fn what_follows_from_a_mistake_is_not_reported() {
+    check(
+        "---\nmodel: main\ntool: [order]\napprove: [order]\nvaraibles: { shop: x }\n---\n{{ shop }}\n",
+        &[
+            "agents/desk.md:3:1: unknown key `tool` | did you mean `tools`?",
+            "agents/desk.md:5:1: unknown key `varaibles` | did you mean `variables`?",
+        ],
+    );
+    check(
+        "---\nmodel: main\ntools: order\napprove: [order]\nvariables: [shop]\n---\n{{ shop }}\n",
+        &["agents/desk.md:3:8: `tools` must be a list", "agents/desk.md:5:12: `variables` must be a table"],
     );
 }
 

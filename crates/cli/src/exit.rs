@@ -33,7 +33,7 @@ impl Exit {
     /// How a command ends that failed with this error.
     pub(crate) fn of(error: &Error) -> Self {
         match error.code() {
-            Code::ModelUnknown | Code::ToolInvalid => Self::Usage,
+            Code::ModelUnknown | Code::ToolInvalid | Code::ToolUnknown | Code::ToolArguments => Self::Usage,
             Code::RunCancelled => Self::Interrupted,
             Code::Conflict | Code::FileUnreadable => Self::Failure,
             code if code.kind() == Kind::Input => Self::Usage,
@@ -78,6 +78,11 @@ impl Failure {
         Self::Run(error)
     }
 
+    /// Whether the store failed, so that nothing is known of the run but what is recorded.
+    pub(crate) fn is_of_store(&self) -> bool {
+        self.errors().iter().any(|error| error.code().kind() == Kind::Store)
+    }
+
     /// What the person is told.
     pub(crate) fn errors(&self) -> &[Error] {
         match self {
@@ -113,6 +118,9 @@ mod tests {
             (Code::ProjectInvalid, Exit::Usage),
             (Code::NotFound, Exit::Usage),
             (Code::ModelUnknown, Exit::Usage),
+            (Code::ToolUnknown, Exit::Usage),
+            (Code::ToolArguments, Exit::Usage),
+            (Code::ToolFailed, Exit::Failure),
             (Code::ModelKeyMissing, Exit::Failure),
             (Code::StoreFull, Exit::Failure),
             (Code::Conflict, Exit::Failure),

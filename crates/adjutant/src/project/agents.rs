@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use adjutant_agent::definition::{Source, markdown};
+use adjutant_agent::definition::{Gaps, Source, markdown};
 use adjutant_core::{Code, Error, Result};
 
 use super::file;
@@ -11,39 +11,59 @@ use super::file;
 /// How many agents one project may have.
 const MOST: usize = 1_000;
 
-/// Reads every agent of the folder, and reports all that is wrong with them. `shown` is how the person named the
-/// folder. A folder that is not there holds no agents.
-pub(super) fn read_all(folder: &Path, shown: &Path, errors: &mut Vec<Error>) -> BTreeMap<String, Source> {
-    let mut agents = BTreeMap::new();
-    let paths = match list(folder) {
-        Ok(paths) => paths,
-        Err(error) => {
-            errors.push(error);
-            return agents;
-        }
-    };
-    for path in paths {
-        let name = path.file_name().map_or(path.as_path(), Path::new);
-        match read(&path, &shown.join(name)) {
-            Err(found) => errors.extend(found),
-            Ok(source) => {
-                let file = source.file.clone().unwrap_or_default();
-                if let Some(other) = agents.insert(source.name.clone(), source) {
-                    let message = format!("there is a second agent called `{}`", other.name);
-                    let help = format!("the first is {}", other.file.as_deref().unwrap_or("another"));
-                    errors
-                        .push(Error::new(Code::ProjectInvalid, message).with_help(help).at(file, None, None));
-                }
-            }
-        }
-    }
-    agents
+/// The agents of a project, as far as they are right.
+#[derive(Debug, Default)]
+pub(super) struct Agents {
+    /// Those with which nothing is wrong, by their names.
+    pub(super) whole: BTreeMap<String, Source>,
+    /// Those with which something is wrong.
+    pub(super) parts: Vec<(Source, Gaps)>,
 }
 
-/// Reads one agent. `shown` is how the person named the file.
-pub(super) fn read(path: &Path, shown: &Path) -> Result<Source, Vec<Error>> {
-    let text = file::read(path, markdown::LONGEST as u64).map_err(|error| vec![error])?;
-    markdown::parse(&shown.to_string_lossy(), &text)
+impl Agents {
+    /// Reads every agent of the folder, and reports all that is wrong with them. `shown` is how the person named the
+    /// folder. A folder that is not there holds no agents.
+    pub(super) fn read_all(folder: &Path, shown: &Path, errors: &mut Vec<Error>) -> Self {
+        let mut agents = Self::default();
+        match list(folder) {
+            Ok(paths) => {
+                for path in paths {
+                    let name = path.file_name().map_or(path.as_path(), Path::new);
+                    agents.read(&path, &shown.join(name), errors);
+                }
+            }
+            Err(error) => errors.push(error),
+        }
+        agents
+    }
+
+    /// Reads one agent. `shown` is how the person named the file.
+    pub(super) fn read(&mut self, path: &Path, shown: &Path, errors: &mut Vec<Error>) {
+        let (read, found) = match file::read(path, markdown::LONGEST as u64) {
+            Ok(text) => markdown::parse_in_part(&shown.to_string_lossy(), &text),
+            Err(error) => (None, vec![error]),
+        };
+        let is_whole = found.is_empty();
+        errors.extend(found);
+        let Some((source, gaps)) = read else { return };
+        let other = self.all().find(|other| other.name == source.name);
+        if let Some(first) = other.map(|other| other.file.clone()) {
+            let message = format!("there is a second agent called `{}`", source.name);
+            let help = format!("the first is {}", first.as_deref().unwrap_or("another"));
+            let file = source.file.clone().unwrap_or_default();
+            errors.push(Error::new(Code::ProjectInvalid, message).with_help(help).at(file, None, None));
+            self.parts.push((source, gaps));
+        } else if is_whole {
+            self.whole.insert(source.name.clone(), source);
+        } else {
+            self.parts.push((source, gaps));
+        }
+    }
+
+    /// All that could be read, the whole ones first.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Source> {
+        self.whole.values().chain(self.parts.iter().map(|(source, _)| source))
+    }
 }
 
 /// The Markdown files of a folder, sorted; hidden ones and `README.md` are no agents.

@@ -5,20 +5,22 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use adjutant_agent::definition::document::{Problems, nearest};
-use adjutant_agent::definition::{Defaults, Definition, Source};
+use adjutant_agent::definition::{Defaults, Definition, Gaps, Source};
 use adjutant_core::limit::Limits;
 use adjutant_core::secret::Secrets;
 use adjutant_core::{Code, Error, Result};
 use adjutant_tool::Registry;
 use adjutant_tool::mcp::{Pin, Server};
 
+use super::agents::Agents;
 use super::environment::Environment;
+use super::file;
 use super::lock::Lock;
-use super::models::{Key, Models};
+use super::models::{Key, ModelSettings, Models};
 use super::secrets::ProjectSecrets;
 use super::settings::{self, Settings};
 use super::tools::Toolsets;
-use super::{agents, file};
+use super::unread::Unread;
 
 /// The file that makes a folder a project.
 const FILE: &str = "adjutant.toml";
@@ -74,28 +76,30 @@ impl Project {
     ) -> Result<(Self, Vec<Error>), Vec<Error>> {
         let layout = Layout::of(path.as_ref()).map_err(|error| vec![error])?;
         let mut errors = Vec::new();
-        let (settings, problems) = read_settings(&layout, &environment, &mut errors)?;
+        let (settings, mut unread, problems) = read_settings(&layout, &environment, &mut errors)?;
+        let lock = Lock::read(&layout.folder, &layout.shown).map_err(|error| errors.push(error)).ok();
+        let mut in_agents = Vec::new();
         let agents = match &layout.agent {
-            None => agents::read_all(&layout.folder.join(AGENTS), &layout.shown.join(AGENTS), &mut errors),
-            Some((path, shown)) => match agents::read(path, shown) {
-                Ok(source) => [(source.name.clone(), source)].into_iter().collect(),
-                Err(found) => {
-                    errors.extend(found);
-                    BTreeMap::new()
-                }
-            },
+            None => Agents::read_all(&layout.folder.join(AGENTS), &layout.shown.join(AGENTS), &mut in_agents),
+            Some((path, shown)) => {
+                let mut agents = Agents::default();
+                agents.read(path, shown, &mut in_agents);
+                agents
+            }
         };
 
         let used: BTreeSet<&str> =
-            agents.values().flat_map(|agent| &agent.tools).map(|tool| tool.name.as_str()).collect();
-        let lock = Lock::read(&layout.folder, &layout.shown).unwrap_or_else(|error| {
-            errors.push(error);
-            Lock::empty(&layout.folder)
-        });
+            agents.all().flat_map(|agent| &agent.tools).map(|tool| tool.name.as_str()).collect();
+        let is_locked = lock.is_some();
+        let lock = lock.unwrap_or_else(|| Lock::empty(&layout.folder));
         let toolsets = Toolsets::build(&settings.tools, &used, &lock, &problems);
+        let built: BTreeSet<&str> = toolsets.names().map(|(name, _)| name).collect();
+        unread.tools.extend(settings.tools.keys().map(String::as_str).filter(|name| !built.contains(name)));
+        if !is_locked {
+            // What was accepted of them is what could not be read.
+            unread.tools.extend(toolsets.servers().keys().map(String::as_str));
+        }
         let mut reported = problems.into_errors();
-        // Names that lead nowhere because their table is wrong would only hide the one mistake there is.
-        let is_whole = reported.is_empty();
         reported.append(&mut errors);
         let mut errors = reported;
 
@@ -106,18 +110,32 @@ impl Project {
         ));
         let models = Models::new(&settings, environment, Arc::clone(&secrets));
         let mut definitions = BTreeMap::new();
-        if is_whole {
-            let defaults = defaults(&settings);
-            for (name, source) in &agents {
-                match define(source, &defaults, &toolsets, &models) {
+        let around = Around {
+            defaults: defaults(&settings),
+            settings: &settings,
+            toolsets: &toolsets,
+            models: &models,
+            unread,
+        };
+        for (name, source) in &agents.whole {
+            // Where what stands around them is not whole, no agent is either.
+            if errors.is_empty() {
+                match around.define(source) {
                     Ok(definition) => {
                         definitions.insert(name.clone(), definition);
                     }
-                    Err(found) => errors.extend(found),
+                    Err(found) => in_agents.extend(found),
                 }
+            } else {
+                in_agents.extend(around.dangling(source, Gaps::default()));
             }
         }
-        let folder = layout.folder;
+        for (source, gaps) in &agents.parts {
+            in_agents.extend(around.dangling(source, *gaps));
+        }
+        in_agents.sort_by_key(|error| error.location().map(|at| (at.file.clone(), at.line, at.column)));
+        errors.append(&mut in_agents);
+        let (folder, agents) = (layout.folder, agents.whole);
         Ok((Self { folder, settings, agents, definitions, toolsets, lock, models, secrets }, errors))
     }
 
@@ -282,7 +300,7 @@ fn read_settings(
     layout: &Layout,
     environment: &Environment,
     errors: &mut Vec<Error>,
-) -> Result<(Settings, Problems), Vec<Error>> {
+) -> Result<(Settings, Unread, Problems), Vec<Error>> {
     let path = layout.folder.join(FILE);
     let problems = Problems::new(layout.shown.join(FILE).to_string_lossy());
     if !path.exists() {
@@ -293,13 +311,16 @@ fn read_settings(
             );
             return Err(vec![Error::new(Code::NotFound, message).with_help("`adjutant new` makes one")]);
         }
-        return Ok((Settings::default_in(&layout.folder), problems));
+        return Ok((Settings::default_in(&layout.folder), Unread::default(), problems));
     }
     match file::read(&path, settings::LONGEST) {
-        Ok(text) => Ok((Settings::read(&text, &layout.folder, environment, &problems), problems)),
+        Ok(text) => {
+            let (settings, unread) = Settings::read(&text, &layout.folder, environment, &problems);
+            Ok((settings, unread, problems))
+        }
         Err(error) => {
             errors.push(error);
-            Ok((Settings::default_in(&layout.folder), problems))
+            Ok((Settings::default_in(&layout.folder), Unread::all(), problems))
         }
     }
 }
@@ -310,21 +331,60 @@ fn defaults(settings: &Settings) -> Defaults {
     Defaults { limits, variables: settings.variables.clone() }
 }
 
-fn define(
-    source: &Source,
-    defaults: &Defaults,
-    toolsets: &Toolsets,
-    models: &Models,
-) -> Result<Definition, Vec<Error>> {
-    let choice = models.choice(&source.model.name).map_err(|error| source.placed(error, source.model.place));
-    match (source.resolve(defaults, |name| toolsets.specs(name)), choice) {
-        (Ok(mut definition), Ok(choice)) => {
-            // A role may mean another model tomorrow; a run keeps the one that it began with.
-            definition.model = choice.id;
-            Ok(definition)
+/// What stands around the agents.
+struct Around<'a> {
+    defaults: Defaults,
+    toolsets: &'a Toolsets,
+    settings: &'a Settings,
+    models: &'a Models,
+    unread: Unread,
+}
+
+impl Around<'_> {
+    fn define(&self, source: &Source) -> Result<Definition, Vec<Error>> {
+        let model = &source.model;
+        let choice = self.models.choice(&model.name).map_err(|error| source.placed(error, model.place));
+        match (source.resolve(&self.defaults, |name| self.toolsets.specs(name)), choice) {
+            (Ok(mut definition), Ok(choice)) => {
+                // A role may mean another model tomorrow; a run keeps the one that it began with.
+                definition.model = choice.id;
+                Ok(definition)
+            }
+            (Ok(_), Err(error)) => Err(vec![error]),
+            (Err(errors), choice) => Err(choice.err().into_iter().chain(errors).collect()),
         }
-        (Ok(_), Err(error)) => Err(vec![error]),
-        (Err(errors), choice) => Err(choice.err().into_iter().chain(errors).collect()),
+    }
+
+    /// The names of an agent that lead nowhere, where not everything could be read.
+    fn dangling(&self, source: &Source, gaps: Gaps) -> Vec<Error> {
+        let model = &source.model;
+        let chosen = if gaps.model || self.hides_model(&model.name) {
+            None
+        } else {
+            self.models.choice(&model.name).err()
+        };
+        let mut errors: Vec<Error> =
+            chosen.into_iter().map(|error| source.placed(error, model.place)).collect();
+        errors.extend(source.dangling(&self.defaults, self.unread.gaps(gaps), |name| {
+            self.toolsets
+                .specs(name)
+                .or_else(|error| if self.unread.tools.holds(name) { Ok(Vec::new()) } else { Err(error) })
+        }));
+        errors
+    }
+
+    /// Whether the settings say of a role what could not be read, or what is a mistake there: that it leads to itself.
+    fn hides_model(&self, name: &str) -> bool {
+        let roles = &self.settings.models;
+        let mut name = name;
+        for _ in 0..=roles.len() {
+            match roles.get(name) {
+                Some(ModelSettings::Same(next, _)) => name = next,
+                Some(_) => return false,
+                None => return self.unread.models.holds(name),
+            }
+        }
+        true
     }
 }
 

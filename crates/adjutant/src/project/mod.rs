@@ -14,6 +14,7 @@ mod settings;
 mod substitution;
 mod toml;
 mod tools;
+mod unread;
 
 pub use environment::Environment;
 pub use load::Project;

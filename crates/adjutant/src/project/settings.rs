@@ -19,6 +19,7 @@ use super::secrets::SecretSource;
 use super::substitution::substitute;
 use super::toml;
 use super::tools::{self, ToolSettings};
+use super::unread::Unread;
 
 /// The longest `adjutant.toml`, in bytes.
 pub(super) const LONGEST: u64 = 1 << 20;
@@ -86,11 +87,16 @@ impl Settings {
     }
 
     /// Reads the text of `adjutant.toml`. What is wrong is noted and left out; relative paths begin at `folder`.
-    pub(super) fn read(text: &str, folder: &Path, environment: &Environment, problems: &Problems) -> Self {
+    pub(super) fn read(
+        text: &str,
+        folder: &Path,
+        environment: &Environment,
+        problems: &Problems,
+    ) -> (Self, Unread) {
         let mut settings = Self::default_in(folder);
-        let Some(mut root) = toml::parse(text, problems) else { return settings };
+        let Some(mut root) = toml::parse(text, problems) else { return (settings, Unread::all()) };
         substitute(&mut root, environment, problems);
-        let Some(root) = Table::new(&root, "", problems) else { return settings };
+        let Some(root) = Table::new(&root, "", problems) else { return (settings, Unread::all()) };
         if let Some(project) = root.table("project") {
             settings.scope = read_scope(project);
         }
@@ -112,8 +118,9 @@ impl Settings {
         settings.models = models::read(&root, folder);
         settings.sandbox = tools::read_defaults(&root, folder, &settings.store);
         settings.tools = tools::read(&root, folder, &settings.secrets, &settings.sandbox);
+        let unread = Unread::of(&root, &settings);
         root.finish();
-        settings
+        (settings, unread)
     }
 }
 

@@ -16,6 +16,7 @@ use std::path::Path;
 use adjutant_core::{Code, Error};
 
 use super::document::{Content, Node, Place, Problems, Table, parse_yaml};
+use super::gaps::Gaps;
 use super::setting;
 use super::source::{Named, Source};
 use super::{name, schema, template};
@@ -30,15 +31,21 @@ const MARK: &str = "---";
 ///
 /// Reports all that is wrong with the file, each error with line and column: [`Code::ProjectInvalid`].
 pub fn parse(file: &str, text: &str) -> Result<Source, Vec<Error>> {
-    let problems = Problems::new(file);
-    let source = read(file, text, &problems);
-    match source {
-        Some(source) if problems.is_empty() => Ok(source),
-        _ => Err(problems.into_errors()),
+    match parse_in_part(file, text) {
+        (Some((source, _)), errors) if errors.is_empty() => Ok(source),
+        (_, errors) => Err(errors),
     }
 }
 
-fn read(file: &str, text: &str, problems: &Problems) -> Option<Source> {
+/// Reads as much of an agent as is right, and says what is wrong with the rest, as [`parse`] does: enough to look at
+/// its names too. Nothing can be read of a file without front matter.
+pub fn parse_in_part(file: &str, text: &str) -> (Option<(Source, Gaps)>, Vec<Error>) {
+    let problems = Problems::new(file);
+    let read = read(file, text, &problems);
+    (read, problems.into_errors())
+}
+
+fn read(file: &str, text: &str, problems: &Problems) -> Option<(Source, Gaps)> {
     let start = Place { line: 1, column: 1 };
     if text.len() > LONGEST {
         problems.report(start, format!("the file is longer than {LONGEST} bytes: it has {}", text.len()));
@@ -59,8 +66,8 @@ fn read(file: &str, text: &str, problems: &Problems) -> Option<Source> {
     read_body(&body.replace("\r\n", "\n"), body_line, &mut source, problems);
     let root = parse_yaml(front_matter, 1, problems)?;
     let table = Table::new(&root, "", problems)?;
-    read_keys(table, file, &mut source);
-    Some(source)
+    let gaps = read_keys(table, file, &mut source);
+    Some((source, gaps))
 }
 
 struct Parts<'a> {
@@ -113,25 +120,25 @@ fn read_body(body: &str, body_line: usize, source: &mut Source, problems: &Probl
         );
         return;
     }
-    let fault = template::fault(body);
+    let faults = template::faults(body);
     match template::variables(body) {
         Ok(mut uses) => {
             uses.iter_mut().for_each(|used| used.place = used.place.below(lines_before));
             source.uses = uses;
         }
         // What is no template is a fault too, with its place.
-        Err(error) if fault.is_none() => {
+        Err(error) if faults.is_empty() => {
             problems.add(Place { line: body_line, column: 1 }, error);
         }
         Err(_) => {}
     }
-    if let Some((place, error)) = fault {
+    for (place, error) in faults {
         problems.add(place.below(lines_before), error);
     }
     source.instructions = body.trim().to_owned();
 }
 
-fn read_keys(table: Table<'_>, file: &str, source: &mut Source) {
+fn read_keys(table: Table<'_>, file: &str, source: &mut Source) -> Gaps {
     let problems = table.problems();
     read_name(&table, file, source);
     source.description = table.text("description").unwrap_or_default().trim().to_owned();
@@ -173,7 +180,22 @@ fn read_keys(table: Table<'_>, file: &str, source: &mut Source) {
     if let Some(context) = table.table("context") {
         source.context = source.context.read(context);
     }
+    let gaps = Gaps {
+        model: source.model.place.is_none(),
+        tools: is_gap(&table, "tools", is_list_of_texts),
+        variables: is_gap(&table, "variables", |node| node.entries().is_some()),
+    };
     table.finish();
+    gaps
+}
+
+/// Whether a key holds what it must not, or is written otherwise.
+fn is_gap(table: &Table<'_>, key: &'static str, is_right: impl Fn(&Node) -> bool) -> bool {
+    table.entry(key).is_some_and(|entry| !is_right(&entry.value)) || table.is_misspelt(key)
+}
+
+fn is_list_of_texts(node: &Node) -> bool {
+    matches!(&node.content, Content::List(items) if items.iter().all(|item| item.as_text().is_some()))
 }
 
 fn read_name(table: &Table<'_>, file: &str, source: &mut Source) {

@@ -5,6 +5,7 @@
 //! that a run needs to know of its agent, known by its [digest](Definition::digest) and pinned with the run.
 
 pub mod document;
+mod gaps;
 pub mod markdown;
 mod name;
 mod pinned;
@@ -14,6 +15,7 @@ mod source;
 pub mod template;
 mod window;
 
+pub use gaps::Gaps;
 pub use name::check as check_name;
 pub use pinned::Definition;
 pub use schema::{check as check_schema, of as schema_of};

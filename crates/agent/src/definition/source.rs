@@ -8,6 +8,7 @@ use adjutant_core::{Code, Error, Result};
 use serde_json::{Map, Value};
 
 use super::document::{Place, nearest};
+use super::gaps::Gaps;
 use super::pinned::Definition;
 use super::setting::Setting;
 use super::template::{self, Variable};
@@ -104,71 +105,10 @@ impl Source {
     pub fn resolve(
         &self,
         defaults: &Defaults,
-        mut tools: impl FnMut(&str) -> Result<Vec<ToolSpec>>,
+        tools: impl FnMut(&str) -> Result<Vec<ToolSpec>>,
     ) -> Result<Definition, Vec<Error>> {
-        let mut errors = Vec::new();
-        let mut collect = |result: Result<()>, place| {
-            if let Err(error) = result {
-                errors.push(self.placed(error, place));
-            }
-        };
-        collect(name::check(&self.name), None);
-        if self.instructions.trim().is_empty() {
-            collect(Err(Error::new(Code::ProjectInvalid, "the agent has no instructions")), None);
-        }
-        if let Some(output) = &self.output {
-            collect(schema::check(output), None);
-        }
-
-        let mut specs: Vec<ToolSpec> = Vec::new();
-        let mut expanded = BTreeMap::new();
-        for tool in &self.tools {
-            let found = tools(&tool.name).unwrap_or_else(|error| {
-                collect(Err(error), tool.place);
-                Vec::new()
-            });
-            expanded
-                .insert(tool.name.as_str(), found.iter().map(|spec| spec.name.clone()).collect::<Vec<_>>());
-            for spec in found {
-                if specs.iter().any(|other| other.name == spec.name) {
-                    let message = format!("`{}` gives a second tool called `{}`", tool.name, spec.name);
-                    collect(Err(Error::new(Code::ProjectInvalid, message)), tool.place);
-                } else {
-                    specs.push(spec);
-                }
-            }
-        }
-
-        let mut approve = Vec::new();
-        for wanted in &self.approve {
-            if let Some(names) = expanded.get(wanted.name.as_str()) {
-                approve.extend(names.iter().cloned());
-            } else if wanted.name == Definition::EVERY_TOOL
-                || specs.iter().any(|spec| spec.name == wanted.name)
-            {
-                approve.push(wanted.name.clone());
-            } else {
-                let message = format!("`approve` names `{}`, which is not a tool of this agent", wanted.name);
-                let names = specs.iter().map(|spec| spec.name.as_str()).chain(expanded.keys().copied());
-                collect(
-                    Err(suggesting(Error::new(Code::ProjectInvalid, message), &wanted.name, names)),
-                    wanted.place,
-                );
-            }
-        }
-        approve.sort_unstable();
-        approve.dedup();
-
-        let mut variables = defaults.variables.clone();
-        variables.extend(self.variables.clone());
-        for used in self.uses.iter().filter(|used| !variables.contains_key(&used.name)) {
-            collect(Err(undeclared(used, &variables)), Some(used.place));
-        }
-        // Only what the prompt uses is pinned: another value in the project is not another agent.
-        variables.retain(|name, _| {
-            self.variables.contains_key(name) || self.uses.iter().any(|used| used.name == *name)
-        });
-
+        let mut errors = self.faults_of_its_own();
+        let Found { specs, approve, variables } = self.look_up(defaults, Gaps::default(), tools, &mut errors);
         if !errors.is_empty() {
             return Err(errors);
         }
@@ -192,6 +132,89 @@ impl Source {
         })
     }
 
+    /// The names that lead nowhere, where the agent or what stands around it could be read only in part: without those
+    /// that may lie in a gap. A name for which `tools` has no tools at all is one that it knows and could not read.
+    pub fn dangling(
+        &self,
+        defaults: &Defaults,
+        gaps: Gaps,
+        tools: impl FnMut(&str) -> Result<Vec<ToolSpec>>,
+    ) -> Vec<Error> {
+        let mut errors = Vec::new();
+        self.look_up(defaults, gaps, tools, &mut errors);
+        errors
+    }
+
+    fn faults_of_its_own(&self) -> Vec<Error> {
+        let mut found = vec![name::check(&self.name)];
+        if self.instructions.trim().is_empty() {
+            found.push(Err(Error::new(Code::ProjectInvalid, "the agent has no instructions")));
+        }
+        found.extend(self.output.as_ref().map(schema::check));
+        found.into_iter().filter_map(Result::err).map(|error| self.placed(error, None)).collect()
+    }
+
+    fn look_up(
+        &self,
+        defaults: &Defaults,
+        mut gaps: Gaps,
+        mut tools: impl FnMut(&str) -> Result<Vec<ToolSpec>>,
+        errors: &mut Vec<Error>,
+    ) -> Found {
+        let mut note = |error: Error, place| errors.push(self.placed(error, place));
+        let mut specs: Vec<ToolSpec> = Vec::new();
+        let mut expanded = BTreeMap::new();
+        for tool in &self.tools {
+            let found = tools(&tool.name);
+            gaps.tools |= found.as_ref().is_ok_and(Vec::is_empty);
+            let found = found.unwrap_or_else(|error| {
+                note(error, tool.place);
+                Vec::new()
+            });
+            expanded
+                .insert(tool.name.as_str(), found.iter().map(|spec| spec.name.clone()).collect::<Vec<_>>());
+            for spec in found {
+                if specs.iter().any(|other| other.name == spec.name) {
+                    let message = format!("`{}` gives a second tool called `{}`", tool.name, spec.name);
+                    note(Error::new(Code::ProjectInvalid, message), tool.place);
+                } else {
+                    specs.push(spec);
+                }
+            }
+        }
+
+        let mut approve = Vec::new();
+        for wanted in &self.approve {
+            if let Some(names) = expanded.get(wanted.name.as_str()) {
+                approve.extend(names.iter().cloned());
+            } else if wanted.name == Definition::EVERY_TOOL
+                || specs.iter().any(|spec| spec.name == wanted.name)
+            {
+                approve.push(wanted.name.clone());
+            } else if !gaps.tools {
+                let message = format!("`approve` names `{}`, which is not a tool of this agent", wanted.name);
+                let names = specs.iter().map(|spec| spec.name.as_str()).chain(expanded.keys().copied());
+                note(
+                    suggesting(Error::new(Code::ProjectInvalid, message), &wanted.name, names),
+                    wanted.place,
+                );
+            }
+        }
+        approve.sort_unstable();
+        approve.dedup();
+
+        let mut variables = defaults.variables.clone();
+        variables.extend(self.variables.clone());
+        let undeclared =
+            self.uses.iter().filter(|used| !gaps.variables && !variables.contains_key(&used.name));
+        undeclared.for_each(|used| note(undeclared_in(&variables, used), Some(used.place)));
+        // Only what the prompt uses is pinned: another value in the project is not another agent.
+        variables.retain(|name, _| {
+            self.variables.contains_key(name) || self.uses.iter().any(|used| used.name == *name)
+        });
+        Found { specs, approve, variables }
+    }
+
     /// Takes a prompt from Rust code: finds its variables. Fails with [`Code::ProjectInvalid`] when it is no template.
     pub(crate) fn set_instructions(&mut self, text: String) -> Result<()> {
         self.uses = template::variables(&text)?;
@@ -210,7 +233,14 @@ impl Source {
     }
 }
 
-fn undeclared(used: &Variable, variables: &Map<String, Value>) -> Error {
+/// What the names of an agent lead to.
+struct Found {
+    specs: Vec<ToolSpec>,
+    approve: Vec<String>,
+    variables: Map<String, Value>,
+}
+
+fn undeclared_in(variables: &Map<String, Value>, used: &Variable) -> Error {
     let name = &used.name;
     let error = Error::new(
         Code::PromptVariable,

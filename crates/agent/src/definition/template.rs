@@ -6,7 +6,7 @@
 use std::io::{self, Write};
 
 use adjutant_core::{Code, Error, Result};
-use minijinja::value::Serde;
+use minijinja::value::{Rest, Serde};
 use minijinja::{Environment, ErrorKind, UndefinedBehavior};
 use serde_json::{Map, Value};
 
@@ -18,6 +18,8 @@ pub const LONGEST: usize = 1 << 20;
 const LONGEST_OUTPUT: usize = 4 << 20;
 /// How many instructions a template may run; a prompt of a thousand variables takes a few thousand.
 const FUEL: u64 = 200_000;
+/// How many faults of one template are looked for.
+const MOST_FAULTS: usize = 20;
 
 /// A variable that a template uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,18 +89,47 @@ fn check_length(text: &str) -> Result<()> {
         .with_help("put long material into files and give the agent a tool that reads them"))
 }
 
-/// What keeps a template from being filled in whatever a run is given, and where: it is no template, uses a filter that
-/// is not there or gives one the wrong arguments, or comes to no end.
-pub(super) fn fault(text: &str) -> Option<(Place, Error)> {
+/// What keeps a template from being filled in whatever a run is given, and where: it is no template, uses filters that
+/// are not there or gives one the wrong arguments, or comes to no end.
+pub(super) fn faults(text: &str) -> Vec<(Place, Error)> {
     let mut environment = environment();
     // Here a variable without a value is not the question: a run may bring one.
     environment.set_undefined_behavior(UndefinedBehavior::Chainable);
+    let mut faults = Vec::new();
+    while let Some((fault, cause)) = first_fault(text, &environment, !faults.is_empty()) {
+        faults.push(fault);
+        // With something in its place the next fault comes to light.
+        let name = unknown_name(&cause).to_owned();
+        match cause.kind() {
+            ErrorKind::UnknownFilter => environment.add_filter(name, nothing),
+            ErrorKind::UnknownTest => environment.add_test(name, nothing),
+            ErrorKind::UnknownFunction => environment.add_function(name, nothing),
+            _ => break,
+        }
+        if faults.len() == MOST_FAULTS {
+            break;
+        }
+    }
+    faults
+}
+
+fn nothing(_: Rest<minijinja::Value>) -> bool {
+    false
+}
+
+/// The first thing wrong with a template. With something `replaced`, only what is wrong with its names is certain.
+fn first_fault(
+    text: &str,
+    environment: &Environment<'_>,
+    replaced: bool,
+) -> Option<((Place, Error), minijinja::Error)> {
     let help = "to show braces as they are, write `{{ '{{' }}`";
     let template = match environment.template_from_str(text) {
         Ok(template) => template,
         Err(error) => {
             let message = format!("the prompt is not a valid template: {}", why(text, &error));
-            return Some((place(text, &error), Error::new(Code::ProjectInvalid, message).with_help(help)));
+            let explained = Error::new(Code::ProjectInvalid, message).with_help(help);
+            return Some(((place(text, &error), explained), error));
         }
     };
     let error = template.render_captured_to((), &mut Bounded(Vec::new())).err()?;
@@ -110,10 +141,10 @@ pub(super) fn fault(text: &str) -> Option<(Place, Error)> {
         | ErrorKind::TooManyArguments => true,
         ErrorKind::UndefinedError => false,
         // What is wrong with a value may be right with another one that a run brings.
-        _ => variables(text).is_ok_and(|used| used.is_empty()),
+        _ => !replaced && variables(text).is_ok_and(|used| used.is_empty()),
     };
     let message = format!("the prompt cannot be filled in: {}", why(text, &error));
-    is_certain.then(|| (place(text, &error), Error::new(Code::ProjectInvalid, message)))
+    is_certain.then(|| ((place(text, &error), Error::new(Code::ProjectInvalid, message)), error))
 }
 
 /// Where an error stands in the template.
@@ -135,13 +166,17 @@ fn syntax(text: &str, error: &minijinja::Error) -> Error {
     Error::new(Code::ProjectInvalid, message).with_help("to show braces as they are, write `{{ '{{' }}`")
 }
 
+/// The filter, the test or the function that is not there.
+fn unknown_name(error: &minijinja::Error) -> &str {
+    let detail = error.detail().unwrap_or_default();
+    let name = detail.trim_start_matches("filter ").trim_start_matches("test ");
+    name.trim_end_matches(" is unknown")
+}
+
 /// What is wrong, in words.
 fn why(text: &str, error: &minijinja::Error) -> String {
     let detail = error.detail().unwrap_or_default();
-    let unknown = |what: &str| {
-        let name = detail.trim_start_matches("filter ").trim_start_matches("test ");
-        format!("there is no {what} `{}`", name.trim_end_matches(" is unknown"))
-    };
+    let unknown = |what: &str| format!("there is no {what} `{}`", unknown_name(error));
     let expression = error.range().and_then(|range| text.get(range)).unwrap_or_default().trim();
     match error.kind() {
         ErrorKind::UnknownFilter => unknown("filter"),
@@ -316,7 +351,7 @@ mod tests {
             ("é {% foo %}", (1, 6), "there is no statement `foo`"),
         ];
         for (text, (line, column), why) in cases {
-            let (place, error) = fault(text).unwrap();
+            let (place, error) = faults(text).remove(0);
             assert_eq!(place, Place { line, column }, "{text}");
             assert!(error.message().ends_with(why), "{text}: {error}");
         }
@@ -328,7 +363,7 @@ mod tests {
             "{% for a in x %}{{ a }}{% endfor %}",
             "{{ x | round }}",
         ] {
-            assert_eq!(fault(text), None, "{text}");
+            assert_eq!(faults(text), [], "{text}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use adjutant::Project;
-use adjutant::project::ToolKind;
+use adjutant::project::{Environment, ToolKind};
 use adjutant::tool::mcp::Transport;
 use adjutant_core::Error;
 use clap::Args;
@@ -49,8 +49,9 @@ pub(crate) fn execute(arguments: &Arguments, shared: &Shared, output: Output) ->
 
 /// Reads the project, and looks for the programs that its tools need.
 fn load(positional: Option<&Path>, shared: &Shared) -> Ended<Project> {
-    let project = place::load(positional, shared)?;
-    let file = settings(&place::find(positional, shared)?, &project);
+    let named = place::find(positional, shared)?;
+    let (project, mut errors) = Project::load_in_part(&named, Environment::process())?;
+    let file = settings(&named, &project);
     let tools = project.settings().tools.iter();
     let problems = tools.filter_map(|(name, tool)| match &tool.kind {
         ToolKind::Command(config) => {
@@ -68,8 +69,8 @@ fn load(positional: Option<&Path>, shared: &Shared) -> Ended<Project> {
         }
         _ => None,
     });
-    let problems: Vec<Error> = problems.collect();
-    if problems.is_empty() { Ok(project) } else { Err(problems.into()) }
+    errors.extend(problems.collect::<Vec<Error>>());
+    if errors.is_empty() { Ok(project) } else { Err(errors.into()) }
 }
 
 /// The file of the settings, as the person named the project.

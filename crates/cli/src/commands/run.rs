@@ -78,11 +78,24 @@ pub(crate) async fn drive(adjutant: &Adjutant, run: &Run, output: Output, projec
     let mut updates = run.drive();
     let followed = follow(adjutant, run, &mut updates, &mut show, &mut people, manners).await;
     leave(updates, &mut people).await?;
+    if followed.as_ref().is_err_and(Failure::is_of_store) {
+        show.finish()?;
+        say_recorded(run, output, project);
+    }
     let closed = close(adjutant, run, followed?, &mut show, project).await;
     if output.json {
         print(run, &closed, output).await?;
     }
     closed
+}
+
+/// Says how a run goes on that this program has let go.
+fn say_recorded(run: &Run, output: Output, project: &str) {
+    let id = run.id();
+    output.talk(&format!(
+        "run {id} is recorded\n  to go on:  adjutant runs resume {id}{project}\n  to end it: adjutant runs cancel \
+         {id}{project}"
+    ));
 }
 
 /// Lets go of a run. What is under way is ended in order; whoever presses Ctrl-C meanwhile does not wait for that.
@@ -146,10 +159,7 @@ pub(crate) async fn close(
             Err(Failure::of_run(error.with_help(help)))
         }
         Followed::Interrupted(interrupt) => {
-            output.talk(&format!(
-                "run {id} is recorded\n  to go on:  adjutant runs resume {id}{project}\n  to end it: adjutant runs \
-                 cancel {id}{project}"
-            ));
+            say_recorded(run, output, project);
             Ok(Exit::from(interrupt))
         }
     }

@@ -266,7 +266,7 @@ fn with_json_every_error_is_an_object() {
         (&["run", "--project", "nowhere", "Hi"], 2, "not-found"),
         (&["run", "--budget", "0 USD", "Hi"], 2, "input-invalid"),
         (&["runs", "show"], 2, "input-invalid"),
-        (&["tools", "call", "nothing"], 1, "tool-unknown"),
+        (&["tools", "call", "nothing"], 2, "tool-unknown"),
     ] {
         let output = sandbox.output(&[arguments, &["--json"]].concat());
         assert_eq!(output.status.code(), Some(exit), "{}", sandbox.seen(&output));

@@ -69,6 +69,51 @@ fn a_killed_run_goes_on() {
     assert_eq!(keys[0], keys[1]);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_run_goes_on_that_a_full_disk_ended() {
+    use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
+    let sandbox = project("idempotent");
+    // The program must not be killed by the signal that goes with a limit on the size of files.
+    let mut command = sandbox.shell("trap '' XFSZ; exec $ADJUTANT run 'Wait for the weather!'");
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    until("the tool begins", || sandbox.path("begun").exists());
+    let full = Rlimit { current: Some(0), ..getrlimit(Resource::Fsize) };
+    prlimit(Some(Pid::from_child(&child)), Resource::Fsize, full).unwrap();
+    sandbox.write("go", "");
+    sees!(sandbox.seen(&child.wait_with_output().unwrap()), @"
+    exit 1
+    --- stderr
+    note: no model is configured, so the built-in `offline` model answers; it works by rules and is no LLM. For a real one set OPENAI_API_KEY, or ADJUTANT_MODEL to a model id such as `ollama/llama3.2`
+    run [run]
+    tool wait {}
+    run [run] is recorded
+      to go on:  adjutant runs resume [run]
+      to end it: adjutant runs cancel [run]
+    error[store-full]: the disk does not take the data
+    cause: disk I/O error
+    cause: Error code 778: disk I/O error
+
+    hint: check the disk and its space; everything that was acknowledged is safe
+    ");
+    sees!(sandbox.run(&["runs", "resume"]), @"
+    exit 0
+    --- stdout
+    **`wait`**: waited: true
+
+    _I am the built-in offline model: rules, no LLM._
+    --- stderr
+    run [run] (desk)
+    tool wait {}
+      -> wait: 15 B, [time]
+    run [run]: answered after 2 turns, 1 tool call, 156 tokens, 0 USD, [time]
+    ");
+    let begun = sandbox.read("begun");
+    let keys: Vec<&str> = begun.lines().collect();
+    assert_eq!(keys.len(), 2);
+    assert_eq!(keys[0], keys[1]);
+}
+
 #[test]
 fn a_killed_effect_that_must_not_happen_twice_waits_for_a_person() {
     let sandbox = project("at_most_once");

@@ -302,6 +302,41 @@ fn a_program_that_cannot_run_is_told() {
 }
 
 #[test]
+fn every_mistake_is_told_in_one_round() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .write("agents/desk.md", "---\nmodel: main\ntool: [b]\ntools: [bb]\nlimits: { steps: 0 }\n---\n{{ nmae | upperr }}\n")
+        .write("agents/shop.md", "---\nmodel: main\n tools: [time\n---\nYou help.\n")
+        .write(
+            "adjutant.toml",
+            "[limits]\nstesp = 3\n[tools.a]\ntype = \"command\"\ndescription = \"x\"\ncommand = [\"./nosuch\"]\neffect = \"pure\"\n",
+        );
+    let errors = sandbox.json(&["check"])["errors"].as_array().unwrap().clone();
+    let told = |error: &serde_json::Value| {
+        let (place, message) = (&error["location"], error["message"].as_str().unwrap());
+        let file = place["file"].as_str().unwrap();
+        format!(
+            "{file}:{}:{}: {}",
+            place["line"],
+            place["column"],
+            message.replace(sandbox.path("").to_str().unwrap(), "")
+        )
+    };
+    let told: Vec<String> = errors.iter().map(told).collect();
+    insta::assert_snapshot!(told.join("\n"), @"
+    adjutant.toml:2:1: unknown key `limits.stesp`
+    agents/desk.md:3:1: unknown key `tool`
+    agents/desk.md:4:9: there is no tool `bb`
+    agents/desk.md:5:18: `limits.steps` must be a whole number from 1 to 100000, not the number `0`
+    agents/desk.md:7:4: the prompt uses the variable `nmae`, which nobody declares
+    agents/desk.md:7:11: the prompt cannot be filled in: there is no filter `upperr`
+    agents/shop.md:3:2: this line is indented more than the key above it, which has a value already
+    agents/shop.md:3:9: the bracket that begins here has no end
+    adjutant.toml:3:8: the tool `a` cannot be called: the program `./nosuch` is not there
+    ");
+}
+
+#[test]
 fn a_pipe_is_no_agent() {
     let sandbox = Sandbox::with_agent("");
     let made = std::process::Command::new("mkfifo").arg(sandbox.path("agents/pipe.md")).status().unwrap();

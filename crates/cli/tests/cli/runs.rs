@@ -215,7 +215,7 @@ fn runs_are_shown_and_ended_whatever_is_wrong_with_the_project() {
     run  agent  state  began  took  session  outcome
     [run]  desk  waiting  [moment]  [time]
     --- stderr
-    warning: the project has 2 faults, which `adjutant check` tells; its runs are there all the same
+    warning: the project has 3 faults, which `adjutant check` tells; its runs are there all the same
     ");
     let seen = sandbox.run(&["runs", "show", &run]);
     assert!(seen.starts_with("exit 0") && seen.contains("to allow note"), "{seen}");
@@ -224,7 +224,7 @@ fn runs_are_shown_and_ended_whatever_is_wrong_with_the_project() {
     sees!(sandbox.run(&["runs", "cancel", &run]), @"
     exit 0
     --- stderr
-    warning: the project has 2 faults, which `adjutant check` tells; its runs are there all the same
+    warning: the project has 3 faults, which `adjutant check` tells; its runs are there all the same
     run [run]: cancelled, and over
     ");
 }

@@ -60,6 +60,15 @@ fn a_tool_says_how_far_it_is() {
 }
 
 #[test]
+fn what_is_typed_wrong_is_told_from_a_tool_that_fails() {
+    let sandbox = project("echo 1", "");
+    for arguments in [["probe", "{bad"], ["probe", "7"], ["prob", "{}"]] {
+        let output = sandbox.output(&["tools", "call", arguments[0], arguments[1]]);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", sandbox.seen(&output));
+    }
+}
+
+#[test]
 fn a_tool_that_crashes() {
     let sandbox = project("echo 'out of paper' >&2; exit 7", "");
     sees!(sandbox.run(&["tools", "call", "probe"]), @"
@@ -141,7 +150,7 @@ fn a_tool_that_is_not_there() {
     cause: No such file or directory (os error 2)
     ");
     sees!(sandbox.run(&["tools", "call", "prob"]), @"
-    exit 1
+    exit 2
     --- stderr
     error[tool-unknown]: there is no tool `prob`
 
@@ -170,14 +179,14 @@ fn arguments_that_do_not_fit() {
          [tools.probe.parameters.place]\ntype = \"integer\"\ndescription = \"Where.\"\n",
     );
     sees!(sandbox.run(&["tools", "call", "probe", "{\"place\": \"here\"}"]), @r#"
-    exit 1
+    exit 2
     --- stderr
     error[tool-arguments]: the arguments of `probe` do not fit its schema: `/place`: value is not of type "integer"
 
     hint: the tool expects {place: integer}
     "#);
     sees!(sandbox.run(&["tools", "call", "probe", "{"]), @r#"
-    exit 1
+    exit 2
     --- stderr
     error[tool-arguments]: the arguments of `probe` do not fit its schema: "place" is missing
 

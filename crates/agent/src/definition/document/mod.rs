@@ -4,6 +4,7 @@
 //! notes what is wrong with them, and reports the keys that nobody asked for. So a file with three mistakes shows
 //! three messages, each with line and column, whichever format it is written in.
 
+mod mistake;
 mod node;
 mod problems;
 mod suggestion;

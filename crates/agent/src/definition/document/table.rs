@@ -76,6 +76,13 @@ impl<'a> Table<'a> {
         self.entries.iter().any(|entry| entry.key == key)
     }
 
+    /// Whether a key is missing, and another one stands there that is likely meant for it. Ask when all keys were read.
+    pub fn is_misspelt(&self, key: &str) -> bool {
+        let known = self.known.borrow();
+        let mut unknown = self.entries.iter().filter(|entry| !known.contains(&entry.key.as_str()));
+        !self.has(key) && unknown.any(|entry| nearest(&entry.key, known.iter().copied()) == Some(key))
+    }
+
     /// Notes that a key must be given, unless it stands in the table.
     pub fn require(&self, key: &'static str, help: &str) {
         if !self.has(key) {
@@ -190,7 +197,10 @@ impl<'a> Table<'a> {
         let node = self.value(key)?;
         let Content::List(items) = &node.content else {
             let help = match node.as_text() {
-                Some(text) if text.chars().count() <= 60 => format!("write it as `[{text}]`"),
+                Some(text) if text.chars().count() <= 60 => {
+                    // One of its brackets may be there.
+                    format!("write it as `[{}]`", text.trim_matches(['[', ']']))
+                }
                 _ => String::new(),
             };
             self.wrong(key, node, "a list of texts", &help);

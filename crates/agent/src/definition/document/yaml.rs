@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{DuplicateKeyPolicy, MergeKeyPolicy, SnippetMode, Spanned};
 
+use super::mistake::mistakes;
 use super::node::{Content, Entry, Node, Place};
 use super::problems::Problems;
 
@@ -31,14 +32,16 @@ pub fn parse(text: &str, lines_before: usize, problems: &Problems) -> Option<Nod
             let location = error.location();
             let line = location.and_then(|at| usize::try_from(at.line()).ok()).unwrap_or(1);
             let column = location.and_then(|at| usize::try_from(at.column()).ok()).unwrap_or(1);
-            problems.report(Place { line, column }.below(lines_before), message(&error));
+            for (place, message) in mistakes(text, Place { line, column }, &said(&error)) {
+                problems.report(place.below(lines_before), message);
+            }
             None
         }
     }
 }
 
 /// The parser's message without the place that it adds to it.
-fn message(error: &serde_saphyr::Error) -> String {
+fn said(error: &serde_saphyr::Error) -> String {
     let options = serde_saphyr::render_options! { snippets: SnippetMode::Off };
     let text = error.render_with_options(options);
     let end = [" at line ", " (defined at line ", " (used at line "]
@@ -46,36 +49,7 @@ fn message(error: &serde_saphyr::Error) -> String {
         .filter_map(|mark| text.find(mark))
         .min();
     let text = text.get(..end.unwrap_or(text.len())).unwrap_or_default();
-    in_words(text.lines().next().unwrap_or_default().trim_end_matches('.'))
-}
-
-/// What the parser says of the mistakes that people make, and what it means.
-const WORDS: [(&str, &str); 16] = [
-    ("illegal placement of ':'", "a bracket or a quote before this is not closed, or a `:` is one too many"),
-    ("mapping values are not allowed", "a `:` stands within a value: put the value into quotes"),
-    ("unclosed quote", "the quote that begins here has no end"),
-    ("unclosed bracket", "the bracket that begins here has no end"),
-    ("misplaced bracket", "this bracket closes none"),
-    ("unknown anchor", "`*` refers to nothing: put a text that begins with it into quotes"),
-    ("expected string scalar", "a key must be a text"),
-    ("tabs disallowed", "a tab cannot indent: use blanks"),
-    ("did not find expected '-'", "this line stands in a list and does not begin with `-`"),
-    ("unexpected character", "a value cannot begin with this character: put it into quotes"),
-    ("invalid trailing content", "something stands after the closing quote"),
-    ("expected <document start>", "this line is indented less than the first"),
-    ("while scanning a block scalar", "the text after `|` or `>` begins on the next line"),
-    ("did not find expected ',' or", "a comma or a closing bracket is missing before this"),
-    ("did not find expected key", "this line is indented otherwise than those around it"),
-    ("unknown escape character", "the escape is not known: write `\\\\` for `\\`, or use single quotes"),
-];
-
-fn in_words(text: &str) -> String {
-    if let Some((_, key)) = text.split_once("duplicate mapping key: ") {
-        let key = key.split_once(", set ").map_or(key, |(key, _)| key);
-        return format!("the key `{key}` stands twice");
-    }
-    let known = WORDS.iter().find(|(said, _)| text.contains(said));
-    known.map_or(text, |(_, meant)| meant).to_owned()
+    text.lines().next().unwrap_or_default().trim_end_matches('.').to_owned()
 }
 
 fn options() -> serde_saphyr::Options {
@@ -245,7 +219,17 @@ mod tests {
     fn what_cannot_be_read_has_a_place() {
         for (text, start) in [
             ("a: 1\na: 2\n", "a.md:3:1: the key `a` stands twice"),
-            ("a: [1, 2\nb: 3", "a.md:"),
+            ("a: [1, 2\nb: 3", "a.md:2:4: the bracket that begins here has no end"),
+            ("a: b\nlist: [x, \"]\", {y: 1}\nc: 3", "a.md:3:7: the bracket that begins here has no end"),
+            ("a: [\n  x\n  y: 1: 2 ]", "a.md:"),
+            ("a: {\n  x: 1\n  y: 2 }", "a.md:4:4: a comma or a closing bracket is missing before this"),
+            ("a: main\n b: [c]\n", "a.md:3:2: this line is indented more than the key above it"),
+            ("a:\n  b: 3\n   c: 3\n", "a.md:4:4: this line is indented more than the key above it"),
+            ("a:\n  b: 3\n c: 3\n", "a.md:4:2: this line is indented otherwise than those around it"),
+            (
+                "a: main\n b: [c\nd: 1\n",
+                "a.md:3:2: this line is indented more than the key above it, which has a value alreadya.md:3:5: the bracket",
+            ),
             ("a: b: c", "a.md:2:5: a `:` stands within a value"),
             ("a: \"x", "a.md:2:4: the quote that begins here has no end"),
             ("a:\n\t- b", "a.md:3:2: a tab cannot indent"),
