@@ -64,7 +64,7 @@ async fn the_turns_of_a_session_share_a_folder_and_erasing_takes_it() {
     assert!(!files.files().exists());
     assert!(adjutant.files(&of("bob")).await.unwrap().files().exists());
     adjutant.prune(std::time::Duration::ZERO).await.unwrap();
-    let work = folder.path().join(".adjutant/work/local/local");
+    let work = folder.path().join(".adjutant").join("work").join("local").join("local");
     assert_eq!(std::fs::read_dir(work).unwrap().count(), 0);
     assert_eq!(adjutant.files(&of("bob")).await.unwrap_err().code(), Code::NotFound);
 }

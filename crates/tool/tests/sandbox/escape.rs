@@ -37,7 +37,7 @@ async fn the_processes_of_the_host_are_not_there() {
     // All that it can reach: what is in the sandbox. Root's sandbox ends with that.
     let _ = place.shell("kill -9 -1").await;
     let root = place
-        .shell("ls /proc/1/root/etc/shadow /proc/*/root/etc/shadow 2>/dev/null || echo no")
+        .shell("ls /proc/1/'root'/etc/shadow /proc/*/'root'/etc/shadow 2>/dev/null || echo no")
         .await
         .unwrap();
     assert_eq!(root, "no");

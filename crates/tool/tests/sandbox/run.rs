@@ -70,7 +70,7 @@ async fn the_folders_of_sessions_stay_out_of_a_readable_project() {
     place.config.read = vec![place.path().to_owned()];
     place.config.hidden = vec![place.path().join("store")];
     // The root of the tests' folder lies in `/tmp`, which a sandbox has of its own; a folder below it may be shown.
-    let script = format!("ls {0}; find {0} -type f; touch {0}/work/x {0}/store/x", place.path().display());
+    let script = format!("ls {0}; find {0} -type f; touch {0}/'work'/x {0}/store/x", place.path().display());
     let said = heard(place.shell(&format!("{script} && echo written; exit 1")).await);
     assert!(said.contains("Read-only") && !said.contains("note") && !said.contains("runs.db"), "{said}");
 }
