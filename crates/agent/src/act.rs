@@ -9,15 +9,16 @@ use adjutant_core::json::Json;
 use adjutant_core::message::{Message, ToolCall};
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Ctx, Effects, work};
-use adjutant_tool::Tool;
 use futures::StreamExt;
 use serde_json::json;
 
 use crate::answer::Answer;
 use crate::approval;
+use crate::hands::Hand;
 use crate::memory::Memory;
 use crate::permitted::Permitted;
 use crate::returned::{Called, Returned};
+use crate::routine::{Routine, Scene};
 use crate::runtime::Runtime;
 
 /// The name of the steps that stand for a call that was not made.
@@ -72,24 +73,60 @@ fn bar(is_last_turn: bool, place: usize) -> Option<String> {
     }
 }
 
+/// A call that may be made, and how.
+enum Admitted {
+    /// As work outside, in one step.
+    Effect(Permitted),
+    /// As part of the run.
+    Routine(Arc<dyn Routine>, Called),
+}
+
 /// Makes one call, or refuses it.
 async fn perform(ctx: Ctx, agent: &Arc<Runtime>, call: &ToolCall, barred: Option<String>) -> Result<Deed> {
+    let (called, step, returned) = settle(ctx, agent, call, barred).await?;
+    Ok(deed(step, &called, &returned))
+}
+
+/// Makes one call in a scope of its own, or refuses it, for what stands between the model and the choke point.
+pub(crate) async fn call(ctx: Ctx, agent: &Arc<Runtime>, call: &ToolCall) -> Result<Returned> {
+    settle(ctx, agent, call, None).await.map(|(_, _, returned)| returned)
+}
+
+/// What came of one call, and the step that has recorded it.
+async fn settle(
+    ctx: Ctx,
+    agent: &Arc<Runtime>,
+    call: &ToolCall,
+    barred: Option<String>,
+) -> Result<(Called, StepKey, Returned)> {
     match admit(&ctx, agent, call, barred).await? {
-        Ok(permitted) => {
+        Ok(Admitted::Effect(permitted)) => {
             let called = permitted.called.clone();
             let effects = permitted.effects();
             let outcome = ctx.effect(&called.name, effects, Json::of(&called)?, permitted).await;
-            Ok(deed(ctx.path().join(&called.name, 0), &called, &heard(outcome)?))
+            let step = ctx.path().join(&called.name, 0);
+            Ok((called, step, heard(outcome)?))
         }
-        Err(error) => {
-            let called = Called::raw(call);
-            let input = Json::of(&called)?;
-            let refused = Returned::Failed(error);
-            let refuse = work(move |_| std::future::ready(Json::of(&refused)));
-            let outcome = ctx.effect(REFUSE, Effects::pure(), input, refuse).await?;
-            Ok(deed(ctx.path().join(REFUSE, 0), &called, &Returned::read(&outcome)))
+        Ok(Admitted::Routine(routine, called)) => {
+            let returned = routine.call(Scene::new(&ctx, agent, &called)).await?;
+            let name = called.name.clone();
+            record(&ctx, &name, called, returned).await
         }
+        Err(error) => record(&ctx, REFUSE, Called::raw(call), Returned::Failed(error)).await,
     }
+}
+
+/// Records what came of a call that was not made as work outside.
+async fn record(
+    ctx: &Ctx,
+    name: &str,
+    called: Called,
+    returned: Returned,
+) -> Result<(Called, StepKey, Returned)> {
+    let input = Json::of(&called)?;
+    let done = work(move |_| std::future::ready(Json::of(&returned)));
+    let recorded = ctx.effect(name, Effects::pure(), input, done).await?;
+    Ok((called, ctx.path().join(name, 0), Returned::read(&recorded)))
 }
 
 /// Decides whether a call may be made: the agent must have been given the tool, the arguments must fit, and a person
@@ -100,32 +137,37 @@ async fn admit(
     agent: &Arc<Runtime>,
     call: &ToolCall,
     barred: Option<String>,
-) -> Result<Result<Permitted>> {
+) -> Result<Result<Admitted>> {
     if let Some(why) = barred {
         return Ok(Err(Error::new(Code::ToolDenied, why)));
     }
-    let (tool, called) = match check(agent, call) {
+    let (hand, called) = match check(agent, call) {
         Ok(checked) => checked,
         Err(error) => return Ok(Err(error)),
     };
-    let mut decision = None;
-    if agent.definition.asks_before(&called.name) {
-        match approval::ask(ctx, &called).await? {
-            Ok(approved) => decision = Some(approved),
+    let approved = match agent.definition.asks_before(&called.name) {
+        true => match approval::ask(ctx, &called).await? {
+            Ok(approved) => Some(approved),
             Err(denied) => return Ok(Err(denied)),
+        },
+        false => None,
+    };
+    Ok(Ok(match hand {
+        Hand::Tool(tool) => {
+            let by_definition = || json!({ "allowed_by": "definition" }).into();
+            let decision = approved.or_else(|| (!tool.spec().effect.is_repeatable()).then(by_definition));
+            Admitted::Effect(Permitted { agent: Arc::clone(agent), tool, called, decision })
         }
-    } else if !tool.spec().effect.is_repeatable() {
-        decision = Some(json!({ "allowed_by": "definition" }).into());
-    }
-    Ok(Ok(Permitted { agent: Arc::clone(agent), tool, called, decision }))
+        Hand::Routine(routine) => Admitted::Routine(routine, called),
+    }))
 }
 
 /// Checks a call against the definition and the tool's schema.
-fn check(agent: &Runtime, call: &ToolCall) -> Result<(Arc<dyn Tool>, Called)> {
+fn check(agent: &Runtime, call: &ToolCall) -> Result<(Hand, Called)> {
     let given = agent.definition.tool(&call.name).and_then(|spec| agent.tools.get(&spec.name));
-    let tool = given.ok_or_else(|| unknown(agent, &call.name))?;
+    let hand = given.ok_or_else(|| unknown(agent, &call.name))?;
     let arguments = agent.tools.arguments(&call.name, &call.arguments)?;
-    Ok((Arc::clone(tool), Called { call: call.id.clone(), name: call.name.clone(), arguments }))
+    Ok((hand, Called { call: call.id.clone(), name: call.name.clone(), arguments }))
 }
 
 fn unknown(agent: &Runtime, name: &str) -> Error {

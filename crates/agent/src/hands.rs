@@ -1,33 +1,80 @@
 //! [`Hands`]: the tools that a run can reach.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use adjutant_core::tool::ToolSpec;
 use adjutant_core::{Code, Error, Result};
-use adjutant_tool::{Registry, Tool};
+use adjutant_tool::{Registry, Tool, Validator};
 use serde_json::{Map, Value};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::gone;
+use crate::routine::Routine;
 
-/// The tools that a run can reach: those that its agent brought along, then those that all agents share.
-#[derive(Clone, Debug, Default)]
-pub struct Hands(Vec<Registry>);
+/// The tools that a run can reach: the routines of its agent, the tools that its agent brought along, then those that
+/// all agents share.
+#[derive(Clone, Default)]
+pub struct Hands {
+    routines: BTreeMap<String, (Arc<dyn Routine>, Arc<Validator>)>,
+    registries: Vec<Registry>,
+}
+
+/// What does the work of a call.
+#[derive(Clone)]
+pub enum Hand {
+    /// A tool, outside the run.
+    Tool(Arc<dyn Tool>),
+    /// A routine, as part of the run.
+    Routine(Arc<dyn Routine>),
+}
+
+impl Hand {
+    /// What the model is told of it.
+    pub fn spec(&self) -> &ToolSpec {
+        match self {
+            Self::Tool(tool) => tool.spec(),
+            Self::Routine(routine) => routine.spec(),
+        }
+    }
+}
 
 impl Hands {
     /// Tools that are looked up in this order.
     pub fn new(registries: impl IntoIterator<Item = Registry>) -> Self {
-        Self(registries.into_iter().collect())
+        Self { routines: BTreeMap::new(), registries: registries.into_iter().collect() }
     }
 
-    /// The tool of that name.
-    pub fn get(&self, name: &str) -> Option<&Arc<dyn Tool>> {
-        self.0.iter().find_map(|registry| registry.get(name))
+    /// Adds routines, which are looked up first. Fails with [`Code::ToolInvalid`] when the schema of one cannot be used,
+    /// and when two have the same name.
+    pub fn with_routines(mut self, routines: impl IntoIterator<Item = Arc<dyn Routine>>) -> Result<Self> {
+        for routine in routines {
+            let validator = Arc::new(Validator::new(routine.spec())?);
+            let name = routine.spec().name.clone();
+            if self.routines.insert(name.clone(), (routine, validator)).is_some() {
+                return Err(Error::new(Code::ToolInvalid, format!("there are two tools called `{name}`"))
+                    .with_help("give one of them another name"));
+            }
+        }
+        Ok(self)
+    }
+
+    /// What does the work of the calls of that name.
+    pub fn get(&self, name: &str) -> Option<Hand> {
+        if let Some((routine, _)) = self.routines.get(name) {
+            return Some(Hand::Routine(Arc::clone(routine)));
+        }
+        let tool = self.registries.iter().find_map(|registry| registry.get(name));
+        tool.map(|tool| Hand::Tool(Arc::clone(tool)))
     }
 
     /// Reads what a model wrote as the arguments of a call. See [`Registry::arguments`].
     pub fn arguments(&self, name: &str, text: &str) -> Result<Value> {
-        self.of(name)?.arguments(name, text)
+        match self.routines.get(name) {
+            Some((_, validator)) => validator.read(text),
+            None => self.of(name)?.arguments(name, text),
+        }
     }
 
     /// Waits until the tool may be called once more in this process. See [`Registry::slot`].
@@ -44,7 +91,7 @@ impl Hands {
         let mut gone = Registry::new();
         for pinned in pinned {
             let name = &pinned.name;
-            let Some(tool) = self.get(name) else {
+            let Some(hand) = self.get(name) else {
                 if !agent_is_known {
                     let message = format!("the run was started with the tool `{name}`, which is not here");
                     return Err(Error::new(Code::RunDefinitionMissing, message).with_help(
@@ -54,18 +101,18 @@ impl Hands {
                 gone.add(gone::tool(pinned.clone()))?;
                 continue;
             };
-            if let Some(how) = difference(pinned, tool.spec()) {
+            if let Some(how) = difference(pinned, hand.spec()) {
                 let message = format!("the tool `{name}` is not as it was when the run was started: {how}");
                 return Err(Error::new(Code::RunDefinitionMissing, message)
                     .with_help("bring the tool back as it was, then resume the run, or start the run anew"));
             }
         }
-        self.0.push(gone);
+        self.registries.push(gone);
         Ok(self)
     }
 
     fn of(&self, name: &str) -> Result<&Registry> {
-        self.0
+        self.registries
             .iter()
             .find(|registry| registry.get(name).is_some())
             .ok_or_else(|| Error::new(Code::ToolUnknown, format!("there is no tool `{name}`")))
@@ -75,6 +122,15 @@ impl Hands {
 impl From<Registry> for Hands {
     fn from(registry: Registry) -> Self {
         Self::new([registry])
+    }
+}
+
+impl fmt::Debug for Hands {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hands")
+            .field("routines", &self.routines.keys())
+            .field("registries", &self.registries)
+            .finish()
     }
 }
 

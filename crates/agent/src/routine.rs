@@ -1,0 +1,66 @@
+//! [`Routine`]: a tool whose work is part of the run.
+
+use std::sync::Arc;
+
+use adjutant_core::Result;
+use adjutant_core::message::ToolCall;
+use adjutant_core::tool::ToolSpec;
+use adjutant_durable::Ctx;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+
+use crate::act;
+use crate::returned::{Called, Returned};
+use crate::runtime::Runtime;
+
+/// The scope of what a routine does, beside the step of the call itself.
+const WITHIN: &str = "within";
+
+/// A tool whose work is part of the run: what it does are steps of the run, recorded, replayed and stopped as the loop's
+/// own. A [`Tool`](adjutant_tool::Tool) does its work outside, in one step.
+pub trait Routine: Send + Sync + 'static {
+    /// What the model is told of it, and how it is pinned. Its effect and its timeout are those of its steps, so what
+    /// stands here is for people.
+    fn spec(&self) -> &ToolSpec;
+
+    /// Does the work, by code over [`Scene::ctx`] that the rules of a [`Ctx`] hold for: no clocks, no chance, no waiting
+    /// for anything else. What the model is to hear is a [`Returned`]; an error stops the run.
+    fn call<'a>(&'a self, scene: Scene<'a>) -> BoxFuture<'a, Result<Returned>>;
+}
+
+/// What a routine works with.
+pub struct Scene<'a> {
+    ctx: Ctx,
+    agent: &'a Arc<Runtime>,
+    called: &'a Called,
+}
+
+impl<'a> Scene<'a> {
+    /// What stands around a call whose scope is `call`.
+    pub(crate) fn new(call: &Ctx, agent: &'a Arc<Runtime>, called: &'a Called) -> Self {
+        Self { ctx: call.scope(WITHIN), agent, called }
+    }
+
+    /// The context of the work: a scope of its own within that of the call.
+    pub fn ctx(&self) -> &Ctx {
+        &self.ctx
+    }
+
+    /// The agent that makes the call.
+    pub fn agent(&self) -> &'a Arc<Runtime> {
+        self.agent
+    }
+
+    /// The call.
+    pub fn called(&self) -> &'a Called {
+        self.called
+    }
+
+    /// Calls a tool of the agent through the choke point, as the model itself would: what the agent was not given is
+    /// refused, what asks a person asks one. The future may be joined with others; make it in the order in which the
+    /// calls are to be numbered.
+    pub fn call<'b>(&'b self, call: &'b ToolCall) -> BoxFuture<'b, Result<Returned>> {
+        let scope = self.ctx.scope("call");
+        act::call(scope, self.agent, call).boxed()
+    }
+}
