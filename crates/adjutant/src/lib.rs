@@ -65,7 +65,7 @@ pub use crate::adjutant::Adjutant;
 pub use builder::Builder;
 pub use hand::call_tool;
 pub use project::Project;
-pub use run::Run;
+pub use run::{Rest, Run};
 pub use runnable::Runnable;
 pub use session::Session;
 pub use task::Task;

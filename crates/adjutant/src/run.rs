@@ -1,5 +1,6 @@
 //! [`Run`]: one run, and what can be done with it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use adjutant_agent::{Input, Reply, Summary, start};
@@ -7,13 +8,29 @@ use adjutant_core::id::{RunId, SessionId, StepKey};
 use adjutant_core::message::Message;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{
-    Edit, Engine, Entry, Fork, Forked, Observed, Record, Resolution, RunInfo, RunState, Wait,
+    Edit, Engine, Entry, Fork, Forked, Observed, Origin, Record, Resolution, RunInfo, RunState, Wait,
 };
 use adjutant_store::random;
 use futures::{StreamExt, TryStreamExt};
 
 use crate::adjutant::Adjutant;
 use crate::updates::{Update, Updates};
+
+/// How often to look whether a run below goes on, for which a run waits.
+const LOOK: std::time::Duration = std::time::Duration::from_millis(500);
+
+/// How a run stands, among those that a run waits for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rest {
+    /// The run.
+    pub run: RunId,
+    /// Its agent or workflow.
+    pub name: String,
+    /// How it stands.
+    pub state: RunState,
+    /// What it waits for.
+    pub waits: Vec<Wait>,
+}
 
 /// One run, and what can be done with it. Cheap to clone.
 #[derive(Clone)]
@@ -51,6 +68,52 @@ impl Run {
         Summary::of(&self.records().await?)
     }
 
+    /// The runs that it has waited for, and those that these have waited for, each with its steps. Those that are gone are
+    /// left out.
+    pub async fn children(&self) -> Result<BTreeMap<RunId, Summary>> {
+        let mut children = BTreeMap::new();
+        let started = |summary: &Summary| -> Vec<RunId> {
+            summary.steps.iter().filter_map(|step| step.run.clone()).collect()
+        };
+        let mut next = started(&self.summary().await?);
+        while let Some(run) = next.pop() {
+            match self.adjutant.handle(&run).summary().await {
+                Ok(summary) => {
+                    next.extend(started(&summary));
+                    children.insert(run, summary);
+                }
+                Err(error) if error.code() == Code::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(children)
+    }
+
+    /// How it stands and what it waits for, and the same of every run below it that it waits for: itself first.
+    pub async fn rests(&self) -> Result<Vec<Rest>> {
+        let mut rests: Vec<Rest> = Vec::new();
+        let mut next = vec![self.id.clone()];
+        while let Some(run) = next.pop() {
+            let run = self.adjutant.handle(&run);
+            let (info, waits) = (run.info().await?, run.waits().await?);
+            next.extend(waits.iter().filter_map(|wait| match wait {
+                Wait::Child { run, .. } => Some(run.clone()),
+                _ => None,
+            }));
+            rests.push(Rest { run: info.run, name: info.name, state: info.state, waits });
+        }
+        Ok(rests)
+    }
+
+    /// The run that was not started by another one, and because of which this one is there; often this one itself.
+    pub async fn root(&self) -> Result<Self> {
+        let mut run = self.clone();
+        while let Some(Origin::Child { parent, .. }) = run.info().await?.origin {
+            run = self.adjutant.handle(&parent);
+        }
+        Ok(run)
+    }
+
     /// What it waits for.
     pub async fn waits(&self) -> Result<Vec<Wait>> {
         Ok(adjutant_durable::waits(&self.id, &self.records().await?))
@@ -58,22 +121,53 @@ impl Run {
 
     /// Drives it to its end and gives its answer. It waits as long as the run waits, for a person too.
     ///
-    /// Fails with what the run failed with, with [`Code::Conflict`] when the run is paused, and with what halted it.
+    /// Fails with what the run failed with, with [`Code::Conflict`] when the run is paused, and with what halted it; the same for the
+    /// runs that it waits for.
     /// Dropping the future stops the driving, not the run.
     pub async fn reply(&self) -> Result<Reply> {
         let mut updates = self.states().driven_by(self.adjutant.drive(&self.id));
-        while let Some(update) = updates.next().await {
-            match update? {
-                Update::State(RunState::Paused) => {
-                    return Err(Error::new(Code::Conflict, format!("the run `{}` is paused", self.id))
-                        .with_help(format!("`adjutant runs resume {}` lets it go on", self.id)));
+        let mut state = RunState::Ready;
+        loop {
+            let update = tokio::select! {
+                biased;
+                update = updates.next() => update,
+                () = tokio::time::sleep(LOOK), if state == RunState::Waiting => {
+                    if let Some(error) = self.held_up().await? {
+                        return Err(error);
+                    }
+                    continue;
                 }
+            };
+            let Some(update) = update.transpose()? else { break };
+            if let Update::State(now) = &update {
+                state = *now;
+            }
+            match update {
+                Update::State(RunState::Paused) => return Err(self.paused()),
                 Update::State(RunState::Halted) => return Err(self.halted().await?),
                 Update::State(_) | Update::Event(_) => {}
             }
         }
         updates.stop().await?;
         self.outcome().await
+    }
+
+    /// Why a run below it that it waits for does not go on by itself, though it waits for nobody; none where all do.
+    async fn held_up(&self) -> Result<Option<Error>> {
+        for rest in self.rests().await?.into_iter().skip(1) {
+            let run = self.adjutant.handle(&rest.run);
+            match rest.state {
+                RunState::Halted => return run.halted().await.map(Some),
+                RunState::Paused => return Ok(Some(run.paused())),
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+
+    fn paused(&self) -> Error {
+        Error::new(Code::Conflict, format!("the run `{}` is paused", self.id))
+            .with_help(format!("`adjutant runs resume {}` lets it go on", self.id))
     }
 
     /// What came of it. Fails with what the run failed with, and with [`Code::Conflict`] while it is not over.
@@ -112,7 +206,8 @@ impl Run {
 
     /// Watches it without driving it, from its first record on.
     pub fn watch(&self) -> Updates {
-        Updates::new(&self.id, self.adjutant.engine().watch(&self.id, 0))
+        let engine = self.adjutant.engine();
+        Updates::new(&self.id, engine.watch(&self.id, 0)).with_children(engine)
     }
 
     /// How it stands, without what happens in it.

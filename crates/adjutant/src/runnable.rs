@@ -4,6 +4,7 @@ use adjutant_agent::{Agent, Definition};
 use adjutant_core::Result;
 
 use crate::adjutant::Adjutant;
+use crate::project::Project;
 
 mod sealed {
     /// Only this crate says what can be run.
@@ -31,11 +32,17 @@ impl Runnable for str {
         let project = adjutant.project();
         let mut definition = project.definition(self)?.clone();
         // The project was read before the program said which model has which role.
-        if let Some(source) = project.agents().find(|source| source.name == self) {
-            definition.model.clone_from(&source.model.name);
-        }
+        by_roles(&mut definition, project);
         Ok(definition)
     }
+}
+
+/// Names models by their roles again, as the authors of agents do.
+fn by_roles(definition: &mut Definition, project: &Project) {
+    if let Some(source) = project.agents().find(|source| source.name == definition.name) {
+        definition.model.clone_from(&source.model.name);
+    }
+    definition.agents.iter_mut().for_each(|asked| by_roles(&mut asked.definition, project));
 }
 
 impl Runnable for String {

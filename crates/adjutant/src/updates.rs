@@ -2,14 +2,15 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use adjutant_agent::View;
-use adjutant_core::event::Event;
+use adjutant_core::event::{Event, EventKind};
 use adjutant_core::id::{RunId, StepKey};
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::stream::Delta;
-use adjutant_durable::{Entry, Observed, Record, RunState};
+use adjutant_durable::{Engine, Entry, Observed, Record, RunState};
 use futures::stream::BoxStream;
 use futures::{FutureExt, Stream, StreamExt};
 use tokio::task::JoinHandle;
@@ -77,7 +78,56 @@ impl Translator {
     }
 }
 
-/// What happens in a run, as it happens: first what is recorded already, then what comes. Ends with the run.
+/// A run that is watched because another one waits for it.
+struct Child {
+    run: RunId,
+    observed: BoxStream<'static, Result<Observed>>,
+    translator: Translator,
+}
+
+impl Child {
+    /// What happens next in it, and in those that it waits for in turn; none when it is over. How it stands is its
+    /// own affair.
+    fn poll_event(
+        &mut self,
+        engine: &Arc<dyn Engine>,
+        started: &mut Vec<Child>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Vec<Update>>>> {
+        match futures::ready!(self.observed.poll_next_unpin(cx)) {
+            None => Poll::Ready(None),
+            // Whoever erases runs may take one of these first.
+            Some(Err(error)) if error.code() == Code::NotFound => Poll::Ready(None),
+            Some(Err(error)) => Poll::Ready(Some(Err(error))),
+            Some(Ok(observed)) => {
+                let mut updates = self.translator.translate(observed);
+                updates.retain(|update| matches!(update, Update::Event(_)));
+                started.extend(children(&updates, engine));
+                Poll::Ready(Some(Ok(updates)))
+            }
+        }
+    }
+}
+
+/// The runs that began to be waited for.
+fn children(updates: &[Update], engine: &Arc<dyn Engine>) -> Vec<Child> {
+    let started = updates.iter().filter_map(|update| match update {
+        Update::Event(event) => match &event.kind {
+            EventKind::ChildStarted { run, .. } => Some(run),
+            _ => None,
+        },
+        Update::State(_) => None,
+    });
+    let watch = |run: &RunId| Child {
+        run: run.clone(),
+        observed: engine.watch(run, 0),
+        translator: Translator::new(run),
+    };
+    started.map(watch).collect()
+}
+
+/// What happens in a run, as it happens: first what is recorded already, then what comes. Ends with the run. What happens
+/// in the runs that it started and waits for is among it; [`Event::run`] says where an event happened.
 ///
 /// Where it [drives](crate::Run::drive) the run, dropping it stops the driving, not the run: it is recorded and goes on
 /// when somebody drives it again.
@@ -85,12 +135,78 @@ pub struct Updates {
     observed: BoxStream<'static, Result<Observed>>,
     translator: Translator,
     ready: VecDeque<Update>,
+    /// What watches the runs that this one waits for; none where nobody wants to see them.
+    engine: Option<Arc<dyn Engine>>,
+    children: Vec<Child>,
+    /// What is shown only when what happened in a child was: its end.
+    held: Option<(RunId, Vec<Update>)>,
     driving: Option<Driving>,
 }
 
 impl Updates {
     pub(crate) fn new(run: &RunId, observed: BoxStream<'static, Result<Observed>>) -> Self {
-        Self { observed, translator: Translator::new(run), ready: VecDeque::new(), driving: None }
+        Self {
+            observed,
+            translator: Translator::new(run),
+            ready: VecDeque::new(),
+            engine: None,
+            children: Vec::new(),
+            held: None,
+            driving: None,
+        }
+    }
+
+    /// Shows what happens in the runs that this one waits for, too.
+    pub(crate) fn with_children(mut self, engine: &Arc<dyn Engine>) -> Self {
+        self.engine = Some(Arc::clone(engine));
+        self
+    }
+
+    /// Takes what happened in the runs that this one waits for. Those that are over are watched no longer.
+    fn look_at_children(&mut self, cx: &mut Context<'_>) -> Result<()> {
+        let Some(engine) = self.engine.clone() else { return Ok(()) };
+        let mut started = Vec::new();
+        let mut failed = None;
+        self.children.retain_mut(|child| {
+            loop {
+                match child.poll_event(&engine, &mut started, cx) {
+                    Poll::Pending => return true,
+                    Poll::Ready(None) => return false,
+                    Poll::Ready(Some(Ok(updates))) => self.ready.extend(updates),
+                    Poll::Ready(Some(Err(error))) => {
+                        failed = Some(error);
+                        return false;
+                    }
+                }
+            }
+        });
+        let is_more = !started.is_empty();
+        self.children.extend(started);
+        match failed {
+            Some(error) => Err(error),
+            // They have not been looked at yet, so nobody would wake us for them.
+            None if is_more => self.look_at_children(cx),
+            None => Ok(()),
+        }
+    }
+
+    /// Shows what happened in the run itself; the end of a child after all that happened in that.
+    fn show(&mut self, updates: Vec<Update>) {
+        if let Some(engine) = &self.engine {
+            let started = children(&updates, engine);
+            self.children.extend(started);
+        }
+        let ended = updates.iter().find_map(|update| match update {
+            Update::Event(event) => match &event.kind {
+                EventKind::ChildEnded { run } => Some(run.clone()),
+                _ => None,
+            },
+            Update::State(_) => None,
+        });
+        match ended {
+            Some(run) => self.held = Some((run, updates)),
+            None => self.ready.extend(updates),
+        }
     }
 
     pub(crate) fn driven_by(mut self, driving: Driving) -> Self {
@@ -119,12 +235,26 @@ impl Stream for Updates {
             if let Some(Err(error)) = self.driving.as_mut().and_then(|driving| driving.failed(cx)) {
                 return Poll::Ready(Some(Err(error)));
             }
+            if let Err(error) = self.look_at_children(cx) {
+                return Poll::Ready(Some(Err(error)));
+            }
+            if !self.ready.is_empty() {
+                continue;
+            }
+            if let Some((run, updates)) = self.held.take() {
+                if self.children.iter().any(|child| child.run == run) {
+                    self.held = Some((run, updates));
+                    return Poll::Pending;
+                }
+                self.ready.extend(updates);
+                continue;
+            }
             match futures::ready!(self.observed.poll_next_unpin(cx)) {
                 None => return Poll::Ready(None),
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                 Some(Ok(observed)) => {
                     let updates = self.translator.translate(observed);
-                    self.ready.extend(updates);
+                    self.show(updates);
                 }
             }
         }

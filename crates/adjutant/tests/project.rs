@@ -5,6 +5,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use adjutant::agent::definition::Sees;
 use adjutant::project::{Environment, Key, Origin, Project, Provider};
 use adjutant_core::tool::Effect;
 use adjutant_core::{Code, Error};
@@ -671,4 +672,78 @@ fn known_keys(file: &str, table: &str) -> Vec<String> {
         .unwrap_or_else(|| panic!("{table}: {found:#?}"));
     let (_, keys) = line.split_once("known here are ").unwrap();
     keys.split(", ").map(|key| key.trim_matches('`').to_owned()).collect()
+}
+
+const ASKS: &str = "---\nmodel: offline\nagents: [scout]\n---\nYou ask.\n";
+const SCOUT: &str = "---\nmodel: offline\ndescription: Finds shops.\n---\nYou find shops.\n";
+
+#[test]
+fn agents_may_ask_each_other() {
+    let sees =
+        "---\nmodel: offline\nagents: { scout: { sees: conversation } }\napprove: [scout]\n---\nYou ask.\n";
+    let files = [("agents/desk.md", ASKS), ("agents/front.md", sees), ("agents/scout.md", SCOUT)];
+    let (folder, project) = load(&files, &[]);
+    let project = project.unwrap();
+    let desk = project.definition("desk").unwrap();
+    assert_eq!(desk.agents[0].definition, *project.definition("scout").unwrap());
+    assert_eq!((desk.agents[0].sees, desk.tools[0].name.as_str()), (Sees::Task, "scout"));
+    let front = project.definition("front").unwrap();
+    assert_eq!(
+        (front.agents[0].sees, front.approve.as_slice()),
+        (Sees::Conversation, ["scout".to_owned()].as_slice())
+    );
+
+    // A file that is named alone brings along whom it asks, and is the one to talk to.
+    let alone = Project::load_with(folder.path().join("agents/desk.md"), Environment::default()).unwrap();
+    assert_eq!(alone.agents().map(|agent| agent.name.as_str()).collect::<Vec<_>>(), ["desk", "scout"]);
+    assert_eq!(alone.default_agent().unwrap().name, "desk");
+}
+
+#[test]
+fn agents_that_cannot_ask_each_other() {
+    let asks = |whom: &str| format!("---\nmodel: offline\ndescription: A.\nagents: {whom}\n---\nYou ask.\n");
+    let told = |files: &[(&str, &str)], expected: &[&str]| {
+        let found = faults_of(files, &[]);
+        assert_eq!(found.len(), expected.len(), "{found:#?}");
+        for (found, expected) in found.iter().zip(expected) {
+            assert!(found.contains(expected), "found: {found}\nshould contain: {expected}");
+        }
+    };
+    told(
+        &[("agents/desk.md", &asks("[scuot]")), ("agents/scout.md", SCOUT)],
+        &["agents/desk.md:4:10: there is no agent `scuot` | did you mean `scout`?"],
+    );
+    // Also where something else is wrong.
+    told(
+        &[("adjutant.toml", "weather = 1"), ("agents/desk.md", &asks("[scuot]"))],
+        &["unknown key `weather`", "there is no agent `scuot`"],
+    );
+    // One that cannot be read is there all the same.
+    told(
+        &[("agents/desk.md", &asks("[scout]")), ("agents/scout.md", "x")],
+        &["scout.md:1:1: the file does not begin"],
+    );
+    told(&[("agents/desk.md", &asks("[desk]"))], &["agents/desk.md:4:10: the agent `desk` asks itself |"]);
+    told(
+        &[("agents/a.md", &asks("[b]")), ("agents/b.md", &asks("[c]")), ("agents/c.md", &asks("[b]"))],
+        &[
+            "agents/b.md:4:10: the agent `b` asks itself, over `c`",
+            "agents/c.md:4:10: the agent `c` asks itself, over `b`",
+        ],
+    );
+    told(
+        &[("agents/desk.md", ASKS), ("agents/scout.md", "---\nmodel: offline\n---\nYou find.\n")],
+        &["agents/desk.md:3:10: the agent `scout` is to be a tool of another and has no description"],
+    );
+    told(
+        &[
+            ("agents/desk.md", "---\nmodel: offline\ntools: [time]\nagents: [now]\n---\nYou ask.\n"),
+            ("agents/now.md", SCOUT),
+        ],
+        &["agents/desk.md:4:10: the agent `now` is called like a tool of this one"],
+    );
+    told(
+        &[("agents/desk.md", &asks("{ scout: { sees: all } }")), ("agents/scout.md", SCOUT)],
+        &["agents/desk.md:4:26: `agents.scout.sees` must be one of `task`, `conversation`"],
+    );
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use adjutant_core::error::Audience;
+use adjutant_core::event::EventKind;
 use adjutant_core::hash::Digest;
 use adjutant_core::id::StepKey;
 use adjutant_core::json::Json;
@@ -17,8 +18,9 @@ use crate::approval;
 use crate::hands::Hand;
 use crate::memory::Memory;
 use crate::permitted::Permitted;
+use crate::purse::Purse;
 use crate::returned::{Called, Returned};
-use crate::routine::{Routine, Scene};
+use crate::routine::{Around, Routine, Scene};
 use crate::runtime::Runtime;
 
 /// The name of the steps that stand for a call that was not made.
@@ -47,8 +49,13 @@ pub(crate) async fn act(
 ) -> Result<bool> {
     let Some(message) = answer.message() else { return Ok(false) };
     let is_last_turn = memory.tried.last_turn.is_some();
+    let asks =
+        |call: &&ToolCall| agent.definition.agents.iter().any(|asked| asked.definition.name == call.name);
+    let purse = Purse::new(&agent.definition.limits, &memory.tally, message.calls().filter(asks).count());
+    let around = Around { conversation: &memory.conversation, purse: &purse };
     let calls = message.calls().enumerate();
-    let calls = calls.map(|(place, call)| perform(step.scope("call"), agent, call, bar(is_last_turn, place)));
+    let calls =
+        calls.map(|(place, call)| perform(step.scope("call"), agent, call, bar(is_last_turn, place), around));
     let parallel = agent.definition.limits.parallel.max(1) as usize;
     // Collected before they run: their scopes are numbered in the order of the calls. All of them come to an end,
     // also when one stops the run, so that none is left in the middle.
@@ -57,6 +64,7 @@ pub(crate) async fn act(
     let deeds: Vec<Deed> = deeds.into_iter().collect::<Result<_>>()?;
 
     let counted: Vec<_> = deeds.iter().map(|deed| (deed.digest, deed.failed)).collect();
+    memory.tally.asked(&purse.spent());
     memory.tally.idle |= deeds.iter().any(|deed| deed.idle);
     memory.tally.calls(&counted, agent.definition.limits.repeats);
     memory.recorded += u32::try_from(deeds.len()).unwrap_or(u32::MAX);
@@ -82,14 +90,25 @@ enum Admitted {
 }
 
 /// Makes one call, or refuses it.
-async fn perform(ctx: Ctx, agent: &Arc<Runtime>, call: &ToolCall, barred: Option<String>) -> Result<Deed> {
-    let (called, step, returned) = settle(ctx, agent, call, barred).await?;
+async fn perform(
+    ctx: Ctx,
+    agent: &Arc<Runtime>,
+    call: &ToolCall,
+    barred: Option<String>,
+    around: Around<'_>,
+) -> Result<Deed> {
+    let (called, step, returned) = settle(ctx, agent, call, barred, around).await?;
     Ok(deed(step, &called, &returned))
 }
 
 /// Makes one call in a scope of its own, or refuses it, for what stands between the model and the choke point.
-pub(crate) async fn call(ctx: Ctx, agent: &Arc<Runtime>, call: &ToolCall) -> Result<Returned> {
-    settle(ctx, agent, call, None).await.map(|(_, _, returned)| returned)
+pub(crate) async fn call(
+    ctx: Ctx,
+    agent: &Arc<Runtime>,
+    call: &ToolCall,
+    around: Around<'_>,
+) -> Result<Returned> {
+    settle(ctx, agent, call, None, around).await.map(|(_, _, returned)| returned)
 }
 
 /// What came of one call, and the step that has recorded it.
@@ -98,6 +117,7 @@ async fn settle(
     agent: &Arc<Runtime>,
     call: &ToolCall,
     barred: Option<String>,
+    around: Around<'_>,
 ) -> Result<(Called, StepKey, Returned)> {
     match admit(&ctx, agent, call, barred).await? {
         Ok(Admitted::Effect(permitted)) => {
@@ -108,7 +128,8 @@ async fn settle(
             Ok((called, step, heard(outcome)?))
         }
         Ok(Admitted::Routine(routine, called)) => {
-            let returned = routine.call(Scene::new(&ctx, agent, &called)).await?;
+            ctx.emit(&EventKind::ToolCalled(call.clone()))?;
+            let returned = routine.call(Scene::new(&ctx, agent, &called, around)).await?;
             let name = called.name.clone();
             record(&ctx, &name, called, returned).await
         }

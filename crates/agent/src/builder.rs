@@ -7,7 +7,9 @@ use adjutant_tool::Tool;
 use schemars::JsonSchema;
 use serde_json::Value;
 
-use crate::definition::{ContextWindow, Defaults, Definition, Named, Setting, Source, markdown, schema_of};
+use crate::definition::{
+    Asked, ContextWindow, Defaults, Definition, Named, Sees, Setting, Source, markdown, schema_of,
+};
 
 /// An agent and the tools that it brings along.
 ///
@@ -17,6 +19,7 @@ use crate::definition::{ContextWindow, Defaults, Definition, Named, Setting, Sou
 pub struct Agent {
     source: Source,
     tools: Vec<Arc<dyn Tool>>,
+    agents: Vec<Agent>,
     errors: Vec<Error>,
 }
 
@@ -79,6 +82,25 @@ impl Agent {
     #[must_use]
     pub fn tools<T: Into<Arc<dyn Tool>>>(self, tools: impl IntoIterator<Item = T>) -> Self {
         tools.into_iter().fold(self, Self::tool)
+    }
+
+    /// Lets it ask another agent, which works in a run of its own and sees the task that it is given, nothing else. The
+    /// other must have a description.
+    #[must_use]
+    pub fn agent(self, agent: &Agent) -> Self {
+        self.agent_that_sees(agent, Sees::Task)
+    }
+
+    /// Lets it ask another agent, which sees this much of the conversation.
+    #[must_use]
+    pub fn agent_that_sees(mut self, agent: &Agent, sees: Sees) -> Self {
+        let named = Named::new(agent.name());
+        // A Markdown file has named it already, and said what it sees.
+        if !self.source.agents.iter().any(|asked| asked.agent.name == named.name) {
+            self.source.agents.push(Asked { agent: named, sees });
+        }
+        self.agents.push(agent.clone());
+        self
     }
 
     /// Asks a person before each call of that tool; `*` stands for every tool.
@@ -156,7 +178,11 @@ impl Agent {
         if let Some(error) = self.errors.first() {
             return Err(error.clone());
         }
-        let resolved = self.source.resolve(defaults, |name| self.specs_of(name));
+        let resolved =
+            self.source.resolve(defaults, |name| self.specs_of(name)).and_then(|mut definition| {
+                self.source.resolve_agents(&mut definition, |name| self.definition_of(name, defaults))?;
+                Ok(definition)
+            });
         resolved.map_err(|mut errors| match errors.is_empty() {
             true => Error::new(Code::Internal, "the agent was refused without a reason"),
             false => errors.swap_remove(0),
@@ -174,6 +200,15 @@ impl Agent {
         Ok(specs)
     }
 
+    fn definition_of(&self, name: &str, defaults: &Defaults) -> Result<Definition> {
+        let Some(agent) = self.agents.iter().find(|agent| agent.name() == name) else {
+            let message =
+                format!("the agent `{}` asks the agent `{name}`, which it was not given", self.source.name);
+            return Err(Error::new(Code::ProjectInvalid, message).with_help("add it with `.agent(..)`"));
+        };
+        agent.definition_with(defaults)
+    }
+
     /// What the agent is called.
     pub fn name(&self) -> &str {
         &self.source.name
@@ -184,6 +219,11 @@ impl Agent {
         &self.source
     }
 
+    /// The agents that it brought along to ask them.
+    pub fn asked_agents(&self) -> impl Iterator<Item = &Agent> {
+        self.agents.iter()
+    }
+
     /// The tools that it brought along.
     pub fn own_tools(&self) -> &[Arc<dyn Tool>] {
         &self.tools
@@ -192,7 +232,7 @@ impl Agent {
 
 impl From<Source> for Agent {
     fn from(source: Source) -> Self {
-        Self { source, tools: Vec::new(), errors: Vec::new() }
+        Self { source, tools: Vec::new(), agents: Vec::new(), errors: Vec::new() }
     }
 }
 

@@ -210,7 +210,7 @@ impl<'a> Journal<'a> {
             let compaction = operation.input.to::<Compaction>().ok();
             self.summarised = self.summarised.take().or_else(|| compaction?.session);
         } else if let Ok(called) = Called::read(&operation.input) {
-            let turn = parent(&parent(&place.1));
+            let turn = place.1.scope().scope();
             self.calls.insert((place.0, turn, called.call.to_string()), place.1.clone());
         }
         self.operations.insert(place, operation);
@@ -323,7 +323,7 @@ impl<'a> Journal<'a> {
             let answer = self.answer(*segment, key)?;
             let message = transcript.answer(key.clone(), &answer).cloned();
             for call in message.iter().flat_map(|message| message.calls()) {
-                let id = (*segment, parent(key), call.id.to_string());
+                let id = (*segment, key.scope(), call.id.to_string());
                 let step = self
                     .calls
                     .get(&id)
@@ -334,7 +334,7 @@ impl<'a> Journal<'a> {
                 });
             }
         }
-        let inbox = parent(key).join("inbox", 0);
+        let inbox = key.scope().join("inbox", 0);
         match self.outcomes.contains_key(&(*segment, inbox.clone())) {
             true => self.hear(transcript, *segment, &inbox),
             false => Ok(()),
@@ -394,12 +394,4 @@ fn missing(key: &StepKey) -> Error {
         Code::StoreCorrupt,
         format!("the journal refers to the step `{key}` and does not have its outcome"),
     )
-}
-
-/// The scope that a step stands in.
-fn parent(key: &StepKey) -> StepKey {
-    match key.as_str().rsplit_once('/') {
-        Some((scope, _)) if !scope.is_empty() => StepKey::parse(scope),
-        _ => StepKey::root(),
-    }
 }

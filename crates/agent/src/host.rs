@@ -14,9 +14,11 @@ use futures::future::BoxFuture;
 
 use crate::builder::Agent;
 use crate::definition::Definition;
+use crate::delegation::Delegation;
 use crate::hands::Hands;
 use crate::input::Input;
 use crate::models::Models;
+use crate::routine::Routine;
 use crate::runtime::Runtime;
 use crate::session::Sessions;
 use crate::turn::{Begin, turn};
@@ -79,8 +81,9 @@ impl AgentHost {
 
     /// Adds an agent whose tools no other is given. One of the same name gives way to it; those of its tools that the
     /// new one lacks stay for the runs that were started with them. Fails with [`Code::ToolInvalid`] when its tools are
-    /// not valid or lack something.
+    /// not valid or lack something. The agents that it asks are added, too.
     pub fn add(&self, agent: &Agent) -> Result<()> {
+        agent.asked_agents().try_for_each(|asked| self.add(asked))?;
         let mut own = Registry::new();
         agent.own_tools().iter().try_for_each(|tool| own.add(Arc::clone(tool)))?;
         own.check(&self.resources)?;
@@ -100,8 +103,12 @@ impl AgentHost {
     pub fn runtime(&self, definition: Definition) -> Result<Runtime> {
         let own = self.own.read().unwrap_or_else(PoisonError::into_inner).get(&definition.name).cloned();
         let is_known = own.is_some() || self.known.contains(&definition.name);
-        let hands =
-            Hands::new(own.into_iter().chain([self.tools.clone()])).of_run(&definition.tools, is_known)?;
+        let routines = definition.agents.iter().map(|asked| Delegation::new(asked, &self.engine));
+        let routines = routines.map(|made| made.map(|made| Arc::new(made) as Arc<dyn Routine>));
+        let routines = routines.collect::<Result<Vec<_>>>()?;
+        let hands = Hands::new(own.into_iter().chain([self.tools.clone()]))
+            .with_routines(routines)?
+            .of_run(&definition.tools, is_known)?;
         let model = self.model(&definition)?;
         let summariser = self.models.model(SUMMARISER).unwrap_or_else(|_| Arc::clone(&model));
         let runtime = Runtime::new(definition, model, hands)?
@@ -141,9 +148,14 @@ impl AgentHost {
             return Err(Error::new(Code::RunDefinitionMissing, message)
                 .with_help("resume the run with the program that started it"));
         }
-        let definition = read(&self.engine.definition(admission.definition).await?)?;
-        let agent = Arc::new(self.runtime(definition)?.with_session(admission.session.clone()));
+        let mut definition = read(&self.engine.definition(admission.definition).await?)?;
         let input: Input = admission.input.to()?;
+        if let Some(allowance) = input.allowance {
+            definition.limits = allowance.within(definition.limits);
+        }
+        let runtime = self.runtime(definition)?;
+        let runtime = runtime.with_session(admission.session.clone()).with_user(admission.user.clone());
+        let agent = Arc::new(runtime);
         let earlier = self.sessions.resume(self.engine.as_ref(), admission).await?;
         Ok(Arc::new(move |ctx, state| {
             let agent = Arc::clone(&agent);

@@ -6,6 +6,8 @@ use adjutant_core::{Code, Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::purse::Allowance;
+
 /// What goes into a run of an agent: one message, and values for the variables of its prompt.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Input {
@@ -14,12 +16,15 @@ pub struct Input {
     /// Values for the variables of the prompt.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub variables: Map<String, Value>,
+    /// The most that the run may take of what the one that started it has left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowance: Option<Allowance>,
 }
 
 impl Input {
     /// A message without variables.
     pub fn new(message: Message) -> Self {
-        Self { message, variables: Map::new() }
+        Self { message, variables: Map::new(), allowance: None }
     }
 
     /// A text without variables.
@@ -66,7 +71,8 @@ pub(crate) fn heard(sent: &Json) -> Message {
     }
 }
 
-fn is_said(part: &Part) -> bool {
+/// Whether a part is one that people can say.
+pub(crate) fn is_said(part: &Part) -> bool {
     matches!(part, Part::Text { .. } | Part::Image(_) | Part::Audio(_) | Part::File(_))
 }
 

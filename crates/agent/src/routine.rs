@@ -10,6 +10,8 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use crate::act;
+use crate::conversation::Conversation;
+use crate::purse::{Allowance, Purse, Used};
 use crate::returned::{Called, Returned};
 use crate::runtime::Runtime;
 
@@ -33,12 +35,22 @@ pub struct Scene<'a> {
     ctx: Ctx,
     agent: &'a Arc<Runtime>,
     called: &'a Called,
+    around: Around<'a>,
+}
+
+/// What a turn lends to the calls that are made in it.
+#[derive(Clone, Copy)]
+pub(crate) struct Around<'a> {
+    /// What was said up to the calls.
+    pub(crate) conversation: &'a Conversation,
+    /// What agents that are asked may take together.
+    pub(crate) purse: &'a Purse,
 }
 
 impl<'a> Scene<'a> {
     /// What stands around a call whose scope is `call`.
-    pub(crate) fn new(call: &Ctx, agent: &'a Arc<Runtime>, called: &'a Called) -> Self {
-        Self { ctx: call.scope(WITHIN), agent, called }
+    pub(crate) fn new(call: &Ctx, agent: &'a Arc<Runtime>, called: &'a Called, around: Around<'a>) -> Self {
+        Self { ctx: call.scope(WITHIN), agent, called, around }
     }
 
     /// The context of the work: a scope of its own within that of the call.
@@ -56,11 +68,27 @@ impl<'a> Scene<'a> {
         self.called
     }
 
+    /// What was said up to the call.
+    pub fn conversation(&self) -> &'a Conversation {
+        self.around.conversation
+    }
+
+    /// Takes a share of what the run has left of its limits, for a run of another agent. None where nothing is left.
+    pub(crate) fn take(&self) -> Option<Allowance> {
+        let wall_time = self.agent.definition.limits.wall_time.saturating_sub(self.ctx.active());
+        self.around.purse.take(wall_time)
+    }
+
+    /// Counts what such a run used, and puts back the rest of its share.
+    pub(crate) fn settle(&self, share: Allowance, used: &Used) {
+        self.around.purse.settle(share, used);
+    }
+
     /// Calls a tool of the agent through the choke point, as the model itself would: what the agent was not given is
     /// refused, what asks a person asks one. The future may be joined with others; make it in the order in which the
     /// calls are to be numbered.
     pub fn call<'b>(&'b self, call: &'b ToolCall) -> BoxFuture<'b, Result<Returned>> {
         let scope = self.ctx.scope("call");
-        act::call(scope, self.agent, call).boxed()
+        act::call(scope, self.agent, call, self.around).boxed()
     }
 }

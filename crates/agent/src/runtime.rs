@@ -30,6 +30,8 @@ pub struct Runtime {
     pub(crate) secrets: Option<Arc<dyn Secrets>>,
     pub(crate) resources: Resources,
     pub(crate) session: Option<SessionId>,
+    /// The person whose data the run handles.
+    pub(crate) user: Option<String>,
     pub(crate) form: Option<Form>,
     offered: Arc<[ToolSpec]>,
     overhead: u64,
@@ -52,6 +54,7 @@ impl Runtime {
             secrets,
             resources,
             session,
+            user: None,
             form,
             offered,
             overhead: 0,
@@ -85,6 +88,13 @@ impl Runtime {
     #[must_use]
     pub fn with_session(mut self, session: Option<SessionId>) -> Self {
         self.session = session;
+        self
+    }
+
+    /// Sets the person whose data the run handles, and with it all that it starts.
+    #[must_use]
+    pub fn with_user(mut self, user: Option<String>) -> Self {
+        self.user = user;
         self
     }
 

@@ -50,6 +50,9 @@ pub async fn start(engine: &dyn Engine, models: &dyn Models, start: Start) -> Re
     input::check(&input.message)?;
     definition.prompt(&input.variables)?;
     let definition = pin(definition, models, &input.message)?;
+    for asked in definition.nested() {
+        engine.put_definition(sorted(asked)?).await?;
+    }
     let name = definition.name.clone();
     let definition = engine.put_definition(sorted(&definition)?).await?;
     let admission = Admission {
@@ -77,6 +80,10 @@ pub fn pin(mut definition: Definition, models: &dyn Models, first: &Message) -> 
     definition.context.tokens = definition.context.tokens.or(profile.context_window);
     let name = std::mem::replace(&mut definition.model, model.id().to_owned());
     definition.role = Some(name).filter(|name| *name != definition.model);
+    for asked in &mut definition.agents {
+        // What it is asked is known later; what it needs in any case is known now.
+        asked.definition = pin(asked.definition.clone(), models, &Message::user(""))?;
+    }
     Ok(definition)
 }
 

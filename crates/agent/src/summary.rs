@@ -15,7 +15,11 @@ use serde_json::Value;
 use crate::answer::Answer;
 use crate::approval;
 use crate::link::Link;
+use crate::reply::Reply;
 use crate::returned::Returned;
+
+/// The kind of steps that are other runs.
+const CHILD: &str = "child";
 
 /// A run at a glance, with its steps in the order in which they were asked for.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -55,9 +59,12 @@ pub struct Step {
     pub ended: Option<Timestamp>,
     /// How it stands.
     pub state: State,
-    /// The tokens used, if it asked a model.
+    /// The run that it is, if it is another run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
+    /// The tokens used, if it asked a model or was another run.
     pub usage: Option<Usage>,
-    /// What it cost, if it asked a model whose price is known.
+    /// What it cost, if it asked a model whose price is known, or was another run.
     pub cost: Option<Money>,
     /// What arrived and was not understood, if it asked a model.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -112,13 +119,13 @@ impl Summary {
         match &record.entry {
             Entry::Issued { key, operation, .. } => {
                 places.insert((record.segment, key.clone()), self.steps.len());
-                self.steps.push(step(record, key, operation));
+                self.steps.push(step(&self.run, record, key, operation));
                 return;
             }
             // An event is no step of its own.
             Entry::Answered { operation, .. } if operation.kind == Kind::Emit => return,
             Entry::Answered { key, operation, outcome, .. } => {
-                let mut step = step(record, key, operation);
+                let mut step = step(&self.run, record, key, operation);
                 (step.ended, step.state) = (Some(record.at), settled(outcome));
                 self.steps.push(step);
                 return;
@@ -135,7 +142,13 @@ impl Summary {
                 if record.at >= self.started {
                     step.started = step.started.max(self.started);
                 }
-                if let Some(answer) = outcome.as_ref().ok().and_then(|json| json.to::<Answer>().ok()) {
+                if let Some(reply) =
+                    (step.kind == CHILD).then(|| outcome.as_ref().ok()?.to::<Reply>().ok()).flatten()
+                {
+                    (step.usage, step.cost) = (Some(reply.usage), reply.cost);
+                    self.usage += reply.usage;
+                    self.cost = self.cost.zip(reply.cost).map(|(sum, cost)| sum + cost);
+                } else if let Some(answer) = outcome.as_ref().ok().and_then(|json| json.to::<Answer>().ok()) {
                     (step.usage, step.cost) = (Some(answer.usage()), answer.cost);
                     self.usage += answer.usage();
                     self.cost = self.cost.zip(answer.cost).map(|(sum, cost)| sum + cost);
@@ -178,7 +191,8 @@ impl Step {
     }
 }
 
-fn step(record: &Record, key: &StepKey, operation: &Operation) -> Step {
+fn step(run: &RunId, record: &Record, key: &StepKey, operation: &Operation) -> Step {
+    let child = || RunId::child(run, record.segment, key.as_str());
     Step {
         segment: record.segment,
         key: key.clone(),
@@ -187,6 +201,7 @@ fn step(record: &Record, key: &StepKey, operation: &Operation) -> Step {
         started: record.at,
         ended: None,
         state: State::Open,
+        run: (operation.kind == Kind::Child).then(child),
         usage: None,
         cost: None,
         unknown: Vec::new(),

@@ -6,6 +6,7 @@ use adjutant_core::usage::Usage;
 use serde::{Deserialize, Serialize};
 
 use crate::answer::Answer;
+use crate::purse::Spent;
 
 /// What a run has used and done so far.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -46,6 +47,13 @@ impl Tally {
             Some(cost) => self.cost += cost,
             None => self.unpriced = self.unpriced.saturating_add(1),
         }
+    }
+
+    /// Counts what agents took that were asked.
+    pub(crate) fn asked(&mut self, spent: &Spent) {
+        self.usage += spent.usage;
+        self.cost += spent.cost;
+        self.unpriced = self.unpriced.saturating_add(spent.unpriced);
     }
 
     /// Counts the calls of one turn, each given as its digest with its result, and whether it failed. `repeats` is

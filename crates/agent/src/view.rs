@@ -1,6 +1,6 @@
 //! [`View`]: the journal of a run as events.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use adjutant_core::event::{EVENT_VERSION, Event, EventKind};
 use adjutant_core::id::{RunId, StepKey};
@@ -25,6 +25,8 @@ pub struct View {
     run: RunId,
     at: Timestamp,
     open: BTreeMap<StepKey, Step>,
+    /// The scopes of calls that were announced before their step is recorded.
+    announced: BTreeSet<StepKey>,
 }
 
 /// What an open step is.
@@ -32,13 +34,14 @@ enum Step {
     Model,
     Call(Called),
     Signal(String),
+    Child(RunId),
     Other,
 }
 
 impl View {
     /// A view of a run from its first record.
     pub fn new(run: RunId) -> Self {
-        Self { run, at: Timestamp::default(), open: BTreeMap::new() }
+        Self { run, at: Timestamp::default(), open: BTreeMap::new(), announced: BTreeSet::new() }
     }
 
     /// The events of the next record; none for what only engines care about.
@@ -47,8 +50,9 @@ impl View {
         if let Entry::RolledOver { .. } = record.entry {
             // Keys begin anew.
             self.open.clear();
+            self.announced.clear();
         }
-        let kinds = self.kinds(&record.entry);
+        let kinds = self.kinds(record.segment, &record.entry);
         let step = record.entry.key();
         kinds.into_iter().map(|kind| self.event(Some(record.offset), step, kind)).collect()
     }
@@ -84,7 +88,7 @@ impl View {
         }
     }
 
-    fn kinds(&mut self, entry: &Entry) -> Vec<EventKind> {
+    fn kinds(&mut self, segment: u32, entry: &Entry) -> Vec<EventKind> {
         match entry {
             Entry::Admitted(admission) => {
                 let said = admission.input.to::<Input>().ok().map(|input| EventKind::Heard(input.message));
@@ -92,7 +96,7 @@ impl View {
                 [started].into_iter().chain(said).collect()
             }
             Entry::Issued { key, operation, .. } => {
-                let (step, kind) = begun(operation);
+                let (step, kind) = self.begun(segment, key, operation);
                 self.open.insert(key.clone(), step);
                 Vec::from_iter(kind)
             }
@@ -100,7 +104,13 @@ impl View {
                 let step = self.open.remove(key);
                 Vec::from_iter(step.and_then(|step| answered(step, outcome)))
             }
-            Entry::Answered { operation, outcome, .. } => at_once(operation, outcome),
+            Entry::Answered { key, operation, outcome, .. } => {
+                let events = at_once(operation, outcome);
+                if events.iter().any(|event| matches!(event, EventKind::ToolCalled(_))) {
+                    self.announced.insert(key.scope());
+                }
+                events
+            }
             Entry::Unknown { reason, .. } => vec![EventKind::OutcomeUnknown { reason: reason.clone() }],
             Entry::Received(Letter::Cancel { reason }) => {
                 vec![EventKind::CancelRequested { reason: reason.clone() }]
@@ -112,28 +122,34 @@ impl View {
             _ => Vec::new(),
         }
     }
-}
 
-/// What an operation that was asked for is, and the event of its beginning.
-fn begun(operation: &Operation) -> (Step, Option<EventKind>) {
-    let other = || EventKind::Step { operation: operation.name.clone() };
-    match &operation.kind {
-        Kind::Effect(_) => match (operation.input.to::<Link>(), Called::read(&operation.input)) {
-            (Ok(link), _) if operation.name == MODEL => {
-                (Step::Model, Some(EventKind::ModelCalled { model: link.model }))
+    /// What an operation that was asked for is, and the event of its beginning.
+    fn begun(&self, segment: u32, key: &StepKey, operation: &Operation) -> (Step, Option<EventKind>) {
+        let other = || EventKind::Step { operation: operation.name.clone() };
+        match &operation.kind {
+            Kind::Effect(_) => match (operation.input.to::<Link>(), Called::read(&operation.input)) {
+                (Ok(link), _) if operation.name == MODEL => {
+                    (Step::Model, Some(EventKind::ModelCalled { model: link.model }))
+                }
+                (_, Ok(called)) => {
+                    let is_news = !self.announced.contains(&key.scope());
+                    let event = is_news.then(|| EventKind::ToolCalled(as_call(&called)));
+                    (Step::Call(called), event)
+                }
+                _ if operation.name == NOTE => (Step::Other, None),
+                _ => (Step::Other, Some(other())),
+            },
+            Kind::Signal => {
+                let (signal, request) = (operation.name.clone(), operation.input.clone());
+                (Step::Signal(signal.clone()), Some(EventKind::ApprovalRequested { signal, request }))
             }
-            (_, Ok(called)) => {
-                let event = EventKind::ToolCalled(as_call(&called));
-                (Step::Call(called), Some(event))
+            Kind::Child => {
+                let run = RunId::child(&self.run, segment, key.as_str());
+                let event = EventKind::ChildStarted { run: run.clone(), name: operation.name.clone() };
+                (Step::Child(run), Some(event))
             }
-            _ if operation.name == NOTE => (Step::Other, None),
             _ => (Step::Other, Some(other())),
-        },
-        Kind::Signal => {
-            let (signal, request) = (operation.name.clone(), operation.input.clone());
-            (Step::Signal(signal.clone()), Some(EventKind::ApprovalRequested { signal, request }))
         }
-        _ => (Step::Other, Some(other())),
     }
 }
 
@@ -164,6 +180,7 @@ fn answered(step: Step, outcome: &Outcome) -> Option<EventKind> {
         (Step::Signal(signal), Ok(answer)) => {
             Some(EventKind::ApprovalAnswered { signal, answer: answer.clone() })
         }
+        (Step::Child(run), _) => Some(EventKind::ChildEnded { run }),
         _ => None,
     }
 }

@@ -146,9 +146,7 @@ fn the_keys_of_the_front_matter() {
         ("modle: fast", &["agents/desk.md:3:1: unknown key `modle` | did you mean `model`?"]),
         (
             "weather: fine",
-            &[
-                "agents/desk.md:3:1: unknown key `weather` | known here are `approve`, `context`, `description`, ",
-            ],
+            &["agents/desk.md:3:1: unknown key `weather` | known here are `agents`, `approve`, `context`, "],
         ),
         (
             "limits: { stesp: 3 }",

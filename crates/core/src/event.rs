@@ -131,6 +131,18 @@ pub enum EventKind {
         /// Why it is not known.
         reason: String,
     },
+    /// Another run was started, and this one waits for it.
+    ChildStarted {
+        /// That run.
+        run: RunId,
+        /// Its agent or workflow.
+        name: String,
+    },
+    /// A run that this one has waited for is over.
+    ChildEnded {
+        /// That run.
+        run: RunId,
+    },
     /// A limit was reached; the agent gets one last turn without tools.
     LimitReached {
         /// Which.
@@ -163,7 +175,7 @@ pub enum EventKind {
         /// What came of it.
         result: Result<Json, Error>,
     },
-    /// A recorded step that has no other event: a timer, a child, a reading of the clock.
+    /// A recorded step that has no other event: a timer, a reading of the clock.
     Step {
         /// What kind of step.
         operation: String,

@@ -180,6 +180,12 @@ impl StepKey {
         last.rsplit_once('#').map_or(last, |(name, _)| name)
     }
 
+    /// The scope that the step or scope stands in; the root's own is the root.
+    #[must_use]
+    pub fn scope(&self) -> Self {
+        Self(self.0.rsplit_once('/').map_or("", |(scope, _)| scope).into())
+    }
+
     /// How many scopes stand around this step; 0 for a step in the root scope.
     pub fn depth(&self) -> usize {
         self.0.matches('/').count().saturating_sub(1)

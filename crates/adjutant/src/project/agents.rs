@@ -1,9 +1,9 @@
 //! The agents of a project: `agents/*.md`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use adjutant_agent::definition::{Gaps, Source, markdown};
+use adjutant_agent::definition::{Gaps, Source, check_name, markdown};
 use adjutant_core::{Code, Error, Result};
 
 use super::file;
@@ -18,6 +18,10 @@ pub(super) struct Agents {
     pub(super) whole: BTreeMap<String, Source>,
     /// Those with which something is wrong.
     pub(super) parts: Vec<(Source, Gaps)>,
+    /// Names of those of which nothing could be read.
+    pub(super) unread: Vec<String>,
+    /// The first that was read.
+    pub(super) first: Option<String>,
 }
 
 impl Agents {
@@ -45,7 +49,11 @@ impl Agents {
         };
         let is_whole = found.is_empty();
         errors.extend(found);
-        let Some((source, gaps)) = read else { return };
+        let Some((source, gaps)) = read else {
+            self.unread.extend(path.file_stem().and_then(|stem| stem.to_str()).map(str::to_owned));
+            return;
+        };
+        self.first.get_or_insert_with(|| source.name.clone());
         let other = self.all().find(|other| other.name == source.name);
         if let Some(first) = other.map(|other| other.file.clone()) {
             let message = format!("there is a second agent called `{}`", source.name);
@@ -57,6 +65,27 @@ impl Agents {
             self.whole.insert(source.name.clone(), source);
         } else {
             self.parts.push((source, gaps));
+        }
+    }
+
+    /// Reads the agents that those that were read ask, and those that these ask, from the files beside them that are
+    /// called like them.
+    pub(super) fn read_asked(&mut self, path: &Path, shown: &Path, errors: &mut Vec<Error>) {
+        let mut tried = BTreeSet::new();
+        loop {
+            let asked = self.all().flat_map(|source| &source.agents).map(|asked| asked.agent.name.clone());
+            let next: Vec<String> = asked.filter(|name| tried.insert(name.clone())).collect();
+            if next.is_empty() {
+                return;
+            }
+            for name in next {
+                let file = format!("{name}.md");
+                let beside = path.with_file_name(&file);
+                let is_known = self.all().any(|source| source.name == name);
+                if !is_known && check_name(&name).is_ok() && beside.exists() {
+                    self.read(&beside, &shown.with_file_name(&file), errors);
+                }
+            }
         }
     }
 

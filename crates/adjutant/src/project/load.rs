@@ -13,6 +13,7 @@ use adjutant_tool::Registry;
 use adjutant_tool::mcp::{Pin, Server};
 
 use super::agents::Agents;
+use super::colleagues;
 use super::environment::Environment;
 use super::file;
 use super::lock::Lock;
@@ -39,6 +40,8 @@ pub struct Project {
     lock: Lock,
     models: Models,
     secrets: Arc<ProjectSecrets>,
+    /// The agent whose file was named, where one was.
+    named: Option<String>,
 }
 
 /// Where the parts of a project are, and how the person who named it knows them.
@@ -84,10 +87,12 @@ impl Project {
             Some((path, shown)) => {
                 let mut agents = Agents::default();
                 agents.read(path, shown, &mut in_agents);
+                agents.read_asked(path, shown, &mut in_agents);
                 agents
             }
         };
 
+        let named = layout.agent.as_ref().and_then(|_| agents.first.clone());
         let used: BTreeSet<&str> =
             agents.all().flat_map(|agent| &agent.tools).map(|tool| tool.name.as_str()).collect();
         let is_locked = lock.is_some();
@@ -117,26 +122,21 @@ impl Project {
             models: &models,
             unread,
         };
-        for (name, source) in &agents.whole {
-            // Where what stands around them is not whole, no agent is either.
-            if errors.is_empty() {
-                match around.define(source) {
-                    Ok(definition) => {
-                        definitions.insert(name.clone(), definition);
-                    }
-                    Err(found) => in_agents.extend(found),
-                }
-            } else {
-                in_agents.extend(around.dangling(source, Gaps::default()));
-            }
+        // Where what stands around them is not whole, no agent is either.
+        if errors.is_empty() {
+            definitions = colleagues::define(&agents.whole, |source| around.define(source), &mut in_agents);
+        } else {
+            in_agents
+                .extend(agents.whole.values().flat_map(|source| around.dangling(source, Gaps::default())));
         }
         for (source, gaps) in &agents.parts {
             in_agents.extend(around.dangling(source, *gaps));
         }
+        in_agents.extend(colleagues::strangers(&agents));
         in_agents.sort_by_key(|error| error.location().map(|at| (at.file.clone(), at.line, at.column)));
         errors.append(&mut in_agents);
         let (folder, agents) = (layout.folder, agents.whole);
-        Ok((Self { folder, settings, agents, definitions, toolsets, lock, models, secrets }, errors))
+        Ok((Self { folder, settings, agents, definitions, toolsets, lock, models, secrets, named }, errors))
     }
 
     /// A project of which nothing is written: no agents, no tools, the default settings, and the models that
@@ -161,6 +161,7 @@ impl Project {
             folder,
             settings,
             secrets,
+            named: None,
         })
     }
 
@@ -186,11 +187,12 @@ impl Project {
         self.definitions.get(agent).ok_or_else(|| self.no_such_agent(agent))
     }
 
-    /// The agent to talk to where nobody names one: the only one there is, or the one called like the project.
+    /// The agent to talk to where nobody names one: that of the file that was opened, the only one there is, or the one called like the project.
     ///
     /// Fails with [`Code::NotFound`] when there are none, and with [`Code::InputInvalid`] when there are several.
     pub fn default_agent(&self) -> Result<&Definition> {
-        let named = self.definitions.get(&*self.settings.scope.project);
+        let named = self.named.as_deref().unwrap_or(&self.settings.scope.project);
+        let named = self.definitions.get(named);
         let mut all = self.definitions.values();
         match (all.next(), all.next(), named) {
             (Some(only), None, _) => Ok(only),

@@ -4,6 +4,7 @@
 //! there are ([`Project::definition`]), with which tools ([`Project::tools`]) and models ([`Project::models`]).
 
 mod agents;
+mod colleagues;
 mod environment;
 mod file;
 mod load;

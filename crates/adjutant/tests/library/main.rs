@@ -3,6 +3,7 @@
 // Says to clippy that all of it, not only what is marked `#[test]`, may panic.
 #![cfg(test)]
 
+mod agents;
 mod conversations;
 mod people;
 mod projects;

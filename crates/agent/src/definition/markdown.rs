@@ -15,10 +15,11 @@ use std::path::Path;
 
 use adjutant_core::{Code, Error};
 
+use super::delegate::Sees;
 use super::document::{Content, Node, Place, Problems, Table, parse_yaml};
 use super::gaps::Gaps;
 use super::setting;
-use super::source::{Named, Source};
+use super::source::{Asked, Named, Source};
 use super::{name, schema, template};
 
 /// The longest file, in bytes.
@@ -154,6 +155,7 @@ fn read_keys(table: Table<'_>, file: &str, source: &mut Source) -> Gaps {
     }
 
     source.tools = names(&table, "tools");
+    source.agents = read_agents(&table);
     source.approve = names(&table, "approve");
     if let Some(limits) = table.table("limits") {
         source.limits = setting::read(limits);
@@ -229,6 +231,24 @@ fn names(table: &Table<'_>, key: &'static str) -> Vec<Named> {
         }
     }
     names
+}
+
+/// The agents that it may ask: a list of names, or a table that says of each what it sees.
+fn read_agents(table: &Table<'_>) -> Vec<Asked> {
+    let is_table = table.entry("agents").is_some_and(|entry| entry.value.entries().is_some());
+    if !is_table {
+        let as_asked = |agent| Asked { agent, sees: Sees::default() };
+        return names(table, "agents").into_iter().map(as_asked).collect();
+    }
+    let mut agents = Vec::new();
+    for entry in table.named("agents") {
+        let name = table.name_of(&format!("agents.{}", entry.key));
+        let Some(settings) = Table::new(&entry.value, name, table.problems()) else { continue };
+        let sees = settings.choice("sees", &Sees::WORDS).unwrap_or_default();
+        settings.finish();
+        agents.push(Asked { agent: Named { name: entry.key.clone(), place: Some(entry.place) }, sees });
+    }
+    agents
 }
 
 fn read_output(table: &Table<'_>, node: &Node) -> Option<serde_json::Value> {

@@ -4,6 +4,7 @@
 //! same [`Source`], in which tools are names. [`Source::resolve`] looks the names up and gives a [`Definition`]: all
 //! that a run needs to know of its agent, known by its [digest](Definition::digest) and pinned with the run.
 
+mod delegate;
 pub mod document;
 mod gaps;
 pub mod markdown;
@@ -15,6 +16,8 @@ mod source;
 pub mod template;
 mod window;
 
+pub(crate) use delegate::TASK;
+pub use delegate::{Delegate, Sees};
 pub use gaps::Gaps;
 pub use name::check as check_name;
 pub use pinned::Definition;
@@ -22,5 +25,5 @@ pub use schema::{check as check_schema, of as schema_of};
 pub use setting::{
     Setting, errors, idle_time, money, parallel, read as read_settings, repeats, steps, tokens, wall_time,
 };
-pub use source::{Defaults, Named, Source};
+pub use source::{Asked, Defaults, Named, Source};
 pub use window::ContextWindow;

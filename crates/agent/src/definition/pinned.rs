@@ -8,6 +8,7 @@ use adjutant_core::{Code, Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::delegate::Delegate;
 use super::document::nearest;
 use super::template;
 use super::window::ContextWindow;
@@ -38,6 +39,9 @@ pub struct Definition {
     /// The tools that it may call.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tools: Vec<ToolSpec>,
+    /// The agents that it may ask. The specification of each is one of [`tools`](Self::tools) as well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub agents: Vec<Delegate>,
     /// The names of the tools whose calls ask a person first; [`Definition::EVERY_TOOL`] for all of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub approve: Vec<String>,
@@ -80,6 +84,18 @@ impl Definition {
     /// The tool of that name.
     pub fn tool(&self, name: &str) -> Option<&ToolSpec> {
         self.tools.iter().find(|tool| tool.name == name)
+    }
+
+    /// The agents that it may ask, and those that these may ask, each once for each place where it is asked.
+    pub fn nested(&self) -> impl Iterator<Item = &Definition> {
+        let mut rest = vec![self];
+        let mut found = Vec::new();
+        while let Some(next) = rest.pop() {
+            let asked = next.agents.iter().map(|asked| &asked.definition);
+            rest.extend(asked.clone());
+            found.extend(asked);
+        }
+        found.into_iter()
     }
 
     /// Whether a call of that tool asks a person first.

@@ -7,6 +7,7 @@ use adjutant_core::tool::ToolSpec;
 use adjutant_core::{Code, Error, Result};
 use serde_json::{Map, Value};
 
+use super::delegate::{Delegate, Sees};
 use super::document::{Place, nearest};
 use super::gaps::Gaps;
 use super::pinned::Definition;
@@ -31,6 +32,15 @@ impl Named {
     }
 }
 
+/// An agent that another one may ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Which.
+    pub agent: Named,
+    /// What it sees of the conversation of the one that asks.
+    pub sees: Sees,
+}
+
 /// An agent as its author writes it: tools are names, and only what differs from the defaults is said.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Source {
@@ -50,6 +60,8 @@ pub struct Source {
     pub variables: Map<String, Value>,
     /// The tools that the agent may call.
     pub tools: Vec<Named>,
+    /// The agents that it may ask, each as a tool.
+    pub agents: Vec<Asked>,
     /// The tools whose calls ask a person first; `*` for all of them.
     pub approve: Vec<Named>,
     /// The limits that differ from the defaults.
@@ -88,6 +100,7 @@ impl Source {
             uses: Vec::new(),
             variables: Map::new(),
             tools: Vec::new(),
+            agents: Vec::new(),
             approve: Vec::new(),
             limits: Vec::new(),
             output: None,
@@ -123,6 +136,7 @@ impl Source {
             instructions: self.instructions.clone(),
             variables,
             tools: specs,
+            agents: Vec::new(),
             approve,
             limits,
             output: self.output.clone(),
@@ -130,6 +144,38 @@ impl Source {
             max_output_tokens: self.max_output_tokens,
             context: self.context,
         })
+    }
+
+    /// Gives a definition that [`resolve`](Self::resolve) made the agents that it may ask, as tools.
+    ///
+    /// Reports everything that is wrong: what `agents` says of a name that it does not know, an agent that cannot be a
+    /// tool, and one that is called like a tool.
+    pub fn resolve_agents(
+        &self,
+        definition: &mut Definition,
+        mut agents: impl FnMut(&str) -> Result<Definition>,
+    ) -> Result<(), Vec<Error>> {
+        let mut errors = Vec::new();
+        for Asked { agent, sees } in &self.agents {
+            let found = agents(&agent.name).and_then(|found| Delegate::new(found, *sees));
+            let delegate = match found {
+                Ok(delegate) => delegate,
+                Err(error) => {
+                    // What is wrong within another file is told there.
+                    errors.push(self.placed(error, agent.place));
+                    continue;
+                }
+            };
+            let spec = delegate.spec();
+            if definition.tool(&spec.name).is_some() {
+                let message = format!("the agent `{}` is called like a tool of this one", spec.name);
+                errors.push(self.placed(Error::new(Code::ProjectInvalid, message), agent.place));
+                continue;
+            }
+            definition.tools.push(spec);
+            definition.agents.push(delegate);
+        }
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
 
     /// The names that lead nowhere, where the agent or what stands around it could be read only in part: without those
@@ -189,6 +235,7 @@ impl Source {
                 approve.extend(names.iter().cloned());
             } else if wanted.name == Definition::EVERY_TOOL
                 || specs.iter().any(|spec| spec.name == wanted.name)
+                || self.agents.iter().any(|asked| asked.agent.name == wanted.name)
             {
                 approve.push(wanted.name.clone());
             } else if !gaps.tools {

@@ -1,6 +1,8 @@
 //! The loop over the real engine, with scripted models and tools made of functions.
 
 #[cfg(test)]
+mod agents;
+#[cfg(test)]
 mod any;
 #[cfg(test)]
 mod bench;

@@ -1,12 +1,13 @@
 //! Follows a run until it ends or nothing more happens without a person.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use adjutant::durable::{RunState, Wait};
-use adjutant::{Adjutant, Run, Update, Updates};
+use adjutant::{Adjutant, Rest, Run, Update, Updates};
 use adjutant_core::Code;
 use adjutant_core::event::EventKind;
+use adjutant_core::id::RunId;
 use adjutant_core::json::Json;
 use futures::StreamExt;
 
@@ -58,7 +59,9 @@ pub(crate) async fn follow(
     people: &mut People,
     manners: Manners,
 ) -> Ended<Followed> {
-    let mut questions: BTreeMap<String, Json> = BTreeMap::new();
+    let mut questions: BTreeMap<(RunId, String), Json> = BTreeMap::new();
+    // The runs that this one waits for. Whether they rest shows in none of its own states.
+    let mut children: BTreeSet<RunId> = BTreeSet::new();
     let mut open = manners == Manners::Converse && people.is_terminal();
     let mut queue = Queue::default();
     let mut looks = tokio::time::interval(LOOK);
@@ -79,10 +82,16 @@ pub(crate) async fn follow(
                 Some(Update::Event(event)) => {
                     match &event.kind {
                         EventKind::ApprovalRequested { signal, request } => {
-                            questions.insert(signal.clone(), request.clone());
+                            questions.insert((event.run.clone(), signal.clone()), request.clone());
                         }
                         EventKind::ApprovalAnswered { signal, .. } => {
-                            questions.remove(signal);
+                            questions.remove(&(event.run.clone(), signal.clone()));
+                        }
+                        EventKind::ChildStarted { run, .. } => {
+                            children.insert(run.clone());
+                        }
+                        EventKind::ChildEnded { run } => {
+                            children.remove(run);
                         }
                         _ => {}
                     }
@@ -98,16 +107,24 @@ pub(crate) async fn follow(
             },
             () = tokio::time::sleep(QUIET), if asks => {
                 show.finish()?;
-                if let Some((signal, request)) = questions.pop_first()
-                    && let Some(followed) = ask(run, show, people, &signal, &request).await?
-                {
-                    return Ok(followed);
+                if let Some(((asking, signal), request)) = questions.pop_first() {
+                    let asking = adjutant.handle(&asking);
+                    if let Some(followed) = ask(&asking, show, people, &signal, &request).await? {
+                        return Ok(followed);
+                    }
                 }
             }
-            _ = looks.tick(), if !has_begun => {
-                if queue.is_stuck(adjutant, run, show.output()).await? {
+            _ = looks.tick(), if !has_begun || !children.is_empty() => {
+                let rested = match has_begun {
+                    false => queue.is_stuck(adjutant, run, show.output()).await?.then_some(Followed::Behind),
+                    true => match run.info().await?.state {
+                        RunState::Waiting => rests(run, RunState::Waiting, manners).await?,
+                        _ => None,
+                    },
+                };
+                if let Some(followed) = rested {
                     show.finish()?;
-                    return Ok(Followed::Behind);
+                    return Ok(followed);
                 }
             }
             line = people.keyboard.line(), if open => match line {
@@ -143,7 +160,11 @@ async fn rests(run: &Run, state: RunState, manners: Manners) -> Ended<Option<Fol
                 Wait::Unknown { .. } => true,
                 Wait::Timer { .. } | Wait::Child { .. } => false,
             };
-            run.waits().await?.iter().any(needs_person).then_some(Followed::Waiting)
+            let needs_person = |rest: &Rest| {
+                matches!(rest.state, RunState::Paused | RunState::Halted)
+                    || rest.state == RunState::Waiting && rest.waits.iter().any(needs_person)
+            };
+            run.rests().await?.iter().any(needs_person).then_some(Followed::Waiting)
         }
         RunState::Ready | RunState::Running | RunState::Ended => None,
     })

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use adjutant::durable::{RunInfo, RunState, Wait};
-use adjutant::{Adjutant, Run};
+use adjutant::{Adjutant, Rest, Run};
 use adjutant_core::Result;
 
 use super::waiting::explain;
@@ -31,8 +31,8 @@ impl Queue {
             self.at_rest = 0;
             return Ok(false);
         };
-        let waits = adjutant.handle(&ahead.run).waits().await?;
-        self.at_rest = if why(ahead.state, &waits).is_some() { self.at_rest + 1 } else { 0 };
+        let rests = adjutant.handle(&ahead.run).rests().await?;
+        self.at_rest = if why(&rests).is_some() { self.at_rest + 1 } else { 0 };
         if ahead.state == RunState::Running && !self.told {
             output.aside(&format!("waits for the run {} of the same session, which is running", ahead.run));
             self.told = true;
@@ -59,8 +59,7 @@ pub(crate) async fn explain_ahead(
 ) -> Ended<()> {
     let Some(ahead) = ahead(adjutant, run).await? else { return Ok(()) };
     let before = adjutant.handle(&ahead.run);
-    let waits = before.waits().await?;
-    let why = why(ahead.state, &waits).unwrap_or("is not over");
+    let why = why(&before.rests().await?).unwrap_or("is not over");
     let (id, other) = (run.id(), &ahead.run);
     output.talk(&format!("run {id} waits for the run {other} of the same session, which {why}"));
     if ahead.state == RunState::Waiting {
@@ -75,18 +74,19 @@ pub(crate) async fn explain_ahead(
     Ok(())
 }
 
-/// Why a run does not go on by itself; none where it does.
-fn why(state: RunState, waits: &[Wait]) -> Option<&'static str> {
-    match state {
+/// Why a run does not go on by itself, or one that it waits for; none where they do.
+fn why(rests: &[Rest]) -> Option<&'static str> {
+    rests.iter().enumerate().find_map(|(depth, rest)| match rest.state {
         RunState::Paused => Some("is paused"),
         RunState::Halted => Some("is halted"),
-        RunState::Ready => Some("nobody drives"),
-        RunState::Waiting if waits.iter().any(|wait| matches!(wait, Wait::Unknown { .. })) => {
+        // One below is driven by whoever drives the one that waits for it.
+        RunState::Ready if depth == 0 => Some("nobody drives"),
+        RunState::Waiting if rest.waits.iter().any(|wait| matches!(wait, Wait::Unknown { .. })) => {
             Some("has a step whose outcome is not known")
         }
-        RunState::Waiting if waits.iter().any(|wait| matches!(wait, Wait::Signal { .. })) => {
+        RunState::Waiting if rest.waits.iter().any(|wait| matches!(wait, Wait::Signal { .. })) => {
             Some("needs an approval")
         }
-        RunState::Waiting | RunState::Running | RunState::Ended => None,
-    }
+        RunState::Ready | RunState::Waiting | RunState::Running | RunState::Ended => None,
+    })
 }

@@ -7,7 +7,7 @@ use adjutant::Reply;
 use adjutant::agent::Called;
 use adjutant::agent::summary::{Step, Summary};
 use adjutant_core::event::{Event, EventKind};
-use adjutant_core::id::{CallId, StepKey};
+use adjutant_core::id::{CallId, RunId, StepKey};
 use adjutant_core::message::{ToolCall, ToolResult};
 use adjutant_core::time::Timestamp;
 
@@ -21,7 +21,9 @@ pub(crate) struct Show {
     renderer: Renderer,
     /// What is on the screen of the text of a step that still goes on.
     streamed: Option<(StepKey, String)>,
-    calls: HashMap<CallId, Timestamp>,
+    calls: HashMap<(RunId, CallId), Timestamp>,
+    /// What the runs are called that the run waits for; what happens in them is shown under these names.
+    children: HashMap<RunId, String>,
     /// When the run began by itself: what a fork shares with its original happened before.
     began: Timestamp,
     /// Whether text of an answer was shown.
@@ -43,6 +45,7 @@ impl Show {
             renderer,
             streamed: None,
             calls: HashMap::new(),
+            children: HashMap::new(),
             began: Timestamp::default(),
             answered: false,
             live,
@@ -71,6 +74,15 @@ impl Show {
         if self.silent {
             return Ok(());
         }
+        if let EventKind::ChildStarted { run, name } = &event.kind {
+            let path = self.children.get(&event.run).map(|above| format!("{above} > {name}"));
+            self.children.insert(run.clone(), path.unwrap_or_else(|| name.clone()));
+        }
+        if let Some(child) = self.children.get(&event.run) {
+            // What it says is for the one that asked it; what it does is for whoever watches.
+            let indent = format!("{}: ", self.output.painted(Style::Dim, child));
+            return self.deed(event, &indent);
+        }
         match &event.kind {
             EventKind::TextDelta { text, .. } if self.live => self.streams(event.step.as_ref(), text),
             EventKind::Reset { .. } if self.streamed.take().is_some() => {
@@ -78,30 +90,41 @@ impl Show {
                 self.output.aside("(the answer broke off; the model is asked again)");
                 Ok(())
             }
-            EventKind::Retrying { error, wait_ms } => self.talk(&format!(
-                "{}; trying again in {}",
-                first_line(error.message(), 300),
-                duration(Duration::from_millis(*wait_ms))
-            )),
             EventKind::ModelAnswered { message, .. } if self.live => {
                 self.whole(event.step.as_ref(), &message.text())?;
                 self.finish()
             }
-            EventKind::ToolCalled(call) => self.called(call, event.at),
-            EventKind::ModelProgress { text } => self.talk(text),
-            EventKind::ToolProgress { text, .. } => self.talk(&format!("     {}", first_line(text, 200))),
-            EventKind::ToolAnswered(result) => self.returned(result, event.at),
-            EventKind::LimitReached { limit } => {
-                self.talk(&format!("the limit of {} is reached: one last turn without tools", limit.as_str()))
-            }
-            EventKind::Compacted { messages } => self
-                .talk(&format!("{} shortened to fit the model's window", count(*messages as u64, "message"))),
-            EventKind::CancelRequested { reason } => self.talk(&format!("cancelled: {reason}")),
-            EventKind::Paused { reason } => self.talk(&format!("paused: {reason}")),
-            EventKind::Halted { error } => self.talk(&format!("halted: {error}")),
-            EventKind::Resumed => self.talk("resumed"),
-            _ => Ok(()),
+            _ => self.deed(event, ""),
         }
+    }
+
+    /// Shows what a run does, behind a mark that says which one it is.
+    fn deed(&mut self, event: &Event, mark: &str) -> Ended<()> {
+        let text = match &event.kind {
+            EventKind::Retrying { error, wait_ms } => format!(
+                "{}; trying again in {}",
+                first_line(error.message(), 300),
+                duration(Duration::from_millis(*wait_ms))
+            ),
+            EventKind::ToolCalled(call) => return self.called(event, call, mark),
+            EventKind::ModelProgress { text } => text.clone(),
+            EventKind::ToolProgress { text, .. } => format!("     {}", first_line(text, 200)),
+            EventKind::ToolAnswered(result) => self.returned(event, result),
+            EventKind::LimitReached { limit } => {
+                format!("the limit of {} is reached: one last turn without tools", limit.as_str())
+            }
+            EventKind::Compacted { messages } => {
+                format!("{} shortened to fit the model's window", count(*messages as u64, "message"))
+            }
+            EventKind::CancelRequested { reason } => format!("cancelled: {reason}"),
+            EventKind::Paused { reason } => format!("paused: {reason}"),
+            EventKind::Halted { error } => format!("halted: {error}"),
+            EventKind::Resumed => "resumed".to_owned(),
+            _ => return Ok(()),
+        };
+        self.finish()?;
+        self.output.aside(&format!("{mark}{text}"));
+        Ok(())
     }
 
     /// Ends the line that text is in.
@@ -157,29 +180,24 @@ impl Show {
         self.output.data(&shown)
     }
 
-    fn talk(&mut self, text: &str) -> Ended<()> {
+    fn called(&mut self, event: &Event, call: &ToolCall, mark: &str) -> Ended<()> {
         self.finish()?;
-        self.output.aside(text);
-        Ok(())
-    }
-
-    fn called(&mut self, call: &ToolCall, at: Timestamp) -> Ended<()> {
-        self.finish()?;
-        self.calls.insert(call.id.clone(), at);
+        self.calls.insert((event.run.clone(), call.id.clone()), event.at);
         let name = self.output.painted(Style::Cyan, &clean(&call.name));
         let arguments = first_line(&call.arguments, self.output.width.saturating_sub(call.name.len() + 10));
-        self.output.raw_talk(&format!("tool {name} {}\n", clean(&arguments)));
+        self.output.raw_talk(&format!("{mark}tool {name} {}\n", clean(&arguments)));
         Ok(())
     }
 
-    fn returned(&mut self, result: &ToolResult, at: Timestamp) -> Ended<()> {
-        let took = self.calls.remove(&result.call).map(|called| took(called, at, self.began));
+    fn returned(&mut self, event: &Event, result: &ToolResult) -> String {
+        let called = self.calls.remove(&(event.run.clone(), result.call.clone()));
+        let took = called.map(|called| took(called, event.at, self.began));
         let took = took.map_or_else(String::new, |took| format!(", {}", duration(took)));
         let text = result.as_text();
-        self.talk(&match result.is_error {
+        match result.is_error {
             true => format!("  -> {} failed: {}", result.name, first_line(&text, 300)),
             false => format!("  -> {}: {}{took}", result.name, bytes(text.len())),
-        })
+        }
     }
 }
 

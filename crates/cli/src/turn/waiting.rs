@@ -1,8 +1,8 @@
 //! What a run waits for, and what to type about it.
 
-use adjutant::Run;
 use adjutant::agent::approval::PREFIX;
-use adjutant::durable::Wait;
+use adjutant::durable::{RunState, Wait};
+use adjutant::{Rest, Run};
 use adjutant_core::json::Json;
 use serde_json::Value;
 
@@ -13,17 +13,35 @@ use crate::screen::{Output, local_time};
 pub(crate) async fn explain(run: &Run, output: Output, project: &str) -> Ended<()> {
     let id = run.id();
     output.talk(&format!("run {id} waits for a person"));
-    let waits = run.waits().await?;
+    for rest in run.rests().await? {
+        explain_one(&rest, rest.run != *id, output, project);
+    }
+    Ok(())
+}
+
+/// Says what one run waits for. `is_below` is whether another one waits for it.
+fn explain_one(rest: &Rest, is_below: bool, output: Output, project: &str) {
+    let id = &rest.run;
+    if is_below {
+        output.talk(&format!("  for the run {id} ({}), which is {}", rest.name, rest.state.as_str()));
+        if matches!(rest.state, RunState::Paused | RunState::Halted) {
+            output.talk(&format!(
+                "    adjutant runs show {id}{project}\n    adjutant runs resume {id}{project}"
+            ));
+            return;
+        }
+    }
+    let waits = &rest.waits;
     let several = waits.iter().filter(|wait| matches!(wait, Wait::Signal { .. })).count() > 1;
     for wait in waits {
         match wait {
             Wait::Signal { name, request, .. } => {
-                let call = name.strip_prefix(PREFIX).unwrap_or(&name);
+                let call = name.strip_prefix(PREFIX).unwrap_or(name);
                 let call = if several { format!(" --call {call}") } else { String::new() };
                 output.talk(&format!(
                     "  to allow {}\n    adjutant runs approve {id}{call}{project}\n    \
                      adjutant runs approve {id}{call} --deny --reason \"...\"{project}",
-                    asked(&request)
+                    asked(request)
                 ));
             }
             Wait::Unknown { key, attempt, operation, reason, .. } => {
@@ -35,11 +53,11 @@ pub(crate) async fn explain(run: &Run, output: Output, project: &str) -> Ended<(
                      adjutant runs resolve {id} {step} --abort{project}"
                 ));
             }
-            Wait::Timer { until, .. } => output.talk(&format!("  until {}", local_time(until))),
-            Wait::Child { run, .. } => output.talk(&format!("  for the run {run}")),
+            Wait::Timer { until, .. } => output.talk(&format!("  until {}", local_time(*until))),
+            // It is among those that are explained.
+            Wait::Child { .. } => {}
         }
     }
-    Ok(())
 }
 
 /// What a person is asked to allow, in one line.

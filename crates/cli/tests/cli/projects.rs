@@ -40,7 +40,7 @@ fn an_unknown_key() {
     3 | colour: blue
       | ^
 
-    hint: known here are `approve`, `context`, `description`, `limits`, `max_output_tokens`, `model`, `name`, `output`, `temperature`, `tools`, `variables`
+    hint: known here are `agents`, `approve`, `context`, `description`, `limits`, `max_output_tokens`, `model`, `name`, `output`, `temperature`, `tools`, `variables`
     ");
 }
 

@@ -32,6 +32,8 @@ pub(super) enum Meaning {
     Id,
     /// What to search for.
     Query,
+    /// What another agent is asked: all that the person says.
+    Task,
     /// What somebody says: a summary, a message.
     Prose,
     Person,
@@ -132,7 +134,7 @@ impl Field<'_> {
             Some("date" | "date-time") => return Meaning::Date,
             _ => {}
         }
-        let by_name: [(Meaning, &[&str]); 9] = [
+        let by_name: [(Meaning, &[&str]); 10] = [
             (Meaning::Email, &["email", "mail"]),
             (Meaning::Address, &["url", "uri", "link"]),
             (Meaning::Sql, &["sql", "statement"]),
@@ -145,6 +147,7 @@ impl Field<'_> {
                     "word",
                 ],
             ),
+            (Meaning::Task, &["task", "prompt", "instruction"]),
             (Meaning::Prose, PROSE),
             (
                 Meaning::Id,
@@ -201,6 +204,7 @@ mod tests {
             ("query", json!({"type": "string"}), Meaning::Query),
             ("summary", json!({"$ref": "#/$defs/text"}), Meaning::Prose),
             ("priority", json!({"enum": ["low", "high"]}), Meaning::Choice),
+            ("task", json!({"type": "string"}), Meaning::Task),
             ("urgent", json!({"type": "boolean"}), Meaning::Flag),
             ("round", json!({"$ref": "#/properties/round"}), Meaning::Text),
             ("city", json!({"type": "string"}), Meaning::Text),

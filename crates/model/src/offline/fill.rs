@@ -128,6 +128,7 @@ fn from_text(field: &Field<'_>, tool: &ToolSpec, sources: &Sources<'_>) -> Optio
         }
         Meaning::Id => text(id(field, sources), 1.0),
         Meaning::Query if field.required => text(sources.query(), 0.0),
+        Meaning::Task if field.required => text(Some(sources.text.trim().to_owned()), 0.0),
         Meaning::Prose if field.required => Some((prose(field, tool, sources.text)?, 0.0)),
         Meaning::Person if spoken => text(person(sources), 1.0),
         Meaning::Text if spoken => text(place_or_quotation(field, sources), 1.0),

@@ -3,6 +3,7 @@
 use adjutant::agent::approval::PREFIX;
 use adjutant::durable::{Resolution, Wait};
 use adjutant::{Adjutant, Run};
+use adjutant_core::id::RunId;
 use adjutant_core::json::Json;
 use adjutant_core::{Code, Error, Result};
 use clap::Args;
@@ -146,25 +147,27 @@ pub(super) async fn approve(
     project: &str,
 ) -> Ended {
     let run = adjutant.find(&arguments.run).await?;
-    let call = one_call(&run, arguments.call.as_deref()).await?;
+    let (asking, call) = one_call(&run, arguments.call.as_deref()).await?;
+    let asking = adjutant.handle(&asking);
     if arguments.deny {
-        run.deny(&call, arguments.reason.as_deref().unwrap_or_default()).await?;
+        asking.deny(&call, arguments.reason.as_deref().unwrap_or_default()).await?;
     } else {
-        run.approve(&call).await?;
+        asking.approve(&call).await?;
     }
     if arguments.later {
         return done(output, run.id(), if arguments.deny { "refused" } else { "allowed" });
     }
-    drive(adjutant, &run, output, project).await
+    drive(adjutant, &run.root().await?, output, project).await
 }
 
-/// The call that is meant: the one that was named, or the only one that waits.
-async fn one_call(run: &Run, named: Option<&str>) -> Result<String> {
-    let waits = run.waits().await?;
+/// The call that is meant, and its run: the one that was named, or the only one that waits, in the run or in those that
+/// it waits for.
+async fn one_call(run: &Run, named: Option<&str>) -> Result<(RunId, String)> {
+    let rests = run.rests().await?;
+    let waits = rests.iter().flat_map(|rest| rest.waits.iter().map(move |wait| (&rest.run, wait)));
     let waiting: Vec<_> = waits
-        .iter()
-        .filter_map(|wait| match wait {
-            Wait::Signal { name, request, .. } => Some((name, request)),
+        .filter_map(|(run, wait)| match wait {
+            Wait::Signal { name, request, .. } => Some((run, name, request)),
             _ => None,
         })
         .collect();
@@ -172,7 +175,7 @@ async fn one_call(run: &Run, named: Option<&str>) -> Result<String> {
     let list = || {
         waiting
             .iter()
-            .map(|(name, request)| format!("`{name}` ({})", asked(request)))
+            .map(|(_, name, request)| format!("`{name}` ({})", asked(request)))
             .collect::<Vec<_>>()
             .join(", ")
     };
@@ -180,13 +183,18 @@ async fn one_call(run: &Run, named: Option<&str>) -> Result<String> {
         ([], _) => Err(conflict(format!("nothing in the run `{}` waits for an approval", run.id()))),
         (_, Some(named)) => {
             let matches = |name: &str| name == named || name.strip_prefix(PREFIX) == Some(named);
-            let found = waiting.iter().find(|(name, _)| matches(name));
-            found.map(|(name, _)| (*name).clone()).ok_or_else(|| {
+            let found: Vec<_> = waiting.iter().filter(|(_, name, _)| matches(name)).collect();
+            if let [(first, ..), (second, ..), ..] = found.as_slice() {
+                return Err(conflict(format!("several runs wait for a call `{named}` to be approved"))
+                    .with_help(format!("name the run itself: {first} or {second}")));
+            }
+            let found = found.first();
+            found.map(|(run, name, _)| ((*run).clone(), (*name).clone())).ok_or_else(|| {
                 conflict(format!("no call `{named}` waits for an approval"))
                     .with_help(format!("there is {}", list()))
             })
         }
-        ([(name, _)], None) => Ok((*name).clone()),
+        ([(run, name, _)], None) => Ok(((*run).clone(), (*name).clone())),
         (_, None) => Err(conflict(format!("several calls of the run `{}` wait for an approval", run.id()))
             .with_help(format!("say which with `--call`: {}", list()))),
     }
@@ -212,7 +220,7 @@ pub(super) async fn resolve(
     if arguments.later {
         return done(output, run.id(), "told what came of the step");
     }
-    drive(adjutant, &run, output, project).await
+    drive(adjutant, &run.root().await?, output, project).await
 }
 
 fn json(text: &str) -> Result<Json, String> {

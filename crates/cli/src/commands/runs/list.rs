@@ -1,7 +1,7 @@
 //! `adjutant runs list`.
 
 use adjutant::Adjutant;
-use adjutant::durable::{RunInfo, RunState};
+use adjutant::durable::{Origin, RunInfo, RunState};
 use clap::Args;
 
 use crate::exit::{Ended, Exit};
@@ -49,7 +49,7 @@ fn table(runs: &[RunInfo]) -> Table {
     for info in runs {
         table.row([
             info.run.as_str(),
-            &info.name,
+            &agent(info),
             info.state.as_str(),
             &local_time(info.created),
             &duration(info.updated.since(info.created)),
@@ -58,6 +58,14 @@ fn table(runs: &[RunInfo]) -> Table {
         ]);
     }
     table
+}
+
+/// The agent of a run; for one that another run started, behind that run.
+fn agent(info: &RunInfo) -> String {
+    match &info.origin {
+        Some(Origin::Child { parent, .. }) => format!("{} for {parent}", info.name),
+        _ => info.name.clone(),
+    }
 }
 
 /// What came of a run, in a few words.

@@ -74,7 +74,13 @@ async fn one(adjutant: &Adjutant, run: &Run, info: &RunInfo, output: Output, pro
     if matches!(info.state, RunState::Paused | RunState::Halted) {
         run.resume().await?;
     }
-    drive(adjutant, run, output, project).await
+    for rest in run.rests().await?.iter().skip(1) {
+        // Those that it waits for belong to it.
+        if matches!(rest.state, RunState::Paused | RunState::Halted) {
+            adjutant.handle(&rest.run).resume().await?;
+        }
+    }
+    drive(adjutant, &run.root().await?, output, project).await
 }
 
 /// Which of two ends a script should rather know of.

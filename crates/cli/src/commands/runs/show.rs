@@ -38,13 +38,17 @@ pub(super) async fn execute(
         return requests(&run, output).await;
     }
     let summary = run.summary().await?;
+    let children = run.children().await?;
     if output.json {
         let info = run.info().await?;
-        output.json(&json!({ "info": info, "summary": summary, "waits": run.waits().await? }))?;
+        let children: Vec<_> = children.values().collect();
+        output.json(&json!({
+            "info": info, "summary": summary, "waits": run.waits().await?, "children": children,
+        }))?;
         return Ok(Exit::Success);
     }
     head(&run, output).await?;
-    output.data(&tree::render(&summary, output))?;
+    output.data(&tree::render(&summary, &children, output))?;
     tail(&run, output, project).await?;
     Ok(Exit::Success)
 }

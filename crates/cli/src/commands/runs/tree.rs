@@ -1,8 +1,9 @@
 //! The steps of a run as a tree.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use adjutant::agent::summary::{State, Step, Summary};
+use adjutant_core::id::RunId;
 use adjutant_core::usage::Usage;
 use serde_json::Value;
 
@@ -42,46 +43,66 @@ impl<'a> Node<'a> {
     }
 }
 
-/// The steps of a run as a tree, and below it what they took together.
-pub(super) fn render(summary: &Summary, output: Output) -> String {
-    let mut text = String::new();
-    let last = summary.steps.iter().map(|step| step.segment).max().unwrap_or(0);
-    for segment in 0..=last {
-        let mut root = Node::default();
-        let steps = summary.steps.iter().filter(|step| step.segment == segment);
-        for step in steps.filter(|step| !READINGS.contains(&step.kind)) {
-            let path: Vec<&str> = step.key.as_str().split('/').filter(|part| !part.is_empty()).collect();
-            root.insert(&path, step);
-        }
-        if last > 0 {
-            text.push_str(&format!("segment {segment}\n"));
-        }
-        root.children.iter().for_each(|child| draw(child, 1, output, &mut text));
-    }
-    let cost = summary.cost.map_or_else(|| "price unknown".to_owned(), |cost| cost.to_string());
-    let took = duration(summary.updated.since(summary.started));
-    text.push_str(&format!("{}, {cost}, {took}\n", usage(&summary.usage)));
-    text
+/// Draws runs as trees.
+struct Tree<'a> {
+    output: Output,
+    /// The runs that a run has waited for, and those that these have waited for.
+    children: &'a BTreeMap<RunId, Summary>,
+    text: String,
 }
 
-fn draw(node: &Node<'_>, depth: usize, output: Output, text: &mut String) {
-    // A scope around one step needs no line of its own.
-    let mut name = node.name.to_owned();
-    let mut node = node;
-    while let (None, [only]) = (node.step, node.children.as_slice()) {
-        name = format!("{name}/{}", only.name);
-        node = only;
-    }
-    let indent = "  ".repeat(depth);
-    match node.step {
-        None => text.push_str(&format!("{indent}{name}\n")),
-        Some(step) => {
-            text.push_str(&format!("{indent}{}\n", line(&name, step, output)));
-            let unknown = not_understood(&step.unknown).map(|unknown| output.shaded(Style::Dim, &unknown));
-            text.extend(unknown.map(|unknown| format!("{indent}  {unknown}\n")));
+/// The steps of a run as a tree, with those of the runs that it waited for, and below it what they took together.
+pub(super) fn render(summary: &Summary, children: &BTreeMap<RunId, Summary>, output: Output) -> String {
+    let mut tree = Tree { output, children, text: String::new() };
+    tree.run(summary, 1);
+    let cost = summary.cost.map_or_else(|| "price unknown".to_owned(), |cost| cost.to_string());
+    let took = duration(summary.updated.since(summary.started));
+    tree.text.push_str(&format!("{}, {cost}, {took}\n", usage(&summary.usage)));
+    tree.text
+}
+
+impl Tree<'_> {
+    fn run(&mut self, summary: &Summary, depth: usize) {
+        let last = summary.steps.iter().map(|step| step.segment).max().unwrap_or(0);
+        for segment in 0..=last {
+            let mut root = Node::default();
+            let steps = summary.steps.iter().filter(|step| step.segment == segment);
+            for step in steps.filter(|step| !READINGS.contains(&step.kind)) {
+                let path: Vec<&str> = step.key.as_str().split('/').filter(|part| !part.is_empty()).collect();
+                root.insert(&path, step);
+            }
+            if last > 0 {
+                let indent = "  ".repeat(depth - 1);
+                self.text.push_str(&format!("{indent}segment {segment}\n"));
+            }
+            root.children.iter().for_each(|child| self.node(child, depth));
         }
     }
-    node.children.iter().for_each(|child| draw(child, depth + 1, output, text));
+
+    fn node(&mut self, node: &Node<'_>, depth: usize) {
+        // A scope around one step needs no line of its own.
+        let mut name = node.name.to_owned();
+        let mut node = node;
+        while let (None, [only]) = (node.step, node.children.as_slice()) {
+            name = format!("{name}/{}", only.name);
+            node = only;
+        }
+        let indent = "  ".repeat(depth);
+        match node.step {
+            None => self.text.push_str(&format!("{indent}{name}\n")),
+            Some(step) => {
+                self.text.push_str(&format!("{indent}{}\n", line(&name, step, self.output)));
+                let unknown =
+                    not_understood(&step.unknown).map(|unknown| self.output.shaded(Style::Dim, &unknown));
+                self.text.extend(unknown.map(|unknown| format!("{indent}  {unknown}\n")));
+                let children = self.children;
+                if let Some(child) = step.run.as_ref().and_then(|run| children.get(run)) {
+                    self.run(child, depth + 1);
+                }
+            }
+        }
+        node.children.iter().for_each(|child| self.node(child, depth + 1));
+    }
 }
 
 fn line(name: &str, step: &Step, output: Output) -> String {
@@ -120,6 +141,7 @@ fn subject(step: &Step) -> String {
     let input = step.input.value();
     let text = match (step.kind, input.get("model"), input.get("arguments")) {
         ("signal", ..) => asked(&step.input),
+        ("child", ..) => step.run.as_ref().map(|run| format!("run {run}")).unwrap_or_default(),
         (_, Some(model), _) => model.as_str().unwrap_or_default().to_owned(),
         (_, _, Some(arguments)) => arguments.to_string(),
         ("effect", ..) if !input.is_null() => input.to_string(),

@@ -1,0 +1,202 @@
+//! [`Delegation`]: the call of another agent, as a child run.
+
+use std::sync::Arc;
+
+use adjutant_core::hash::Digest;
+use adjutant_core::id::RunId;
+use adjutant_core::json::Json;
+use adjutant_core::message::{Message, Part, Role};
+use adjutant_core::tool::ToolSpec;
+use adjutant_core::{Code, Error, Result};
+use adjutant_durable::{Admission, Effects, Engine, work};
+use adjutant_tool::Output;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use serde_json::{Map, Value};
+
+use crate::conversation::Conversation;
+use crate::definition::{Delegate, Sees, TASK};
+use crate::host::AgentHost;
+use crate::input::{Input, is_said};
+use crate::purse::{Allowance, Used};
+use crate::reply::Reply;
+use crate::returned::Returned;
+use crate::routine::{Routine, Scene};
+use crate::summary::Summary;
+use crate::termination::Stop;
+
+/// The name of the steps that look up what a run used.
+const USED: &str = "used";
+
+/// Asks another agent, which works in a run of its own: a child of the run that asks, within what that has left of its
+/// limits, and cancelled with it.
+pub(crate) struct Delegation {
+    delegate: Delegate,
+    spec: ToolSpec,
+    digest: Digest,
+    /// Where it is looked up what a run used that has no reply.
+    engine: Arc<dyn Engine>,
+}
+
+impl Delegation {
+    pub(crate) fn new(delegate: &Delegate, engine: &Arc<dyn Engine>) -> Result<Self> {
+        let (digest, engine) = (delegate.definition.digest()?, Arc::clone(engine));
+        Ok(Self { spec: delegate.spec(), digest, delegate: delegate.clone(), engine })
+    }
+
+    async fn ask(&self, scene: &Scene<'_>) -> Result<Returned> {
+        let Some(share) = scene.take() else {
+            let message = "nothing is left of the limits of this run that another agent could work with";
+            return Ok(Returned::Failed(
+                Error::new(Code::ToolDenied, message).with_help("answer with what you have"),
+            ));
+        };
+        let admission = self.admission(scene, share)?;
+        let outcome = scene.ctx().child(self.name(), &admission).await;
+        let reply = match outcome.and_then(|json| json.to::<Reply>()) {
+            Ok(reply) => reply,
+            // The run itself is to stop, and the child with it.
+            Err(error) if scene.ctx().cancelled().is_some() => return Err(error),
+            Err(error) => {
+                scene.settle(share, &self.used(scene).await?);
+                let message = format!("the agent `{}` gave no answer: {error}", self.name());
+                return Ok(Returned::Failed(Error::new(Code::ToolFailed, message)));
+            }
+        };
+        scene.settle(share, &Used { usage: reply.usage, cost: reply.cost });
+        Ok(self.heard(reply))
+    }
+
+    /// What the run used, though it gave no reply: it is read from its journal, and recorded.
+    async fn used(&self, scene: &Scene<'_>) -> Result<Used> {
+        let ctx = scene.ctx();
+        let step = ctx.path().join(self.name(), 0);
+        let (run, engine) = (RunId::child(ctx.run(), ctx.segment(), step.as_str()), Arc::clone(&self.engine));
+        let look = work(move |_| {
+            let (run, engine) = (run.clone(), Arc::clone(&engine));
+            async move {
+                let summary = Summary::of(&engine.history(&run, 0).await?)?;
+                Json::of(&Used { usage: summary.usage, cost: summary.cost })
+            }
+        });
+        ctx.effect(USED, Effects::pure(), Json::null(), look).await?.to()
+    }
+
+    fn name(&self) -> &str {
+        &self.delegate.definition.name
+    }
+
+    /// The child run. Its id and where it comes from are set where it is recorded.
+    fn admission(&self, scene: &Scene<'_>, share: Allowance) -> Result<Admission> {
+        let arguments = scene.called().arguments.as_object().cloned().unwrap_or_default();
+        let input = input(arguments, self.delegate.sees, scene.conversation(), share);
+        Ok(Admission {
+            user: scene.agent().user.clone(),
+            ..Admission::new(RunId::from(""), self.name(), AgentHost::PROGRAM, self.digest, Json::of(&input)?)
+        })
+    }
+
+    /// What the asking model hears of the reply.
+    fn heard(&self, reply: Reply) -> Returned {
+        let name = self.name();
+        let cut = match reply.stop {
+            Stop::Answered => None,
+            Stop::LimitReached(_) | Stop::CutOff => {
+                Some(format!("(`{name}`: {}; this is what it had)\n\n", reply.stop.describe()))
+            }
+            Stop::Refused | Stop::Filtered | Stop::Empty => {
+                let message = format!("the agent `{name}` gave no answer: {}", reply.stop.describe());
+                return Returned::Failed(Error::new(Code::ToolFailed, message));
+            }
+        };
+        let mut output = match reply.data {
+            Some(data) => Output::json(data),
+            None => Output::text(reply.text),
+        };
+        if let Some(cut) = cut {
+            output.content.insert(0, Part::text(cut));
+        }
+        Returned::Output(output)
+    }
+}
+
+impl Routine for Delegation {
+    fn spec(&self) -> &ToolSpec {
+        &self.spec
+    }
+
+    fn call<'a>(&'a self, scene: Scene<'a>) -> BoxFuture<'a, Result<Returned>> {
+        async move { self.ask(&scene).await }.boxed()
+    }
+}
+
+/// What the agent is started with. What a model has written is no better than all that it has read, so the message has
+/// the label of the whole conversation.
+fn input(mut arguments: Map<String, Value>, sees: Sees, said: &Conversation, share: Allowance) -> Input {
+    let task = match arguments.remove(TASK) {
+        Some(Value::String(task)) => task,
+        other => other.unwrap_or_default().to_string(),
+    };
+    let mut parts = match sees {
+        Sees::Task => Vec::new(),
+        Sees::Conversation => before(said.messages().iter().map(AsRef::as_ref)),
+    };
+    parts.push(Part::text(task));
+    let message = Message::new(Role::User, parts).labelled(said.transcript().label().clone());
+    Input { allowance: Some(share), ..Input::new(message).with_variables(arguments) }
+}
+
+/// What was said in a conversation, for an agent that was no part of it.
+fn before<'a>(messages: impl Iterator<Item = &'a Message>) -> Vec<Part> {
+    let mut parts = Vec::new();
+    for message in messages {
+        let who = match message.role {
+            Role::User => "The person said:\n",
+            Role::Assistant => "The agent that asks you said:\n",
+            Role::System | Role::Tool => continue,
+        };
+        let said: Vec<Part> = message.parts.iter().filter(|part| is_said(part)).cloned().collect();
+        if !said.is_empty() {
+            parts.push(Part::text(who));
+            parts.extend(said);
+            parts.push(Part::text("\n\n"));
+        }
+    }
+    if !parts.is_empty() {
+        parts.insert(0, Part::text("What was said before you were asked:\n\n"));
+        parts.push(Part::text("What you are asked to do now:\n"));
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use adjutant_core::message::{ToolCall, ToolResult};
+
+    use super::*;
+
+    #[test]
+    fn only_what_was_said_is_passed_on() {
+        let call = ToolCall { id: "1".into(), name: "order".into(), arguments: "{}".into() };
+        let result = ToolResult {
+            call: "1".into(),
+            name: "order".into(),
+            content: vec![Part::text("SECRET")],
+            data: None,
+            is_error: false,
+        };
+        let messages = [
+            Message::system("PROMPT"),
+            Message::user("Where is it?"),
+            Message::assistant(vec![Part::text("I look."), Part::ToolCall(call)]),
+            Message::tool(result),
+        ];
+        let text = Message::new(Role::User, before(messages.iter())).text();
+        assert_eq!(
+            text,
+            "What was said before you were asked:\n\nThe person said:\nWhere is it?\n\nThe agent that asks you \
+             said:\nI look.\n\nWhat you are asked to do now:\n"
+        );
+        assert!(before([Message::system("PROMPT")].iter()).is_empty());
+    }
+}
