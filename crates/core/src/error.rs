@@ -145,6 +145,12 @@ codes! {
     ToolInvalid = "tool-invalid": Tool, Run, Never;
     /// A tool runs only in a sandbox, and this machine cannot make one.
     SandboxUnavailable = "sandbox-unavailable": Tool, Run, Never;
+    /// A program that the model wrote failed, or ran into a limit.
+    ProgramFailed = "program-failed": Tool, Model, Never;
+    /// A program that the model wrote, run again, did something else than before.
+    ProgramDiverged = "program-diverged": Tool, Run, Never;
+    /// Programs that models write cannot be interpreted here.
+    InterpreterUnavailable = "interpreter-unavailable": Tool, Run, Never;
 
     /// The run was cancelled.
     RunCancelled = "run-cancelled": Run, Run, Never;

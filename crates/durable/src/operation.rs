@@ -138,8 +138,14 @@ impl Effects {
 
     /// Whether the run is to stop where it is for this failure.
     pub fn is_halted_by(&self, error: &Error) -> bool {
-        let mendable =
-            [Code::ModelKeyMissing, Code::ModelKeyRefused, Code::RunBudget].contains(&error.code());
+        let mendable = [
+            Code::ModelKeyMissing,
+            Code::ModelKeyRefused,
+            Code::RunBudget,
+            Code::ProgramDiverged,
+            Code::InterpreterUnavailable,
+        ]
+        .contains(&error.code());
         self.halts && (mendable || error.code().retry() == Retry::Later)
     }
 

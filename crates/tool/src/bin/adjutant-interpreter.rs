@@ -1,0 +1,11 @@
+//! `adjutant-interpreter`: an executable that does nothing but interpret programs of agents, for applications that do not
+//! want to be started again for that. `adjutant` itself can do it too.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    adjutant_tool::code::interpreter().unwrap_or_else(|| {
+        eprintln!("adjutant-interpreter is started by Adjutant, which talks to it over its standard streams");
+        ExitCode::FAILURE
+    })
+}
