@@ -26,6 +26,7 @@ mod registry;
 mod resource;
 pub mod sandbox;
 mod schema;
+pub mod search;
 mod tool;
 
 pub use adjutant_core::tool::{Effect, ToolSpec};
