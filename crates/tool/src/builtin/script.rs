@@ -63,9 +63,14 @@ impl Config {
             Language::Shell => "Runs a shell script",
             Language::Python => "Runs a Python 3 program",
         };
+        let hosts: Vec<_> = self.sandbox.hosts.iter().map(|host| format!("`{host}`")).collect();
         let place = match self.sandbox.isolation {
-            Isolation::Sandbox => " in a sandbox without network",
-            Isolation::Unsafe => "",
+            Isolation::Sandbox if hosts.is_empty() => " in a sandbox without network".to_owned(),
+            Isolation::Sandbox => format!(
+                " in a sandbox that reaches no host but {}, through the proxy that `HTTPS_PROXY` names,",
+                hosts.join(", ")
+            ),
+            Isolation::Unsafe => String::new(),
         };
         let mut text = format!(
             "{what}{place} and returns what it prints. It starts in a folder whose files stay there for the next \
@@ -91,7 +96,8 @@ impl Config {
         command.output_limit = self.output_limit;
         command.format = command::Format::Text;
         // Whatever a script has done when it is killed, it has done to the session's folder, where the next one sees it.
-        if self.sandbox.isolation == Isolation::Sandbox && self.sandbox.write.is_empty() {
+        let reaches_nothing = self.sandbox.write.is_empty() && self.sandbox.hosts.is_empty();
+        if self.sandbox.isolation == Isolation::Sandbox && reaches_nothing {
             command.effect = Effect::Idempotent;
         }
         command

@@ -2,6 +2,7 @@
 
 use std::process::ExitStatus;
 
+use adjutant_core::message::Part;
 use adjutant_core::time::format_duration;
 use adjutant_core::{Code, Error};
 use serde_json::Value;
@@ -21,7 +22,8 @@ pub(crate) fn outcome(config: &Config, finished: &Finished) -> Result<Output, Fa
     let status = match finished.end {
         End::Exited(status) => status,
         End::Deadline => {
-            let why = format!("`{}` was killed after {}", config.name, format_duration(config.timeout));
+            let after = format_duration(config.timeout);
+            let why = format!("`{}` was killed after {after}{}", config.name, bracketed(&finished.notes));
             return Err(lost(config, Code::ToolTimeout, why));
         }
         End::Cancelled => {
@@ -29,7 +31,7 @@ pub(crate) fn outcome(config: &Config, finished: &Finished) -> Result<Output, Fa
             return Err(lost(config, Code::RunCancelled, why));
         }
         End::Exceeded(ref how) => {
-            let why = format!("`{}` was killed, since {how}", config.name);
+            let why = format!("`{}` was killed, since {how}{}", config.name, bracketed(&finished.notes));
             return Err(lost(config, Code::ToolFailed, why));
         }
         End::Refused => return Err(Failure::Run(refused(&finished.said))),
@@ -40,7 +42,7 @@ pub(crate) fn outcome(config: &Config, finished: &Finished) -> Result<Output, Fa
     };
     let why = format!("`{}` exited with {code}{}", config.name, reason(finished));
     match config.exit(code) {
-        Exit::Done => read(config, &finished.printed),
+        Exit::Done => read(config, &finished.printed).map(|output| noted(output, &finished.notes)),
         Exit::Failed => Err(Failure::Model(Error::new(Code::ToolFailed, why))),
         Exit::Retry => {
             Err(Failure::Model(Error::new(Code::ToolBusy, why).with_help("the same call may work later")))
@@ -111,6 +113,19 @@ fn read(config: &Config, printed: &Printed) -> Result<Output, Failure> {
     }
 }
 
+/// Adds what the sandbox has to say.
+fn noted(mut output: Output, notes: &[String]) -> Output {
+    if !notes.is_empty() {
+        output.content.push(Part::text(bracketed(notes)));
+    }
+    output
+}
+
+/// Notes after whatever stands before them, told apart from what the program itself has written.
+fn bracketed(notes: &[String]) -> String {
+    notes.iter().map(|note| format!("\n[{note}]")).collect()
+}
+
 fn text(printed: &Printed) -> String {
     let text = String::from_utf8_lossy(&printed.kept);
     let text = text.trim_end();
@@ -136,7 +151,8 @@ fn reason(finished: &Finished) -> String {
     // The end says why; the beginning is often a trace.
     let skip = said.chars().count().saturating_sub(LONGEST_REASON);
     let end: String = said.chars().skip(skip).collect();
-    if end.is_empty() { end } else { format!(": {end}") }
+    let end = if end.is_empty() { end } else { format!(": {end}") };
+    end + &bracketed(&finished.notes)
 }
 
 #[cfg(unix)]

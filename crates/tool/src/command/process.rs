@@ -67,6 +67,8 @@ pub(crate) struct Finished {
     pub(crate) printed: Printed,
     /// The last lines of standard error.
     pub(crate) said: String,
+    /// What the sandbox has to say to the model, one thing each.
+    pub(crate) notes: Vec<String>,
 }
 
 /// The first part of standard output.
@@ -164,6 +166,8 @@ impl Job {
             .map(|(name, value)| (name.to_owned(), Secret::new(value)))
             .collect();
         self.environment.extend(given);
+        let told = context.clone();
+        entered.guard.tell_refusals(Arc::new(move |refusal| told.progress(note(&refusal))));
         self.guard = Some(entered.guard);
         Ok(())
     }
@@ -248,15 +252,26 @@ impl Job {
         let _ = tokio::time::timeout(GRACE, group.child.wait()).await;
         group.id = None;
         let end = match (guard, end) {
-            (Some(guard), End::Exited(status)) if status.code().is_some() && !guard.ran() => End::Refused,
+            (Some(guard), End::Exited(status)) => match guard.ended() {
+                Some(why) => End::Exceeded(why),
+                None if status.code().is_some() && !guard.ran() => End::Refused,
+                None => End::Exited(status),
+            },
             (_, end) => end,
         };
+        let refused = guard.map(Guard::refusals).unwrap_or_default();
+        let notes = refused.iter().map(|refusal| note(refusal));
         if let Some(guard) = guard {
             guard.gone().await;
         }
         printed.kept = self.redactor.bytes(printed.kept);
-        Ok(Finished { end, printed, said: said.into_text() })
+        Ok(Finished { end, printed, said: said.into_text(), notes: notes.collect() })
     }
+}
+
+/// A refusal of the proxy, as people and models read it.
+fn note(refusal: &str) -> String {
+    format!("the sandbox's proxy refused a connection: {refusal}")
 }
 
 /// A process and all that it started. Killed when dropped.

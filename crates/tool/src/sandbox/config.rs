@@ -15,6 +15,15 @@ pub struct Config {
     pub write: Vec<PathBuf>,
     /// Files and folders that stay out of sight also where they are in a folder that may be read.
     pub hidden: Vec<PathBuf>,
+    /// The hosts that it may reach, through a proxy in this process: `example.org`, `*.example.org` (every host below
+    /// it), `example.org:8443`, or an address. Without a port it is 80 and 443. Nothing is reached where none is listed.
+    pub hosts: Vec<String>,
+    /// The control group (cgroup v2) below which each call gets one; the one that was delegated to this process where
+    /// nothing is said.
+    pub cgroup: Option<PathBuf>,
+    /// The program that is started within the sandbox to bind itself and to relay to the proxy: one that calls
+    /// [`first_in_main`](super::first_in_main), such as `adjutant`. This program itself where nothing is said.
+    pub inside: Option<PathBuf>,
     /// How much it may take.
     pub limits: Limits,
 }
@@ -28,6 +37,9 @@ impl Config {
             read: Vec::new(),
             write: Vec::new(),
             hidden: Vec::new(),
+            hosts: Vec::new(),
+            cgroup: None,
+            inside: None,
             limits: Limits::default(),
         }
     }
@@ -58,11 +70,15 @@ pub struct Limits {
     pub folder_bytes: u64,
     /// How many files and folders the session's folder holds.
     pub folder_files: u64,
+    /// What is sent and received through the proxy in one call, in bytes.
+    pub network_bytes: u64,
+    /// Processor time of all processes together, in percent of one processor. Only a control group can hold it.
+    pub cpu_percent: Option<u32>,
 }
 
 impl Default for Limits {
     /// What analysing a table of some hundred megabytes takes: 1 GiB of memory, 128 processes, 256 open files, files of
-    /// 256 MiB, a folder of 1 GiB with 10,000 files.
+    /// 256 MiB, a folder of 1 GiB with 10,000 files, 1 GiB over the network, as much processor time as there is.
     fn default() -> Self {
         Self {
             memory: 1 << 30,
@@ -71,6 +87,8 @@ impl Default for Limits {
             file_bytes: 256 << 20,
             folder_bytes: 1 << 30,
             folder_files: 10_000,
+            network_bytes: 1 << 30,
+            cpu_percent: None,
         }
     }
 }

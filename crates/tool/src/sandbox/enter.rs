@@ -7,11 +7,14 @@ use std::path::{Path, PathBuf};
 use adjutant_core::{Code, Error, Result};
 
 use super::call::Call;
+use super::cgroup::{Base, Group};
 use super::config::{Config, Isolation};
-use super::folder::Folder;
+use super::egress::{Hosts, Proxy};
+use super::folder::{self, Folder};
 use super::guard::Guard;
-use super::launch::{self, Folders, HOME};
-use super::machine::Machine;
+use super::inside::{self, Landlock};
+use super::launch::{self, HOME, PROXY_PORT, Place, part};
+use super::machine::{Machine, unavailable};
 use super::tree::{self, Size};
 
 /// Where a file that was written for the call is in the sandbox.
@@ -21,6 +24,7 @@ const GIVEN: &str = "/run/adjutant";
 #[derive(Clone, Debug)]
 pub struct Sandbox {
     config: Config,
+    hosts: Hosts,
 }
 
 /// What is to run in a sandbox.
@@ -59,7 +63,8 @@ impl Sandbox {
             check(path)?;
         }
         config.work = absolute(&config.work)?;
-        Ok(Self { config })
+        let hosts = Hosts::read(&config.hosts)?;
+        Ok(Self { config, hosts })
     }
 
     /// What it was made with.
@@ -67,9 +72,10 @@ impl Sandbox {
         &self.config
     }
 
-    /// Makes the folders, and the command line. Blocks for as long as the disk takes.
+    /// Makes the folders, the proxy where it reaches hosts, and the command line. Blocks for as long as the disk takes.
+    /// The proxy runs on the tokio runtime that this is called in.
     ///
-    /// Fails with [`Code::SandboxUnavailable`] when this machine cannot make a sandbox.
+    /// Fails with [`Code::SandboxUnavailable`] when this machine, or this program, cannot make a sandbox.
     pub fn enter(&self, folder: &Folder, command: Command) -> Result<Entered> {
         let sandboxed = self.config.isolation == Isolation::Sandbox;
         let machine = if sandboxed { Some(Machine::find()?) } else { None };
@@ -96,7 +102,7 @@ impl Sandbox {
                 files: most.files.max(held.files),
                 beyond: held.beyond,
             };
-            Guard { call, session: session.clone(), limits, most, sandboxed }
+            Guard { call, session: session.clone(), limits, most, sandboxed, proxy: None, group: None }
         };
         let Some(machine) = machine else {
             return Ok(Entered {
@@ -113,23 +119,84 @@ impl Sandbox {
             check(program)?;
             bound.push((program.to_owned(), program.to_owned()));
         }
-        let folders = Folders { session: &session, call: call.folder() };
+        let proxy = self.proxy(&call)?;
+        let group = self.group()?;
+        let place = Place {
+            session: &session,
+            call: call.folder(),
+            group: group.as_ref().map(Group::door),
+            inside: self.inside(),
+        };
         let words =
-            launch::command_line(&machine, &self.config, &folders, &bound, &command.program, &arguments);
+            launch::command_line(&machine, &self.config, &place, &bound, &command.program, &arguments);
         let mut words = words.into_iter();
+        let mut environment = vec![
+            ("PATH", launch::PATH.to_owned()),
+            ("HOME", HOME.to_owned()),
+            ("TMPDIR", "/tmp".to_owned()),
+            ("LANG", "C.UTF-8".to_owned()),
+        ];
+        if proxy.is_some() {
+            environment.extend(proxied(&self.hosts));
+        }
         Ok(Entered {
             program: words.next().map(PathBuf::from).unwrap_or_default(),
             arguments: words.collect(),
             directory: None,
-            environment: vec![
-                ("PATH", launch::PATH.to_owned()),
-                ("HOME", HOME.to_owned()),
-                ("TMPDIR", "/tmp".to_owned()),
-                ("LANG", "C.UTF-8".to_owned()),
-            ],
-            guard: guard(call),
+            environment,
+            guard: Guard { proxy, group, ..guard(call) },
         })
     }
+
+    /// Begins to answer what asks for hosts.
+    fn proxy(&self, call: &Call) -> Result<Option<Proxy>> {
+        if self.hosts.is_empty() {
+            return Ok(None);
+        }
+        if self.inside().is_none() {
+            return Err(unavailable("a sandbox with `hosts` is made by a program that takes part in it, and this one does not")
+                .with_help(
+                    "call `adjutant::tool::sandbox::first_in_main()` before anything else in the program's main function,                      or name a program that does, such as `adjutant`, in `Config::inside`",
+                ));
+        }
+        let path = call.folder().join(part::PROXY);
+        let proxy = Proxy::begin(&path, self.hosts.clone(), self.config.limits.network_bytes)?;
+        folder::give(&path).map_err(|error| broken(&path, &error))?;
+        Ok(Some(proxy))
+    }
+
+    /// The control group of one call, where there are any.
+    fn group(&self) -> Result<Option<Group>> {
+        let Some(named) = &self.config.cgroup else {
+            // The supervisor does it where there is none.
+            return Ok(Base::delegated().ok().and_then(|base| base.create(&self.config.limits).ok()));
+        };
+        let help = "name a control group that this user may write to and that has no processes, or leave out `cgroup`";
+        let base = Base::at(named).map_err(|why| unavailable(why).with_help(help))?;
+        let group = base.create(&self.config.limits).map_err(|error| {
+            unavailable(format!("no control group can be made in `{}`", named.display()))
+                .caused_by(&error)
+                .with_help(help)
+        });
+        group.map(Some)
+    }
+
+    /// The program that is started within, where it has something to do there.
+    pub(super) fn inside(&self) -> Option<&Path> {
+        let program = self.config.inside.as_deref().or_else(|| inside::program())?;
+        (!self.hosts.is_empty() || Landlock::of_kernel() != Landlock::None).then_some(program)
+    }
+}
+
+/// How programs find the proxy. There is no one way.
+fn proxied(hosts: &Hosts) -> impl Iterator<Item = (&'static str, String)> + use<> {
+    let address = format!("http://127.0.0.1:{PROXY_PORT}");
+    // What listens in the sandbox itself is reached directly, unless the same name is one outside.
+    let direct = if hosts.has_loopback() { "" } else { "localhost,127.0.0.1,::1" };
+    let names = ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
+    let proxies = names.into_iter().map(move |name| (name, address.clone()));
+    let rest = [("no_proxy", direct), ("NO_PROXY", direct), ("NODE_USE_ENV_PROXY", "1")];
+    proxies.chain(rest.map(|(name, value)| (name, value.to_owned())))
 }
 
 fn absolute(path: &Path) -> Result<PathBuf> {
@@ -140,7 +207,8 @@ fn absolute(path: &Path) -> Result<PathBuf> {
 
 /// Refuses what would cover, or be covered by, what every sandbox has.
 fn check(path: &Path) -> Result<()> {
-    const OWN: [&str; 6] = [HOME, GIVEN, "/proc", "/dev", "/sys", "/etc/passwd"];
+    const OWN: [&str; 8] =
+        [HOME, GIVEN, launch::PROXY, launch::INSIDE, "/proc", "/dev", "/sys", "/etc/passwd"];
     if path == Path::new("/") || path == Path::new("/tmp") || OWN.iter().any(|own| path.starts_with(own)) {
         let message =
             format!("`{}` cannot be seen in a sandbox: it has one of its own there", path.display());

@@ -5,10 +5,12 @@ use std::process::{Command as Process, Stdio};
 use adjutant_core::id::{RunId, Scope};
 use adjutant_core::{Error, Result};
 
+use super::cgroup::Base;
 use super::config::Config;
 use super::enter::{Command, Sandbox};
 use super::folder::{Folder, Owner};
 use super::group;
+use super::inside::Landlock;
 use super::machine::{self, Machine};
 
 /// One thing about this machine.
@@ -29,7 +31,10 @@ pub struct Finding {
 /// sandbox can be made.
 pub fn examine(config: &Config) -> Result<Vec<Finding>> {
     let machine = Machine::find()?;
-    let sandbox = Sandbox::new(Config { read: Vec::new(), write: Vec::new(), ..config.clone() })?;
+    let config = Config { read: Vec::new(), write: Vec::new(), ..config.clone() };
+    let takes_part = Sandbox::new(config.clone())?;
+    // What is asked here needs no network, and perhaps no runtime for its proxy is there.
+    let sandbox = Sandbox::new(Config { hosts: Vec::new(), ..config.clone() })?;
     let owner = Owner::Run(RunId::new(format!("examine-{}", std::process::id())));
     let folder = Folder::of(&config.work, &Scope::default(), &owner);
     let tried = attempt(&sandbox, &folder);
@@ -47,17 +52,93 @@ pub fn examine(config: &Config) -> Result<Vec<Finding>> {
             false => holds("sandboxed programs are the user that runs Adjutant, without its rights"),
         },
     ];
-    findings.push(match group::is_told() {
-        true => holds("a supervisor adds up the memory of all processes, ten times a second"),
+    findings.push(landlock(&sandbox));
+    findings.extend((!config.hosts.is_empty()).then(|| network(&takes_part)));
+    findings.push(together(&config));
+    drop(machine);
+    Ok(findings)
+}
+
+/// Whether there is a second wall.
+fn landlock(sandbox: &Sandbox) -> Finding {
+    let (holds, what, help) = match (Landlock::of_kernel(), sandbox.inside()) {
+        (Landlock::None, _) => (
+            false,
+            "landlock is not there; bubblewrap stands alone",
+            Some("use a kernel with CONFIG_SECURITY_LANDLOCK, started with `lsm=landlock,..`"),
+        ),
+        (_, None) => (
+            false,
+            "landlock is not used: this program takes no part in making sandboxes",
+            Some("call `adjutant::tool::sandbox::first_in_main()` before anything else in its main function"),
+        ),
+        (Landlock::Files, _) => (true, "landlock as a second wall around files", None),
+        (Landlock::Whole, _) => {
+            (true, "landlock as a second wall around files, signals and abstract sockets", None)
+        }
+    };
+    Finding { holds, what: what.to_owned(), help: help.map(str::to_owned) }
+}
+
+/// Whether hosts can be reached.
+fn network(sandbox: &Sandbox) -> Finding {
+    match sandbox.inside() {
+        Some(_) => Finding {
+            holds: true,
+            what: match sandbox.config().hosts.len() {
+                1 => "no network but a proxy that lets 1 host pass".to_owned(),
+                count => format!("no network but a proxy that lets {count} hosts pass"),
+            },
+            help: None,
+        },
+        None => Finding {
+            holds: false,
+            what: "no host is reached: this program takes no part in making sandboxes".to_owned(),
+            help: Some(
+                "call `adjutant::tool::sandbox::first_in_main()` before anything else in its main function"
+                    .to_owned(),
+            ),
+        },
+    }
+}
+
+/// Who looks after what all processes take together.
+fn together(config: &Config) -> Finding {
+    let base = match &config.cgroup {
+        Some(folder) => Base::at(folder),
+        None => Base::delegated(),
+    };
+    let why = match base {
+        Ok(base) if base.limits("memory") => {
+            let cpu = if base.limits("cpu") { ", processor time" } else { "" };
+            return Finding {
+                holds: true,
+                what: format!(
+                    "a control group for each call, which limits memory, processes{cpu} of all together and is killed as one"
+                ),
+                help: None,
+            };
+        }
+        Ok(_) => "the control group is killed as one and limits no memory".to_owned(),
+        Err(why) => why,
+    };
+    match group::is_told() {
+        true => Finding {
+            holds: config.limits.cpu_percent.is_none(),
+            what: format!("a supervisor adds up the memory of all processes, ten times a second; {why}{}", match config.limits.cpu_percent {
+                Some(_) => ", so `cpu_percent` is not held",
+                None => "",
+            }),
+            help: Some("start Adjutant where a control group is its own: in a systemd unit with `Delegate=yes`, or name one as `cgroup`".to_owned()),
+        },
+
         false => Finding {
             holds: false,
             what: "the kernel does not tell which processes a process has started, so their memory is not added up"
                 .to_owned(),
             help: Some("use a kernel with CONFIG_PROC_CHILDREN".to_owned()),
         },
-    });
-    drop(machine);
-    Ok(findings)
+    }
 }
 
 /// Runs a program that does nothing.

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::call::Call;
+use super::cgroup::Group;
 use super::config::Limits;
+use super::egress::{Proxy, Sink};
 use super::group;
 use super::launch::part;
 use super::tree::{self, Size};
@@ -26,6 +28,10 @@ pub struct Guard {
     /// How much the session's folder may hold: the limit, or what it held already, so that a full one can be tidied up.
     pub(super) most: Size,
     pub(super) sandboxed: bool,
+    /// What lets it reach hosts.
+    pub(super) proxy: Option<Proxy>,
+    /// The control group that holds all of it. Dropped, and so emptied, with the guard.
+    pub(super) group: Option<Group>,
 }
 
 impl Guard {
@@ -42,13 +48,18 @@ impl Guard {
             return std::future::pending().await;
         }
         let mut pause = TICK;
+        // Where the kernel limits the memory of all together, nobody need look.
+        let look_at_memory = !self.group.as_ref().is_some_and(Group::limits_memory);
         loop {
             tokio::time::sleep(pause).await;
             let began = Instant::now();
+            if let Some(why) = self.ended() {
+                return why;
+            }
             let (limits, most) = (self.limits, self.most);
             let own = [part::TEMPORARY, part::SHARED].map(|part| self.call.folder().join(part));
             let folders: Vec<_> = own.into_iter().chain([self.session.clone()]).collect();
-            let look = move || excess(process, &folders, &limits, &most);
+            let look = move || excess(process, &folders, &limits, &most, look_at_memory);
             if let Ok(Some(why)) = tokio::task::spawn_blocking(look).await {
                 return why;
             }
@@ -59,7 +70,7 @@ impl Guard {
 
     /// Kills everything in the sandbox. `process` is the one that was started, and must not have been waited for.
     pub fn kill(&self, process: u32) {
-        if self.sandboxed {
+        if self.sandboxed && !self.group.as_ref().is_some_and(Group::kill) {
             // The first process of the sandbox is one of them, and takes all others with it.
             group::kill(&group::children(process));
         }
@@ -72,6 +83,24 @@ impl Guard {
         while group::is_alive(first) && Instant::now() < until {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
+    }
+
+    /// Why the kernel has ended it, if it has.
+    pub fn ended(&self) -> Option<String> {
+        let is_out = self.group.as_ref().is_some_and(Group::is_out_of_memory);
+        is_out.then(|| too_much_memory(&self.limits))
+    }
+
+    /// Tells why a connection is refused, from now on, whenever one is.
+    pub fn tell_refusals(&self, sink: Sink) {
+        if let Some(proxy) = &self.proxy {
+            proxy.listen(sink);
+        }
+    }
+
+    /// The connections that were refused, and why.
+    pub fn refusals(&self) -> Vec<String> {
+        self.proxy.as_ref().map(Proxy::refused).unwrap_or_default()
     }
 
     /// Whether the program was run at all, after the process that was started has ended by itself. Otherwise the sandbox
@@ -94,10 +123,16 @@ impl Guard {
 }
 
 /// What the processes take that they may not.
-fn excess(process: u32, folders: &[PathBuf], limits: &Limits, most: &Size) -> Option<String> {
+fn excess(
+    process: u32,
+    folders: &[PathBuf],
+    limits: &Limits,
+    most: &Size,
+    look_at_memory: bool,
+) -> Option<String> {
     let members = group::members(process);
-    if group::memory(&members, limits.memory) > limits.memory {
-        return Some(format!("it took more than {} bytes of memory", limits.memory));
+    if look_at_memory && group::memory(&members, limits.memory) > limits.memory {
+        return Some(too_much_memory(limits));
     }
     let mut held = Size { bytes: group::nameless(&members), ..Size::default() };
     for folder in folders {
@@ -112,4 +147,8 @@ fn excess(process: u32, folders: &[PathBuf], limits: &Limits, most: &Size) -> Op
         (.., true) => Some("it made folders that cannot be looked into, or nested too deep".to_owned()),
         _ => None,
     }
+}
+
+fn too_much_memory(limits: &Limits) -> String {
+    format!("it took more than {} bytes of memory", limits.memory)
 }

@@ -7,11 +7,14 @@
     reason = "a test fails by panicking, also outside of `#[test]`"
 )]
 
+mod egress;
 mod escape;
 mod exhaust;
 mod run;
+mod second;
+mod unprivileged;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +40,7 @@ impl Place {
         config.limits.folder_bytes = 32 << 20;
         config.limits.folder_files = 500;
         config.limits.processes = 32;
+        config.inside = Some(inside());
         match sandbox::examine(&config) {
             Ok(_) => Some(Self { work, config, timeout: Duration::from_secs(20) }),
             Err(error) if std::env::var_os("CI").is_some() => panic!("{error}"),
@@ -74,6 +78,11 @@ impl Place {
         let owner = Owner::Session(SessionId::new(session));
         Folder::of(&self.config.work, context(session).scope(), &owner)
     }
+}
+
+/// The program that takes part in making sandboxes.
+fn inside() -> PathBuf {
+    std::env::var_os(unprivileged::INSIDE).map_or(env!("CARGO_BIN_EXE_sandbox-inside").into(), PathBuf::from)
 }
 
 fn context(session: &str) -> Context {
