@@ -250,15 +250,20 @@ async fn services(project: &Project) -> Vec<Finding> {
 
 /// What of a sandbox holds on this machine, where a tool runs in one.
 fn sandbox(project: &Project) -> Vec<Finding> {
-    let used = project.settings().tools.values().any(|tool| match &tool.kind {
-        ToolKind::Script(config) => config.sandbox.isolation == Isolation::Sandbox,
-        ToolKind::Command(config) => config.sandbox.is_some(),
-        _ => false,
+    let used = project.settings().tools.values().filter_map(|tool| match &tool.kind {
+        ToolKind::Script(config) => Some(&config.sandbox),
+        ToolKind::Command(config) => config.sandbox.as_ref(),
+        _ => None,
     });
-    if !used {
+    let used: Vec<_> = used.filter(|sandbox| sandbox.isolation == Isolation::Sandbox).collect();
+    if used.is_empty() {
         return Vec::new();
     }
-    match adjutant::tool::sandbox::examine(&project.settings().sandbox) {
+    let mut sandbox = project.settings().sandbox.clone();
+    sandbox.hosts = used.iter().flat_map(|sandbox| sandbox.hosts.clone()).collect();
+    sandbox.hosts.sort();
+    sandbox.hosts.dedup();
+    match adjutant::tool::sandbox::examine(&sandbox) {
         Ok(found) => {
             let finding = |found: adjutant::tool::sandbox::Finding| match found.holds {
                 true => Finding::ok("sandbox", found.what),

@@ -266,3 +266,60 @@ fn a_tool_that_a_person_allows_is_not_called_unasked() {
     answered after [time]
     ");
 }
+
+/// Whether this machine makes sandboxes; in CI it must.
+fn sandboxes() -> bool {
+    let probe = std::process::Command::new("bwrap").args(["--ro-bind", "/", "/", "true"]).output();
+    let makes = probe.is_ok_and(|output| output.status.success());
+    assert!(makes || std::env::var_os("CI").is_none(), "no sandbox can be made here");
+    makes
+}
+
+#[test]
+fn a_script_reaches_the_hosts_that_are_listed_and_no_others() {
+    if !sandboxes() {
+        return;
+    }
+    let server = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = server.local_addr().expect("an address").port();
+    std::thread::spawn(move || {
+        for mut stream in server.incoming().flatten() {
+            use std::io::{Read as _, Write as _};
+            let _ = stream.read(&mut [0; 4096]);
+            let _ =
+                stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello");
+        }
+    });
+    let sandbox = Sandbox::new();
+    let settings = format!("[sandbox]\nhosts = [\"localhost:{port}\"]\n[tools.python]\ntype = \"python\"\n");
+    sandbox.write("adjutant.toml", &settings);
+    let script = format!(
+        "import urllib.request as u\nprint(u.urlopen('http://localhost:{port}/').read().decode())\n\
+         try: u.urlopen('http://other.example/')\nexcept Exception as error: print(error)"
+    );
+    let arguments = serde_json::json!({ "script": script }).to_string();
+    let seen = sandbox.run(&["tools", "call", "python", &arguments]);
+    assert!(seen.contains("exit 0\n--- stdout\nhello\nHTTP Error 403: Forbidden"), "{seen}");
+    assert!(seen.contains("refused a connection: `other.example:80` is not among the hosts"), "{seen}");
+
+    let seen = sandbox.run(&["doctor"]);
+    assert!(seen.contains("a proxy that lets 1 host pass"), "{seen}");
+    assert!(seen.contains("landlock"), "{seen}");
+}
+
+#[test]
+fn a_host_that_is_none_is_told_with_its_place() {
+    let sandbox = Sandbox::new();
+    sandbox.write("adjutant.toml", "[sandbox]\nhosts = [\"https://example.org\"]\n");
+    sees!(sandbox.run(&["check"]), @r#"
+    exit 2
+    --- stderr
+    error[project-invalid]: `sandbox.hosts`: `https://example.org` is no host that a sandbox can reach
+     --> adjutant.toml:2:10
+      |
+    2 | hosts = ["https://example.org"]
+      |          ^
+
+    hint: write `example.org`, `*.example.org`, `example.org:8443` or an address, `10.1.2.3:8080`
+    "#);
+}

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use adjutant_agent::definition::document::{Content, Table};
 use adjutant_tool::builtin::script::{Config as Script, Language};
-use adjutant_tool::sandbox::{Config, Isolation, Limits};
+use adjutant_tool::sandbox::{Config, Isolation, Limits, host_is_valid};
 
 use super::command::EFFECTS;
 
@@ -29,6 +29,7 @@ pub(in crate::project) fn read_defaults(root: &Table<'_>, folder: &Path, store: 
     let mut config = default_in(folder, store);
     if let Some(table) = root.table("sandbox") {
         config.work = table.text("work").map_or(config.work, |path| folder.join(path));
+        config.cgroup = table.text("cgroup").map(PathBuf::from);
         read_table(table, folder, &mut config);
     }
     config
@@ -64,6 +65,15 @@ fn read_table(table: Table<'_>, folder: &Path, config: &mut Config) {
     };
     config.read = paths("read").unwrap_or_else(|| config.read.clone());
     config.write = paths("write").unwrap_or_else(|| config.write.clone());
+    if let Some(hosts) = table.texts("hosts") {
+        config.hosts = hosts.iter().map(|(host, _)| (*host).to_owned()).collect();
+        for (host, place) in hosts {
+            if let Err(error) = host_is_valid(host) {
+                let message = format!("`{}`: {}", table.name_of("hosts"), error.message());
+                table.problems().report_with(place, message, error.help().unwrap_or_default());
+            }
+        }
+    }
     let before = config.limits;
     config.limits = Limits {
         memory: table.integer("memory", 16 << 20..=1 << 46).unwrap_or(before.memory),
@@ -72,6 +82,8 @@ fn read_table(table: Table<'_>, folder: &Path, config: &mut Config) {
         file_bytes: table.integer("file_bytes", 0..=1 << 46).unwrap_or(before.file_bytes),
         folder_bytes: table.integer("folder_bytes", 0..=1 << 46).unwrap_or(before.folder_bytes),
         folder_files: table.integer("folder_files", 0..=10_000_000).unwrap_or(before.folder_files),
+        network_bytes: table.integer("network_bytes", 0..=1 << 46).unwrap_or(before.network_bytes),
+        cpu_percent: table.integer("cpu_percent", 1..=100_000).or(before.cpu_percent),
     };
     table.finish();
 }
