@@ -137,6 +137,10 @@ codes! {
     ToolDenied = "tool-denied": Tool, Model, Never;
     /// The tool's server describes it otherwise than when a person accepted it.
     ToolQuarantined = "tool-quarantined": Tool, Model, Never;
+    /// The tool's server wants a login that is not there or is over.
+    ToolUnauthorized = "tool-unauthorized": Tool, Run, Never;
+    /// What is kept encrypted cannot be read: it was changed, or the key is another one.
+    VaultUnreadable = "vault-unreadable": Tool, Run, Never;
     /// The tool cannot be started or does not keep its contract.
     ToolBroken = "tool-broken": Tool, Model, Never;
     /// It is not known whether the call happened.

@@ -28,6 +28,7 @@ pub mod sandbox;
 mod schema;
 pub mod search;
 mod tool;
+pub mod vault;
 
 pub use adjutant_core::tool::{Effect, ToolSpec};
 /// Makes a tool of a function, or tools of the methods of a type.

@@ -16,6 +16,7 @@ mod substitution;
 mod toml;
 mod tools;
 mod unread;
+mod vault;
 
 pub use environment::Environment;
 pub use load::Project;

@@ -20,6 +20,7 @@ use super::substitution::substitute;
 use super::toml;
 use super::tools::{self, ToolSettings};
 use super::unread::Unread;
+use super::vault;
 
 /// The longest `adjutant.toml`, in bytes.
 pub(super) const LONGEST: u64 = 1 << 20;
@@ -117,7 +118,8 @@ impl Settings {
         settings.catalogue = read_catalogue(&root, folder, settings.catalogue);
         settings.models = models::read(&root, folder);
         settings.sandbox = tools::read_defaults(&root, folder, &settings.store);
-        settings.tools = tools::read(&root, folder, &settings.secrets, &settings.sandbox);
+        let vault = vault::read(&root, folder, environment, &settings.secrets);
+        settings.tools = tools::read(&root, folder, &settings.secrets, &settings.sandbox, &vault);
         let unread = Unread::of(&root, &settings);
         root.finish();
         (settings, unread)

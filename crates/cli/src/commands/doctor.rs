@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use adjutant::model::provider::Probed;
 use adjutant::project::{Choice, Key, ToolKind};
+use adjutant::tool::mcp::oauth::{Grant, Status};
 use adjutant::tool::mcp::{Pin, Server, changes};
 use adjutant::tool::openapi;
 use adjutant::tool::sandbox::Isolation;
@@ -13,7 +14,7 @@ use adjutant_core::Error;
 use clap::Args;
 use serde::Serialize;
 
-use super::{models, program};
+use super::{login, models, program};
 use crate::arguments::Shared;
 use crate::exit::{Ended, Exit, Failure};
 use crate::place;
@@ -100,6 +101,7 @@ async fn examine(project: Project, findings: &mut Vec<Finding>) {
     findings.extend(secrets(&project));
     findings.extend(programs(&project));
     findings.extend(futures::future::join_all(project.servers().map(|found| server(&project, found))).await);
+    findings.extend(project.servers().filter_map(|server| account(&project, server)));
     findings.extend(services(&project).await);
     findings.extend(sandbox(&project));
     let path = project.settings().store.clone();
@@ -221,6 +223,26 @@ async fn server(project: &Project, server: &Server) -> Finding {
             }
         },
     }
+}
+
+/// The login of an MCP server, where it has one.
+fn account(project: &Project, server: &Server) -> Option<Finding> {
+    let account = server.account()?;
+    let what = format!("login {}", server.name());
+    let help = format!("`adjutant tools login {}`", server.name());
+    Some(match account.status(project.secrets().as_ref()) {
+        Ok(Status::Out) if account.grant() == Grant::Client => {
+            Finding::ok(what, "a token is fetched with the next call")
+        }
+        Ok(Status::Out) => Finding {
+            health: Health::Missing,
+            what,
+            found: login::said(&Status::Out),
+            help: Some(help),
+        },
+        Ok(status) => Finding::ok(what, clean(&login::said(&status)).into_owned()),
+        Err(error) => Finding::missing(what, &error),
+    })
 }
 
 /// The services of OpenAPI documents: whether somebody answers, whatever it is. Nobody is told who asks.

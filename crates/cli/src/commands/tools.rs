@@ -10,14 +10,14 @@ use adjutant_core::{Code, Error};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::trust;
+use super::{login, trust};
 use crate::arguments::Shared;
 use crate::exit::{Ended, Exit};
 use crate::place;
 use crate::screen::{Output, Style, Table, clean, duration, first_line};
 use crate::turn::People;
 
-/// Lists the tools of a project, calls one by hand, and accepts those of MCP servers.
+/// Lists the tools of a project, calls one by hand, accepts those of MCP servers, and logs in to them.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -29,6 +29,8 @@ enum Command {
     List(ListArguments),
     Call(CallArguments),
     Trust(trust::Arguments),
+    Login(login::LoginArguments),
+    Logout(login::LogoutArguments),
 }
 
 /// Lists the tools that the project and its agents name.
@@ -60,6 +62,8 @@ pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
         Command::List(command) => list(command, shared, output),
         Command::Call(command) => call(command, shared, output).await,
         Command::Trust(command) => trust::execute(command, shared, output).await,
+        Command::Login(command) => login::login(command, shared, output).await,
+        Command::Logout(command) => login::logout(command, shared, output).await,
     }
 }
 

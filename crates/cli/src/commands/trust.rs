@@ -81,7 +81,7 @@ pub(super) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
 }
 
 /// The servers of these names. Fails with [`Code::NotFound`].
-fn chosen<'a>(project: &'a Project, names: &[String]) -> Result<Vec<&'a Server>, Error> {
+pub(super) fn chosen<'a>(project: &'a Project, names: &[String]) -> Result<Vec<&'a Server>, Error> {
     if names.is_empty() {
         return Ok(project.servers().collect());
     }

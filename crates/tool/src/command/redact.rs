@@ -18,6 +18,12 @@ impl Redactor {
         Self(secrets.filter(|secret| secret.expose().len() >= SHORTEST).collect())
     }
 
+    /// The same with more secrets.
+    pub(crate) fn and(mut self, more: impl Iterator<Item = Secret>) -> Self {
+        self.0.extend(Self::new(more).0);
+        self
+    }
+
     /// The text without the secrets.
     pub(crate) fn text(&self, text: String) -> String {
         let found = self.0.iter().filter(|secret| text.contains(secret.expose())).collect::<Vec<_>>();

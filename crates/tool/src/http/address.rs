@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use url::{Host, Url};
+
 /// Which addresses may be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reach {
@@ -25,6 +27,32 @@ pub(crate) fn is_allowed(address: IpAddr, reach: Reach) -> bool {
             Some(inner) => is_allowed(IpAddr::V4(inner), reach),
             None => is_public_v6(address) || (loopback && address.is_loopback()),
         },
+    }
+}
+
+/// Checks what no resolver sees: the scheme, and hosts that are written as addresses.
+pub(crate) fn check(url: &Url, reach: Reach) -> Result<(), String> {
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(format!("`{url}` is neither http nor https"));
+    }
+    let address = match url.host() {
+        Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
+        Some(Host::Ipv6(address)) => Some(IpAddr::V6(address)),
+        _ => None,
+    };
+    match address.filter(|address| !is_allowed(*address, reach)) {
+        Some(address) => Err(format!("its address {address} is not on the public internet")),
+        None => Ok(()),
+    }
+}
+
+/// Whether what goes there stays on this machine, by the name of the host alone.
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
     }
 }
 

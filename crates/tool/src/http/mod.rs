@@ -3,7 +3,9 @@
 mod address;
 mod body;
 mod client;
+mod fault;
 
-pub(crate) use address::{Reach, is_allowed};
+pub(crate) use address::{Reach, check, is_allowed, is_loopback};
 pub(crate) use body::{Body, Kind, read};
 pub(crate) use client::{Unreachable, addresses, builder, guarded};
+pub(crate) use fault::{explained, refusal};

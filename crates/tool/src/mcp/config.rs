@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use adjutant_core::tool::{Effect, ToolSpec};
 use adjutant_core::{Code, Error, Result};
-use url::{Host, Url};
+use url::Url;
 
+use super::oauth;
 use crate::command::Variable;
+use crate::http::is_loopback;
 
 /// A server as configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,6 +65,8 @@ pub struct Http {
     pub headers: BTreeMap<String, Variable>,
     /// The name of the secret that every request carries as a bearer token.
     pub bearer: Option<String>,
+    /// How a token is come by that every request carries in its place.
+    pub auth: Option<oauth::Config>,
 }
 
 impl Config {
@@ -109,10 +113,18 @@ impl Config {
             Transport::Http(http) if !matches!(http.url.scheme(), "http" | "https") => {
                 invalid("is at no web address", "write `url = \"https://example.org/mcp\"`")
             }
+            Transport::Http(http) if http.auth.is_some() && http.bearer.is_some() => invalid(
+                "is sent two tokens at once",
+                "keep `bearer` for a token that you have, or `auth` for one that is come by",
+            ),
             Transport::Http(http) if http.shows_secrets() => invalid(
                 "is sent secrets that everybody on the way can read",
                 "write `https://` in its `url`, or reach it on this machine",
             ),
+            Transport::Http(Http { auth: Some(auth), .. }) => match auth.fault() {
+                Some((what, help)) => invalid(what, help),
+                None => Ok(()),
+            },
             _ => Ok(()),
         }
     }
@@ -128,13 +140,7 @@ impl Http {
     fn shows_secrets(&self) -> bool {
         let secret = self.bearer.is_some()
             || self.headers.values().any(|value| matches!(value, Variable::Secret(_) | Variable::Inherit));
-        let local = match self.url.host() {
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            Some(Host::Domain(name)) => name == "localhost",
-            None => false,
-        };
-        secret && !local && self.url.scheme() == "http"
+        (secret || self.auth.is_some()) && !is_loopback(&self.url) && self.url.scheme() == "http"
     }
 }
 
@@ -144,7 +150,7 @@ mod tests {
 
     fn http(url: &str, bearer: Option<&str>) -> Config {
         let url = Url::parse(url).unwrap();
-        let http = Http { url, headers: BTreeMap::new(), bearer: bearer.map(str::to_owned) };
+        let http = Http { url, headers: BTreeMap::new(), bearer: bearer.map(str::to_owned), auth: None };
         Config::new("x", Transport::Http(http))
     }
 

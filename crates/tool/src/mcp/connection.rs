@@ -19,6 +19,7 @@ use rmcp::transport::streamable_http_client::StreamableHttpError;
 use serde_json::{Map, Value};
 use tokio::sync::Mutex;
 
+use super::oauth::Fault;
 use super::offer::Offer;
 use super::progress::Ear;
 use super::{clean, listing};
@@ -53,6 +54,8 @@ pub(super) enum Unanswered {
     Refused(ErrorData),
     /// It did not leave this machine.
     Unsent(String),
+    /// There is no token for it, or the server took none. It was not carried out.
+    Unauthorized(Error),
     /// The connection ended meanwhile, or what came is no answer.
     Lost(String),
     /// The time was over.
@@ -74,7 +77,10 @@ impl Connection {
             legacy_version: Some(ProtocolVersion::LATEST_WITH_INITIALIZE),
         };
         let service = ear.clone().serve_with_lifecycle(transport, lifecycle).await;
-        let service = service.map_err(|error| Error::new(Code::ToolBroken, why(&error)))?;
+        let service = service.map_err(|error| match unauthorized(&error) {
+            Some(error) => error.clone(),
+            None => Error::new(Code::ToolBroken, why(&error)),
+        })?;
         Ok(Self { service, ear, began: Instant::now(), listed: Mutex::default(), unheard: AtomicU32::new(0) })
     }
 
@@ -188,6 +194,9 @@ impl From<ServiceError> for Unanswered {
     fn from(error: ServiceError) -> Self {
         match error {
             ServiceError::McpError(refusal) => Self::Refused(refusal),
+            ServiceError::TransportSend(error) if login(error.error.as_ref()).is_some() => {
+                login(error.error.as_ref()).cloned().map_or(Self::Lost(String::new()), Self::Unauthorized)
+            }
             error if is_unsent(&error) => Self::Unsent(service_error(&error)),
             error => Self::Lost(service_error(&error)),
         }
@@ -209,9 +218,26 @@ fn causes<'a>(
 
 /// The fault of what carries requests, within that of the transport.
 fn carrier<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a reqwest::Error> {
-    match error.downcast_ref::<StreamableHttpError<reqwest::Error>>() {
-        Some(StreamableHttpError::Client(error)) => Some(error),
+    match error.downcast_ref::<StreamableHttpError<Fault>>() {
+        Some(StreamableHttpError::Client(Fault::Network(error))) => Some(error),
         _ => error.downcast_ref(),
+    }
+}
+
+/// The lack of a token, within the fault of a transport.
+fn login<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Error> {
+    causes(error).find_map(|error| match error.downcast_ref::<StreamableHttpError<Fault>>() {
+        Some(StreamableHttpError::Client(Fault::Unauthorized(error))) => Some(error),
+        _ => None,
+    })
+}
+
+/// The lack of a token, where there was no handshake for it.
+fn unauthorized(error: &ClientInitializeError) -> Option<&Error> {
+    match error {
+        ClientInitializeError::TransportError { error, .. } => login(error.error.as_ref()),
+        ClientInitializeError::LegacyFallbackFailed { fallback, .. } => unauthorized(fallback),
+        _ => None,
     }
 }
 

@@ -37,6 +37,7 @@ impl Made<'_> {
                 Code::ToolBusy,
                 format!("`{name}` was not called, its server cannot be reached: {why}"),
             ),
+            Unanswered::Unauthorized(error) => Failure::from(error.clone()),
             Unanswered::Lost(why) => {
                 let said = self.said.as_ref().map(|said| format!("; the server's last words: {said}"));
                 let why = format!("the answer of `{name}` was lost: {why}{}", said.unwrap_or_default());
@@ -94,6 +95,8 @@ mod tests {
         check(&Unanswered::Lost("gone".into()), "tool-broken", "unknown");
         check(&Unanswered::Unsent("refused".into()), "tool-busy", "tool-busy");
         check(&Unanswered::Cancelled, "run run-cancelled", "unknown");
+        let out = Error::new(Code::ToolUnauthorized, "nobody is logged in");
+        check(&Unanswered::Unauthorized(out), "run tool-unauthorized", "run tool-unauthorized");
         let refusal = rmcp::model::ErrorData::invalid_params("no such order", None);
         check(&Unanswered::Refused(refusal), "tool-failed", "tool-failed");
     }

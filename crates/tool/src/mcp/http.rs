@@ -5,33 +5,75 @@ use std::time::Duration;
 
 use adjutant_core::secret::Secret;
 use adjutant_core::{Code, Error, Result};
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, header};
+use rmcp::model::ProtocolVersion;
 use rmcp::transport::StreamableHttpClientTransport;
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
+use serde_json::json;
 
 use super::config::Http;
+use super::oauth::{Carrier, Challenge, Keeper};
 
 /// How long making a connection may take.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// The transport to a server, with the headers that every request carries.
+/// How long a server may take to refuse a request.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The transport to a server, with the headers that every request carries, and with whoever has the token for each.
 pub(super) fn transport(
+    name: &str,
     http: &Http,
     headers: Vec<(String, Secret)>,
     bearer: Option<&Secret>,
-) -> Result<StreamableHttpClientTransport<reqwest::Client>> {
+    keeper: Option<Keeper>,
+) -> Result<StreamableHttpClientTransport<Carrier>> {
+    let mut given = named(headers)?;
+    if let Some(token) = bearer {
+        let value = sensitive("authorization", &format!("Bearer {}", token.expose()))?;
+        given.insert(header::AUTHORIZATION, value);
+    }
+    let config = StreamableHttpClientTransportConfig::with_uri(http.url.as_str()).custom_headers(given);
+    let carrier = Carrier::new(client()?, keeper, name);
+    Ok(StreamableHttpClientTransport::with_client(carrier, config))
+}
+
+/// What a server says when it is asked by nobody: where it describes itself, and what a token must allow.
+pub(super) async fn challenge(http: &Http, headers: Vec<(String, Secret)>) -> Result<Challenge> {
+    let hello = json!({
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "initialize",
+        "params": {
+            "protocolVersion": ProtocolVersion::LATEST_WITH_INITIALIZE.as_str(),
+            "capabilities": {},
+            "clientInfo": { "name": "adjutant", "version": env!("CARGO_PKG_VERSION") },
+        },
+    });
+    let request = client()?
+        .post(http.url.clone())
+        .headers(named(headers)?.into_iter().collect())
+        .header(header::ACCEPT, "application/json, text/event-stream")
+        .json(&hello)
+        .send();
+    let busy = |why: String| Error::new(Code::ToolBusy, format!("the server cannot be asked: {why}"));
+    let answer = tokio::time::timeout(PATIENCE, request).await;
+    let answer = answer.map_err(|_| busy(format!("no answer within {} s", PATIENCE.as_secs())))?;
+    let answer = answer.map_err(|error| busy(crate::http::explained(&error.without_url())))?;
+    // A server that answers anybody wants a token only for some of its tools; what it says is not needed.
+    let said = answer.headers().get_all(header::WWW_AUTHENTICATE).iter();
+    let said: Vec<_> = said.filter_map(|value| value.to_str().ok()).filter(|value| value.len() <= 8 << 10).collect();
+    Ok(Challenge::read(&said.join(", ")))
+}
+
+fn named(headers: Vec<(String, Secret)>) -> Result<HashMap<HeaderName, HeaderValue>> {
     let mut given = HashMap::new();
     for (name, value) in headers {
         let header = HeaderName::try_from(name.as_str())
             .map_err(|_| Error::new(Code::ToolInvalid, format!("`{name}` is not the name of a header")))?;
         given.insert(header, sensitive(&name, value.expose())?);
     }
-    if let Some(token) = bearer {
-        let value = sensitive("authorization", &format!("Bearer {}", token.expose()))?;
-        given.insert(http::header::AUTHORIZATION, value);
-    }
-    let config = StreamableHttpClientTransportConfig::with_uri(http.url.as_str()).custom_headers(given);
-    Ok(StreamableHttpClientTransport::with_client(client()?, config))
+    Ok(given)
 }
 
 fn sensitive(name: &str, value: &str) -> Result<HeaderValue> {

@@ -95,6 +95,7 @@ fn odd(why: String) -> Error {
 
 fn broken(unanswered: &Unanswered) -> Error {
     let why = match unanswered {
+        Unanswered::Unauthorized(error) => return error.clone(),
         Unanswered::Refused(refusal) => clean::line(&refusal.message, clean::LONGEST_REASON),
         Unanswered::Unsent(why) | Unanswered::Lost(why) => why.clone(),
         Unanswered::Deadline | Unanswered::Cancelled => "there was no answer in time".to_owned(),

@@ -7,6 +7,8 @@
 //! - Whatever a server says is data of a stranger: bounded, cleaned of what cannot be seen, and labelled untrusted. It
 //!   is told of no capability that we do not have: no roots, no sampling, no elicitation, no tasks.
 
+pub mod oauth;
+
 mod change;
 mod clean;
 mod config;

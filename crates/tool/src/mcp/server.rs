@@ -1,5 +1,6 @@
 //! [`Server`]: a server under supervision.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,9 +12,10 @@ use adjutant_core::{Code, Error, Result};
 use rmcp::model::{ClientRequest, ServerResult};
 use tokio::sync::Mutex;
 
-use super::config::{Config, Transport};
+use super::config::{Config, Http, Transport};
 use super::connection::Connection;
 use super::failure::Made;
+use super::oauth::{self, Account, Keeper, Sent};
 use super::offer::{Offer, Pin, PinnedTool};
 use super::process::{self, Said};
 use super::remote::RemoteTool;
@@ -46,6 +48,8 @@ struct Inner {
     said: Said,
     state: Mutex<State>,
     redactor: std::sync::Mutex<Redactor>,
+    /// The tokens that the server was sent lately.
+    sent: Sent,
 }
 
 #[derive(Default)]
@@ -64,12 +68,20 @@ impl Server {
     pub fn new(config: Config) -> Result<Self> {
         config.check()?;
         let (said, state, redactor) = (Said::default(), Mutex::default(), std::sync::Mutex::default());
-        Ok(Self(Arc::new(Inner { config, said, state, redactor })))
+        Ok(Self(Arc::new(Inner { config, said, state, redactor, sent: Sent::default() })))
     }
 
     /// What the server is called here.
     pub fn name(&self) -> &str {
         &self.0.config.name
+    }
+
+    /// The login of the server, where one is needed.
+    pub fn account(&self) -> Option<Account> {
+        match &self.0.config.transport {
+            Transport::Http(http) => http.auth.as_ref().map(|auth| Account::new(self.name(), http, auth)),
+            Transport::Process(_) => None,
+        }
     }
 
     /// What happens if a tool is called twice: what the person says of it, otherwise what the server hints.
@@ -129,7 +141,8 @@ impl Server {
     }
 
     fn redactor(&self) -> Redactor {
-        self.0.redactor.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        let redactor = self.0.redactor.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        redactor.and(self.0.sent.all().into_iter())
     }
 
     /// Makes a request for a tool. `check` looks at what the server offers; only then is it asked.
@@ -179,7 +192,10 @@ impl Server {
                 Ok(connection)
             }
             Err(error) => {
-                state.failed(error.message().to_owned());
+                // Nothing is wrong with the server, and whoever has logged in need not wait.
+                if error.code() != Code::ToolUnauthorized {
+                    state.failed(error.message().to_owned());
+                }
                 Err(error)
             }
         }
@@ -187,39 +203,45 @@ impl Server {
 
     /// Starts the server, or reaches it, and makes the handshake.
     async fn open(&self, secret: &(dyn Fn(&str) -> Result<Secret> + Sync)) -> Result<Connection> {
-        let value = |variable: &Variable, name: &str| match variable {
-            Variable::Text(text) => Ok(Some(Secret::new(text))),
-            Variable::Inherit => Ok(std::env::var(name).ok().map(Secret::new)),
-            Variable::Secret(name) => secret(name).map(Some),
-        };
-        let values =
-            |variables: &std::collections::BTreeMap<String, Variable>| -> Result<Vec<(String, Secret)>> {
-                let found =
-                    variables.iter().map(|(name, variable)| Ok((name.clone(), value(variable, name)?)));
-                let found: Vec<_> = found.collect::<Result<_>>()?;
-                Ok(found.into_iter().filter_map(|(name, value)| Some((name, value?))).collect())
-            };
         match &self.0.config.transport {
             Transport::Process(config) => {
-                let environment = values(&config.environment)?;
+                let environment = values(&config.environment, secret)?;
                 let redactor = self.hide(&config.environment, &environment, None);
                 let said = self.0.said.clone();
                 let (process, input, output) = process::start(config, &environment, redactor, said.clone())?;
                 Connection::open(Pipes::new(process, input, output, said)).await
             }
             Transport::Http(config) => {
-                let headers = values(&config.headers)?;
+                let headers = values(&config.headers, secret)?;
                 let bearer = config.bearer.as_deref().map(secret).transpose()?;
                 self.hide(&config.headers, &headers, bearer.as_ref());
-                Connection::open(http::transport(config, headers, bearer.as_ref())?).await
+                let keeper = match &config.auth {
+                    Some(auth) => Some(self.keeper(config, auth, headers.clone(), secret).await?),
+                    None => None,
+                };
+                let transport = http::transport(self.name(), config, headers, bearer.as_ref(), keeper)?;
+                Connection::open(transport).await
             }
         }
+    }
+
+    /// Whoever has the token for each request. There is one, or a person must log in: then nobody is asked.
+    async fn keeper(
+        &self,
+        http: &Http,
+        auth: &oauth::Config,
+        headers: Vec<(String, Secret)>,
+        secret: &(dyn Fn(&str) -> Result<Secret> + Sync),
+    ) -> Result<Keeper> {
+        let keeper = Keeper::open(self.name(), http, auth, headers, secret, self.0.sent.clone())?;
+        keeper.token().await?;
+        Ok(keeper)
     }
 
     /// Remembers which values the server must not say again.
     fn hide(
         &self,
-        variables: &std::collections::BTreeMap<String, Variable>,
+        variables: &BTreeMap<String, Variable>,
         values: &[(String, Secret)],
         bearer: Option<&Secret>,
     ) -> Redactor {
@@ -286,6 +308,21 @@ impl State {
         tokio::time::sleep(left).await;
         Ok(())
     }
+}
+
+/// The values that a person wrote, with the secrets among them.
+pub(super) fn values(
+    variables: &BTreeMap<String, Variable>,
+    secret: &(dyn Fn(&str) -> Result<Secret> + Sync),
+) -> Result<Vec<(String, Secret)>> {
+    let value = |name: &str, variable: &Variable| match variable {
+        Variable::Text(text) => Ok(Some(Secret::new(text))),
+        Variable::Inherit => Ok(std::env::var(name).ok().map(Secret::new)),
+        Variable::Secret(named) => secret(named).map(Some),
+    };
+    let found = variables.iter().map(|(name, variable)| Ok((name.clone(), value(name, variable)?)));
+    let found: Vec<_> = found.collect::<Result<_>>()?;
+    Ok(found.into_iter().filter_map(|(name, value)| Some((name, value?))).collect())
 }
 
 /// How long a server rests that has failed so often in a row before; not at all after its first failure.

@@ -111,7 +111,7 @@ fn base(document: &Document, config: &Config) -> Result<Url> {
         return Err(invalid(format!("the address `{}` holds more than a host and a path", shown())));
     }
     let reach = reach(&url, config);
-    source::check(&url, reach).map_err(|why| {
+    http::check(&url, reach).map_err(|why| {
         let error = invalid(format!("the address `{}` is refused: {why}", shown()));
         error.with_help("write it as `base_url`, or add `private = true`, if it is meant")
     })?;
@@ -205,7 +205,7 @@ impl Service {
     fn new(base: Url, config: Config) -> Result<Self> {
         if let Auth::ClientCredentials { token_url, .. } = &config.auth {
             let reach = source::reach(token_url, true, config.private);
-            source::check(token_url, reach)
+            http::check(token_url, reach)
                 .map_err(|why| Error::new(Code::ToolInvalid, format!("`token_url` is refused: {why}")))?;
         }
         for name in config.headers.keys().chain(config.idempotency_header.as_ref()) {

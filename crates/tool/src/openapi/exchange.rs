@@ -5,7 +5,7 @@ use reqwest::{Client, Method};
 
 use super::answer::Answer;
 use super::request::Request;
-use crate::http::{self, Kind, Unreachable};
+use crate::http::{self, Kind};
 
 /// How many redirects are followed.
 const MOST_REDIRECTS: usize = 5;
@@ -41,31 +41,16 @@ pub(super) async fn send(client: &Client, request: Request, most: usize) -> Resu
         }
         let (status, headers) = (response.status(), response.headers().clone());
         let kind = Kind::of(&headers);
-        let body = http::read(response, most).await.map_err(|error| Lost::Sent(explained(&error)))?;
+        let body = http::read(response, most).await.map_err(|error| Lost::Sent(http::explained(&error)))?;
         return Ok(Answer { status, headers, kind, body });
     }
     Err(Lost::Sent(format!("there are more than {MOST_REDIRECTS} redirects")))
 }
 
 fn lost(error: &reqwest::Error) -> Lost {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(inner) = cause {
-        if let Some(why @ Unreachable::Refused(_)) = inner.downcast_ref::<Unreachable>() {
-            return Lost::Refused(why.to_string());
-        }
-        cause = inner.source();
+    match http::refusal(error) {
+        Some(why) => Lost::Refused(why),
+        None if error.is_connect() || error.is_builder() => Lost::NotSent(http::explained(error)),
+        None => Lost::Sent(http::explained(error)),
     }
-    match error.is_connect() || error.is_builder() {
-        true => Lost::NotSent(explained(error)),
-        false => Lost::Sent(explained(error)),
-    }
-}
-
-/// The innermost cause, which says most.
-fn explained(error: &reqwest::Error) -> String {
-    let mut innermost: &(dyn std::error::Error + 'static) = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    innermost.to_string()
 }

@@ -117,8 +117,8 @@ async fn fetch(mut url: Url, private: bool) -> Result<String, String> {
     let reach = reach(&url, true, private);
     let client = http::guarded(reach).map_err(|error| error.to_string())?;
     for _ in 0..=MOST_REDIRECTS {
-        check(&url, reach)?;
-        let response = client.get(url.clone()).send().await.map_err(|error| causes(&error.without_url()))?;
+        http::check(&url, reach)?;
+        let response = client.get(url.clone()).send().await.map_err(|error| http::explained(&error.without_url()))?;
         if response.status().is_redirection() {
             let place = response.headers().get("location").and_then(|place| place.to_str().ok());
             url = place.and_then(|place| url.join(place).ok()).ok_or("a redirect leads nowhere")?;
@@ -128,23 +128,13 @@ async fn fetch(mut url: Url, private: bool) -> Result<String, String> {
             return Err(format!("it answered {}", response.status()));
         }
         let most = usize::try_from(LONGEST_DOCUMENT).unwrap_or(usize::MAX);
-        let body = http::read(response, most).await.map_err(|error| causes(&error))?;
+        let body = http::read(response, most).await.map_err(|error| http::explained(&error))?;
         return match body.cut {
             true => Err(format!("it is longer than {most} bytes")),
             false => String::from_utf8(body.bytes).map_err(|_| "it is not UTF-8 text".to_owned()),
         };
     }
     Err(format!("there are more than {MOST_REDIRECTS} redirects"))
-}
-
-fn causes(error: &reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        text = inner.to_string();
-        cause = inner.source();
-    }
-    text
 }
 
 /// Which addresses may be asked for the sake of an address: any where the person says so, or wrote one that has no name;
@@ -156,20 +146,4 @@ pub(super) fn reach(url: &Url, written_by_person: bool, private: bool) -> Reach 
         None => false,
     };
     if private || (written_by_person && is_plain) { Reach::Anything } else { Reach::Public }
-}
-
-/// Checks what no resolver sees: the scheme, and hosts that are written as addresses.
-pub(super) fn check(url: &Url, reach: Reach) -> Result<(), String> {
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(format!("`{url}` is neither http nor https"));
-    }
-    let address = match url.host() {
-        Some(url::Host::Ipv4(address)) => Some(address.into()),
-        Some(url::Host::Ipv6(address)) => Some(address.into()),
-        _ => None,
-    };
-    match address.filter(|address| !http::is_allowed(*address, reach)) {
-        Some(address) => Err(format!("its address {address} is not on the public internet")),
-        None => Ok(()),
-    }
 }

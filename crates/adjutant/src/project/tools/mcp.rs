@@ -7,9 +7,11 @@ use adjutant_agent::definition::document::{Table, nearest};
 use adjutant_core::tool::Effect;
 use adjutant_tool::command::Variable;
 use adjutant_tool::mcp::{Config, Http, Process, Transport};
+use adjutant_tool::vault::Vault;
 use url::Url;
 
 use super::command::{EFFECTS, environment, words};
+use super::login;
 use crate::project::secrets::SecretSource;
 
 /// Reads the table of a server. Paths are relative to `folder`, and a server that is a process runs there.
@@ -18,10 +20,11 @@ pub(super) fn read(
     table: &Table<'_>,
     folder: &Path,
     secrets: &BTreeMap<String, SecretSource>,
+    vault: &Vault,
 ) -> Option<Config> {
     let transport = match (table.has("command"), table.has("url")) {
         (true, false) => process(table, folder),
-        (false, true) => http(table),
+        (false, true) => http(table, vault),
         (given, _) => {
             let (message, help) = match given {
                 true => (
@@ -59,12 +62,13 @@ fn process(table: &Table<'_>, folder: &Path) -> Option<Transport> {
     Some(Transport::Process(process))
 }
 
-fn http(table: &Table<'_>) -> Option<Transport> {
+fn http(table: &Table<'_>, vault: &Vault) -> Option<Transport> {
     let text = table.text("url")?;
     let headers = environment(table, "headers");
     let bearer = table.text("bearer").map(str::to_owned);
+    let auth = login::read(table, vault);
     match Url::parse(text) {
-        Ok(url) => Some(Transport::Http(Http { url, headers, bearer })),
+        Ok(url) => Some(Transport::Http(Http { url, headers, bearer, auth: auth? })),
         Err(error) => {
             let place = table.value("url").map_or(table.place(), |node| node.place);
             let message = format!("`{}` is no address: {error}", table.name_of("url"));
@@ -99,15 +103,17 @@ fn effects(table: &Table<'_>) -> BTreeMap<String, Effect> {
 
 /// Whether every secret that a server is given is one.
 fn known_secrets(table: &Table<'_>, config: &Config, secrets: &BTreeMap<String, SecretSource>) -> bool {
-    let (key, variables, bearer) = match &config.transport {
-        Transport::Process(process) => ("env", &process.environment, None),
-        Transport::Http(http) => ("headers", &http.headers, http.bearer.as_ref()),
+    let (key, variables, bearer, auth) = match &config.transport {
+        Transport::Process(process) => ("env", &process.environment, None, None),
+        Transport::Http(http) => ("headers", &http.headers, http.bearer.as_ref(), http.auth.as_ref()),
     };
     let named = variables.iter().filter_map(|(name, variable)| match variable {
         Variable::Secret(secret) => Some((format!("{}.{name}", table.name_of(key)), secret)),
         _ => None,
     });
     let named = named.chain(bearer.map(|secret| (table.name_of("bearer"), secret)));
+    let client = auth.and_then(|auth| auth.client_secret.as_ref());
+    let named = named.chain(client.map(|secret| (format!("{}.client_secret", table.name_of("auth")), secret)));
     let unknown: Vec<_> = named.filter(|(_, secret)| !secrets.contains_key(*secret)).collect();
     for (path, secret) in &unknown {
         table.problems().report_with(

@@ -2,6 +2,7 @@
 
 mod adapted;
 mod command;
+mod login;
 mod mcp;
 mod openapi;
 mod parameters;

@@ -7,6 +7,7 @@ use adjutant_agent::definition::document::{Entry, Place, Table};
 use adjutant_tool::builtin::script::{self, Language};
 use adjutant_tool::builtin::{database, fetch};
 use adjutant_tool::sandbox::{self, Isolation};
+use adjutant_tool::vault::Vault;
 use adjutant_tool::{command, mcp, openapi};
 
 use super::{
@@ -84,6 +85,7 @@ pub(in crate::project) fn read(
     folder: &Path,
     secrets: &BTreeMap<String, SecretSource>,
     sandbox: &sandbox::Config,
+    vault: &Vault,
 ) -> BTreeMap<String, ToolSettings> {
     let mut tools = BTreeMap::new();
     for entry in root.named("tools") {
@@ -97,7 +99,7 @@ pub(in crate::project) fn read(
                 "use 1 to 64 letters, digits, - and _",
             );
         }
-        if let Some(settings) = read_tool(root, entry, folder, secrets, sandbox) {
+        if let Some(settings) = read_tool(root, entry, folder, secrets, sandbox, vault) {
             tools.insert(entry.key.clone(), settings);
         }
     }
@@ -110,6 +112,7 @@ fn read_tool(
     folder: &Path,
     secrets: &BTreeMap<String, SecretSource>,
     sandbox: &sandbox::Config,
+    vault: &Vault,
 ) -> Option<ToolSettings> {
     let table = Table::new(&entry.value, format!("tools.{}", entry.key), root.problems())?;
     table.require("type", "add `type = \"files\"`, or another of `fetch`, `database`, `lookup`, `time`, `calculator`, `command`, `shell`, `python`, `mcp`, `openapi`");
@@ -128,7 +131,7 @@ fn read_tool(
         }
         // It reads its prefix itself: its tools have one in any case.
         "mcp" => {
-            let config = mcp_server::read(&entry.key, &table, folder, secrets);
+            let config = mcp_server::read(&entry.key, &table, folder, secrets, vault);
             let description = table.text("description").map(str::to_owned);
             table.finish();
             let kind = ToolKind::Mcp(Box::new(config?));

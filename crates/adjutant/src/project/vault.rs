@@ -1,0 +1,66 @@
+//! `[vault]`: where the key of what is kept encrypted is.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use adjutant_agent::definition::document::Table;
+use adjutant_store::SystemClock;
+use adjutant_tool::vault::{KeyPlace, Vault};
+
+use super::environment::Environment;
+use super::secrets::SecretSource;
+
+/// The folder of the vault, within that of the project.
+const FOLDER: &str = ".adjutant/vault";
+
+/// Reads `[vault]`. Where it says nothing, the key is a file in this user's folder of configurations.
+pub(super) fn read(
+    root: &Table<'_>,
+    folder: &Path,
+    environment: &Environment,
+    secrets: &BTreeMap<String, SecretSource>,
+) -> Vault {
+    let named = root.table("vault").and_then(|table| {
+        let key = table.text("key").map(str::to_owned);
+        if let Some(secret) = key.as_ref().filter(|secret| !secrets.contains_key(*secret)) {
+            let place = table.value("key").map_or(table.place(), |node| node.place);
+            let message = format!("`vault.key` names the secret `{secret}`, which is not there");
+            let help = format!("add it: `[secrets]` and `{secret} = {{ env = \"NAME\" }}`");
+            table.problems().report_with(place, message, help);
+        }
+        table.finish();
+        key
+    });
+    let key = match (named, own_folder(environment)) {
+        (Some(secret), _) => KeyPlace::Secret(secret),
+        (None, Some(own)) => KeyPlace::File(own.join("vault.key")),
+        (None, None) => KeyPlace::Nowhere,
+    };
+    Vault::new(folder.join(FOLDER), key, Arc::new(SystemClock))
+}
+
+/// Where the configuration of this user stands (XDG Base Directory).
+fn own_folder(environment: &Environment) -> Option<PathBuf> {
+    let absolute = |name: &str| environment.get(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let configurations = absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config")))?;
+    Some(configurations.join("adjutant"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_stands_where_this_user_keeps_configurations() {
+        for (variables, expected) in [
+            (vec![("HOME", "/home/ada")], Some("/home/ada/.config/adjutant")),
+            (vec![("HOME", "/home/ada"), ("XDG_CONFIG_HOME", "/c")], Some("/c/adjutant")),
+            (vec![("HOME", "/home/ada"), ("XDG_CONFIG_HOME", "c")], Some("/home/ada/.config/adjutant")),
+            (vec![], None),
+        ] {
+            let environment: Environment = variables.into_iter().collect();
+            assert_eq!(own_folder(&environment), expected.map(PathBuf::from));
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Secrets that come while the program runs, such as the tokens of a login, kept encrypted on disk.
+//!
+//! A [`Vault`] is a folder with one sealed file for each entry (AES-256-GCM), which only this user can read. Its key is a
+//! secret of the project, or a file outside of it, so that a copy of the project's folder opens nothing. An entry is
+//! replaced at once or not at all, and whoever changes one holds its lock over all processes.
+
+mod entry;
+mod key;
+mod seal;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use adjutant_core::secret::Secret;
+use adjutant_core::time::{Clock, Timestamp};
+use adjutant_core::{Code, Error, Result};
+
+pub(crate) use entry::Locked;
+use key::Key;
+pub(crate) use seal::random;
+
+/// Where secrets are kept, and the clock that says how old they are. Nothing is read or made before it is needed.
+#[derive(Clone)]
+pub struct Vault {
+    folder: PathBuf,
+    key: KeyPlace,
+    clock: Arc<dyn Clock>,
+}
+
+/// Where the key of a vault is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyPlace {
+    /// It is the secret of that name: at least 32 characters.
+    Secret(String),
+    /// It is a file of this user, which is made when something is first kept.
+    File(PathBuf),
+    /// Nobody knows a folder of this user, so there is none.
+    Nowhere,
+}
+
+impl Vault {
+    /// A vault in a folder.
+    pub fn new(folder: impl Into<PathBuf>, key: KeyPlace, clock: Arc<dyn Clock>) -> Self {
+        Self { folder: folder.into(), key, clock }
+    }
+
+    /// Where its files are.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The time now.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The vault with its key. Fails where the key is a secret that cannot be had or is too short.
+    pub(crate) fn open(&self, secret: &(dyn Fn(&str) -> Result<Secret> + Sync)) -> Result<OpenVault> {
+        let key = match &self.key {
+            KeyPlace::Secret(name) => Key::given(name, &secret(name)?)?,
+            KeyPlace::File(path) => Key::in_file(path),
+            KeyPlace::Nowhere => {
+                let why = "there is no place for the key of the vault: neither HOME nor XDG_CONFIG_HOME is set";
+                return Err(Error::new(Code::VaultUnreadable, why)
+                    .with_help("set one, or name a secret: `[vault]` and `key = \"name\"`"));
+            }
+        };
+        Ok(OpenVault { folder: self.folder.clone(), key: Arc::new(key) })
+    }
+}
+
+impl PartialEq for Vault {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.folder, &self.key) == (&other.folder, &other.key)
+    }
+}
+
+impl fmt::Debug for Vault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Vault")
+            .field("folder", &self.folder)
+            .field("key", &self.key)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A vault with its key.
+#[derive(Clone)]
+pub(crate) struct OpenVault {
+    folder: PathBuf,
+    key: Arc<Key>,
+}
