@@ -31,7 +31,7 @@ impl OpenVault {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(fault(&path, "read", &error)),
         };
-        let opened = self.key.to_open()?.open(entry, &written);
+        let opened = self.key.to_open(entry)?.open(entry, &written);
         opened.map(Some).map_err(|unopened| explained(&path, entry, &unopened))
     }
 
@@ -118,9 +118,14 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
 }
 
+/// What can be done where an entry cannot be opened any more.
+pub(super) fn anew(entry: &str) -> String {
+    format!("`adjutant tools logout {entry}`, then `adjutant tools login {entry}`")
+}
+
 fn explained(path: &Path, entry: &str, unopened: &Unopened) -> Error {
     let shown = path.display();
-    let anew = format!("`adjutant tools logout {entry}`, then `adjutant tools login {entry}`");
+    let anew = anew(entry);
     let (why, help) = match unopened {
         Unopened::Changed => (
             format!("`{shown}` was changed or is damaged, and does not open"),

@@ -10,7 +10,7 @@ use adjutant_core::{Code, Error, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::entry::private;
+use super::entry::{anew, private};
 use super::seal::{Sealer, random};
 
 /// How short a key may be that a person gives. Thirty-two characters of base 64 are 192 bits.
@@ -42,8 +42,8 @@ impl Key {
         Self::File(path.to_owned())
     }
 
-    /// What opens what was sealed before.
-    pub(super) fn to_open(&self) -> Result<Sealer> {
+    /// What opens the entry that was sealed before.
+    pub(super) fn to_open(&self, entry: &str) -> Result<Sealer> {
         match self {
             Self::Given(sealer) => Ok(sealer.clone()),
             Self::File(path) => match read(path)? {
@@ -52,7 +52,7 @@ impl Key {
                     Code::VaultUnreadable,
                     format!("the key of the vault, `{}`, is not there", path.display()),
                 )
-                .with_help("put it back, or log in anew: `adjutant tools logout NAME`, then `adjutant tools login NAME`")),
+                .with_help(format!("put it back, or log in anew: {}", anew(entry)))),
             },
         }
     }
@@ -136,7 +136,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("config/adjutant/vault.key");
         let key = Key::in_file(&path);
-        assert_eq!(key.to_open().err().map(|error| error.code()), Some(Code::VaultUnreadable));
+        assert_eq!(key.to_open("x").err().map(|error| error.code()), Some(Code::VaultUnreadable));
         let threads: Vec<_> = (0..8)
             .map(|_| {
                 let path = path.clone();
@@ -144,11 +144,11 @@ mod tests {
             })
             .collect();
         let ids: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
-        assert!(ids.iter().all(|id| id == key.to_open().unwrap().id()), "{ids:?}");
+        assert!(ids.iter().all(|id| id == key.to_open("x").unwrap().id()), "{ids:?}");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
         fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
-        let error = key.to_open().err().unwrap();
+        let error = key.to_open("x").err().unwrap();
         assert!(error.help().is_some_and(|help| help.starts_with("`chmod 600 ")), "{error}");
     }
 

@@ -1,0 +1,8 @@
+//! Logging in to servers of the Model Context Protocol: against a login server that checks every request, and against
+//! such that mislead.
+
+#![cfg(test)]
+
+mod flow;
+mod hostile;
+mod scene;
