@@ -100,7 +100,7 @@ impl Shown {
 
     fn redacted(&self, exchange: u64, text: &str) -> String {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.get(&exchange).map_or_else(|| text.to_owned(), |open| open.peer.redact(text))
+        open.get(&exchange).map_or_else(|| text.to_owned(), |open| open.peer.redact(text).into_owned())
     }
 
     fn headers(&self, mark: char, exchange: u64, headers: &http::HeaderMap) {
@@ -131,7 +131,7 @@ impl Witness for Shown {
         let pretty = serde_json::from_str::<serde_json::Value>(&body)
             .ok()
             .and_then(|body| serde_json::to_string_pretty(&body).ok());
-        self.lines('>', exchange, &pretty.unwrap_or(body));
+        self.lines('>', exchange, pretty.as_deref().unwrap_or(&body));
     }
 
     fn response(&self, exchange: u64, status: u16, headers: &http::HeaderMap) {
@@ -150,7 +150,7 @@ impl Witness for Shown {
             open.line.push_str(text);
             let end = open.line.rfind('\n').map_or(0, |end| end + 1);
             let complete: String = open.line.drain(..end).collect();
-            open.peer.redact(&complete)
+            open.peer.redact(&complete).into_owned()
         };
         self.lines('<', exchange, &complete);
     }

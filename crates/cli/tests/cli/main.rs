@@ -15,6 +15,7 @@ mod openapi;
 mod projects;
 mod runs;
 mod sandbox;
+mod secrets;
 mod store;
 mod terminal;
 mod tools;

@@ -21,6 +21,13 @@ pub(super) struct Keys {
     pub(super) session_token: Option<Secret>,
 }
 
+impl Keys {
+    /// Those that nobody may see; the id of a key is in every request that it signs.
+    pub(super) fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        std::iter::once(&self.secret_access_key).chain(&self.session_token)
+    }
+}
+
 /// Where keys come from.
 #[derive(Clone, Debug)]
 pub(super) enum Source {
@@ -54,8 +61,8 @@ pub(super) fn authorize(config: &Config) -> Result<Arc<dyn Authorize>> {
         None => return Ok(Arc::new(KeyHeader::none())),
     };
     // Whoever has no keys shall hear it before the first request.
-    let keys = source.keys()?;
-    Ok(Arc::new(Signer::new(source, keys, region(config, &address)?)))
+    source.keys()?;
+    Ok(Arc::new(Signer::new(source, region(config, &address)?)))
 }
 
 fn configured(config: &Config) -> Result<Option<Keys>> {
@@ -98,7 +105,10 @@ fn region(config: &Config, address: &Url) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt;
+
     use super::*;
+    use crate::transport::{Outgoing, Peer};
 
     fn config(base_url: &str) -> Config {
         let mut config = Config::new("bedrock/m", base_url, "m");
@@ -114,6 +124,18 @@ mod tests {
     }
 
     const AMAZON: &str = "https://bedrock-runtime.eu-central-1.amazonaws.com";
+
+    fn outgoing() -> Outgoing {
+        let url = Url::parse(AMAZON).unwrap();
+        Outgoing {
+            method: http::Method::POST,
+            peer: Peer::new(&url, &[]),
+            url,
+            headers: http::HeaderMap::new(),
+            body: "{}".to_owned(),
+            cancel: tokio_util::sync::CancellationToken::new(),
+        }
+    }
 
     #[test]
     fn who_asks_is_what_is_configured() {
@@ -134,7 +156,8 @@ mod tests {
         for (config, who, secrets) in cases {
             let authorize = authorize(&config).unwrap();
             assert!(format!("{authorize:?}").starts_with(who), "{authorize:?}");
-            assert_eq!(authorize.secrets().len(), secrets, "{authorize:?}");
+            let used = authorize.authorize(&mut outgoing()).now_or_never().unwrap().unwrap();
+            assert_eq!(used.len(), secrets, "{authorize:?}");
         }
     }
 

@@ -42,27 +42,23 @@ const UNSIGNED: [&str; 14] = [
 #[derive(Debug)]
 pub(super) struct Signer {
     source: Source,
-    /// The keys as they were at first, for whoever must not repeat them.
-    known: Keys,
     region: String,
 }
 
 impl Signer {
-    pub(super) fn new(source: Source, known: Keys, region: String) -> Self {
-        Self { source, known, region }
+    pub(super) fn new(source: Source, region: String) -> Self {
+        Self { source, region }
     }
 }
 
 impl Authorize for Signer {
-    fn authorize<'a>(&'a self, outgoing: &'a mut Outgoing) -> BoxFuture<'a, Result<()>> {
+    fn authorize<'a>(&'a self, outgoing: &'a mut Outgoing) -> BoxFuture<'a, Result<Vec<Secret>>> {
         let scope = Scope { region: &self.region, service: SERVICE };
-        let signed = self.source.keys().and_then(|keys| put_signature(outgoing, &keys, scope, now()));
+        let signed = self.source.keys().and_then(|keys| {
+            put_signature(outgoing, &keys, scope, now())?;
+            Ok(keys.secrets().cloned().collect())
+        });
         std::future::ready(signed).boxed()
-    }
-
-    fn secrets(&self) -> Vec<Secret> {
-        let Keys { secret_access_key, session_token, .. } = &self.known;
-        std::iter::once(secret_access_key).chain(session_token).cloned().collect()
     }
 }
 
@@ -156,7 +152,7 @@ mod tests {
         }
         Outgoing {
             method: method.parse::<Method>().unwrap(),
-            peer: Peer::new(&url, vec![]),
+            peer: Peer::new(&url, &[]),
             url,
             headers: map,
             body: body.to_owned(),

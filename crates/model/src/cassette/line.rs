@@ -9,6 +9,8 @@ use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::transport::Peer;
+
 /// The version of the format.
 pub(super) const VERSION: u32 = 1;
 
@@ -90,10 +92,10 @@ pub(super) fn kept_headers(headers: &HeaderMap) -> BTreeMap<String, String> {
     kept.filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned()))).collect()
 }
 
-/// A piece as text where it is one, otherwise in base 64.
-pub(super) fn piece(exchange: u64, after_ms: u64, piece: &Bytes, clean: impl Fn(&str) -> String) -> Line {
+/// A piece as text where it is one, otherwise in base 64; without the secrets of its exchange.
+pub(super) fn piece(exchange: u64, after_ms: u64, piece: &Bytes, peer: &Peer) -> Line {
     match std::str::from_utf8(piece) {
-        Ok(text) => Line::Text { exchange, after_ms, text: clean(text) },
-        Err(_) => Line::Bytes { exchange, after_ms, base64: base64::encode(piece) },
+        Ok(text) => Line::Text { exchange, after_ms, text: peer.redact(text).into_owned() },
+        Err(_) => Line::Bytes { exchange, after_ms, base64: base64::encode(peer.hidden().mask(piece)) },
     }
 }

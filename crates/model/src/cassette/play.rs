@@ -113,7 +113,7 @@ impl Transport for Player {
     fn send(&self, outgoing: Outgoing) -> BoxFuture<'_, Result<Incoming>> {
         async move {
             let sent = outgoing.peer.redact(&outgoing.body);
-            let body = serde_json::from_str(&sent).unwrap_or(Value::from(sent));
+            let body = serde_json::from_str(&sent).unwrap_or_else(|_| Value::from(sent.as_ref()));
             let url = Url::parse(&outgoing.peer.redact_url(&outgoing.url)).unwrap_or(outgoing.url);
             let track = self.find(outgoing.method.as_str(), &url, &body)?;
             let clock = Clock { begin: Instant::now(), pace: self.pace };

@@ -80,12 +80,12 @@ impl State {
 
 impl Witness for Recorder {
     fn request(&self, exchange: u64, outgoing: &Outgoing) {
+        let body = outgoing.peer.redact(&outgoing.body);
         let request = Request {
             method: outgoing.method.to_string(),
             url: outgoing.peer.redact_url(&outgoing.url),
             headers: kept_headers(&outgoing.headers),
-            body: serde_json::from_str(&outgoing.peer.redact(&outgoing.body))
-                .unwrap_or_else(|_| Value::from(outgoing.peer.redact(&outgoing.body))),
+            body: serde_json::from_str(&body).unwrap_or_else(|_| Value::from(body.as_ref())),
         };
         self.with(|state| {
             state.open.insert(exchange, (Instant::now(), outgoing.peer.clone()));
@@ -104,9 +104,9 @@ impl Witness for Recorder {
     fn piece(&self, exchange: u64, bytes: &Bytes) {
         self.with(|state| {
             let after_ms = state.after(exchange);
-            let peer = state.open.get(&exchange).map(|(_, peer)| peer.clone());
-            let clean = |text: &str| peer.as_ref().map_or_else(|| text.to_owned(), |peer| peer.redact(text));
-            state.write(&piece(exchange, after_ms, bytes, clean));
+            let Some((_, peer)) = state.open.get(&exchange) else { return };
+            let line = piece(exchange, after_ms, bytes, peer);
+            state.write(&line);
         });
     }
 

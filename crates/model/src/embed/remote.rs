@@ -17,7 +17,7 @@ use super::wire::{Answer, Interface};
 use crate::layer::limit::{self, Gates};
 use crate::layer::retry;
 use crate::model::Call;
-use crate::provider::Config;
+use crate::provider::{Config, exchange};
 use crate::token;
 use crate::transport::{Complaint, Incoming, Outgoing, Peer, Transport, refusal};
 
@@ -65,7 +65,7 @@ impl Remote {
         interface: Interface,
         transport: Arc<dyn Transport>,
     ) -> Result<Self> {
-        let peer = config.peer(&config.address()?, interface.authorize.secrets());
+        let peer = config.peer(&config.address()?);
         let mut headers = config.header_map()?;
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         let Known { dimensions, most_tokens, prices } = &options.known;
@@ -134,18 +134,17 @@ impl Inner {
         let encoded = self.interface.wire.encode(batch.texts, purpose);
         let mut headers = self.headers.clone();
         headers.extend(encoded.headers);
-        let mut outgoing = Outgoing {
+        let outgoing = || Outgoing {
             method: Method::POST,
-            url: encoded.url,
+            url: encoded.url.clone(),
             peer: self.peer.clone(),
-            headers,
+            headers: headers.clone(),
             body: encoded.body.to_string(),
             cancel: call.cancel.clone(),
         };
         let tokens = batch.texts.iter().map(|text| token::estimate_text(text)).sum();
         let _slot = self.gates.admit(&self.id, tokens, call).await?;
-        self.interface.authorize.authorize(&mut outgoing).await?;
-        let incoming = self.transport.send(outgoing).await?.accepted(&self.peer).await?;
+        let incoming = exchange(self.interface.authorize.as_ref(), self.transport.as_ref(), outgoing).await?;
         self.read(incoming, batch).await
     }
 

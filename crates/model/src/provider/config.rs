@@ -130,10 +130,12 @@ impl Config {
         Ok(KeyHeader::named(header, self.key.as_ref())?.renewed_by(self.renew.clone()))
     }
 
-    /// The other side for errors, which then repeat none of the secrets.
-    pub(crate) fn peer(&self, url: &Url, secrets: Vec<Secret>) -> Peer {
-        let configured = self.key.iter().chain(self.credentials.values()).chain(self.headers.values());
-        Peer::new(url, secrets.into_iter().chain(configured.cloned()).collect())
+    /// The other side, which hides every secret of the configuration; those that are read later are told to it.
+    pub(crate) fn peer(&self, url: &Url) -> Peer {
+        let peer = Peer::new(url, &[]);
+        let secrets = self.key.iter().chain(self.credentials.values()).chain(self.headers.values());
+        secrets.for_each(|secret| peer.hide(secret));
+        peer
     }
 
     /// The headers of every request. Fails with `input-invalid` where a header has line breaks and such.

@@ -5,6 +5,7 @@
 //! [`Transport`](crate::transport::Transport), cuts the answer into events, and has them decoded.
 
 mod config;
+mod exchange;
 mod form;
 mod noise;
 mod probe;
@@ -14,6 +15,7 @@ mod remote;
 mod wire;
 
 pub use config::{Config, PromptCache};
+pub(crate) use exchange::exchange;
 pub use probe::Probed;
 pub use registry::{Provider, Setting};
 pub use remote::{Interface, Remote};

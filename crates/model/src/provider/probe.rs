@@ -29,7 +29,7 @@ impl Provider {
     pub async fn probe(&self, config: &Config, transport: &dyn Transport) -> Result<Probed> {
         let interface = (self.open)(config)?;
         let url = config.endpoint("/models")?;
-        let peer = config.peer(&url, interface.authorize.secrets());
+        let peer = config.peer(&url);
         let mut outgoing = Outgoing {
             method: Method::GET,
             url,
@@ -38,7 +38,8 @@ impl Provider {
             body: String::new(),
             cancel: CancellationToken::new(),
         };
-        interface.authorize.authorize(&mut outgoing).await?;
+        let used = interface.authorize.authorize(&mut outgoing).await?;
+        used.iter().for_each(|secret| peer.hide(secret));
         let incoming = transport.send(outgoing).await?;
         // A server without a list is one all the same.
         if matches!(incoming.status, 404 | 405 | 501) {

@@ -162,6 +162,8 @@ impl Reader {
             Form::Frames(decoder) => {
                 let mut events = Vec::new();
                 let cut = decoder.feed(chunk, &mut events);
+                // Text is blanked where it arrives; these bytes are counted, so it is done now.
+                events.iter_mut().for_each(|event| self.peer.blank(&mut event.data));
                 self.decode(&events, cut, deltas)
             }
         }

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use adjutant_core::Result;
 use adjutant_core::json::Json;
-use adjutant_core::{Code, Result};
 use futures::future::BoxFuture;
 use http::{HeaderMap, Method};
 
 use super::config::Config;
+use super::exchange::exchange;
 use super::form;
 use super::reader;
 use super::wire::{Encoded, Wire};
@@ -15,7 +16,7 @@ use crate::delta::Deltas;
 use crate::model::{Call, Model};
 use crate::profile::Profile;
 use crate::request::Request;
-use crate::transport::{Authorize, Incoming, Outgoing, Peer, Transport, secret_header};
+use crate::transport::{Authorize, Outgoing, Peer, Transport, secret_header};
 
 /// One vendor's interface for one model: how it is written, and who asks.
 #[derive(Clone, Debug)]
@@ -45,7 +46,7 @@ struct Inner {
 impl Remote {
     /// Makes the model; nothing is sent. Fails with `input-invalid` where the address or a header cannot be one.
     pub fn new(config: &Config, interface: Interface, transport: Arc<dyn Transport>) -> Result<Self> {
-        let peer = config.peer(&config.address()?, interface.authorize.secrets());
+        let peer = config.peer(&config.address()?);
         Ok(Self {
             inner: Arc::new(Inner {
                 id: config.id.clone(),
@@ -93,12 +94,6 @@ impl Inner {
         request.output.is_some() && (!knows_schemas || self.interface.wire.asks_by_tool(request))
     }
 
-    async fn exchange(&self, mut outgoing: Outgoing) -> Result<Incoming> {
-        self.interface.authorize.authorize(&mut outgoing).await?;
-        let peer = outgoing.peer.clone();
-        self.transport.send(outgoing).await?.accepted(&peer).await
-    }
-
     async fn send(&self, request: Request, call: Call) -> Result<Deltas> {
         let by_tool = self.asks_by_tool(&request).then(|| form::Answer::to(&request));
         let (request, encoded) = self.encode(request)?;
@@ -109,30 +104,17 @@ impl Inner {
             value.set_sensitive(false);
             headers.insert(name, value);
         }
-        let outgoing = |peer: Peer| Outgoing {
+        let outgoing = || Outgoing {
             method: Method::POST,
             url: encoded.url.clone(),
-            peer,
+            peer: self.peer.clone(),
             headers: headers.clone(),
             body: encoded.body.to_string(),
             cancel: call.cancel.clone(),
         };
-        let authorize = &self.interface.authorize;
-        let used = authorize.secrets();
-        let mut peer = self.peer.clone().hiding(used.clone());
-        let incoming = match self.exchange(outgoing(peer.clone())).await {
-            Err(refused) if refused.code() == Code::ModelKeyRefused => match authorize.renew(&used).await {
-                Ok(true) => {
-                    peer = peer.hiding(authorize.secrets());
-                    self.exchange(outgoing(peer.clone())).await
-                }
-                Ok(false) => Err(refused),
-                Err(cause) => Err(refused.caused_by(&cause)),
-            },
-            exchanged => exchanged,
-        }?;
-        let decoder = self.interface.wire.decoder(&request, &peer);
-        let deltas = reader::read(incoming, decoder, &peer);
+        let incoming = exchange(self.interface.authorize.as_ref(), self.transport.as_ref(), outgoing).await?;
+        let decoder = self.interface.wire.decoder(&request, &self.peer);
+        let deltas = reader::read(incoming, decoder, &self.peer);
         Ok(match by_tool {
             Some(answer) => answer.read(deltas),
             None => deltas,

@@ -14,13 +14,11 @@ use super::exchange::Outgoing;
 
 /// Says to a provider who asks.
 pub trait Authorize: Send + Sync + fmt::Debug + 'static {
-    /// Adds a key or a signature to a request that is otherwise complete.
+    /// Adds a key or a signature to a request that is otherwise complete. Gives the secrets that it used: what no message,
+    /// log or cassette may repeat.
     ///
     /// Fails with `model-key-missing` where there is none.
-    fn authorize<'a>(&'a self, outgoing: &'a mut Outgoing) -> BoxFuture<'a, Result<()>>;
-
-    /// What no message, log or cassette may repeat.
-    fn secrets(&self) -> Vec<Secret>;
+    fn authorize<'a>(&'a self, outgoing: &'a mut Outgoing) -> BoxFuture<'a, Result<Vec<Secret>>>;
 
     /// Gets another key after these were refused, such as a token that lives for an hour. Whether there is another now.
     fn renew<'a>(&'a self, _refused: &'a [Secret]) -> BoxFuture<'a, Result<bool>> {
@@ -107,18 +105,16 @@ impl KeyHeader {
 }
 
 impl Authorize for KeyHeader {
-    fn authorize<'a>(&'a self, outgoing: &'a mut Outgoing) -> BoxFuture<'a, Result<()>> {
+    fn authorize<'a>(&'a self, outgoing: &'a mut Outgoing) -> BoxFuture<'a, Result<Vec<Secret>>> {
+        let mut used = Vec::new();
         // What a person configured as a header of that name comes first.
-        if let Some(Key { header: (name, value), .. }) = self.current()
+        if let Some(Key { header: (name, value), secret }) = self.current()
             && !outgoing.headers.contains_key(&name)
         {
             outgoing.headers.insert(name, value);
+            used.push(secret);
         }
-        std::future::ready(Ok(())).boxed()
-    }
-
-    fn secrets(&self) -> Vec<Secret> {
-        self.current().map(|key| key.secret).into_iter().collect()
+        std::future::ready(Ok(used)).boxed()
     }
 
     fn renew<'a>(&'a self, refused: &'a [Secret]) -> BoxFuture<'a, Result<bool>> {
@@ -164,8 +160,8 @@ mod tests {
         let refused = [old];
         let renewed = futures::future::join_all((0..4).map(|_| header.renew(&refused))).await;
         assert!(renewed.into_iter().all(|renewed| renewed == Ok(true)));
-        assert_eq!((asked.load(Ordering::SeqCst), header.secrets()), (1, vec![Secret::new("new-token")]));
-        let new = header.secrets();
+        let new = [header.current().unwrap().secret];
+        assert_eq!((asked.load(Ordering::SeqCst), &new), (1, &[Secret::new("new-token")]));
         assert_eq!(header.renew(&new).await, Ok(false), "the same key again is no other");
     }
 

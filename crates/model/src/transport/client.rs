@@ -8,6 +8,7 @@ use http::{HeaderName, HeaderValue};
 use reqwest::redirect;
 use tokio::time::Instant;
 
+use super::blanked::blanked;
 use super::body::{Reading, cancelled, late};
 use super::exchange::{Incoming, Outgoing, Transport};
 use super::peer::Peer;
@@ -50,8 +51,8 @@ impl Client {
             Err(_) => return Err(late(&peer, "did not answer", self.timeouts.first_byte)),
         };
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let body = Reading::new(response, peer, self.timeouts, deadline, cancel).into_body();
-        Ok(Incoming { status, headers, body })
+        let body = Reading::new(response, peer.clone(), self.timeouts, deadline, cancel).into_body();
+        Ok(blanked(Incoming { status, headers, body }, &peer))
     }
 
     fn http(&self) -> Result<&reqwest::Client> {

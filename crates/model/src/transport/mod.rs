@@ -1,11 +1,15 @@
 //! What providers share of HTTP: time limits, size limits, and what a failure means.
 //!
-//! No error says a key: what a provider wrote is shown only after [`Peer::clean`] has gone over it.
+//! No error, log, cassette or journal says a key. A [`Peer`] knows all that are in use with it, also those that are read
+//! anew for each request; what a provider answers is blanked before anybody sees it, and shown to people only after
+//! [`Peer::clean`] has gone over it.
 
 mod authorize;
+mod blanked;
 mod body;
 mod client;
 mod exchange;
+mod hidden;
 mod peer;
 mod refusal;
 mod retry_after;

@@ -1,46 +1,55 @@
 //! The other side of a connection, as errors speak of it.
 
+use std::borrow::Cow;
+
 use adjutant_core::secret::Secret;
 use url::Url;
 
-/// Shorter texts are no keys, and blanking them out would make a message unreadable.
-const SHORTEST_SECRET: usize = 8;
+use super::hidden::Hidden;
 
-/// A provider as errors speak of it: its address, and the secrets that no message may repeat.
+/// A provider as errors speak of it: its address, and the secrets that no message may repeat. Clones share these, so that
+/// whoever speaks of an exchange later knows the keys with which it was made.
 #[derive(Clone, Debug)]
 pub struct Peer {
     name: String,
     local: bool,
-    secrets: Vec<Secret>,
+    hidden: Hidden,
 }
 
 impl Peer {
     /// The peer at an address.
-    pub fn new(url: &Url, secrets: Vec<Secret>) -> Self {
+    pub fn new(url: &Url, secrets: &[Secret]) -> Self {
         let host = url.host_str().unwrap_or_default();
         let name = match url.port() {
             Some(port) => format!("{host}:{port}"),
             None => host.to_owned(),
         };
         let local = matches!(host, "localhost" | "127.0.0.1" | "[::1]" | "0.0.0.0");
-        Self { name, local, secrets }
+        let hidden = Hidden::default();
+        secrets.iter().for_each(|secret| hidden.hide(secret));
+        Self { name, local, hidden }
     }
 
-    /// The same peer with more secrets that no message may repeat.
-    #[must_use]
-    pub fn hiding(mut self, secrets: Vec<Secret>) -> Self {
-        for secret in secrets {
-            if !self.secrets.contains(&secret) {
-                self.secrets.push(secret);
-            }
+    /// Hides one more secret from now on, here and in every clone.
+    pub fn hide(&self, secret: &Secret) {
+        self.hidden.hide(secret);
+    }
+
+    /// Takes the secrets out of what a model says.
+    pub(crate) fn blank(&self, said: &mut String) {
+        if let Some(blank) = self.hidden.blank(said.as_bytes()) {
+            *said = String::from_utf8_lossy(&blank).into_owned();
         }
-        self
+    }
+
+    pub(crate) fn hidden(&self) -> &Hidden {
+        &self.hidden
     }
 
     /// An address without the secrets in its query. Its other parts say where a request goes, and hold none.
     pub fn redact_url(&self, url: &Url) -> String {
         let mut url = url.clone();
-        if let Some(query) = url.query().map(|query| self.redact(query)) {
+        if let Some(query) = url.query().map(|query| self.redact(query).into_owned()) {
             url.set_query(Some(&query));
         }
         url.into()
@@ -57,15 +66,8 @@ impl Peer {
     }
 
     /// A text without the secrets.
-    pub fn redact(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        for secret in &self.secrets {
-            let secret = secret.expose().trim();
-            if secret.len() >= SHORTEST_SECRET && text.contains(secret) {
-                text = text.replace(secret, "[secret]");
-            }
-        }
-        text
+    pub fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        self.hidden.redact(text)
     }
 
     /// A text without the secrets, without control characters, and cut to a length that a person reads.
@@ -95,7 +97,7 @@ mod tests {
     #[test]
     fn what_a_provider_wrote_is_made_fit_to_show() {
         let url = Url::parse("http://localhost:8080/v1").unwrap();
-        let peer = Peer::new(&url, vec![Secret::new("sk-12345678"), Secret::new("a")]);
+        let peer = Peer::new(&url, &[Secret::new("sk-12345678"), Secret::new("a")]);
         assert_eq!((peer.name(), peer.is_local()), ("localhost:8080", true));
         let cases = [
             ("Incorrect key: sk-12345678.", "Incorrect key: [secret]."),

@@ -43,6 +43,7 @@ pub struct MockProvider {
 struct Shared {
     answers: Box<Answers>,
     key: Option<String>,
+    any_key: bool,
     latency: Duration,
     keep: usize,
     models: Vec<String>,
@@ -85,6 +86,7 @@ impl Shared {
 pub struct Builder {
     answers: Box<Answers>,
     key: Option<String>,
+    any_key: bool,
     latency: Duration,
     port: u16,
     keep: usize,
@@ -105,6 +107,13 @@ impl Builder {
     #[must_use]
     pub fn key(mut self, key: &str) -> Self {
         self.key = Some(key.to_owned());
+        self
+    }
+
+    /// Takes any key, and also none.
+    #[must_use]
+    pub fn any_key(mut self) -> Self {
+        self.any_key = true;
         self
     }
 
@@ -143,6 +152,7 @@ impl Builder {
         let shared = Arc::new(Shared {
             answers: self.answers,
             key: self.key,
+            any_key: self.any_key,
             latency: self.latency,
             keep: self.keep,
             models: self.models,
@@ -186,6 +196,7 @@ impl MockProvider {
         Builder {
             answers: Box::new(answers),
             key: None,
+            any_key: false,
             latency: Duration::ZERO,
             port: 0,
             keep: 1_000,
@@ -317,7 +328,7 @@ async fn handle(
         faults.push("the content type is not `application/json`".into());
     }
     shared.note(&request, &faults);
-    if let Err(refusal) = admitted(&request, shared.key.as_deref(), &faults) {
+    if let Err(refusal) = admitted(&request, &shared, &faults) {
         return refused(interface, &refusal);
     }
     let answer = (shared.answers)(&request);
@@ -326,9 +337,11 @@ async fn handle(
 }
 
 /// Refuses a request that must not come in, is too large, or is wrong.
-fn admitted(request: &Received, key: Option<&str>, faults: &[String]) -> Result<(), Refusal> {
+fn admitted(request: &Received, shared: &Shared, faults: &[String]) -> Result<(), Refusal> {
     let format = request.interface.format();
-    format.authorize(request, key)?;
+    if !shared.any_key {
+        format.authorize(request, shared.key.as_deref())?;
+    }
     if request.bytes.len() > format.most_bytes() {
         return Err(Refusal::new(413, format!("the body has more than {} bytes", format.most_bytes())));
     }

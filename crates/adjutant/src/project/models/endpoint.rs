@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use adjutant_agent::definition::document::{Content, Entry, Node, Table};
 use adjutant_core::money::Prices;
+use adjutant_core::secret::Secret;
 use adjutant_model::layer::{breaker, limit, retry};
 use adjutant_model::provider::{PromptCache, Provider};
 use adjutant_model::transport::Timeouts;
@@ -81,8 +82,23 @@ pub struct Written {
 pub enum Header {
     /// It may be seen.
     Plain(String),
-    /// It may not.
+    /// It is written in the file, and its name says that nobody shall see it.
+    Written(Secret),
+    /// It is a secret, and somewhere else.
     Secret(SecretSource),
+}
+
+impl Header {
+    /// A header whose value stands in the file, perhaps with a part from the environment.
+    fn written(name: &str, value: &str) -> Self {
+        const TELLING: [&str; 7] =
+            ["authorization", "key", "token", "secret", "password", "cookie", "credential"];
+        let name = name.to_ascii_lowercase();
+        match TELLING.iter().any(|word| name.contains(word)) {
+            true => Self::Written(Secret::new(value)),
+            false => Self::Plain(value.to_owned()),
+        }
+    }
 }
 
 impl Endpoint {
@@ -246,7 +262,7 @@ fn read_base_url(table: &Table<'_>) -> Option<String> {
 
 fn read_header(table: &Table<'_>, header: &Entry, folder: &Path) -> Option<Header> {
     match header.value.as_text() {
-        Some(text) => Some(Header::Plain(text.to_owned())),
+        Some(text) => Some(Header::written(&header.key, text)),
         None => {
             let path = format!("{}.{}", table.name_of("headers"), header.key);
             SecretSource::of_node(&header.value, &path, table, folder).map(Header::Secret)

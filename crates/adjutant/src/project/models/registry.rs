@@ -36,6 +36,8 @@ const MAIN: &str = "main";
 const VARIABLE: &str = "ADJUTANT_MODEL";
 /// OpenAI's model where nothing but a key is known.
 const DEFAULT_OPENAI: &str = "gpt-4.1-mini";
+/// Stands for a key where none is needed. It is too short to be taken for one that must be hidden.
+const NO_KEY: &str = "played";
 /// How often one role may lead to another.
 const LONGEST_CHAIN: usize = 16;
 
@@ -521,15 +523,18 @@ impl Models {
         config.extra = endpoint.extra.clone();
         config.reasoning_field.clone_from(&endpoint.reasoning_field);
         for (name, header) in &endpoint.headers {
-            if let Header::Plain(value) = header {
-                config.plain_headers.insert(name.clone(), value.clone());
+            match header {
+                Header::Plain(value) => drop(config.plain_headers.insert(name.clone(), value.clone())),
+                Header::Written(value) => drop(config.headers.insert(name.clone(), value.clone())),
+                // Where it is found, it is added with all that is secret.
+                Header::Secret(_) => {}
             }
         }
         if lock(&self.carriage).is_live() {
             self.identify(endpoint, &mut config)?;
         } else {
             // Nobody is asked, so nobody asks who it is.
-            config.key = Some(Secret::new("played back"));
+            config.key = Some(Secret::new(NO_KEY));
             for setting in endpoint.provider.options.iter().filter(|setting| setting.default.is_none()) {
                 config.options.entry(setting.key.to_owned()).or_insert_with(|| "played-back".to_owned());
             }

@@ -9,7 +9,7 @@ fn decoder() -> Decoder {
     let url = url::Url::parse("https://api.anthropic.com/v1").unwrap();
     let call = ToolCall { id: "toolu_0".into(), name: "look".into(), arguments: "{}".into() };
     let asked = adjutant_core::message::Message::assistant(vec![Part::ToolCall(call)]);
-    Decoder::new(Peer::new(&url, vec![]), &Request::new([asked]), "anthropic")
+    Decoder::new(Peer::new(&url, &[]), &Request::new([asked]), "anthropic")
 }
 
 /// What comes of a stream that arrives in two pieces.

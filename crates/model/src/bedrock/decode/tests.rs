@@ -7,7 +7,7 @@ use crate::collect::Collector;
 use crate::response::Response;
 
 fn decoder() -> Decoder {
-    let peer = Peer::new(&Url::parse("https://bedrock-runtime.eu-west-1.amazonaws.com").unwrap(), vec![]);
+    let peer = Peer::new(&Url::parse("https://bedrock-runtime.eu-west-1.amazonaws.com").unwrap(), &[]);
     Decoder::new(peer, &Request::default())
 }
 

@@ -4,7 +4,7 @@ use url::Url;
 use super::*;
 
 fn check(status: u16, body: &str) -> Error {
-    let peer = Peer::new(&Url::parse("https://api.example.com/v1").unwrap(), vec![Secret::new("sk-secret")]);
+    let peer = Peer::new(&Url::parse("https://api.example.com/v1").unwrap(), &[Secret::new("sk-secret")]);
     refusal(&peer, status, &HeaderMap::new(), &Complaint::read(body))
 }
 
@@ -280,7 +280,7 @@ fn a_wait_in_the_body_is_kept() {
 
 #[test]
 fn the_request_id_is_kept() {
-    let peer = Peer::new(&Url::parse("https://api.example.com/v1").unwrap(), vec![]);
+    let peer = Peer::new(&Url::parse("https://api.example.com/v1").unwrap(), &[]);
     let mut headers = HeaderMap::new();
     headers.insert("x-request-id", "req_7".parse().unwrap());
     let error = refusal(&peer, 500, &headers, &Complaint::default());

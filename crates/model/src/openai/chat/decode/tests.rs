@@ -7,7 +7,7 @@ use crate::response::Response;
 use crate::sse;
 
 fn decoder() -> Decoder {
-    let peer = Peer::new(&Url::parse("https://api.example.com").unwrap(), Vec::new());
+    let peer = Peer::new(&Url::parse("https://api.example.com").unwrap(), &[]);
     Decoder::new(peer, &Request::default())
 }
 

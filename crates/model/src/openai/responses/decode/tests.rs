@@ -18,7 +18,7 @@ const ORIGIN: &str = "openai-responses@api.example.com";
 
 fn decoder() -> Decoder {
     Decoder::new(
-        Peer::new(&Url::parse("https://api.example.com/v1").unwrap(), vec![]),
+        Peer::new(&Url::parse("https://api.example.com/v1").unwrap(), &[]),
         &Request::default(),
         ORIGIN,
     )
