@@ -21,10 +21,9 @@ use crate::models::Models;
 use crate::routine::Routine;
 use crate::runtime::Runtime;
 use crate::session::Sessions;
+use crate::subtask::Subtask;
+use crate::title::Titler;
 use crate::turn::{Begin, turn};
-
-/// The role of the model that summarises; the agent's own model where nothing is configured for it.
-const SUMMARISER: &str = "fast";
 
 /// Brings the code of runs that are agents: their pinned definition with the models and tools of this process.
 pub struct AgentHost {
@@ -110,9 +109,12 @@ impl AgentHost {
             .with_routines(routines)?
             .of_run(&definition.tools, is_known)?;
         let model = self.model(&definition)?;
-        let summariser = self.models.model(SUMMARISER).unwrap_or_else(|_| Arc::clone(&model));
-        let runtime = Runtime::new(definition, model, hands)?
-            .with_summariser(summariser)
+        let models = self.models.as_ref();
+        let summariser = Subtask::Summary.model(models, || Ok(Arc::clone(&model)))?;
+        let titler = definition.titled_by.as_ref().map(|id| Titler::find(id, models));
+        let runtime = Runtime::new(definition, Arc::clone(&model), hands)?
+            .with_summariser(summariser.unwrap_or(model))
+            .with_titler(titler)
             .with_resources(self.resources.clone());
         Ok(match &self.secrets {
             Some(secrets) => runtime.with_secrets(Arc::clone(secrets)),

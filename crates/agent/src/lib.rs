@@ -8,6 +8,7 @@
 //! - [`termination`] holds the limits and every reason to stop, `output` the form of an answer, `context` what happens
 //!   when a conversation outgrows its model.
 //! - [`AgentHost`] brings the code of runs that are agents; [`start`](mod@start) starts them and speaks to them.
+//! - [`Subtask`] says which model does the small work around an answer; [`title`] is what people find a run by.
 //! - [`link`] is how a growing transcript is recorded without being written again. [`history`] rebuilds it, and
 //!   [`session`] what was said over several turns.
 //! - [`View`] is the journal of a run as events, [`Summary`] the run at a glance.
@@ -41,10 +42,12 @@ mod runtime;
 pub mod session;
 mod shorten;
 pub mod start;
+mod subtask;
 pub mod summary;
 mod tally;
 pub mod termination;
 mod think;
+pub mod title;
 mod transcript;
 mod turn;
 mod unseen;
@@ -66,6 +69,7 @@ pub use returned::{Called, LONGEST_RESULT, Returned};
 pub use routine::{Routine, Scene};
 pub use runtime::{Runtime, UNKNOWN_WINDOW};
 pub use start::Start;
+pub use subtask::Subtask;
 pub use summary::Summary;
 pub use tally::Tally;
 pub use termination::Stop;

@@ -4,6 +4,7 @@ use adjutant_core::json::Json;
 use adjutant_core::{Code, Error, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::answer::Answer;
 use crate::conversation::Conversation;
 use crate::tally::Tally;
 use crate::termination::Tried;
@@ -19,6 +20,9 @@ pub struct Memory {
     pub conversation: Conversation,
     /// What was used and done.
     pub tally: Tally,
+    /// What a model has called the conversation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) title: Option<String>,
     pub(crate) tried: Tried,
     /// About how many steps the segment has recorded.
     #[serde(skip)]
@@ -28,7 +32,22 @@ pub struct Memory {
 impl Memory {
     /// What a run knows at its beginning.
     pub(crate) fn new(conversation: Conversation) -> Self {
-        Self { version: VERSION, conversation, tally: Tally::default(), tried: Tried::default(), recorded: 0 }
+        Self {
+            version: VERSION,
+            conversation,
+            tally: Tally::default(),
+            title: None,
+            tried: Tried::default(),
+            recorded: 0,
+        }
+    }
+
+    /// Takes in the title that a model has made, and what that took.
+    pub(crate) fn call(&mut self, made: Option<(Answer, Option<String>)>) {
+        if let Some((answer, title)) = made {
+            self.tally.spend(&answer);
+            self.title = title;
+        }
     }
 
     /// Reads what a segment begins with, without what was said in earlier turns: that is to be put back, or left out. Fails

@@ -29,6 +29,9 @@ pub struct Reply {
     pub cost: Option<Money>,
     /// Turns of the model.
     pub turns: u32,
+    /// What a model has called the conversation that the run begins, where one was asked for a title.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
     /// What was said since the last request, which no link holds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rest: Vec<Entry>,

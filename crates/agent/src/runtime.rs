@@ -15,6 +15,7 @@ use adjutant_tool::{Context, Resources};
 use crate::definition::Definition;
 use crate::hands::Hands;
 use crate::output::Form;
+use crate::title::Titler;
 
 /// The context window of a model of which nothing is known, in tokens. Many local servers load models with less than
 /// these can do; set `context.tokens` of the agent, or `context_window` of the model, to use more.
@@ -26,6 +27,7 @@ pub struct Runtime {
     pub(crate) model: Arc<dyn Model>,
     /// The model that summarises.
     pub(crate) summariser: Arc<dyn Model>,
+    pub(crate) titler: Option<Titler>,
     pub(crate) tools: Hands,
     pub(crate) secrets: Option<Arc<dyn Secrets>>,
     pub(crate) resources: Resources,
@@ -50,6 +52,7 @@ impl Runtime {
             definition,
             model,
             summariser,
+            titler: None,
             tools,
             secrets,
             resources,
@@ -67,6 +70,13 @@ impl Runtime {
     #[must_use]
     pub fn with_summariser(mut self, model: Arc<dyn Model>) -> Self {
         self.summariser = model;
+        self
+    }
+
+    /// Sets who gives a new conversation its title.
+    #[must_use]
+    pub(crate) fn with_titler(mut self, titler: Option<Titler>) -> Self {
+        self.titler = titler;
         self
     }
 

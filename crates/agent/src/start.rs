@@ -14,6 +14,8 @@ use crate::definition::Definition;
 use crate::host::AgentHost;
 use crate::input::{self, Input};
 use crate::models::Models;
+use crate::subtask::Subtask;
+use crate::title;
 
 /// A run that is to be started.
 #[derive(Clone, Debug)]
@@ -30,12 +32,14 @@ pub struct Start {
     pub user: Option<String>,
     /// The most that it and all that it starts may take together.
     pub budget: Option<Amount>,
+    /// Whether a model gives it a title, where it begins a conversation and there is a model for that.
+    pub titled: bool,
 }
 
 impl Start {
     /// A run with nothing optional.
     pub fn new(run: RunId, definition: Definition, input: Input) -> Self {
-        Self { run, definition, input, session: None, user: None, budget: None }
+        Self { run, definition, input, session: None, user: None, budget: None, titled: true }
     }
 }
 
@@ -46,10 +50,15 @@ impl Start {
 /// value, a model that is not configured or lacks its key or what the agent needs of it, a message that a person
 /// cannot say.
 pub async fn start(engine: &dyn Engine, models: &dyn Models, start: Start) -> Result<Admitted> {
-    let Start { run, definition, input, session, user, budget } = start;
+    let Start { run, definition, input, session, user, budget, titled } = start;
     input::check(&input.message)?;
     definition.prompt(&input.variables)?;
-    let definition = pin(definition, models, &input.message)?;
+    let mut definition = pin(definition, models, &input.message)?;
+    let title = title::beginning(&input.message);
+    if titled && title.is_some() {
+        let titler = Subtask::Title.model(models, || models.model(&definition.model))?;
+        definition.titled_by = titler.map(|model| model.id().to_owned());
+    }
     for asked in definition.nested() {
         engine.put_definition(sorted(asked)?).await?;
     }
@@ -59,6 +68,7 @@ pub async fn start(engine: &dyn Engine, models: &dyn Models, start: Start) -> Re
         session,
         user,
         budget,
+        title,
         ..Admission::new(run, name, AgentHost::PROGRAM, definition, Json::of(&input)?)
     };
     engine.start(admission).await

@@ -73,6 +73,17 @@ async fn ask(step: &Ctx, agent: &Runtime, memory: &mut Memory, count: u32) -> Re
     Ok(answer)
 }
 
+/// What watchers of a run hear of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Show {
+    /// The answer while it comes, and what the layers around the model do.
+    Everything,
+    /// What the layers do: somebody waits for it.
+    Layers,
+    /// That somebody is there.
+    Nothing,
+}
+
 /// A request on its way to a model.
 pub(crate) struct Asked {
     model: Arc<dyn Model>,
@@ -80,8 +91,7 @@ pub(crate) struct Asked {
     request: Box<dyn Fn() -> Request + Send + Sync>,
     tokens: u64,
     max_output: Option<u64>,
-    /// Whether watchers see the answer while it comes.
-    show: bool,
+    show: Show,
     timeout: Duration,
     idle: Duration,
     /// What a call that is given up for want of time fails with. A limit of the run is the step's answer, and the
@@ -97,7 +107,7 @@ impl Asked {
             model: Arc::clone(&agent.model),
             tokens: memory.conversation.tokens(),
             max_output: request.max_output_tokens.map(u64::from),
-            show: true,
+            show: Show::Everything,
             timeout: SHORTEST_TIMEOUT,
             idle: SHORTEST_TIMEOUT,
             given_up: Code::ModelTimeout,
@@ -114,12 +124,17 @@ impl Asked {
             model,
             tokens: token::estimate_request(&request),
             max_output: request.max_output_tokens.map(u64::from),
-            show: false,
+            show: Show::Layers,
             timeout: SHORTEST_TIMEOUT,
             idle: SHORTEST_TIMEOUT,
             given_up: Code::ModelTimeout,
             request: Box::new(move || request.clone()),
         }
+    }
+
+    /// The same, of which watchers hear nothing at all.
+    pub(crate) fn quietly(model: Arc<dyn Model>, request: Request) -> Self {
+        Self { show: Show::Nothing, ..Self::alone(model, request) }
     }
 
     /// Sets how long the call may take, and how long it may go without a sign of life, as limits of the run.
@@ -176,8 +191,9 @@ fn patient(finished: Finished) -> Finished {
     }
 }
 
-async fn converse(model: &dyn Model, request: Request, attempt: &Attempt, show: bool) -> Finished {
+async fn converse(model: &dyn Model, request: Request, attempt: &Attempt, show: Show) -> Finished {
     let sink = attempt.sink.clone();
+    let told = move |note| if show == Show::Nothing { Piece::Text(String::new()) } else { told(note) };
     let call = Call {
         cancel: attempt.cancel.clone(),
         idempotency_key: Some(attempt.idempotency_key.to_string()),
@@ -217,7 +233,7 @@ async fn listen(
     mut deltas: Deltas,
     request: &Request,
     sink: &Sink,
-    show: bool,
+    show: Show,
     profile: &Profile,
 ) -> Result<Answer> {
     let mut collector = Collector::for_request(request);
@@ -225,8 +241,8 @@ async fn listen(
         let delta = delta?;
         // Every delta is a sign of life; those that show nothing are an empty text.
         sink.push(match &delta {
-            Delta::Text(text) if show => Piece::Text(text.clone()),
-            Delta::Reasoning(text) if show => Piece::Reasoning(text.clone()),
+            Delta::Text(text) if show == Show::Everything => Piece::Text(text.clone()),
+            Delta::Reasoning(text) if show == Show::Everything => Piece::Reasoning(text.clone()),
             _ => Piece::Text(String::new()),
         });
         collector.push(delta);

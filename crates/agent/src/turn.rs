@@ -18,6 +18,7 @@ use crate::reply::Reply;
 use crate::runtime::Runtime;
 use crate::termination::{Facts, Next, Stop, decide, reached};
 use crate::think::think;
+use crate::title::Titling;
 
 /// After so many steps a run begins a new segment, so that nothing ever replays a long journal. A segment begins with
 /// all that was said, so shorter ones cost storage; replaying this many takes about 14 ms (`docs/performance.md`).
@@ -39,11 +40,12 @@ pub enum Begin {
 /// [`Code::RunOutputInvalid`](adjutant_core::Code::RunOutputInvalid) when the answer has the wrong form, and with the
 /// error of a model or a tool that nothing said to the model could mend.
 pub async fn turn(ctx: &Ctx, agent: &Arc<Runtime>, begin: Begin) -> Result<Reply> {
+    let mut titling = entitle(ctx, agent, &begin)?;
     let mut memory = perceive(agent, begin)?;
     loop {
         let step = ctx.scope("turn");
         fit(&step, agent, &mut memory).await?;
-        let answer = think(&step, agent, &mut memory).await?;
+        let answer = titling.beside(think(&step, agent, &mut memory)).await?;
         let acted = act(&step, agent, &mut memory, &answer).await?;
         let heard = listen(&step, &mut memory).await?;
         let facts = Facts {
@@ -61,9 +63,20 @@ pub async fn turn(ctx: &Ctx, agent: &Arc<Runtime>, begin: Begin) -> Result<Reply
                 ctx.emit(&EventKind::LimitReached { limit })?;
                 nudge(&step, &mut memory, Note::LastTurn(limit)).await?;
             }
-            Next::End(stop, data) => return Ok(reply(&answer, memory, stop, data)),
+            Next::End(stop, data) => {
+                memory.call(titling.finish(ctx).await);
+                return Ok(reply(&answer, memory, stop, data));
+            }
         }
-        remember(ctx, &mut memory).await?;
+        remember(ctx, &mut titling, &mut memory).await?;
+    }
+}
+
+/// Has a title made of what begins a conversation, where the run was started so.
+fn entitle<'a>(ctx: &'a Ctx, agent: &Runtime, begin: &Begin) -> Result<Titling<'a>> {
+    match (begin, &agent.titler) {
+        (Begin::First(input, None), Some(titler)) => Titling::new(ctx, titler, &input.message),
+        _ => Ok(Titling::none()),
     }
 }
 
@@ -107,11 +120,12 @@ async fn nudge(step: &Ctx, memory: &mut Memory, note: Note) -> Result<()> {
 }
 
 /// Begins a new segment when this one has grown long.
-async fn remember(ctx: &Ctx, memory: &mut Memory) -> Result<()> {
+async fn remember(ctx: &Ctx, titling: &mut Titling<'_>, memory: &mut Memory) -> Result<()> {
     memory.recorded += 2;
     if memory.recorded < SEGMENT {
         return Ok(());
     }
+    memory.call(titling.finish(ctx).await);
     memory.conversation.close_segment()?;
     match ctx.roll_over(Json::of(memory)?).await? {}
 }
@@ -126,6 +140,7 @@ fn reply(answer: &Answer, memory: Memory, stop: Stop, data: Option<serde_json::V
         usage: tally.usage,
         cost: tally.known_cost(),
         turns: tally.turns,
+        title: memory.title,
         rest: memory.conversation.rest().to_vec(),
     }
 }

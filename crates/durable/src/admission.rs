@@ -16,6 +16,9 @@ pub struct Admission {
     pub name: String,
     /// Which of the host's programs drives it, such as `agent`.
     pub program: String,
+    /// What people find it by, until there is something better: the beginning of what it is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
     /// The pinned definition.
     pub definition: Digest,
     /// What goes in.
@@ -47,6 +50,7 @@ impl Admission {
             run,
             name: name.into(),
             program: program.into(),
+            title: None,
             definition,
             input,
             session: None,

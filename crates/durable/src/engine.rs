@@ -142,6 +142,9 @@ pub struct RunInfo {
     pub run: RunId,
     /// The agent's or workflow's name.
     pub name: String,
+    /// What people find it by, until there is something better.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
     /// How it stands.
     pub state: RunState,
     /// The conversation it is a turn of.

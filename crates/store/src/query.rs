@@ -68,6 +68,7 @@ fn read(connection: &Connection, scope: &Scope, row: &Row<'_>) -> Result<RunInfo
     Ok(RunInfo {
         run: RunId::new(text(1)?),
         name: text(2)?,
+        title: admission.title,
         state,
         session: column(4)?.map(SessionId::new),
         user: column(5)?,

@@ -31,6 +31,9 @@ pub struct Definition {
     /// The role under which the model was found when the definition was pinned. It tells models of one id apart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
+    /// The id of the model that gives a new conversation its title; none where its beginning will do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub titled_by: Option<String>,
     /// The prompt: a template over the variables.
     pub instructions: String,
     /// Values for the variables of the prompt. `null` stands for one that each run must be given.

@@ -133,6 +133,7 @@ impl Source {
             description: self.description.clone(),
             model: self.model.name.clone(),
             role: None,
+            titled_by: None,
             instructions: self.instructions.clone(),
             variables,
             tools: specs,

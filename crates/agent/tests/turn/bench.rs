@@ -119,6 +119,13 @@ impl Bench {
         in_time(waiting).await
     }
 
+    /// Waits until the run stands so.
+    pub(crate) async fn until_state(&self, run: &RunId, state: RunState) {
+        let mut states = self.engine.states(run);
+        let waiting = async { while states.next().await.expect("the run goes on").unwrap() != state {} };
+        in_time(waiting).await;
+    }
+
     /// Waits until a record of the run is as wanted.
     pub(crate) async fn until(&self, run: &RunId, wanted: impl Fn(&Record) -> bool) {
         let mut watch = self.engine.watch(run, 0);

@@ -17,6 +17,8 @@ mod people;
 #[cfg(test)]
 mod session;
 #[cfg(test)]
+mod title;
+#[cfg(test)]
 mod way;
 #[cfg(test)]
 mod wire;
