@@ -167,7 +167,9 @@ fn one_line(text: &str) -> Option<String> {
     let line = text.lines().find(|line| !line.trim().is_empty())?;
     let words = line.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
     let line = words.collect::<Vec<_>>().join(" ");
-    let Some((end, _)) = line.char_indices().nth(LONGEST) else { return Some(line).filter(|line| !line.is_empty()) };
+    let Some((end, _)) = line.char_indices().nth(LONGEST) else {
+        return Some(line).filter(|line| !line.is_empty());
+    };
     let head = line.get(..end).unwrap_or_default();
     let cut = head.rfind(' ').filter(|cut| *cut > end / 2).unwrap_or(end);
     Some(format!("{}…", line.get(..cut).unwrap_or_default()))

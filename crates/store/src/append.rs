@@ -7,7 +7,7 @@ use std::time::Instant;
 use adjutant_core::id::{RunId, StepKey};
 use adjutant_core::time::{Clock, Timestamp};
 use adjutant_core::{Code, Error, Result};
-use adjutant_durable::{Admission, Amount, Entry, Mail, Moment, Record, RunState, Stopwatch};
+use adjutant_durable::{Admission, Amount, Entry, Letter, Mail, Moment, Record, RunState, Stopwatch};
 use rusqlite::{Connection, params};
 use tokio::sync::watch;
 
@@ -30,7 +30,8 @@ pub(crate) enum Also {
     Reserve(StepKey, Amount, Grant),
     /// A step took so much; all that was set aside for it where it cannot say.
     Settle(StepKey, Option<Amount>),
-    /// The run is let go. If mail came that this worker has not seen, it is ready at once.
+    /// The run is let go. If mail came that this worker has not seen, it is ready at once; if it is over, what was said to
+    /// it and not read is recorded before its end.
     Release {
         /// How it stands now.
         state: RunState,
@@ -117,13 +118,38 @@ impl Append {
         if !holds {
             return Err(Unwritten::Alone(fenced(&owner.run)));
         }
+        let unread = if self.ends() { self.record_unread(connection)? } else { 0 };
         for record in &self.records {
-            record.insert(connection, &owner.scope.tenant, owner.row)?;
+            record.insert(connection, &owner.scope.tenant, owner.row, unread)?;
         }
         for also in &self.also {
             self.write_also(connection, also)?;
         }
         Ok(())
+    }
+
+    /// Whether the run is over with this.
+    fn ends(&self) -> bool {
+        self.also.iter().any(|also| matches!(also, Also::Release { state: RunState::Ended, .. }))
+    }
+
+    /// Records what was said to the run and what its code has not read, before its end: nobody's words are lost, also not
+    /// of those who spoke after the run last looked. Whoever comes later is told that it is over. Returns how many
+    /// records that makes.
+    fn record_unread(&self, connection: &Connection) -> Result<u64> {
+        let owner = &self.owner;
+        let Some(first) = self.records.first().map(|record| record.offset) else { return Ok(0) };
+        let mut recorded = 0;
+        for mail in claim::mail(connection, owner.row, 0)? {
+            if let Letter::Message { .. } = mail.letter {
+                let entry = Entry::Received(mail.letter);
+                let record = Record { offset: first, segment: self.segment, at: self.at, entry };
+                Encoded::of(&record)?.insert(connection, &owner.scope.tenant, owner.row, recorded)?;
+                self.write_also(connection, &Also::Take(mail.id))?;
+                recorded += 1;
+            }
+        }
+        Ok(recorded)
     }
 
     /// Refuses what the same activation appends after this: it would leave a gap in the journal.

@@ -83,7 +83,7 @@ pub(crate) fn admit(
             .map_err(fault)?;
     }
     let record = Record { offset: 0, segment: 0, at, entry: Entry::Admitted(Box::new(admission.clone())) };
-    Encoded::of(&record)?.insert(connection, &scope.tenant, row)?;
+    Encoded::of(&record)?.insert(connection, &scope.tenant, row, 0)?;
     Ok((row, true))
 }
 

@@ -132,8 +132,8 @@ impl Encoded {
         Ok(kind)
     }
 
-    /// Writes the row, and the blob if there is one.
-    pub(crate) fn insert(&self, connection: &Connection, tenant: &str, run: i64) -> Result<()> {
+    /// Writes the row, so many places after its offset, and the blob if there is one.
+    pub(crate) fn insert(&self, connection: &Connection, tenant: &str, run: i64, after: u64) -> Result<()> {
         let mut body = self.body.as_ref().map(Json::as_str);
         if let (Some(digest), Some(text)) = (&self.digest, body) {
             connection
@@ -149,7 +149,7 @@ impl Encoded {
             )
             .and_then(|mut insert| {
                 insert.execute(params![
-                    row_id(run, self.offset),
+                    row_id(run, self.offset + after),
                     RECORD_VERSION,
                     self.segment,
                     self.at.0,

@@ -134,7 +134,7 @@ pub(crate) fn fork(connection: &Connection, scope: &Scope, fork: &Fork, now: Tim
         vec![Record { offset: 0, segment: 0, at: now, entry: Entry::Admitted(Box::new(admission)) }];
     own.extend(edited(&cut, fork, now));
     for record in &own {
-        Encoded::of(record)?.insert(connection, &scope.tenant, row)?;
+        Encoded::of(record)?.insert(connection, &scope.tenant, row, 0)?;
     }
     connection
         .execute(

@@ -110,7 +110,9 @@ async fn a_title_is_not_made_where_the_budget_is_too_small_for_it() {
 async fn a_run_goes_on_as_it_began_when_the_model_for_titles_is_gone() {
     let store = Store::in_memory().unwrap();
     let (tool, done) = deed(Effect::Pure);
-    let desk = || -> Agent { Agent::new("desk").instructions("You are a desk.").tool(Arc::clone(&tool)).approve("deed") };
+    let desk = || -> Agent {
+        Agent::new("desk").instructions("You are a desk.").tool(Arc::clone(&tool)).approve("deed")
+    };
     let main = || Scripted::new([Turn::calls([("deed", json!({"text": "x"}))]), Turn::text("Done.")]);
     let run = {
         let roles = Roles::main(main()).with("fast", fast(Turn::text("Order 1042")));

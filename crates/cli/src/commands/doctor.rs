@@ -234,12 +234,9 @@ fn account(project: &Project, server: &Server) -> Option<Finding> {
         Ok(Status::Out) if account.grant() == Grant::Client => {
             Finding::ok(what, "a token is fetched with the next call")
         }
-        Ok(Status::Out) => Finding {
-            health: Health::Missing,
-            what,
-            found: login::said(&Status::Out),
-            help: Some(help),
-        },
+        Ok(Status::Out) => {
+            Finding { health: Health::Missing, what, found: login::said(&Status::Out), help: Some(help) }
+        }
         Ok(status) => Finding::ok(what, clean(&login::said(&status)).into_owned()),
         Err(error) => Finding::missing(what, &error),
     })

@@ -63,9 +63,8 @@ pub(super) async fn login(arguments: &LoginArguments, shared: &Shared, output: O
             let heard = tokio::time::timeout(PATIENCE, listener.answer(|answer| attempt.knows(answer)));
             let answer = heard.await.map_err(|_| {
                 let why = format!("nobody has logged in within {} minutes", PATIENCE.as_secs() / 60);
-                Error::new(Code::ToolUnauthorized, why).with_help(
-                    "begin anew; where the browser runs on another machine, with `--paste`",
-                )
+                Error::new(Code::ToolUnauthorized, why)
+                    .with_help("begin anew; where the browser runs on another machine, with `--paste`")
             })??;
             attempt.finish(&answer).await?
         }
@@ -129,7 +128,9 @@ fn found(name: &str, shared: &Shared) -> Ended<(Project, Server, Account)> {
     match (server, account) {
         (Some(server), Some(account)) => Ok((project, server, account)),
         _ => Err(Error::new(Code::InputInvalid, format!("the MCP server `{name}` has no login"))
-            .with_help(format!("write `auth = \"oauth\"` into `[tools.{name}]`, if it needs one; it must have a `url`"))
+            .with_help(format!(
+                "write `auth = \"oauth\"` into `[tools.{name}]`, if it needs one; it must have a `url`"
+            ))
             .into()),
     }
 }
@@ -162,7 +163,8 @@ async fn typed() -> Ended<String> {
         };
         match line {
             None => {
-                let error = Error::new(Code::ToolUnauthorized, "no address was typed, so nobody is logged in");
+                let error =
+                    Error::new(Code::ToolUnauthorized, "no address was typed, so nobody is logged in");
                 return Err(error.into());
             }
             Some(line) if line.trim().is_empty() => {}

@@ -95,6 +95,39 @@ pub async fn messages_that_are_not_read_are_recorded(harness: &impl Harness) -> 
     Ok(())
 }
 
+/// What is said to a run while it ends is recorded, or refused: nobody is told that it was taken and then not heard.
+pub async fn messages_at_the_end_are_recorded_or_refused(harness: &impl Harness) -> Result<()> {
+    const RUNS: usize = 40;
+    let ends_at_once = host(|ctx, _, _| async move { ctx.signal("go", Json::null()).await });
+    let instance = serve(harness, ends_at_once).await?;
+    let engine = instance.engine();
+    for place in 0..RUNS {
+        let run = start(&*engine, &format!("run-{place}"), Json::null()).await?;
+        until(&*engine, &run, RunState::Waiting).await?;
+        signal(&*engine, &run, "a", 0).await?;
+        let mut taken = Vec::new();
+        for number in 0.. {
+            match say(&*engine, &run, number).await {
+                Ok(()) => taken.push(number),
+                Err(error) if error.code() == Code::Conflict => break,
+                Err(error) => return Err(error),
+            }
+        }
+        ends_with(&*engine, &run, 0).await?;
+        let records = engine.history(&run, 0).await?;
+        let last = records.last().map(|record| matches!(record.entry, Entry::Ended(_)));
+        same("the last record is the end", last, Some(true))?;
+        let offsets: Vec<u64> = records.iter().map(|record| record.offset).collect();
+        same("the offsets", offsets, (0..records.len() as u64).collect())?;
+        let received = records.into_iter().filter_map(|record| match record.entry {
+            Entry::Received(Letter::Message { payload }) => Some(payload.to::<u64>()),
+            _ => None,
+        });
+        same("what was taken", received.collect::<Result<Vec<_>>>()?, taken)?;
+    }
+    Ok(())
+}
+
 async fn say(engine: &dyn Engine, run: &RunId, number: u64) -> Result<()> {
     let letter = Letter::Message { payload: Json::of(&number)? };
     engine.send(run, Mail::new(format!("message-{number}"), letter)).await.map(drop)

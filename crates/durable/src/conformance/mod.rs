@@ -35,7 +35,8 @@ pub use journal::{histories_are_complete, runs_are_listed, watches_miss_nothing,
 pub use keeping::{pruning_forgets_ended_runs, scopes_do_not_see_each_other, users_can_be_erased};
 pub use mail::{
     cancels_end_runs, mail_is_taken_once, mail_may_come_early, mail_takes_effect_in_order,
-    messages_are_read_in_order, messages_that_are_not_read_are_recorded, misdirected_mail_changes_nothing,
+    messages_are_read_in_order, messages_at_the_end_are_recorded_or_refused,
+    messages_that_are_not_read_are_recorded, misdirected_mail_changes_nothing,
     paused_runs_stay_until_they_are_resumed,
 };
 pub use recovery::{
@@ -96,6 +97,7 @@ macro_rules! conformance_suite {
             misdirected_mail_changes_nothing
             messages_are_read_in_order
             messages_that_are_not_read_are_recorded
+            messages_at_the_end_are_recorded_or_refused
             cancels_end_runs
             paused_runs_stay_until_they_are_resumed
             pauses_outlast_roll_overs

@@ -69,7 +69,6 @@ impl SqliteSession {
         if !unsettled.is_empty() {
             return self.release(&[Entry::Halted(error.clone())], RunState::Waiting, None, Some(error)).await;
         }
-        self.record_unread().await?;
         let outcome = Err(Error::new(Code::RunCancelled, format!("cancelled: {reason}")).caused_by(&error));
         self.release(&[Entry::Ended(outcome)], RunState::Ended, None, None).await
     }

@@ -37,18 +37,6 @@ impl SqliteSession {
         (messages, also)
     }
 
-    /// Records what was said to the run and what its code has not read, now that it ends: nobody's words are lost.
-    pub(super) async fn record_unread(&mut self) -> Result<()> {
-        self.read_mail().await?;
-        let (messages, taken) = self.take_messages();
-        if messages.is_empty() {
-            return Ok(());
-        }
-        let entries: Vec<_> =
-            messages.into_iter().map(|payload| Entry::Received(Letter::Message { payload })).collect();
-        self.appender.append(&entries, taken).map(drop)
-    }
-
     /// Lets the mail take effect that can.
     pub(super) fn work_mail(&mut self) -> Result<()> {
         let mut kept = Vec::new();

@@ -291,7 +291,6 @@ impl Session for SqliteSession {
         if self.parks_at_the_end().await? {
             return Ok(Driven::Parked);
         }
-        self.record_unread().await?;
         self.release(&[Entry::Ended(outcome)], RunState::Ended, None, None).await?;
         Ok(Driven::Ended)
     }

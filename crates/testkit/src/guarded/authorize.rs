@@ -38,7 +38,10 @@ pub(super) fn register(shared: &Shared, asked: &Asked) -> Response {
     state.seen.registrations += 1;
     let id = format!("client-{}", state.seen.registrations);
     state.clients.insert(id.clone(), Client { secret: None, redirects: redirects.clone() });
-    answered(201, &json!({ "client_id": id, "redirect_uris": redirects, "token_endpoint_auth_method": "none" }))
+    answered(
+        201,
+        &json!({ "client_id": id, "redirect_uris": redirects, "token_endpoint_auth_method": "none" }),
+    )
 }
 
 /// The page at which a person logs in. This one agrees at once, or refuses.
@@ -69,12 +72,12 @@ pub(super) fn page(shared: &Shared, asked: &Asked) -> Response {
     (StatusCode::FOUND, [("location", format!("{redirect}?{}", query.join("&")))]).into_response()
 }
 
-fn checked(
-    shared: &Shared,
-    given: &BTreeMap<String, String>,
-) -> Result<(Code, String, String), String> {
+fn checked(shared: &Shared, given: &BTreeMap<String, String>) -> Result<(Code, String, String), String> {
     let get = |key: &str| {
-        given.get(key).filter(|value| !value.is_empty()).ok_or_else(|| format!("a page is asked for without `{key}`"))
+        given
+            .get(key)
+            .filter(|value| !value.is_empty())
+            .ok_or_else(|| format!("a page is asked for without `{key}`"))
     };
     for (key, expected) in [
         ("response_type", "code".to_owned()),

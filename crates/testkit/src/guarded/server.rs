@@ -135,8 +135,7 @@ impl Shared {
 async fn answer(shared: &Shared, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, LONGEST).await else { return shared.fault("the body is too long") };
-    let asked =
-        Asked { method: parts.method, uri: parts.uri, headers: parts.headers, body: body.to_vec() };
+    let asked = Asked { method: parts.method, uri: parts.uri, headers: parts.headers, body: body.to_vec() };
     match asked.uri.path() {
         "/mcp" => resource::answer(shared, &asked),
         "/login/authorize" => authorize::page(shared, &asked),

@@ -77,7 +77,8 @@ impl State {
     /// A text that was not given before. It is long enough to be found where it should not be.
     pub(super) fn fresh(&mut self, kind: &str) -> String {
         self.count += 1;
-        let text = format!("{kind}-{:08}-{:016x}", self.count, self.count.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let text =
+            format!("{kind}-{:08}-{:016x}", self.count, self.count.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         self.secrets.push(text.clone());
         text
     }
@@ -89,7 +90,13 @@ impl State {
     }
 
     /// Gives a token, and what renews it.
-    pub(super) fn issue(&mut self, client: &str, scopes: &[String], family: usize, renews: bool) -> (String, Option<String>) {
+    pub(super) fn issue(
+        &mut self,
+        client: &str,
+        scopes: &[String],
+        family: usize,
+        renews: bool,
+    ) -> (String, Option<String>) {
         let access = self.fresh("access");
         let until = Instant::now() + Duration::from_secs(self.twist.lifetime);
         self.tokens.insert(access.clone(), Token { until, scopes: scopes.to_vec(), family });

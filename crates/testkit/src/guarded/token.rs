@@ -138,7 +138,11 @@ fn renewed(state: &mut State, client: &str, form: &BTreeMap<String, String>) -> 
     Ok((access, next, refresh.scopes))
 }
 
-fn by_client(state: &mut State, client: &str, form: &BTreeMap<String, String>) -> Result<Given, &'static str> {
+fn by_client(
+    state: &mut State,
+    client: &str,
+    form: &BTreeMap<String, String>,
+) -> Result<Given, &'static str> {
     if state.clients.get(client).is_none_or(|known| known.secret.is_none()) {
         return Err("a client without a secret asks in its own right");
     }

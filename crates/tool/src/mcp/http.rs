@@ -62,7 +62,8 @@ pub(super) async fn challenge(http: &Http, headers: Vec<(String, Secret)>) -> Re
     let answer = answer.map_err(|error| busy(crate::http::explained(&error.without_url())))?;
     // A server that answers anybody wants a token only for some of its tools; what it says is not needed.
     let said = answer.headers().get_all(header::WWW_AUTHENTICATE).iter();
-    let said: Vec<_> = said.filter_map(|value| value.to_str().ok()).filter(|value| value.len() <= 8 << 10).collect();
+    let said: Vec<_> =
+        said.filter_map(|value| value.to_str().ok()).filter(|value| value.len() <= 8 << 10).collect();
     Ok(Challenge::read(&said.join(", ")))
 }
 

@@ -118,7 +118,8 @@ async fn fetch(mut url: Url, private: bool) -> Result<String, String> {
     let client = http::guarded(reach).map_err(|error| error.to_string())?;
     for _ in 0..=MOST_REDIRECTS {
         http::check(&url, reach)?;
-        let response = client.get(url.clone()).send().await.map_err(|error| http::explained(&error.without_url()))?;
+        let response =
+            client.get(url.clone()).send().await.map_err(|error| http::explained(&error.without_url()))?;
         if response.status().is_redirection() {
             let place = response.headers().get("location").and_then(|place| place.to_str().ok());
             url = place.and_then(|place| url.join(place).ok()).ok_or("a redirect leads nowhere")?;

@@ -61,7 +61,8 @@ impl Vault {
             KeyPlace::Secret(name) => Key::given(name, &secret(name)?)?,
             KeyPlace::File(path) => Key::in_file(path),
             KeyPlace::Nowhere => {
-                let why = "there is no place for the key of the vault: neither HOME nor XDG_CONFIG_HOME is set";
+                let why =
+                    "there is no place for the key of the vault: neither HOME nor XDG_CONFIG_HOME is set";
                 return Err(Error::new(Code::VaultUnreadable, why)
                     .with_help("set one, or name a secret: `[vault]` and `key = \"name\"`"));
             }
@@ -78,10 +79,7 @@ impl PartialEq for Vault {
 
 impl fmt::Debug for Vault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Vault")
-            .field("folder", &self.folder)
-            .field("key", &self.key)
-            .finish_non_exhaustive()
+        f.debug_struct("Vault").field("folder", &self.folder).field("key", &self.key).finish_non_exhaustive()
     }
 }
 

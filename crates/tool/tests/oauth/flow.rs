@@ -34,7 +34,9 @@ async fn a_person_logs_in_and_tools_are_called() {
     assert!(!scene.folder.path().join("config").exists(), "a key is made before anything is kept");
 
     let status = scene.login().await.unwrap();
-    let Status::In { until: Some(_), renews: true, issuer, scopes } = status.clone() else { panic!("{status:?}") };
+    let Status::In { until: Some(_), renews: true, issuer, scopes } = status.clone() else {
+        panic!("{status:?}")
+    };
     assert_eq!((issuer, scopes), (scene.guarded.issuer(), vec!["read".into(), "offline_access".into()]));
     assert_eq!(scene.account().status(&Known).unwrap(), status);
 
@@ -58,7 +60,8 @@ async fn tokens_stand_nowhere_in_the_clear() {
     shown.push_str(&format!("{:?}", scene.account().status(&Known)));
     let (written, secrets) = (scene.written(), scene.guarded.secrets());
     assert!(written.len() > 500 && secrets.len() >= 5, "{} {}", written.len(), secrets.len());
-    let holds = |text: &[u8], secret: &str| text.windows(secret.len()).any(|window| window == secret.as_bytes());
+    let holds =
+        |text: &[u8], secret: &str| text.windows(secret.len()).any(|window| window == secret.as_bytes());
     for secret in secrets {
         assert!(!holds(&written, &secret), "{secret} is on disk");
         assert!(!holds(shown.as_bytes(), &secret), "{secret} is shown: {shown}");

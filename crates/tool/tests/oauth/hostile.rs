@@ -35,7 +35,8 @@ async fn check(change: impl FnOnce(&mut Twist), code: Code, words: &str) {
 #[tokio::test]
 async fn descriptions_that_mislead_are_not_followed() {
     let broken = Code::ToolBroken;
-    for place in ["file:///etc/passwd", "http://169.254.169.254/latest", "http://example.org/x", "ftp://a/b"] {
+    for place in ["file:///etc/passwd", "http://169.254.169.254/latest", "http://example.org/x", "ftp://a/b"]
+    {
         check(|twist| twist.points_to = Some(place.into()), broken, "is not asked").await;
     }
     check(|twist| twist.points_to = Some("nowhere".into()), broken, "which is no address").await;
@@ -45,22 +46,49 @@ async fn descriptions_that_mislead_are_not_followed() {
         "it is about `https://example.org/mcp`",
     )
     .await;
-    for issuer in ["https://10.0.0.1", "http://example.org", "file:///etc", "https://[::ffff:169.254.169.254]/"] {
+    for issuer in
+        ["https://10.0.0.1", "http://example.org", "file:///etc", "https://[::ffff:169.254.169.254]/"]
+    {
         let issuers = json!([issuer]);
-        check(|twist| drop(twist.resource.insert("authorization_servers".into(), issuers)), broken, "is not asked").await;
+        check(
+            |twist| drop(twist.resource.insert("authorization_servers".into(), issuers)),
+            broken,
+            "is not asked",
+        )
+        .await;
     }
-    check(|twist| drop(twist.resource.insert("authorization_servers".into(), json!([]))), broken, "names no login server").await;
-    check(|twist| drop(twist.issuer.insert("issuer".into(), json!("https://evil.example"))), broken, "it calls itself `https://evil.example`").await;
+    check(
+        |twist| drop(twist.resource.insert("authorization_servers".into(), json!([]))),
+        broken,
+        "names no login server",
+    )
+    .await;
+    check(
+        |twist| drop(twist.issuer.insert("issuer".into(), json!("https://evil.example"))),
+        broken,
+        "it calls itself `https://evil.example`",
+    )
+    .await;
     for (key, value) in [
         ("token_endpoint", json!("http://evil.example/token")),
         ("token_endpoint", json!("https://192.168.0.1/token")),
         ("authorization_endpoint", json!("file:///etc/passwd")),
         ("registration_endpoint", json!("https://user:password@127.0.0.1/x")),
     ] {
-        check(|twist| drop(twist.issuer.insert(key.into(), value)), broken, &format!("its `{key}` is refused")).await;
+        check(
+            |twist| drop(twist.issuer.insert(key.into(), value)),
+            broken,
+            &format!("its `{key}` is refused"),
+        )
+        .await;
     }
     for methods in [json!(["plain"]), json!(null)] {
-        check(|twist| drop(twist.issuer.insert("code_challenge_methods_supported".into(), methods)), broken, "PKCE").await;
+        check(
+            |twist| drop(twist.issuer.insert("code_challenge_methods_supported".into(), methods)),
+            broken,
+            "PKCE",
+        )
+        .await;
     }
 }
 
@@ -75,7 +103,12 @@ async fn answers_without_end_are_ended() {
 #[tokio::test]
 async fn answers_of_another_are_not_taken_for_this_one() {
     let unauthorized = Code::ToolUnauthorized;
-    check(|twist| twist.named = Some("https://evil.example".into()), unauthorized, "the answer is of `https://evil.example`").await;
+    check(
+        |twist| twist.named = Some("https://evil.example".into()),
+        unauthorized,
+        "the answer is of `https://evil.example`",
+    )
+    .await;
     check(|twist| twist.named = Some(String::new()), unauthorized, "does not say that it is of").await;
     check(|twist| twist.forgets = true, unauthorized, "does not belong to this login").await;
     check(|twist| twist.denies = Some("access_denied".into()), unauthorized, "access_denied not today").await;
@@ -118,7 +151,9 @@ async fn pages_that_send_a_browser_to_the_listener_end_no_login() {
     let attempt = scene.account().begin(&Known, listener.redirect()).await.unwrap();
     let (redirect, address) = (listener.redirect().clone(), attempt.address().clone());
     let browser = tokio::spawn(async move {
-        for path in ["/", "/callback", "/callback?code=evil", "/callback?code=evil&state=guess", "/other?state="] {
+        for path in
+            ["/", "/callback", "/callback?code=evil", "/callback?code=evil&state=guess", "/other?state="]
+        {
             assert!(browse(redirect.join(path).unwrap()).await.contains("Nothing is expected here"));
         }
         browse(address).await
@@ -155,7 +190,10 @@ async fn a_vault_that_was_changed_opens_nothing_and_says_so() {
         error.message().to_owned()
     };
     assert!(error(&sealed[..sealed.len() - 9]).contains("was changed or is damaged"));
-    assert!(error(&sealed.replacen("\"sealed\":\"", "\"sealed\":\"AAAA", 1)).contains("was changed or is damaged"));
+    assert!(
+        error(&sealed.replacen("\"sealed\":\"", "\"sealed\":\"AAAA", 1))
+            .contains("was changed or is damaged")
+    );
     std::fs::write(&path, &sealed).unwrap();
     scene.call(&scene.server(), "read").await.unwrap();
 

@@ -58,7 +58,8 @@ impl Scene {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(Hand::default());
         let key = KeyPlace::File(folder.path().join("config/vault.key"));
-        let vault = Vault::new(folder.path().join("vault"), key, Arc::<Hand>::clone(&clock) as Arc<dyn Clock>);
+        let vault =
+            Vault::new(folder.path().join("vault"), key, Arc::<Hand>::clone(&clock) as Arc<dyn Clock>);
         let guarded = Guarded::start().await.unwrap();
         Self { guarded, folder, clock, config: oauth::Config::new(vault) }
     }

@@ -113,7 +113,8 @@ fn known_secrets(table: &Table<'_>, config: &Config, secrets: &BTreeMap<String, 
     });
     let named = named.chain(bearer.map(|secret| (table.name_of("bearer"), secret)));
     let client = auth.and_then(|auth| auth.client_secret.as_ref());
-    let named = named.chain(client.map(|secret| (format!("{}.client_secret", table.name_of("auth")), secret)));
+    let named =
+        named.chain(client.map(|secret| (format!("{}.client_secret", table.name_of("auth")), secret)));
     let unknown: Vec<_> = named.filter(|(_, secret)| !secrets.contains_key(*secret)).collect();
     for (path, secret) in &unknown {
         table.problems().report_with(

@@ -65,8 +65,7 @@ impl Account {
         let secret = |name: &str| secrets.get(name);
         let vault = self.vault(secrets)?;
         let web = Web::new(Rules::for_server(&self.http.url, self.config.private))?;
-        let challenge: Challenge =
-            http::challenge(&self.http, values(&self.http.headers, &secret)?).await?;
+        let challenge: Challenge = http::challenge(&self.http, values(&self.http.headers, &secret)?).await?;
         let found = discover(&web, &self.http.url, &self.config, &challenge).await?;
         let Found { resource, issuer, scopes } = found;
         let Some(endpoint) = &issuer.authorization else {
@@ -89,7 +88,18 @@ impl Account {
             Request { endpoint, client: &client.id, redirect, resource: &resource, scopes: &scopes };
         let address = proof.address(&request);
         let account = self.clone();
-        Ok(Attempt { account, vault, web, issuer, client, resource, scopes, redirect: redirect.clone(), proof, address })
+        Ok(Attempt {
+            account,
+            vault,
+            web,
+            issuer,
+            client,
+            resource,
+            scopes,
+            redirect: redirect.clone(),
+            proof,
+            address,
+        })
     }
 
     /// Logs out: the token is taken back where the login server does that, and removed. Gives whether there was one.
@@ -153,8 +163,13 @@ async fn register(
 ) -> Result<Client> {
     let answer = web.json(url, &client::registration(issuer, redirect, scopes)).await?;
     client::registered(&answer, issuer).map_err(|why| {
-        Error::new(Code::ToolUnauthorized, format!("the login server `{}` is of no use: {why}", issuer.issuer))
-            .with_help("register a client there by hand, and write its `client_id` into `auth` in the server's table")
+        Error::new(
+            Code::ToolUnauthorized,
+            format!("the login server `{}` is of no use: {why}", issuer.issuer),
+        )
+        .with_help(
+            "register a client there by hand, and write its `client_id` into `auth` in the server's table",
+        )
     })
 }
 

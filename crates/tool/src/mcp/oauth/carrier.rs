@@ -95,7 +95,9 @@ impl Carrier {
             };
             let next: Result<Secret, Error> = match refusal(&error) {
                 None => return Err(carried(error)),
-                Some(Refusal::Token) if !std::mem::replace(&mut renewed, true) => keeper.another(&token).await,
+                Some(Refusal::Token) if !std::mem::replace(&mut renewed, true) => {
+                    keeper.another(&token).await
+                }
                 Some(Refusal::Token) => Err(keeper.refused()),
                 Some(Refusal::Scopes(challenge)) if !std::mem::replace(&mut widened, true) => {
                     keeper.stronger(&token, &challenge).await

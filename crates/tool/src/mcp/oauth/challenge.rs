@@ -116,12 +116,19 @@ mod tests {
             &[],
             None,
         );
-        check(r#"Bearer error="insufficient_scope", scope="w", error_description="no, really""#, None, &["w"], Some("insufficient_scope"));
+        check(
+            r#"Bearer error="insufficient_scope", scope="w", error_description="no, really""#,
+            None,
+            &["w"],
+            Some("insufficient_scope"),
+        );
     }
 
     #[test]
     fn nonsense_is_passed_over() {
-        for header in ["", "Bearer", "Negotiate YII==", "=", "\"", "Bearer scope=\"", "Bearer =,=,=", ",,,", "ä=ö"] {
+        for header in
+            ["", "Bearer", "Negotiate YII==", "=", "\"", "Bearer scope=\"", "Bearer =,=,=", ",,,", "ä=ö"]
+        {
             check(header, None, &[], None);
         }
     }

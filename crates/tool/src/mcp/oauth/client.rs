@@ -43,7 +43,11 @@ pub(super) enum Choice {
 
 /// Chooses a client, in the order of the protocol: one that was registered by hand, the address of a document, a
 /// registration. Gives what is missing where there is none.
-pub(super) fn choose(config: &Config, secret: Option<&Secret>, issuer: &Issuer) -> Result<Choice, &'static str> {
+pub(super) fn choose(
+    config: &Config,
+    secret: Option<&Secret>,
+    issuer: &Issuer,
+) -> Result<Choice, &'static str> {
     if let Some(id) = &config.client_id {
         let method = match secret {
             Some(_) => with_secret(issuer).ok_or("it takes no client with a secret that can be sent")?,
@@ -99,7 +103,8 @@ pub(super) fn registration(issuer: &Issuer, redirect: &Url, scopes: &[String]) -
 pub(super) fn registered(answer: &Answer, issuer: &Issuer) -> Result<Client, String> {
     let text = |key: &str| answer.body.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
     if !(200..300).contains(&answer.status) {
-        let said = [text("error"), text("error_description")].into_iter().flatten().collect::<Vec<_>>().join(": ");
+        let said =
+            [text("error"), text("error_description")].into_iter().flatten().collect::<Vec<_>>().join(": ");
         return Err(format!("it registers no client: {} ({})", clean::line(&said, 300), answer.status));
     }
     let id = text("client_id").ok_or("its registration has no `client_id`")?;
@@ -110,7 +115,10 @@ pub(super) fn registered(answer: &Answer, issuer: &Issuer) -> Result<Client, Str
         (Some("client_secret_post"), Some(_)) => Method::Post,
         (None, Some(_)) => with_secret(issuer).ok_or("its client has a secret that cannot be sent")?,
         (Some(other), _) => {
-            return Err(format!("its client shows itself by `{}`, which is not known here", clean::line(other, 100)));
+            return Err(format!(
+                "its client shows itself by `{}`, which is not known here",
+                clean::line(other, 100)
+            ));
         }
     };
     Ok(Client { id: id.to_owned(), secret, method })

@@ -62,10 +62,7 @@ impl Config {
             ));
         }
         if self.client_secret.is_some() && self.client_id.is_none() {
-            return Some((
-                "has the secret of a client and not its id",
-                "add `client_id` to its `auth`",
-            ));
+            return Some(("has the secret of a client and not its id", "add `client_id` to its `auth`"));
         }
         if has_document.is_some_and(|url| url.scheme() != "https" || url.path() == "/") {
             return Some((

@@ -20,7 +20,12 @@ pub(super) struct Found {
 
 /// Finds out who gives tokens for a server: by what it said when it refused a request, otherwise by what it says at the
 /// places that the protocol names.
-pub(super) async fn discover(web: &Web, server: &Url, config: &Config, challenge: &Challenge) -> Result<Found> {
+pub(super) async fn discover(
+    web: &Web,
+    server: &Url,
+    config: &Config,
+    challenge: &Challenge,
+) -> Result<Found> {
     let resource = match resource(web, server, challenge).await? {
         Some(resource) => resource,
         // Before there were descriptions, the host of a server gave its tokens.
@@ -34,8 +39,9 @@ pub(super) async fn discover(web: &Web, server: &Url, config: &Config, challenge
     let issuer = issuer(web, &name).await?;
     if config.grant == Grant::Person && !issuer.pkce {
         let why = format!("the login server `{name}` does not say that it understands PKCE with S256");
-        return Err(Error::new(Code::ToolBroken, why)
-            .with_help("without it, others on this machine could take the login; its operator can turn it on"));
+        return Err(Error::new(Code::ToolBroken, why).with_help(
+            "without it, others on this machine could take the login; its operator can turn it on",
+        ));
     }
     let scopes = [&config.scopes, &challenge.scopes, &resource.scopes];
     let mut scopes = scopes.into_iter().find(|scopes| !scopes.is_empty()).cloned().unwrap_or_default();
@@ -53,7 +59,8 @@ async fn resource(web: &Web, server: &Url, challenge: &Challenge) -> Result<Opti
     };
     if let Some(text) = &challenge.metadata {
         let place = Url::parse(text).map_err(|_| {
-            let why = format!("the server describes itself at `{}`, which is no address", clean::line(text, 200));
+            let why =
+                format!("the server describes itself at `{}`, which is no address", clean::line(text, 200));
             Error::new(Code::ToolBroken, why)
         })?;
         let document = web.document(&place).await?;

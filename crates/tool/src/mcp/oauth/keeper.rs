@@ -191,7 +191,12 @@ impl Inner {
     }
 
     /// Fetches a token in the name of the client (RFC 6749, 4.4).
-    async fn client_token(&self, locked: &Locked<'_>, kept: Option<Login>, more: &[String]) -> Result<Secret> {
+    async fn client_token(
+        &self,
+        locked: &Locked<'_>,
+        kept: Option<Login>,
+        more: &[String],
+    ) -> Result<Secret> {
         let challenge = http::challenge(&self.http, self.headers.clone()).await?;
         let found = discover(&self.web, &self.http.url, &self.config, &challenge).await?;
         let (id, secret) = (self.config.client_id.as_deref(), self.secret.as_ref());
@@ -250,7 +255,9 @@ impl Inner {
         let why = format!("the login of the MCP server `{}` is over: {why}", self.name);
         let help = match self.config.grant {
             Grant::Person => format!("`adjutant tools login {}`", self.name),
-            Grant::Client => "check `auth` in its table: `client_id`, `client_secret` and `scopes`".to_owned(),
+            Grant::Client => {
+                "check `auth` in its table: `client_id`, `client_secret` and `scopes`".to_owned()
+            }
         };
         Error::new(Code::ToolUnauthorized, why).with_help(help)
     }

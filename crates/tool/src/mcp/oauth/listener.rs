@@ -33,9 +33,9 @@ impl Listener {
     pub async fn bind(port: Option<u16>) -> Result<Self> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port.unwrap_or(0)));
         let taken = |error: std::io::Error| {
-            Error::new(Code::Conflict, format!("nobody can listen at {address}"))
-                .caused_by(&error)
-                .with_help("another program may have the port: choose another `redirect_port`, or use `--paste`")
+            Error::new(Code::Conflict, format!("nobody can listen at {address}")).caused_by(&error).with_help(
+                "another program may have the port: choose another `redirect_port`, or use `--paste`",
+            )
         };
         let listener = TcpListener::bind(address).await.map_err(taken)?;
         let port = listener.local_addr().map_err(taken)?.port();

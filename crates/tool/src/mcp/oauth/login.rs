@@ -57,7 +57,13 @@ pub enum Status {
 }
 
 impl Login {
-    pub(super) fn new(server: String, resource: String, issuer: String, token_url: Url, client: Client) -> Self {
+    pub(super) fn new(
+        server: String,
+        resource: String,
+        issuer: String,
+        token_url: Url,
+        client: Client,
+    ) -> Self {
         Self {
             version: VERSION,
             server,
@@ -76,14 +82,21 @@ impl Login {
     pub(super) fn read(name: &str, text: &Secret) -> Result<Self> {
         let login: Self = serde_json::from_str(text.expose()).map_err(|_| {
             // The cause would quote what stands there.
-            Error::new(Code::VaultUnreadable, format!("what is kept of the login of `{name}` is not understood"))
-                .with_help(format!("log in anew: `adjutant tools logout {name}`, then `adjutant tools login {name}`"))
+            Error::new(
+                Code::VaultUnreadable,
+                format!("what is kept of the login of `{name}` is not understood"),
+            )
+            .with_help(format!(
+                "log in anew: `adjutant tools logout {name}`, then `adjutant tools login {name}`"
+            ))
         })?;
         match login.version {
             VERSION => Ok(login),
             newer => Err(Error::new(
                 Code::VaultUnreadable,
-                format!("the login of `{name}` has the form {newer}, which a later version of Adjutant writes"),
+                format!(
+                    "the login of `{name}` has the form {newer}, which a later version of Adjutant writes"
+                ),
             )
             .with_help("use that version, or a later one")),
         }

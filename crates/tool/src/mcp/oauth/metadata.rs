@@ -96,8 +96,7 @@ impl Resource {
 /// Whether what is said of an address holds for a server: it is the same, or one above it.
 fn covers(resource: &Url, server: &Url) -> bool {
     let (above, below) = (path(resource), path(server));
-    let is_within =
-        below.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let is_within = below.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     let same_query = resource.query().is_none() || resource.query() == server.query();
     resource.origin() == server.origin() && resource.fragment().is_none() && is_within && same_query
 }
@@ -237,7 +236,11 @@ mod tests {
             ("token_endpoint", json!("https://169.254.169.254/t"), "its `token_endpoint` is refused"),
             ("token_endpoint", json!("https://a:b@i/t"), "its `token_endpoint` is refused"),
             ("token_endpoint", json!("http://127.0.0.1/t"), "its `token_endpoint` is refused"),
-            ("authorization_endpoint", json!("javascript:alert(1)"), "its `authorization_endpoint` is refused"),
+            (
+                "authorization_endpoint",
+                json!("javascript:alert(1)"),
+                "its `authorization_endpoint` is refused",
+            ),
             ("registration_endpoint", json!("/r"), "its `registration_endpoint` is no address"),
         ] {
             let mut document = good.clone();

@@ -151,11 +151,31 @@ mod tests {
         check("code=x", false, Err(alien));
         check("code=x&state=other", false, Err(alien));
         check("code=x&state=s+t&state=s+t", false, Err(alien));
-        check("code=x&state=s+t&iss=https://evil", false, Err("the answer is of `https://evil`, and `https://i` was asked"));
-        check("code=x&state=s+t&iss=https://i/", false, Err("the answer is of `https://i/`, and `https://i` was asked"));
-        check("code=x&state=s+t", true, Err("the answer does not say that it is of `https://i`, as it promises to"));
-        check("error=access_denied&error_description=N%0ao%1b&state=s+t", false, Err("`https://i` did not let you in: access_denied N o"));
-        check("error=evil&state=s+t&iss=https://evil", false, Err("the answer is of `https://evil`, and `https://i` was asked"));
+        check(
+            "code=x&state=s+t&iss=https://evil",
+            false,
+            Err("the answer is of `https://evil`, and `https://i` was asked"),
+        );
+        check(
+            "code=x&state=s+t&iss=https://i/",
+            false,
+            Err("the answer is of `https://i/`, and `https://i` was asked"),
+        );
+        check(
+            "code=x&state=s+t",
+            true,
+            Err("the answer does not say that it is of `https://i`, as it promises to"),
+        );
+        check(
+            "error=access_denied&error_description=N%0ao%1b&state=s+t",
+            false,
+            Err("`https://i` did not let you in: access_denied N o"),
+        );
+        check(
+            "error=evil&state=s+t&iss=https://evil",
+            false,
+            Err("the answer is of `https://evil`, and `https://i` was asked"),
+        );
         check("state=s+t", false, Err("the answer of `https://i` holds no code"));
         check(&format!("code=x&state=s+t&pad={}", "x".repeat(20_000)), false, Err(alien));
     }

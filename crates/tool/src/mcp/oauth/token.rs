@@ -77,7 +77,8 @@ pub(super) fn read(answer: &Answer, now: Timestamp, refresh: Option<&Secret>) ->
     let text = |key: &str| body.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
     if !(200..300).contains(&answer.status) {
         let error = text("error").unwrap_or("no reason");
-        let said = [Some(error), text("error_description")].into_iter().flatten().collect::<Vec<_>>().join(": ");
+        let said =
+            [Some(error), text("error_description")].into_iter().flatten().collect::<Vec<_>>().join(": ");
         let why = format!("{} ({})", clean::line(&said, 300), answer.status);
         return Err(match error {
             "invalid_grant" => Refused::Over(why),
@@ -92,7 +93,10 @@ pub(super) fn read(answer: &Answer, now: Timestamp, refresh: Option<&Secret>) ->
         return Err(Refused::Wrong("its token is of a kind that is not known here".to_owned()));
     }
     let seconds = body.get("expires_in").and_then(|value| {
-        value.as_u64().or_else(|| value.as_f64().map(|s| s.max(0.0) as u64)).or_else(|| value.as_str()?.parse().ok())
+        value
+            .as_u64()
+            .or_else(|| value.as_f64().map(|s| s.max(0.0) as u64))
+            .or_else(|| value.as_str()?.parse().ok())
     });
     let lifetime = seconds.map(|seconds| Duration::from_secs(seconds.min(YEAR)));
     let tokens = Tokens {
@@ -142,12 +146,19 @@ mod tests {
         assert_eq!(given.scopes, Some(vec!["r".to_owned(), "w".to_owned()]));
         let tokens = given.tokens;
         assert_eq!(tokens.refresh, Some(Secret::new("old")));
-        assert_eq!((tokens.until, tokens.renew_from), (Some(Timestamp(3_600_000)), Some(Timestamp(3_540_000))));
+        assert_eq!(
+            (tokens.until, tokens.renew_from),
+            (Some(Timestamp(3_600_000)), Some(Timestamp(3_540_000)))
+        );
         assert!(!tokens.is_stale(Timestamp(3_539_999)) && tokens.is_stale(Timestamp(3_540_000)));
-        let short = read_at_0(200, json!({"access_token": "a", "token_type": "bearer", "expires_in": "10", "refresh_token": "new"}));
+        let short = read_at_0(
+            200,
+            json!({"access_token": "a", "token_type": "bearer", "expires_in": "10", "refresh_token": "new"}),
+        );
         let short = short.ok().unwrap().tokens;
         assert_eq!((short.renew_from, short.refresh), (Some(Timestamp(5_000)), Some(Secret::new("new"))));
-        let endless = read_at_0(200, json!({"access_token": "a", "token_type": "bearer", "expires_in": 1e300}));
+        let endless =
+            read_at_0(200, json!({"access_token": "a", "token_type": "bearer", "expires_in": 1e300}));
         assert_eq!(endless.ok().unwrap().tokens.until, Some(Timestamp(31_536_000_000)));
     }
 
@@ -155,12 +166,28 @@ mod tests {
     fn what_is_no_token_is_not_taken_for_one() {
         for (status, body, why) in [
             (400, json!({"error": "invalid_grant"}), Refused::Over("invalid_grant (400)".into())),
-            (401, json!({"error": "invalid_client", "error_description": "no\nsuch"}), Refused::Wrong("invalid_client: no such (401)".into())),
+            (
+                401,
+                json!({"error": "invalid_client", "error_description": "no\nsuch"}),
+                Refused::Wrong("invalid_client: no such (401)".into()),
+            ),
             (400, Value::Null, Refused::Wrong("no reason (400)".into())),
             (200, json!({}), Refused::Wrong("its answer has no token".into())),
-            (200, json!({"access_token": "a b", "token_type": "bearer"}), Refused::Wrong("its token holds characters that no header may hold".into())),
-            (200, json!({"access_token": "a", "token_type": "dpop"}), Refused::Wrong("its token is of a kind that is not known here".into())),
-            (200, json!({"access_token": "a"}), Refused::Wrong("its token is of a kind that is not known here".into())),
+            (
+                200,
+                json!({"access_token": "a b", "token_type": "bearer"}),
+                Refused::Wrong("its token holds characters that no header may hold".into()),
+            ),
+            (
+                200,
+                json!({"access_token": "a", "token_type": "dpop"}),
+                Refused::Wrong("its token is of a kind that is not known here".into()),
+            ),
+            (
+                200,
+                json!({"access_token": "a"}),
+                Refused::Wrong("its token is of a kind that is not known here".into()),
+            ),
         ] {
             assert_eq!(read_at_0(status, body).err(), Some(why));
         }
