@@ -100,6 +100,12 @@ fn a_fork_goes_another_way() {
     289 tokens in, 47 out, 0 USD, [time]
     **`calculate`, expression `6 * 7`**: result: 43...
     "#);
+    // A scope stands for its first step.
+    for scope in ["turn#1", "/turn#1"] {
+        sandbox.run(&["runs", "fork", &run, "--from", scope, "--later"]);
+        let shown = sandbox.run(&["runs", "show", &sandbox.newest()]);
+        assert!(shown.contains("forked from the run [run] before its record 8"), "{shown}");
+    }
     sees!(sandbox.run(&["runs", "fork", &run, "--from", "nothing#0"]), @"
     exit 2
     --- stderr

@@ -5,7 +5,7 @@ use adjutant::durable::Edit;
 use adjutant_core::json::Json;
 use clap::Args;
 
-use super::step;
+use super::{first_step, step};
 use crate::commands::run::drive;
 use crate::exit::{Ended, Exit};
 use crate::screen::Output;
@@ -19,7 +19,7 @@ pub(super) struct Arguments {
     /// The run.
     #[arg(value_name = "RUN")]
     run: String,
-    /// The first step that is done anew, as `adjutant runs show` names it.
+    /// The first step that is done anew, as `adjutant runs show` names it; or a scope such as `turn#1`, for its first.
     #[arg(long, value_name = "STEP")]
     from: String,
     /// An answer to put in place of a recorded one, or of the one at the first step.
@@ -37,7 +37,7 @@ pub(super) async fn execute(
     project: &str,
 ) -> Ended {
     let run = adjutant.find(&arguments.run).await?;
-    let from = step(&run, &arguments.from).await?;
+    let from = first_step(&run, &arguments.from).await?;
     let mut edits = Vec::new();
     for (typed, answer) in &arguments.edits {
         edits.push(Edit { key: step(&run, typed).await?, outcome: Ok(answer.clone()) });

@@ -103,6 +103,34 @@ async fn step(run: &Run, typed: &str) -> Result<StepKey> {
     }
 }
 
+/// The step of a run that was typed, or the first step of the scope that was typed, such as `turn#3`.
+async fn first_step(run: &Run, typed: &str) -> Result<StepKey> {
+    let unknown = match step(run, typed).await {
+        Err(error) if error.code() == Code::NotFound => error,
+        found => return found,
+    };
+    let steps = run.summary().await?.steps;
+    let ending = StepKey::parse(typed);
+    let around = |key: &StepKey| {
+        let scopes = std::iter::successors(Some(key.scope()), |scope| Some(scope.scope()));
+        scopes
+            .take_while(|scope| *scope != StepKey::root())
+            .find(|scope| scope.as_str().ends_with(ending.as_str()))
+    };
+    let mut found: Vec<(StepKey, &StepKey)> =
+        steps.iter().filter_map(|step| Some((around(&step.key)?, &step.key))).collect();
+    // Of each scope the first step, as the steps are in order.
+    found.dedup_by(|later, first| later.0 == first.0);
+    match found.as_slice() {
+        [(_, first)] if !typed.trim().is_empty() => Ok((*first).clone()),
+        [(first, _), (second, _), ..] => {
+            Err(Error::new(Code::InputInvalid, format!("several scopes end with `{typed}`"))
+                .with_help(format!("type more of it: `{first}` or `{second}`, for example")))
+        }
+        _ => Err(unknown),
+    }
+}
+
 /// Says in one line what was done to a run.
 fn done(output: Output, run: &RunId, what: &str) -> Ended {
     if output.json {
