@@ -48,8 +48,10 @@ fn main() -> ExitCode {
     };
     match (command.as_ref(), rest) {
         ("test", arguments) => {
-            let needs =
-                Needs { clients: plan::tests(arguments, "testkit"), servers: plan::tests(arguments, "tool") };
+            let needs = Needs {
+                clients: plan::tests(arguments, "testkit"),
+                servers: plan::tests(arguments, "tool") || plan::tests(arguments, "cli"),
+            };
             run(needs, |machine, root| plan::test(machine, arguments, |name| package_of(root, name)))
         }
         ("ci", []) => run(Needs { clients: true, servers: true }, |machine, _| plan::ci(machine)),

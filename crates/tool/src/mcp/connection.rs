@@ -47,6 +47,44 @@ pub(super) struct Connection {
     unheard: AtomicU32,
 }
 
+/// How a conversation begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Handshake {
+    /// As of the revision 2026-07-28 where the server knows it, otherwise the older one.
+    Newest,
+    /// As of the revisions up to 2025-11-25.
+    Older,
+}
+
+impl Handshake {
+    fn lifecycle(self) -> ClientLifecycleMode {
+        match self {
+            Self::Newest => ClientLifecycleMode::Auto {
+                preferred_versions: vec![ProtocolVersion::V_2026_07_28],
+                legacy_version: Some(ProtocolVersion::LATEST_WITH_INITIALIZE),
+            },
+            Self::Older => ClientLifecycleMode::Initialize,
+        }
+    }
+}
+
+/// Why there was no handshake.
+pub(super) struct Unready {
+    /// What went wrong.
+    pub(super) error: Error,
+    /// Whether the server took the question for the newest revision for something else, as old ones may.
+    pub(super) is_confused: bool,
+}
+
+impl Unready {
+    fn of(error: &ClientInitializeError) -> Self {
+        let is_confused = matches!(error, ClientInitializeError::ExpectedInitResult(_));
+        let unauthorized = unauthorized(error).cloned();
+        let error = unauthorized.unwrap_or_else(|| Error::new(Code::ToolBroken, why(error)));
+        Self { error, is_confused }
+    }
+}
+
 /// Why a request has no answer.
 #[derive(Debug)]
 pub(super) enum Unanswered {
@@ -65,22 +103,15 @@ pub(super) enum Unanswered {
 }
 
 impl Connection {
-    /// Makes the handshake: that of the revision 2026-07-28 where the server knows it, otherwise the older one.
-    pub(super) async fn open<T, E, A>(transport: T) -> Result<Self>
+    /// Makes the handshake.
+    pub(super) async fn open<T, E, A>(transport: T, handshake: Handshake) -> Result<Self, Unready>
     where
         T: IntoTransport<RoleClient, E, A>,
         E: std::error::Error + Send + Sync + 'static,
     {
         let ear = Ear::default();
-        let lifecycle = ClientLifecycleMode::Auto {
-            preferred_versions: vec![ProtocolVersion::V_2026_07_28],
-            legacy_version: Some(ProtocolVersion::LATEST_WITH_INITIALIZE),
-        };
-        let service = ear.clone().serve_with_lifecycle(transport, lifecycle).await;
-        let service = service.map_err(|error| match unauthorized(&error) {
-            Some(error) => error.clone(),
-            None => Error::new(Code::ToolBroken, why(&error)),
-        })?;
+        let service = ear.clone().serve_with_lifecycle(transport, handshake.lifecycle()).await;
+        let service = service.map_err(|error| Unready::of(&error))?;
         Ok(Self { service, ear, began: Instant::now(), listed: Mutex::default(), unheard: AtomicU32::new(0) })
     }
 
@@ -264,6 +295,7 @@ fn why(error: &ClientInitializeError) -> String {
             format!("it speaks no revision of the protocol that we do, only {}", versions.join(", "))
         }
         ClientInitializeError::TransportError { error, .. } => innermost(error.error.as_ref()),
+        ClientInitializeError::ExpectedInitResult(_) => "what it answers is no handshake".to_owned(),
         ClientInitializeError::LegacyFallbackFailed { fallback, .. } => why(fallback),
         other => clean::line(&other.to_string(), 300),
     }

@@ -13,7 +13,7 @@ use rmcp::model::{ClientRequest, ServerResult};
 use tokio::sync::Mutex;
 
 use super::config::{Config, Http, Transport};
-use super::connection::Connection;
+use super::connection::{Connection, Handshake, Unready};
 use super::failure::Made;
 use super::oauth::{self, Account, Keeper, Sent};
 use super::offer::{Offer, Pin, PinnedTool};
@@ -201,15 +201,31 @@ impl Server {
         }
     }
 
-    /// Starts the server, or reaches it, and makes the handshake.
+    /// Starts the server, or reaches it, and makes the handshake. One that is confused by the newest is asked once more, in
+    /// the older way.
     async fn open(&self, secret: &(dyn Fn(&str) -> Result<Secret> + Sync)) -> Result<Connection> {
+        match self.begin(secret, Handshake::Newest).await? {
+            Err(unready) if unready.is_confused => {
+                let opened = self.begin(secret, Handshake::Older).await?;
+                opened.map_err(|unready| unready.error)
+            }
+            opened => opened.map_err(|unready| unready.error),
+        }
+    }
+
+    /// Begins a conversation. The inner error is that of the handshake.
+    async fn begin(
+        &self,
+        secret: &(dyn Fn(&str) -> Result<Secret> + Sync),
+        handshake: Handshake,
+    ) -> Result<Result<Connection, Unready>> {
         match &self.0.config.transport {
             Transport::Process(config) => {
                 let environment = values(&config.environment, secret)?;
                 let redactor = self.hide(&config.environment, &environment, None);
                 let said = self.0.said.clone();
                 let (process, input, output) = process::start(config, &environment, redactor, said.clone())?;
-                Connection::open(Pipes::new(process, input, output, said)).await
+                Ok(Connection::open(Pipes::new(process, input, output, said), handshake).await)
             }
             Transport::Http(config) => {
                 let headers = values(&config.headers, secret)?;
@@ -220,7 +236,7 @@ impl Server {
                     None => None,
                 };
                 let transport = http::transport(self.name(), config, headers, bearer.as_ref(), keeper)?;
-                Connection::open(transport).await
+                Ok(Connection::open(transport, handshake).await)
             }
         }
     }

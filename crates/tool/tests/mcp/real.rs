@@ -43,7 +43,7 @@ async fn served(command: impl Fn(&str) -> Option<Vec<String>>) -> Option<(Child,
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let url = format!("http://127.0.0.1:{port}/mcp").parse().unwrap();
-    let http = Http { url, headers: BTreeMap::new(), bearer: None };
+    let http = Http { url, headers: BTreeMap::new(), bearer: None, auth: None };
     Some((child, Config::new("x", Transport::Http(http))))
 }
 
@@ -181,7 +181,7 @@ async fn warehouse(mut config: Config) {
 async fn a_server_that_is_not_there_did_nothing() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let url = format!("http://127.0.0.1:{port}/mcp?key={TOKEN}").parse().unwrap();
-    let http = Http { url, headers: BTreeMap::new(), bearer: Some("token".into()) };
+    let http = Http { url, headers: BTreeMap::new(), bearer: Some("token".into()), auth: None };
     let server = Server::new(Config::new("x", Transport::Http(http))).unwrap();
     let error = server.offer(&OneSecret).await.unwrap_err();
     assert!(
