@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use adjutant_agent::{Input, Reply, Summary, start};
+use adjutant_agent::{Input, Reply, Summary, question, start};
 use adjutant_core::id::{RunId, SessionId, StepKey};
+use adjutant_core::json::Json;
 use adjutant_core::message::Message;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{
     Edit, Engine, Entry, Fork, Forked, Observed, Origin, Record, Resolution, RunInfo, RunState, Wait,
 };
 use adjutant_store::random;
+use adjutant_tool::Answer;
 use futures::{StreamExt, TryStreamExt};
 
 use crate::adjutant::Adjutant;
@@ -223,25 +225,49 @@ impl Run {
 
     /// Lets a call that waits for a person happen. Fails with [`Code::Conflict`] when nothing waits under that name.
     pub async fn approve(&self, signal: &str) -> Result<()> {
-        self.answer(signal, true, None).await
+        self.decide(signal, true, None).await
     }
 
     /// Refuses a call that waits for a person; the model is told the reason. Fails with [`Code::Conflict`] when
     /// nothing waits under that name.
     pub async fn deny(&self, signal: &str, reason: &str) -> Result<()> {
-        self.answer(signal, false, Some(reason.to_owned())).await
+        self.decide(signal, false, Some(reason.to_owned())).await
     }
 
-    async fn answer(&self, signal: &str, approve: bool, reason: Option<String>) -> Result<()> {
-        let waits = self.waits().await?;
-        if !waits.iter().any(|wait| matches!(wait, Wait::Signal { name, .. } if name == signal)) {
+    async fn decide(&self, signal: &str, approve: bool, reason: Option<String>) -> Result<()> {
+        if self.asked(signal).await?.to::<question::Request>().is_ok() {
             return Err(Error::new(
                 Code::Conflict,
-                format!("the run `{}` does not wait for `{signal}`", self.id),
+                format!("`{signal}` waits for an answer, not for an approval"),
             )
-            .with_help("somebody may have answered already"));
+            .with_help(format!("`adjutant runs answer {}` gives it", self.id)));
         }
         start::approve(self.engine(), &self.id, signal, approve, reason).await
+    }
+
+    /// Answers what a call asks a person before it goes on. What is left out and has a default gets it.
+    ///
+    /// Fails with [`Code::InputInvalid`] when the answer does not fit, and with [`Code::Conflict`] when nothing is asked
+    /// under that name.
+    pub async fn answer(&self, signal: &str, answer: Answer) -> Result<()> {
+        let request = self.asked(signal).await?.to::<question::Request>().map_err(|_| {
+            Error::new(Code::Conflict, format!("what waits under `{signal}` is no question"))
+                .with_help("it is a call to be allowed or refused: `adjutant runs approve`")
+        })?;
+        start::answer(self.engine(), &self.id, signal, &request.question.fitting(answer)?).await
+    }
+
+    /// What is asked under that name. Fails with [`Code::Conflict`] when nothing is.
+    async fn asked(&self, signal: &str) -> Result<Json> {
+        let waits = self.waits().await?.into_iter();
+        let mut asked = waits.filter_map(|wait| match wait {
+            Wait::Signal { name, request, .. } if name == signal => Some(request),
+            _ => None,
+        });
+        asked.next().ok_or_else(|| {
+            Error::new(Code::Conflict, format!("the run `{}` does not wait for `{signal}`", self.id))
+                .with_help("somebody may have answered already")
+        })
     }
 
     /// Says something to it while it works; the model hears it at its next turn.

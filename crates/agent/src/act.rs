@@ -17,6 +17,7 @@ use crate::answer::Answer;
 use crate::approval;
 use crate::hands::Hand;
 use crate::memory::Memory;
+use crate::pending;
 use crate::permitted::Permitted;
 use crate::purse::Purse;
 use crate::returned::{Called, Returned};
@@ -120,34 +121,29 @@ async fn settle(
     around: Around<'_>,
 ) -> Result<(Called, StepKey, Returned)> {
     match admit(&ctx, agent, call, barred).await? {
-        Ok(Admitted::Effect(permitted)) => {
-            let called = permitted.called.clone();
-            let effects = permitted.effects();
-            let outcome = ctx.effect(&called.name, effects, Json::of(&called)?, permitted).await;
-            let step = ctx.path().join(&called.name, 0);
-            Ok((called, step, heard(outcome)?))
-        }
+        Ok(Admitted::Effect(permitted)) => pending::carry_out(&ctx, permitted).await,
         Ok(Admitted::Routine(routine, called)) => {
             ctx.emit(&EventKind::ToolCalled(call.clone()))?;
             let returned = routine.call(Scene::new(&ctx, agent, &called, around)).await?;
             let name = called.name.clone();
-            record(&ctx, &name, called, returned).await
+            record(&ctx, &name, 0, called, returned).await
         }
-        Err(error) => record(&ctx, REFUSE, Called::raw(call), Returned::Failed(error)).await,
+        Err(error) => record(&ctx, REFUSE, 0, Called::raw(call), Returned::Failed(error)).await,
     }
 }
 
-/// Records what came of a call that was not made as work outside.
-async fn record(
+/// Records what came of a call otherwise than by work outside. So many steps of this name stand before.
+pub(crate) async fn record(
     ctx: &Ctx,
     name: &str,
+    before: u32,
     called: Called,
     returned: Returned,
 ) -> Result<(Called, StepKey, Returned)> {
     let input = Json::of(&called)?;
     let done = work(move |_| std::future::ready(Json::of(&returned)));
     let recorded = ctx.effect(name, Effects::pure(), input, done).await?;
-    Ok((called, ctx.path().join(name, 0), Returned::read(&recorded)))
+    Ok((called, ctx.path().join(name, before), Returned::read(&recorded)))
 }
 
 /// Decides whether a call may be made: the agent must have been given the tool, the arguments must fit, and a person
@@ -177,7 +173,7 @@ async fn admit(
         Hand::Tool(tool) => {
             let by_definition = || json!({ "allowed_by": "definition" }).into();
             let decision = approved.or_else(|| (!tool.spec().effect.is_repeatable()).then(by_definition));
-            Admitted::Effect(Permitted { agent: Arc::clone(agent), tool, called, decision })
+            Admitted::Effect(Permitted { agent: Arc::clone(agent), tool, called, decision, effect: None })
         }
         Hand::Routine(routine) => Admitted::Routine(routine, called),
     }))
@@ -188,7 +184,7 @@ fn check(agent: &Runtime, call: &ToolCall) -> Result<(Hand, Called)> {
     let given = agent.definition.tool(&call.name).and_then(|spec| agent.tools.get(&spec.name));
     let hand = given.ok_or_else(|| unknown(agent, &call.name))?;
     let arguments = agent.tools.arguments(&call.name, &call.arguments)?;
-    Ok((hand, Called { call: call.id.clone(), name: call.name.clone(), arguments }))
+    Ok((hand, Called { call: call.id.clone(), name: call.name.clone(), arguments, resumed: None }))
 }
 
 fn unknown(agent: &Runtime, name: &str) -> Error {
@@ -202,7 +198,7 @@ fn unknown(agent: &Runtime, name: &str) -> Error {
 }
 
 /// What the model hears of the outcome of a call's step; an error stops the run.
-fn heard(outcome: Result<Json>) -> Result<Returned> {
+pub(crate) fn heard(outcome: Result<Json>) -> Result<Returned> {
     match outcome {
         Ok(recorded) => Ok(Returned::read(&recorded)),
         Err(error) if error.code().audience() == Audience::Model => Ok(Returned::Failed(error)),

@@ -35,13 +35,17 @@ pub struct Answer {
     pub reason: Option<String>,
 }
 
-/// The name of the signal that the approval of a call is given to: where the call stands in the run. A call id would
-/// not do, as models use theirs again.
+/// The name of the signal that the approval of a call is given to.
 fn signal(ctx: &Ctx) -> String {
+    format!("{PREFIX}{}", place(ctx))
+}
+
+/// Where a call stands in the run, as a part of a name. A call id would not do, as models use theirs again.
+pub(crate) fn place(ctx: &Ctx) -> String {
     let place = ctx.path().as_str().trim_start_matches('/').replace('/', ".").replace('#', "");
     match ctx.segment() {
-        0 => format!("{PREFIX}{place}"),
-        segment => format!("{PREFIX}segment{segment}.{place}"),
+        0 => place,
+        segment => format!("segment{segment}.{place}"),
     }
 }
 

@@ -210,6 +210,7 @@ impl<'a> Journal<'a> {
             let compaction = operation.input.to::<Compaction>().ok();
             self.summarised = self.summarised.take().or_else(|| compaction?.session);
         } else if let Ok(called) = Called::read(&operation.input) {
+            // Of a call that was pending, the last step counts.
             let turn = place.1.scope().scope();
             self.calls.insert((place.0, turn, called.call.to_string()), place.1.clone());
         }
@@ -377,7 +378,10 @@ impl<'a> Journal<'a> {
         let operation = self.operations.get(&(segment, key.clone())).ok_or_else(|| missing(key))?;
         let called = Called::read(&operation.input)?;
         let returned = match self.outcome(segment, key)? {
-            Ok(recorded) => Returned::read(recorded),
+            Ok(recorded) => match Returned::read(recorded) {
+                Returned::Pending(_) => Returned::Failed(self.unfinished()),
+                returned => returned,
+            },
             Err(error) if error.code().audience() == Audience::Model => Returned::Failed(error.clone()),
             Err(error) => Returned::Failed(Error::new(error.code(), format!("the call failed: {error}"))),
         };

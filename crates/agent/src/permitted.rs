@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use adjutant_core::error::Audience;
 use adjutant_core::json::Json;
+use adjutant_core::tool::Effect;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Attempt, Done, Effects, Finished, Reconciled, RetryPolicy, Work};
 use adjutant_tool::{Failure, Tool};
@@ -19,12 +20,15 @@ use crate::runtime::Runtime;
 const RETRY: RetryPolicy = RetryPolicy { attempts: 4, first_wait_ms: 500 };
 
 /// A call that may be made.
+#[derive(Clone)]
 pub(crate) struct Permitted {
     pub(crate) agent: Arc<Runtime>,
     pub(crate) tool: Arc<dyn Tool>,
     pub(crate) called: Called,
     /// Why it is allowed, where that is worth a record of its own.
     pub(crate) decision: Option<Json>,
+    /// What happens if it is gone on with twice, where it was pending and that is otherwise than with the call.
+    pub(crate) effect: Option<Effect>,
 }
 
 impl Permitted {
@@ -33,7 +37,7 @@ impl Permitted {
         let spec = self.tool.spec();
         // The pinned specification counts where it differs in what may change.
         let timeout = self.agent.definition.tool(&spec.name).map_or(spec.timeout, |pinned| pinned.timeout);
-        Effects::new(spec.effect).timeout(timeout).retry(RETRY)
+        Effects::new(self.effect.unwrap_or(spec.effect)).timeout(timeout).retry(RETRY)
     }
 }
 
@@ -46,16 +50,21 @@ impl Work for Permitted {
     fn attempt(&self, attempt: Attempt) -> BoxFuture<'static, Finished> {
         let context = self.agent.context(&self.called.call, &attempt);
         let (agent, tool, called) = (Arc::clone(&self.agent), Arc::clone(&self.tool), self.called.clone());
+        let repeatable = self.effect.unwrap_or(tool.spec().effect).is_repeatable();
         async move {
             let slot = match agent.tools.slot(&called.name).await {
                 Ok(slot) => slot,
                 Err(error) => return Err(error).into(),
             };
             // A tool that panics before it returns its future panics here, too.
-            let repeatable = tool.spec().effect.is_repeatable();
             let name = called.name;
             let call = async {
-                let call = AssertUnwindSafe(async { tool.call(called.arguments, context).await });
+                let call = AssertUnwindSafe(async {
+                    match called.resumed {
+                        Some(resumed) => tool.resume(called.arguments, resumed, context).await,
+                        None => tool.call(called.arguments, context).await,
+                    }
+                });
                 let outcome = call.catch_unwind().await.unwrap_or_else(|_| Err(panicked(&name, repeatable)));
                 finished(outcome, repeatable)
             };
@@ -72,7 +81,12 @@ impl Work for Permitted {
     fn reconcile(&self, attempt: Attempt) -> BoxFuture<'static, Reconciled> {
         let context = self.agent.context(&self.called.call, &attempt);
         let (tool, arguments) = (Arc::clone(&self.tool), self.called.arguments.clone());
+        let is_resumed = self.called.resumed.is_some();
         async move {
+            if is_resumed {
+                // The tool can look up calls, not how they go on.
+                return Reconciled::Unknown;
+            }
             match AssertUnwindSafe(async { tool.reconcile(arguments, context).await }).catch_unwind().await {
                 Ok(Ok(adjutant_tool::Reconciled::Happened(output))) => {
                     let recorded = Json::of(&Returned::Output(output));
@@ -101,6 +115,7 @@ fn finished(outcome: Result<adjutant_tool::Output, Failure>, repeatable: bool) -
         }
         Err(Failure::Unknown(why)) => Done::Unknown(why),
         Err(Failure::Run(error)) => Done::Err(stopping(error)),
+        Err(Failure::Pending(pending)) => recorded(&Returned::Pending(pending)),
     };
     Finished { done, spent: None }
 }

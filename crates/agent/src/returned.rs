@@ -5,7 +5,7 @@ use adjutant_core::json::Json;
 use adjutant_core::label::Label;
 use adjutant_core::message::{Message, Part, ToolCall, ToolResult};
 use adjutant_core::{Error, Result};
-use adjutant_tool::Output;
+use adjutant_tool::{Output, Pending, Resumed};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -23,6 +23,9 @@ pub struct Called {
     pub name: String,
     /// The arguments, repaired and validated; as the model wrote them where the call was refused.
     pub arguments: Value,
+    /// What the call goes on with, where it was pending.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumed: Option<Resumed>,
 }
 
 /// What the step of a call records.
@@ -36,6 +39,8 @@ pub enum Returned {
     /// The call was given up because it showed no sign of life. The model hears it, and the limit of idle time is
     /// reached.
     Idle(Error),
+    /// The call is not over. What comes of it stands in a later step.
+    Pending(Box<Pending>),
 }
 
 impl Returned {
@@ -50,6 +55,7 @@ impl Returned {
         let (content, data, is_error) = match self {
             Self::Output(output) => (output.content.clone(), output.data.clone(), false),
             Self::Failed(error) | Self::Idle(error) => (vec![Part::text(explain(error))], None, true),
+            Self::Pending(_) => (vec![Part::text("the call is not over")], None, true),
         };
         let mut result = ToolResult { call: call.clone(), name: name.to_owned(), content, data, is_error };
         shorten::result(&mut result, LONGEST_RESULT, |bytes| {
@@ -63,7 +69,7 @@ impl Returned {
     pub fn message(&self, key: StepKey, called: &Called) -> Message {
         let label = match self {
             Self::Output(output) => output.label(),
-            Self::Failed(_) | Self::Idle(_) => Label::untrusted(),
+            Self::Failed(_) | Self::Idle(_) | Self::Pending(_) => Label::untrusted(),
         };
         Message::tool(self.result(&called.call, &called.name)).from_step(key).labelled(label)
     }
@@ -81,6 +87,7 @@ impl Called {
             call: call.id.clone(),
             name: call.name.clone(),
             arguments: Value::String(call.arguments.clone()),
+            resumed: None,
         }
     }
 

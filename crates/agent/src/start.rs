@@ -8,6 +8,7 @@ use adjutant_core::message::Message;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Admission, Admitted, Amount, Engine, Letter, Mail, Resolution};
 use adjutant_model::Request;
+use adjutant_tool::Answer;
 
 use crate::approval;
 use crate::definition::Definition;
@@ -141,7 +142,15 @@ pub async fn approve(
     approve: bool,
     reason: Option<String>,
 ) -> Result<()> {
-    let payload = Json::of(&approval::Answer { approve, reason })?;
+    signal_once(engine, run, signal, Json::of(&approval::Answer { approve, reason })?).await
+}
+
+/// Answers a question. The answer must [fit](adjutant_tool::Question::fitting); the first one counts.
+pub async fn answer(engine: &dyn Engine, run: &RunId, signal: &str, answer: &Answer) -> Result<()> {
+    signal_once(engine, run, signal, Json::of(answer)?).await
+}
+
+async fn signal_once(engine: &dyn Engine, run: &RunId, signal: &str, payload: Json) -> Result<()> {
     let letter = Letter::Signal { name: signal.to_owned(), payload };
     match engine.send(run, Mail::new(format!("signal:{signal}"), letter)).await? {
         true => Ok(()),

@@ -15,6 +15,7 @@ use serde_json::Value;
 use crate::answer::Answer;
 use crate::approval;
 use crate::link::Link;
+use crate::question;
 use crate::reply::Reply;
 use crate::returned::Returned;
 
@@ -171,6 +172,12 @@ impl Step {
             let message = format!("the step `{}` cannot have this answer: {why}", self.key);
             Error::new(Code::InputInvalid, message).with_help(help)
         };
+        if let Ok(request) = self.input.to::<question::Request>() {
+            let fits =
+                answer.to::<adjutant_tool::Answer>().and_then(|answer| request.question.fitting(answer));
+            let help = "write `{\"action\": \"accept\", \"content\": {..}}`, or `{\"action\": \"decline\"}`";
+            return fits.map(|_| ()).map_err(|error| refused(error.message(), error.help().unwrap_or(help)));
+        }
         if self.kind == "signal" {
             let read = answer.to::<approval::Answer>();
             return read.map(|_| ()).map_err(|error| {

@@ -9,11 +9,13 @@ use adjutant_core::message::ToolCall;
 use adjutant_core::time::Timestamp;
 use adjutant_durable::stream::{Delta, Piece};
 use adjutant_durable::{Entry, Kind, Letter, Operation, Outcome, Record};
+use adjutant_tool::{Pending, Until};
 use serde_json::Value;
 
 use crate::answer::Answer;
 use crate::input::{Input, heard};
 use crate::link::Link;
+use crate::question;
 use crate::returned::{Called, Returned};
 use crate::think::MODEL;
 use crate::transcript::NOTE;
@@ -33,7 +35,8 @@ pub struct View {
 enum Step {
     Model,
     Call(Called),
-    Signal(String),
+    Approval(String),
+    Question(String),
     Child(RunId),
     Other,
 }
@@ -132,7 +135,7 @@ impl View {
                     (Step::Model, Some(EventKind::ModelCalled { model: link.model }))
                 }
                 (_, Ok(called)) => {
-                    let is_news = !self.announced.contains(&key.scope());
+                    let is_news = called.resumed.is_none() && !self.announced.contains(&key.scope());
                     let event = is_news.then(|| EventKind::ToolCalled(as_call(&called)));
                     (Step::Call(called), event)
                 }
@@ -141,7 +144,15 @@ impl View {
             },
             Kind::Signal => {
                 let (signal, request) = (operation.name.clone(), operation.input.clone());
-                (Step::Signal(signal.clone()), Some(EventKind::ApprovalRequested { signal, request }))
+                match signal.starts_with(question::PREFIX) {
+                    true => {
+                        (Step::Question(signal.clone()), Some(EventKind::QuestionAsked { signal, request }))
+                    }
+                    false => (
+                        Step::Approval(signal.clone()),
+                        Some(EventKind::ApprovalRequested { signal, request }),
+                    ),
+                }
             }
             Kind::Child => {
                 let run = RunId::child(&self.run, segment, key.as_str());
@@ -175,12 +186,28 @@ fn answered(step: Step, outcome: &Outcome) -> Option<EventKind> {
                 Ok(recorded) => Returned::read(recorded),
                 Err(error) => Returned::Failed(error.clone()),
             };
+            if let Returned::Pending(pending) = &returned {
+                return progress(&called, pending);
+            }
             Some(EventKind::ToolAnswered(returned.result(&called.call, &called.name)))
         }
-        (Step::Signal(signal), Ok(answer)) => {
+        (Step::Approval(signal), Ok(answer)) => {
             Some(EventKind::ApprovalAnswered { signal, answer: answer.clone() })
         }
         (Step::Child(run), _) => Some(EventKind::ChildEnded { run }),
+        (Step::Question(signal), Ok(answer)) => {
+            Some(EventKind::QuestionAnswered { signal, answer: answer.clone() })
+        }
+        _ => None,
+    }
+}
+
+/// How far a call is that is not over, where it says so.
+fn progress(called: &Called, pending: &Pending) -> Option<EventKind> {
+    match &pending.until {
+        Until::Later { note: Some(note), .. } => {
+            Some(EventKind::ToolProgress { call: called.call.clone(), text: note.clone() })
+        }
         _ => None,
     }
 }

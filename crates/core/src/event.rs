@@ -126,6 +126,20 @@ pub enum EventKind {
         /// The answer.
         answer: Json,
     },
+    /// A call asks a person something before it goes on; the run waits.
+    QuestionAsked {
+        /// The name to answer to.
+        signal: String,
+        /// What is asked.
+        request: Json,
+    },
+    /// A person answered a question.
+    QuestionAnswered {
+        /// The name that was answered to.
+        signal: String,
+        /// The answer.
+        answer: Json,
+    },
     /// It is not known whether an effect happened; the run waits for somebody to say.
     OutcomeUnknown {
         /// Why it is not known.

@@ -151,6 +151,13 @@ impl Ctx {
         self.ask(Kind::Effect(effects), name, input, Some(Arc::new(work))).await
     }
 
+    /// Does something outside to put things in order, also where the run was told to stop: everything else is refused then.
+    /// Fails with what the work fails with.
+    pub async fn clean_up(&self, name: &str, effects: Effects, input: Json, work: impl Work) -> Result<Json> {
+        let operation = Operation { kind: Kind::Effect(effects), name: name.to_owned(), input };
+        Asking { ctx: self, cleans_up: true, stage: Stage::New(operation, Some(Arc::new(work))) }.await
+    }
+
     /// Waits. The deadline is fixed when the wait is recorded. While the run is in memory it is over when the wall clock
     /// shows the deadline or as much time has passed, whichever is first; a run that was put aside is woken by the wall
     /// clock alone, so a clock that is set back delays it until it shows the deadline again.
@@ -242,7 +249,7 @@ impl Ctx {
 
     fn ask(&self, kind: Kind, name: &str, input: Json, work: Option<Arc<dyn Work>>) -> Asking<'_> {
         let operation = Operation { kind, name: name.to_owned(), input };
-        Asking { ctx: self, stage: Stage::New(operation, work) }
+        Asking { ctx: self, cleans_up: false, stage: Stage::New(operation, work) }
     }
 }
 
@@ -254,6 +261,8 @@ fn plain(name: &str) -> String {
 /// The future of one operation.
 struct Asking<'a> {
     ctx: &'a Ctx,
+    /// Whether it is asked for also when the run was told to stop.
+    cleans_up: bool,
     stage: Stage,
 }
 
@@ -290,7 +299,7 @@ impl Asking<'_> {
     fn begin(&mut self, operation: Operation, work: Option<Arc<dyn Work>>, waker: &Waker) -> Poll<Outcome> {
         let key = self.ctx.operation_key(&operation);
         let mut state = self.ctx.state();
-        if let Some(reason) = state.cancelled.clone() {
+        if let Some(reason) = state.cancelled.clone().filter(|_| !self.cleans_up) {
             state.refused += 1;
             let listens = state.refused < REFUSALS;
             return if listens { Poll::Ready(Err(cancelled(&reason))) } else { Poll::Pending };

@@ -6,6 +6,8 @@ use adjutant_core::error::Audience;
 use adjutant_core::{Code, Error};
 use serde::{Deserialize, Serialize};
 
+use crate::pending::Pending;
+
 /// Why a call gave no output, and who hears it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -17,6 +19,14 @@ pub enum Failure {
     Unknown(String),
     /// The run stops.
     Run(Error),
+    /// There is no output yet: the call waits for something, and goes on from there.
+    Pending(Box<Pending>),
+}
+
+impl From<Pending> for Failure {
+    fn from(pending: Pending) -> Self {
+        Self::Pending(Box::new(pending))
+    }
 }
 
 impl From<Error> for Failure {
@@ -34,6 +44,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Model(error) | Self::Run(error) => error.fmt(f),
             Self::Unknown(why) => f.write_str(why),
+            Self::Pending(_) => f.write_str("the call is not over"),
         }
     }
 }
@@ -68,6 +79,7 @@ impl ToolError {
             Failure::Model(error) => Failure::Model(error.with_help(help)),
             Failure::Run(error) => Failure::Run(error.with_help(help)),
             Failure::Unknown(why) => Failure::Unknown(format!("{why} ({})", help.into())),
+            pending @ Failure::Pending(_) => pending,
         })
     }
 }

@@ -4,7 +4,8 @@
 //!   those that come with Adjutant, and [`mcp`] those of servers that speak the Model Context Protocol. [`FunctionTool`]
 //!   is for tools that are known only at run time.
 //! - A [`Registry`] holds the tools of an agent. It reads and checks the [arguments](arguments()) that a model wrote.
-//! - A call gets a [`Context`] and gives an [`Output`] or a [`Failure`], which says who hears it.
+//! - A call gets a [`Context`] and gives an [`Output`] or a [`Failure`], which says who hears it. One that is [`Pending`]
+//!   waits for a person or for work elsewhere, and is gone on with later.
 
 // What `#[tool]` writes names this crate from outside; in here that name must lead back.
 extern crate self as adjutant_tool;
@@ -22,6 +23,7 @@ mod http;
 pub mod mcp;
 pub mod openapi;
 mod output;
+mod pending;
 mod registry;
 mod resource;
 pub mod sandbox;
@@ -117,6 +119,7 @@ pub use context::Context;
 pub use failure::{Failure, ToolError};
 pub use function::FunctionTool;
 pub use output::Output;
+pub use pending::{Answer, Pending, Question, Resumed, Until, Wanted};
 pub use registry::Registry;
 pub use resource::{Need, Resources};
 pub use tool::{Reconciled, Tool};

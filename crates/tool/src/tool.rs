@@ -1,6 +1,7 @@
 //! [`Tool`]: what the registry holds and the run calls.
 
 use adjutant_core::tool::ToolSpec;
+use adjutant_core::{Code, Error};
 use futures::future::{BoxFuture, FutureExt};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -8,6 +9,7 @@ use serde_json::Value;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::pending::Resumed;
 use crate::resource::Need;
 
 /// Something a model can ask for. Authors write functions with [`#[tool]`](macro@crate::tool); this is the erased form.
@@ -30,6 +32,25 @@ pub trait Tool: Send + Sync + 'static {
     ) -> BoxFuture<'static, Result<Reconciled, Failure>> {
         drop((arguments, context));
         futures::future::ready(Ok(Reconciled::Unknown)).boxed()
+    }
+
+    /// Goes on with a call that said that it is [`Pending`](crate::Pending) and waits no more, with the arguments that it was made with. It
+    /// may end as a call does, be it pending again.
+    fn resume(
+        &self,
+        arguments: Value,
+        resumed: Resumed,
+        context: Context,
+    ) -> BoxFuture<'static, Result<Output, Failure>> {
+        drop((arguments, resumed, context));
+        let message = format!("the tool `{}` is never left pending", self.spec().name);
+        futures::future::ready(Err(Failure::Run(Error::new(Code::Internal, message)))).boxed()
+    }
+
+    /// Gives up a pending call that nobody waits for any more. `state` is what it left; whether it worked, nobody asks.
+    fn abandon(&self, state: Value, context: Context) -> BoxFuture<'static, ()> {
+        drop((state, context));
+        futures::future::ready(()).boxed()
     }
 
     /// The resources that a call takes from its context and that the tool does not hold itself.

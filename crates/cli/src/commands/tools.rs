@@ -4,18 +4,20 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use adjutant::Project;
+use adjutant::tool::{Answer, Question};
 use adjutant_core::message::Part;
 use adjutant_core::tool::ToolSpec;
 use adjutant_core::{Code, Error};
 use clap::{Args, Subcommand};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
+use super::runs::values;
 use super::{login, trust};
 use crate::arguments::Shared;
 use crate::exit::{Ended, Exit};
 use crate::place;
 use crate::screen::{Output, Style, Table, clean, duration, first_line};
-use crate::turn::People;
+use crate::turn::{People, Put, put};
 
 /// Lists the tools of a project, calls one by hand, accepts those of MCP servers, and logs in to them.
 #[derive(Args, Debug)]
@@ -55,6 +57,10 @@ struct CallArguments {
     /// Make the call without asking.
     #[arg(long)]
     yes: bool,
+    /// What to answer where the call asks something: a JSON object. Once for each question, in their order; what is asked
+    /// beyond is asked at the terminal.
+    #[arg(long, value_name = "JSON", value_parser = values)]
+    answer: Vec<Map<String, Value>>,
 }
 
 pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Output) -> Ended {
@@ -114,7 +120,12 @@ async fn call(arguments: &CallArguments, shared: &Shared, output: Output) -> End
     }
     let began = Instant::now();
     let show = move |text: String| output.aside(&format!("     {text}"));
-    let answer = adjutant::call_tool(&project, &arguments.name, &arguments.arguments, show).await?;
+    let mut answers = arguments.answer.iter().cloned();
+    let ask = async |question: &Question| match answers.next() {
+        Some(values) => Ok(Answer::Accept(Some(values))),
+        None => answer(question, output).await,
+    };
+    let answer = adjutant::call_tool(&project, &arguments.name, &arguments.arguments, show, ask).await?;
     output.aside(&format!("answered after {}", duration(began.elapsed())));
     if output.json {
         output.json(&answer)?;
@@ -127,6 +138,23 @@ async fn call(arguments: &CallArguments, shared: &Shared, output: Output) -> End
         }
     }
     Ok(Exit::Success)
+}
+
+/// What the person at the terminal answers. Fails with [`Code::ToolDenied`] when nobody is there.
+async fn answer(question: &Question, output: Output) -> Result<Answer, Error> {
+    let mut people = People::new()?;
+    let nobody = || {
+        let why = format!("{} asks: {}", question.from, question.message);
+        Error::new(Code::ToolDenied, why).with_help("answer at a terminal, or with `--answer JSON`")
+    };
+    if !people.is_terminal() {
+        return Err(nobody());
+    }
+    match put(question, &mut people, output).await {
+        Ok(Put::Answered(answer)) => Ok(answer),
+        Ok(Put::Left) | Err(_) => Err(nobody()),
+        Ok(Put::Interrupted(_)) => Err(Error::new(Code::RunCancelled, "the call was interrupted")),
+    }
 }
 
 /// An agent that asks a person before it calls this tool.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use adjutant::agent::question;
 use adjutant::durable::{RunState, Wait};
 use adjutant::{Adjutant, Rest, Run, Update, Updates};
 use adjutant_core::Code;
@@ -13,6 +14,7 @@ use futures::StreamExt;
 
 use super::interrupts::Interrupt;
 use super::people::People;
+use super::question::{Put, put};
 use super::queue::{LOOK, Queue};
 use super::show::Show;
 use super::waiting::asked;
@@ -81,10 +83,12 @@ pub(crate) async fn follow(
                 }
                 Some(Update::Event(event)) => {
                     match &event.kind {
-                        EventKind::ApprovalRequested { signal, request } => {
+                        EventKind::ApprovalRequested { signal, request }
+                        | EventKind::QuestionAsked { signal, request } => {
                             questions.insert((event.run.clone(), signal.clone()), request.clone());
                         }
-                        EventKind::ApprovalAnswered { signal, .. } => {
+                        EventKind::ApprovalAnswered { signal, .. }
+                        | EventKind::QuestionAnswered { signal, .. } => {
                             questions.remove(&(event.run.clone(), signal.clone()));
                         }
                         EventKind::ChildStarted { run, .. } => {
@@ -170,7 +174,7 @@ async fn rests(run: &Run, state: RunState, manners: Manners) -> Ended<Option<Fol
     })
 }
 
-/// Asks a person to allow a call. Without an answer it says how the run stands.
+/// Asks a person what the run asks. Without an answer it says how the run stands.
 async fn ask(
     run: &Run,
     show: &Show,
@@ -179,6 +183,13 @@ async fn ask(
     request: &Json,
 ) -> Ended<Option<Followed>> {
     let output = show.output();
+    if let Ok(request) = request.to::<question::Request>() {
+        return match put(&request.question, people, output).await? {
+            Put::Answered(answer) => settled(run.answer(signal, answer).await, output).map(|()| None),
+            Put::Left => Ok(Some(Followed::Waiting)),
+            Put::Interrupted(interrupt) => Ok(Some(Followed::Interrupted(interrupt))),
+        };
+    }
     loop {
         output.raw_talk(&format!(
             "{} {}\n[y]es, [n]o, or the reason why not: ",
@@ -204,11 +215,15 @@ async fn ask(
             "n" | "no" => run.deny(signal, "refused by the person who was asked").await,
             reason => run.deny(signal, reason).await,
         };
-        match answered {
-            // Somebody else was asked too, and was faster.
-            Err(error) if error.code() == Code::Conflict => output.aside("(it was answered already)"),
-            answered => answered?,
-        }
-        return Ok(None);
+        return settled(answered, output).map(|()| None);
     }
+}
+
+/// Whether an answer was taken. Somebody else may have been asked too, and was faster.
+fn settled(answered: adjutant::Result<()>, output: Output) -> Ended<()> {
+    match answered {
+        Err(error) if error.code() == Code::Conflict => output.aside("(it was answered already)"),
+        answered => answered?,
+    }
+    Ok(())
 }

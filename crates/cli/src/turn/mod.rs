@@ -3,6 +3,7 @@
 mod follow;
 mod interrupts;
 mod people;
+mod question;
 mod queue;
 mod show;
 mod waiting;
@@ -10,6 +11,7 @@ mod waiting;
 pub(crate) use follow::{Followed, Manners, follow};
 pub(crate) use interrupts::{Interrupt, Interrupts};
 pub(crate) use people::People;
+pub(crate) use question::{Put, put};
 pub(crate) use queue::explain_ahead;
 pub(crate) use show::{Show, summary};
 pub(crate) use waiting::{asked, explain};

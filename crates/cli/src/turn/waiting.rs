@@ -1,13 +1,16 @@
 //! What a run waits for, and what to type about it.
 
 use adjutant::agent::approval::PREFIX;
+use adjutant::agent::question;
 use adjutant::durable::{RunState, Wait};
+use adjutant::tool::Wanted;
 use adjutant::{Rest, Run};
+use adjutant_core::id::RunId;
 use adjutant_core::json::Json;
 use serde_json::Value;
 
 use crate::exit::Ended;
-use crate::screen::{Output, local_time};
+use crate::screen::{Output, clean, local_time};
 
 /// Says what a run waits for, and what to type about it. `project` is what names the project on a command line.
 pub(crate) async fn explain(run: &Run, output: Output, project: &str) -> Ended<()> {
@@ -34,6 +37,12 @@ fn explain_one(rest: &Rest, is_below: bool, output: Output, project: &str) {
     let waits = &rest.waits;
     let several = waits.iter().filter(|wait| matches!(wait, Wait::Signal { .. })).count() > 1;
     for wait in waits {
+        if let Wait::Signal { name, request, .. } = wait
+            && let Ok(request) = request.to::<question::Request>()
+        {
+            explain_question(id, name, &request, several, output, project);
+            continue;
+        }
         match wait {
             Wait::Signal { name, request, .. } => {
                 let call = name.strip_prefix(PREFIX).unwrap_or(name);
@@ -60,8 +69,50 @@ fn explain_one(rest: &Rest, is_below: bool, output: Output, project: &str) {
     }
 }
 
-/// What a person is asked to allow, in one line.
+/// Says what a call asks, and what to type to answer.
+fn explain_question(
+    id: &RunId,
+    name: &str,
+    request: &question::Request,
+    several: bool,
+    output: Output,
+    project: &str,
+) {
+    let call = name.strip_prefix(question::PREFIX).unwrap_or(name);
+    let call = if several { format!(" --call {call}") } else { String::new() };
+    let answer = match &request.question.wanted {
+        Wanted::Visit(_) => String::new(),
+        Wanted::Values(_) => {
+            let fields = request.question.fields();
+            let fields = fields
+                .filter(|(name, schema)| request.question.requires(name) || schema.get("default").is_none());
+            let fields: Vec<_> = fields.map(|(name, _)| format!("\"{name}\": ...")).collect();
+            format!(" '{{{}}}'", fields.join(", "))
+        }
+    };
+    output.talk(&format!(
+        "  to answer {}\n    adjutant runs answer {id}{answer}{call}{project}\n    \
+         adjutant runs answer {id}{call} --decline{project}",
+        question_asked(request)
+    ));
+}
+
+/// What a call asks, in one line.
+fn question_asked(request: &question::Request) -> String {
+    let question = &request.question;
+    let wanted = match &question.wanted {
+        Wanted::Visit(address) => format!(" (at {address})"),
+        Wanted::Values(_) => String::new(),
+    };
+    clean(&format!("{}, which asks: {}{wanted}", request.tool, question.message.replace('\n', " ")))
+        .into_owned()
+}
+
+/// What a person is asked, in one line.
 pub(crate) fn asked(request: &Json) -> String {
+    if let Ok(request) = request.to::<question::Request>() {
+        return question_asked(&request);
+    }
     let value = request.value();
     let tool = value.get("tool").and_then(Value::as_str).unwrap_or("a call");
     let arguments = value.get("arguments").map(ToString::to_string).unwrap_or_default();

@@ -26,27 +26,39 @@ pub struct Validator {
     compiled: jsonschema::Validator,
 }
 
+/// Why a value does not fit.
+pub(crate) struct Unfit {
+    /// What is wrong with it.
+    pub(crate) violations: String,
+    /// What is expected, in one line.
+    pub(crate) expected: String,
+}
+
 impl Validator {
     /// Compiles the schema of a tool. Nothing is fetched: a reference must stay within the schema. Fails with
     /// [`Code::ToolInvalid`] when it is no schema of an object.
     pub fn new(spec: &ToolSpec) -> Result<Self> {
-        let invalid = |why: String| {
+        Self::of(&spec.name, &spec.parameters).map_err(|why| {
             Error::new(
                 Code::ToolInvalid,
                 format!("the parameters of the tool `{}` are no JSON schema: {why}", spec.name),
             )
-        };
-        if spec.parameters.get("type").and_then(Value::as_str) != Some("object") {
-            return Err(invalid("they must have `\"type\": \"object\"`".to_owned()));
+        })
+    }
+
+    /// Compiles the schema of what is called `name`, or says why it is none of an object.
+    pub(crate) fn of(name: &str, schema: &Value) -> Result<Self, String> {
+        if schema.get("type").and_then(Value::as_str) != Some("object") {
+            return Err("they must have `\"type\": \"object\"`".to_owned());
         }
         let compiled = jsonschema::options()
             .with_draft(jsonschema::Draft::Draft202012)
             // A schema can come from a server that nobody vouches for; this engine takes linear time on any pattern.
             .with_pattern_options(PatternOptions::regex())
             .offline()
-            .build(&spec.parameters)
-            .map_err(|error| invalid(format!("{error} at `{}`", error.instance_path())))?;
-        Ok(Self { tool: spec.name.clone(), schema: spec.parameters.clone(), compiled })
+            .build(schema)
+            .map_err(|error| format!("{error} at `{}`", error.instance_path()))?;
+        Ok(Self { tool: name.to_owned(), schema: schema.clone(), compiled })
     }
 
     /// Reads a text as the arguments of one call. Fails with [`Code::ToolArguments`].
@@ -71,14 +83,25 @@ impl Validator {
 
     /// Checks arguments that are values already. Fails with [`Code::ToolArguments`].
     pub fn validate(&self, value: &Value) -> Result<()> {
+        let Some(violations) = self.violations(value) else { return Ok(()) };
+        let message = format!("the arguments of `{}` do not fit its schema: {violations}", self.tool);
+        Err(Error::new(Code::ToolArguments, message).with_help(self.hint()))
+    }
+
+    /// Makes a value fit that somebody else than a model gave, or says why it does not.
+    pub(crate) fn fitting(&self, mut value: Value) -> Result<Value, Unfit> {
+        coerce::coerce(&mut value, &self.schema);
+        match self.violations(&value) {
+            None => Ok(value),
+            Some(violations) => Err(Unfit { violations, expected: expected::signature(&self.schema) }),
+        }
+    }
+
+    /// What is wrong with a value; none where it fits.
+    fn violations(&self, value: &Value) -> Option<String> {
         let violations: Vec<String> =
             self.compiled.iter_errors(value).take(MOST_VIOLATIONS).map(|error| describe(&error)).collect();
-        if violations.is_empty() {
-            return Ok(());
-        }
-        let message =
-            format!("the arguments of `{}` do not fit its schema: {}", self.tool, violations.join("; "));
-        Err(Error::new(Code::ToolArguments, message).with_help(self.hint()))
+        (!violations.is_empty()).then(|| violations.join("; "))
     }
 
     fn hint(&self) -> String {

@@ -6,10 +6,7 @@ use std::time::{Duration, Instant};
 
 use adjutant_core::{Code, Error, Result};
 use rmcp::RoleClient;
-use rmcp::model::{
-    CancelledNotification, CancelledNotificationParam, ClientNotification, ClientRequest, ErrorData,
-    ProtocolVersion, RequestId, RequestMetaObject, ServerPeerInfo, ServerResult,
-};
+use rmcp::model::{ClientRequest, ErrorData, ProtocolVersion, RequestMetaObject, ServerPeerInfo};
 use rmcp::service::{
     ClientInitializeError, ClientLifecycleMode, ClientServiceExt, Peer, PeerRequestOptions, RunningService,
     ServiceError,
@@ -19,6 +16,7 @@ use rmcp::transport::streamable_http_client::StreamableHttpError;
 use serde_json::{Map, Value};
 use tokio::sync::Mutex;
 
+use super::flight::{Heard, InFlight};
 use super::oauth::Fault;
 use super::offer::Offer;
 use super::progress::Ear;
@@ -31,9 +29,6 @@ const FRESH: Duration = Duration::from_secs(300);
 /// After how many requests in a row without an answer in time a server is taken for hung.
 const HUNG: u32 = 3;
 
-/// How long telling a server that a call is not wanted any more may take.
-const FAREWELL: Duration = Duration::from_secs(1);
-
 /// What every call carries besides its arguments. The name is our own; servers that do not know it pass it over.
 const IDEMPOTENCY_KEY: &str = "adjutant/idempotency-key";
 
@@ -44,7 +39,7 @@ pub(super) struct Connection {
     began: Instant,
     listed: Mutex<Option<(Instant, Arc<Offer>)>>,
     /// How many requests in a row had no answer in time.
-    unheard: AtomicU32,
+    unheard: Arc<AtomicU32>,
 }
 
 /// How a conversation begins.
@@ -112,7 +107,7 @@ impl Connection {
         let ear = Ear::default();
         let service = ear.clone().serve_with_lifecycle(transport, handshake.lifecycle()).await;
         let service = service.map_err(|error| Unready::of(&error))?;
-        Ok(Self { service, ear, began: Instant::now(), listed: Mutex::default(), unheard: AtomicU32::new(0) })
+        Ok(Self { service, ear, began: Instant::now(), listed: Mutex::default(), unheard: Arc::default() })
     }
 
     /// Whether the conversation is over, or leads nowhere.
@@ -156,69 +151,19 @@ impl Connection {
         self.service.peer()
     }
 
-    /// Sends a request and waits for its answer until the deadline, or until the call is cancelled; the server is then
-    /// told so.
+    /// Sends a request and waits for what is heard of it until the deadline, or until the call is cancelled.
     pub(super) async fn ask(
         &self,
         request: ClientRequest,
         context: &Context,
         deadline: Instant,
-    ) -> Result<ServerResult, Unanswered> {
+    ) -> Result<Heard, Unanswered> {
         let meta = Map::from_iter([(IDEMPOTENCY_KEY.to_owned(), Value::from(context.idempotency_key()))]);
         let options = PeerRequestOptions::no_options().with_meta(RequestMetaObject::from(meta));
-        let peer = self.service.peer();
-        let handle = peer.send_cancellable_request(request, options).await;
+        let handle = self.service.peer().send_cancellable_request(request, options).await;
         let handle = handle.map_err(|error| Unanswered::Unsent(service_error(&error)))?;
-        let _listening = self.ear.listen(handle.progress_token.clone(), context);
-        let mut open = Open { peer: peer.clone(), id: Some(handle.id.clone()) };
-        let cancelled = context.cancelled();
-        let unanswered = tokio::select! {
-            biased;
-            answer = handle.await_response() => {
-                open.id = None;
-                self.unheard.store(0, Ordering::Relaxed);
-                return answer.map_err(Unanswered::from);
-            }
-            () = cancelled.cancelled() => Unanswered::Cancelled,
-            () = tokio::time::sleep_until(deadline.into()) => {
-                self.unheard.fetch_add(1, Ordering::Relaxed);
-                Unanswered::Deadline
-            }
-        };
-        open.give_up().await;
-        Err(unanswered)
+        InFlight::new(handle, &self.ear, context, Arc::clone(&self.unheard)).wait(context, deadline).await
     }
-}
-
-/// A request without an answer. When it is dropped, the server is told that none is wanted.
-struct Open {
-    peer: Peer<RoleClient>,
-    id: Option<RequestId>,
-}
-
-impl Open {
-    /// Tells the server, and sees to it that it was sent.
-    async fn give_up(mut self) {
-        if let Some(id) = self.id.take() {
-            let _ = tokio::time::timeout(FAREWELL, tell(self.peer.clone(), id)).await;
-        }
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        if let (Some(id), Ok(runtime)) = (self.id.take(), tokio::runtime::Handle::try_current()) {
-            runtime.spawn(tell(self.peer.clone(), id));
-        }
-    }
-}
-
-async fn tell(peer: Peer<RoleClient>, id: RequestId) {
-    let reason = "the call is not wanted any more".to_owned();
-    let params = CancelledNotificationParam::new(Some(id), Some(reason));
-    let notification = ClientNotification::CancelledNotification(CancelledNotification::new(params));
-    // Where the connection is gone, there is nobody to be told.
-    let _ = peer.send_notification(notification).await;
 }
 
 impl From<ServiceError> for Unanswered {

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use adjutant_core::time::format_duration;
 use adjutant_core::{Code, Error};
+use rmcp::model::ServerResult;
 
 use super::clean;
 use super::connection::Unanswered;
+use super::flight::Heard;
 use crate::command::Redactor;
 use crate::failure::Failure;
 
@@ -24,7 +26,44 @@ pub(super) struct Made<'a> {
     pub(super) redactor: Redactor,
 }
 
+/// Why a request was not answered.
+#[derive(Debug)]
+pub(super) enum Missed {
+    /// It was not made.
+    Unmade(Error),
+    /// It was made, and has no answer.
+    Unanswered(Unanswered),
+}
+
 impl Made<'_> {
+    /// What it means that a request was not answered.
+    pub(super) fn missed(&self, missed: Missed) -> Failure {
+        match missed {
+            Missed::Unmade(error) => error.into(),
+            Missed::Unanswered(unanswered) => self.unanswered(&unanswered),
+        }
+    }
+
+    /// The answer to a request that asks nobody anything.
+    pub(super) fn answer(&self, heard: Result<Heard, Missed>) -> Result<ServerResult, Failure> {
+        match heard {
+            Ok(Heard::Answer(answer)) => match *answer {
+                ServerResult::InputRequiredResult(_) => Err(self.asks()),
+                answer => Ok(answer),
+            },
+            Ok(Heard::Question(_)) => Err(self.asks()),
+            Err(missed) => Err(self.missed(missed)),
+        }
+    }
+
+    fn asks(&self) -> Failure {
+        let why = format!(
+            "`{}` asks a person something before it goes on, which only tools of a server may",
+            self.name
+        );
+        self.failed(Code::ToolFailed, why)
+    }
+
     /// What it means that there is no answer.
     pub(super) fn unanswered(&self, unanswered: &Unanswered) -> Failure {
         let name = self.name;

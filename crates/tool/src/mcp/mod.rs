@@ -5,7 +5,8 @@
 //! - What it offers is an [`Offer`]. A person who accepts it makes it a [`Pin`]; [`Server::tools`] makes tools of a pin
 //!   without asking the server. A tool that the server offers otherwise than it was pinned is not called.
 //! - Whatever a server says is data of a stranger: bounded, cleaned of what cannot be seen, and labelled untrusted. It
-//!   is told of no capability that we do not have: no roots, no sampling, no elicitation, no tasks.
+//!   is told of no capability that we do not have: no roots and no sampling.
+//! - What a server asks a person, and work that it goes on with by itself, leave a call [`Pending`](crate::Pending).
 
 pub mod oauth;
 
@@ -15,13 +16,16 @@ mod config;
 mod connection;
 mod content;
 mod failure;
+mod flight;
 mod http;
 mod listing;
 mod offer;
 mod process;
 mod progress;
+mod question;
 mod remote;
 mod resources;
+mod resume;
 mod schema;
 mod server;
 mod stdio;

@@ -1,5 +1,7 @@
 //! [`RemoteTool`]: one tool of a server.
 
+use std::sync::Arc;
+
 use adjutant_core::tool::ToolSpec;
 use adjutant_core::{Code, Error};
 use futures::future::{BoxFuture, FutureExt};
@@ -7,22 +9,28 @@ use rmcp::model::{CallToolRequest, CallToolRequestParams, CallToolResult, Client
 use serde_json::{Map, Value};
 
 use super::content::Parts;
-use super::failure::Made;
-use super::offer::{PinnedTool, name};
+use super::failure::{Made, Missed};
+use super::flight::Heard;
+use super::offer::{Offer, PinnedTool, name};
+use super::question::{self, Asked, Asker, State, Task};
 use super::server::Server;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::pending::{Answer, Question, Resumed, Until};
 use crate::tool::Tool;
 
 /// One tool of a server, as it was pinned.
-pub(super) struct RemoteTool {
-    server: Server,
+pub(super) struct RemoteTool(Arc<Remote>);
+
+/// What a call of the tool works with.
+pub(super) struct Remote {
+    pub(super) server: Server,
     /// The server's own name for it.
     tool: String,
     digest: String,
     has_schema: Option<jsonschema::Validator>,
-    spec: ToolSpec,
+    pub(super) spec: ToolSpec,
 }
 
 impl RemoteTool {
@@ -41,50 +49,131 @@ impl RemoteTool {
                 jsonschema::options().with_pattern_options(jsonschema::PatternOptions::regex()).offline();
             options.build(schema).ok()
         });
-        Self {
-            server: server.clone(),
-            tool: tool.to_owned(),
-            digest: pinned.digest.clone(),
-            has_schema,
-            spec,
-        }
+        let (server, tool, digest) = (server.clone(), tool.to_owned(), pinned.digest.clone());
+        Self(Arc::new(Remote { server, tool, digest, has_schema, spec }))
     }
 }
 
 impl Tool for RemoteTool {
     fn spec(&self) -> &ToolSpec {
-        &self.spec
+        &self.0.spec
     }
 
     fn call(&self, arguments: Value, context: Context) -> BoxFuture<'static, Result<Output, Failure>> {
+        let remote = Arc::clone(&self.0);
+        async move { remote.call(arguments, &Asked::default(), None, &context).await }.boxed()
+    }
+
+    fn resume(
+        &self,
+        arguments: Value,
+        resumed: Resumed,
+        context: Context,
+    ) -> BoxFuture<'static, Result<Output, Failure>> {
+        let remote = Arc::clone(&self.0);
+        async move { remote.resume(arguments, resumed, &context).await }.boxed()
+    }
+
+    fn abandon(&self, state: Value, context: Context) -> BoxFuture<'static, ()> {
+        let remote = Arc::clone(&self.0);
+        async move { remote.abandon(state, &context).await }.boxed()
+    }
+}
+
+impl Remote {
+    /// Calls the tool. `asked` is what the server wanted to know before, with the answers; `given` an answer that is at hand
+    /// should the server ask this while it works.
+    pub(super) async fn call(
+        &self,
+        arguments: Value,
+        asked: &Asked,
+        given: Option<(Question, Answer)>,
+        context: &Context,
+    ) -> Result<Output, Failure> {
         let arguments = match arguments {
             Value::Object(arguments) => arguments,
             _ => Map::new(),
         };
-        let params = CallToolRequestParams::new(self.tool.clone()).with_arguments(arguments);
+        let mut params = CallToolRequestParams::new(self.tool.clone()).with_arguments(arguments);
+        params.input_responses = Some(asked.responses()).filter(|responses| !responses.is_empty());
+        params.request_state.clone_from(&asked.state);
         let request = ClientRequest::CallToolRequest(CallToolRequest::new(params));
-        let (server, spec, schema) = (self.server.clone(), self.spec.clone(), self.has_schema.clone());
-        let (tool, digest) = (self.tool.clone(), self.digest.clone());
-        async move {
-            let check = |offered: Option<&PinnedTool>| unchanged(server.name(), &spec.name, &digest, offered);
-            let answer = server.ask(&spec, request, &context, |offer| check(offer.tools.get(&tool))).await;
-            let made = server.made(&spec);
-            match answer? {
-                ServerResult::CallToolResult(result) => {
-                    read(&made, schema.as_ref(), result, server.config().output_limit)
-                }
-                ServerResult::InputRequiredResult(_) => {
-                    let why = format!(
-                        "`{}` asks a person something before it goes on, which it cannot here",
-                        spec.name
-                    );
-                    Err(made.failed(Code::ToolFailed, why))
-                }
-                _ => Err(made
-                    .lost(Code::ToolBroken, format!("what `{}` answered is no result of a tool", spec.name))),
+        let heard = self.ask(request, context).await;
+        self.heard(heard, given, context).await
+    }
+
+    /// Makes a request, if the tool is still offered as it was pinned.
+    pub(super) async fn ask(&self, request: ClientRequest, context: &Context) -> Result<Heard, Missed> {
+        let check = |offer: &Offer| {
+            unchanged(self.server.name(), &self.spec.name, &self.digest, offer.tools.get(&self.tool))
+        };
+        self.server.ask(request, context, check).await
+    }
+
+    /// What comes of what was heard of a call. A question is put to a person; meanwhile the call is held.
+    pub(super) async fn heard(
+        &self,
+        mut heard: Result<Heard, Missed>,
+        mut given: Option<(Question, Answer)>,
+        context: &Context,
+    ) -> Result<Output, Failure> {
+        let (made, redactor) = (self.server.made(&self.spec), self.server.redactor());
+        let asker = Asker { server: self.server.name(), redactor: &redactor };
+        loop {
+            let held = match heard {
+                Ok(Heard::Answer(answer)) => return self.answered(*answer),
+                Ok(Heard::Question(held)) => *held,
+                Err(missed) => return Err(asker.visits(&missed).unwrap_or_else(|| made.missed(missed))),
+            };
+            let answer = match asker.question(held.asked()) {
+                Ok(question) => match given.take_if(|(asked, _)| *asked == question) {
+                    Some((_, answer)) => answer,
+                    None => {
+                        let id = self.server.hold(context, held);
+                        let state = State::Held { id, question: question.clone() };
+                        return Err(question::pending(Until::Answered(question), state, None));
+                    }
+                },
+                // What cannot be put to a person, nobody answers.
+                Err(_) => Answer::Decline,
+            };
+            let deadline = self.server.deadline(context);
+            let answered = held.answer(question::result(answer), context, deadline).await;
+            heard = answered.map_err(Missed::Unanswered);
+        }
+    }
+
+    /// What comes of the answer to a call.
+    fn answered(&self, answer: ServerResult) -> Result<Output, Failure> {
+        let (made, redactor) = (self.server.made(&self.spec), self.server.redactor());
+        match answer {
+            ServerResult::CallToolResult(result) => self.read(result),
+            ServerResult::InputRequiredResult(required) => {
+                let asker = Asker { server: self.server.name(), redactor: &redactor };
+                let open = asker.questions(&required.input_requests.unwrap_or_default());
+                let open =
+                    open.map_err(|why| made.failed(Code::ToolFailed, format!("`{}`: {why}", made.name)))?;
+                let asked = Asked { open, state: required.request_state, ..Asked::default() };
+                Err(asked.pending().unwrap_or_else(|asked| {
+                    // It wants no answer, only time.
+                    question::pending(Until::Later { after_ms: 1_000, note: None }, State::Asked(asked), None)
+                }))
+            }
+            ServerResult::CreateTaskResult(created) => {
+                let task = Task { id: created.task.task_id, ..Task::default() };
+                Err(task.pending(created.task.poll_interval_ms, created.task.status_message.as_deref()))
+            }
+            _ => {
+                let why = format!("what `{}` answered is no result of a tool", made.name);
+                Err(made.lost(Code::ToolBroken, why))
             }
         }
-        .boxed()
+    }
+
+    /// The output in a result.
+    pub(super) fn read(&self, result: CallToolResult) -> Result<Output, Failure> {
+        let most = self.server.config().output_limit;
+        read(&self.server.made(&self.spec), self.has_schema.as_ref(), result, most)
     }
 }
 

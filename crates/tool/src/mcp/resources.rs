@@ -92,10 +92,10 @@ impl Tool for Resources {
         };
         let (server, spec) = (self.server.clone(), self.spec.clone());
         async move {
-            let answer = server.ask(&spec, request, &context, |_| Ok(())).await;
+            let heard = server.ask(request, &context, |_| Ok(())).await;
             let made = server.made(&spec);
             let mut parts = Parts::new(server.config().output_limit);
-            match answer? {
+            match made.answer(heard)? {
                 ServerResult::ListResourcesResult(page) => {
                     parts.text(&listed(&page.resources, page.next_cursor.as_deref()));
                 }

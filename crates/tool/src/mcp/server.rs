@@ -1,6 +1,6 @@
 //! [`Server`]: a server under supervision.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,12 +9,13 @@ use adjutant_core::secret::{Secret, Secrets};
 use adjutant_core::time::format_duration;
 use adjutant_core::tool::{Effect, ToolSpec};
 use adjutant_core::{Code, Error, Result};
-use rmcp::model::{ClientRequest, ServerResult};
+use rmcp::model::ClientRequest;
 use tokio::sync::Mutex;
 
 use super::config::{Config, Http, Transport};
 use super::connection::{Connection, Handshake, Unready};
-use super::failure::Made;
+use super::failure::{Made, Missed};
+use super::flight::{Heard, Held};
 use super::oauth::{self, Account, Keeper, Sent};
 use super::offer::{Offer, Pin, PinnedTool};
 use super::process::{self, Said};
@@ -23,7 +24,6 @@ use super::stdio::Pipes;
 use super::{http, resources};
 use crate::command::{Redactor, Variable};
 use crate::context::{Context, deadline_after};
-use crate::failure::Failure;
 use crate::tool::Tool;
 
 /// A connection that lasted so long was a good one: what happens after it is no series of failures.
@@ -38,6 +38,9 @@ const LONGEST_REST: Duration = Duration::from_secs(60);
 /// How much rest a call waits for. Where there is more, the model is told to come back later.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How many calls of a server are held at a time while people answer its questions.
+const MOST_HELD: usize = 64;
+
 /// A server, with one connection that all its tools share. It is started, or reached, when it is first needed, and
 /// again when it has died. Clones are the same one; when the last is gone, its process is killed.
 #[derive(Clone)]
@@ -47,6 +50,8 @@ struct Inner {
     config: Config,
     said: Said,
     state: Mutex<State>,
+    /// The calls that wait for a person, the oldest first.
+    held: std::sync::Mutex<VecDeque<(String, Held)>>,
     redactor: std::sync::Mutex<Redactor>,
     /// The tokens that the server was sent lately.
     sent: Sent,
@@ -68,7 +73,8 @@ impl Server {
     pub fn new(config: Config) -> Result<Self> {
         config.check()?;
         let (said, state, redactor) = (Said::default(), Mutex::default(), std::sync::Mutex::default());
-        Ok(Self(Arc::new(Inner { config, said, state, redactor, sent: Sent::default() })))
+        let (held, sent) = (std::sync::Mutex::default(), Sent::default());
+        Ok(Self(Arc::new(Inner { config, said, state, held, redactor, sent })))
     }
 
     /// What the server is called here.
@@ -140,21 +146,25 @@ impl Server {
         }
     }
 
-    fn redactor(&self) -> Redactor {
+    pub(super) fn redactor(&self) -> Redactor {
         let redactor = self.0.redactor.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
         redactor.and(self.0.sent.all().into_iter())
+    }
+
+    /// Until when a call may take.
+    pub(super) fn deadline(&self, context: &Context) -> Instant {
+        let timeout = deadline_after(self.0.config.timeout);
+        context.deadline().map_or(timeout, |deadline| deadline.min(timeout))
     }
 
     /// Makes a request for a tool. `check` looks at what the server offers; only then is it asked.
     pub(super) async fn ask(
         &self,
-        spec: &ToolSpec,
         request: ClientRequest,
         context: &Context,
         check: impl Fn(&Offer) -> Result<()>,
-    ) -> Result<ServerResult, Failure> {
-        let timeout = deadline_after(self.0.config.timeout);
-        let deadline = context.deadline().map_or(timeout, |deadline| deadline.min(timeout));
+    ) -> Result<Heard, Missed> {
+        let deadline = self.deadline(context);
         let ready = async {
             let connection = self.connection(&|name| context.secret(name)).await?;
             check(connection.offer().await?.as_ref())?;
@@ -164,14 +174,34 @@ impl Server {
         // Until here nothing has happened, whatever the tool does.
         let connection: Arc<Connection> = tokio::select! {
             biased;
-            ready = ready => ready.map_err(|error: Error| self.explained(&error))?,
+            ready = ready => ready.map_err(|error: Error| Missed::Unmade(self.explained(&error)))?,
             () = cancelled.cancelled() => {
-                return Err(Error::new(Code::RunCancelled, "the call was cancelled before it was made").into());
+                return Err(Missed::Unmade(Error::new(Code::RunCancelled, "the call was cancelled before it was made")));
             }
-            () = tokio::time::sleep_until(deadline.into()) => return Err(self.late(self.0.config.timeout).into()),
+            () = tokio::time::sleep_until(deadline.into()) => {
+                return Err(Missed::Unmade(self.late(self.0.config.timeout)));
+            }
         };
-        let answer = connection.ask(request, context, deadline).await;
-        answer.map_err(|unanswered| self.made(spec).unanswered(&unanswered))
+        connection.ask(request, context, deadline).await.map_err(Missed::Unanswered)
+    }
+
+    /// Holds a call while a person answers what the server asks, and names it. One that nobody answers for long gives way to
+    /// newer ones.
+    pub(super) fn hold(&self, context: &Context, held: Held) -> String {
+        let id = format!("{}:{}", context.idempotency_key(), context.attempt());
+        let mut all = self.0.held.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        while all.len() >= MOST_HELD {
+            all.pop_front();
+        }
+        all.push_back((id.clone(), held));
+        id
+    }
+
+    /// The call that is held under this name, if the server still waits for the answer.
+    pub(super) fn take_held(&self, id: &str) -> Option<Held> {
+        let mut all = self.0.held.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let place = all.iter().position(|(other, _)| other == id)?;
+        all.remove(place).map(|(_, held)| held).filter(Held::is_wanted)
     }
 
     /// The connection, made anew where there is none.

@@ -476,5 +476,6 @@ fn redacted_failure(failure: Failure, redactor: &Redactor) -> Failure {
         Failure::Model(error) => Failure::Model(plain(error)),
         Failure::Run(error) => Failure::Run(plain(error)),
         Failure::Unknown(why) => Failure::Unknown(redactor.text(why)),
+        pending @ Failure::Pending(_) => pending,
     }
 }

@@ -8,7 +8,7 @@ use adjutant_core::label::Label;
 use adjutant_core::tool::Effect;
 use adjutant_tool::command::Variable;
 use adjutant_tool::mcp::{Config, Pin, Server, Transport, changes, suspicions};
-use adjutant_tool::{Failure, Output};
+use adjutant_tool::{Answer, Failure, Output, Resumed};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -139,7 +139,12 @@ async fn noise_strangers_and_second_answers_are_passed_over() {
 
 #[tokio::test]
 async fn what_we_cannot_do_is_refused() {
-    assert_eq!(call("asking").await.unwrap().as_text(), "[[900, -32601], [901, -32601]]");
+    let scene = Scene::accepting(hostile("asking", None)).await;
+    // Its question is for a person; that it wants to use our model is refused at once.
+    let Err(Failure::Pending(asks)) = scene.call("x__add", json!({})).await else { panic!("it asks") };
+    let resumed = Resumed { state: asks.state, answer: Some(Answer::Decline) };
+    let output = scene.tool("x__add").resume(json!({}), resumed, scene.context()).await.unwrap();
+    assert_eq!(output.as_text(), "[[900, null], [901, -32601]]");
 }
 
 #[tokio::test]

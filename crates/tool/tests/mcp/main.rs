@@ -3,5 +3,6 @@
 #![cfg(test)]
 
 mod hostile;
+mod pending;
 mod real;
 mod scene;

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use adjutant_core::Code;
 use adjutant_core::message::{MediaSource, Part};
 use adjutant_core::tool::Effect;
-use adjutant_tool::Failure;
 use adjutant_tool::command::Variable;
 use adjutant_tool::mcp::{Config, Http, Server, Transport};
-use serde_json::json;
+use adjutant_tool::{Answer, Failure, Output, Question, Resumed, Until};
+use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 
 use crate::scene::{OneSecret, Scene, TOKEN, file, installed, process};
@@ -102,6 +102,37 @@ async fn everything(mut config: Config) {
     assert_eq!(error.code(), Code::ToolFailed);
 }
 
+/// What a server asks a person, and what comes of it when the person has answered.
+async fn answered(scene: &Scene, tool: &str, arguments: Value, content: Value) -> (Question, Output) {
+    let Err(Failure::Pending(pending)) = scene.call(tool, arguments.clone()).await else { panic!("it asks") };
+    let Until::Answered(question) = pending.until else { panic!("it asks a person") };
+    let answer = question.fitting(Answer::Accept(content.as_object().cloned())).unwrap();
+    let resumed = Resumed { state: pending.state, answer: Some(answer) };
+    let output = scene.tool(tool).resume(arguments, resumed, scene.context()).await.unwrap();
+    (question, output)
+}
+
+#[tokio::test]
+async fn a_person_is_asked_over_standard_input_and_output() {
+    let Some(command) = node("everything", &["stdio"]) else { return };
+    let scene = Scene::accepting(process("x", &command)).await;
+    let (question, output) =
+        answered(&scene, "x__trigger-elicitation-request", json!({}), json!({ "name": "Ann" })).await;
+    assert!(question.requires("name") && question.fields().count() > 5, "{question:?}");
+    assert!(output.as_text().contains("Ann"), "{output:?}");
+}
+
+#[tokio::test]
+async fn thoughts_are_taken_one_after_the_other() {
+    let Some(command) = node("sequential-thinking", &[]) else { return };
+    let scene = Scene::accepting(process("x", &command)).await;
+    for (number, more) in [(1, true), (2, false)] {
+        let thought = json!({ "thought": "It rains.", "thoughtNumber": number, "totalThoughts": 2, "nextThoughtNeeded": more });
+        let taken = scene.call("x__sequentialthinking", thought).await.unwrap();
+        assert_eq!(taken.data.unwrap()["thoughtHistoryLength"], number);
+    }
+}
+
 #[tokio::test]
 async fn files_are_read_and_written_within_their_folder() {
     let folder = tempfile::tempdir().unwrap();
@@ -173,6 +204,10 @@ async fn warehouse(mut config: Config) {
     assert!(scene.progress().contains(&"shelf 1 (1 of 3)".to_owned()), "{:?}", scene.progress());
 
     assert!(matches!(scene.call("x__order", json!({ "article": "bell" })).await, Err(Failure::Unknown(_))));
+    let (question, reserved) =
+        answered(&scene, "x__reserve", json!({ "article": "bell" }), json!({ "pieces": "3" })).await;
+    assert_eq!(question.message, "How many are to be put aside?");
+    assert_eq!(reserved.as_text(), "3 of bell");
     let read = scene.call("x__read_resource", json!({ "uri": "warehouse://plan" })).await.unwrap();
     assert!(read.as_text().ends_with("Shelf 1 is by the door."), "{read:?}");
 }

@@ -139,5 +139,6 @@ pub(crate) async fn text(registry: &Registry, name: &str, arguments: &Value) -> 
         Err(Failure::Model(error)) => format!("model hears {}: {error}", error.code()),
         Err(Failure::Run(error)) => format!("run stops {}: {error}", error.code()),
         Err(Failure::Unknown(why)) => format!("unknown: {why}"),
+        Err(Failure::Pending(pending)) => format!("pending: {pending:?}"),
     }
 }

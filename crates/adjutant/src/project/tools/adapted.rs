@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use adjutant_core::tool::ToolSpec;
-use adjutant_tool::{Context, Failure, Need, Output, Reconciled, Tool};
+use adjutant_tool::{Context, Failure, Need, Output, Reconciled, Resumed, Tool};
 use futures::future::BoxFuture;
 use serde_json::Value;
 
@@ -44,6 +44,19 @@ impl Tool for Adapted {
         context: Context,
     ) -> BoxFuture<'static, Result<Reconciled, Failure>> {
         self.tool.reconcile(arguments, context)
+    }
+
+    fn resume(
+        &self,
+        arguments: Value,
+        resumed: Resumed,
+        context: Context,
+    ) -> BoxFuture<'static, Result<Output, Failure>> {
+        self.tool.resume(arguments, resumed, context)
+    }
+
+    fn abandon(&self, state: Value, context: Context) -> BoxFuture<'static, ()> {
+        self.tool.abandon(state, context)
     }
 
     fn needs(&self) -> &[Need] {

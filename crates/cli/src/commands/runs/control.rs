@@ -1,12 +1,14 @@
-//! `adjutant runs cancel`, `pause`, `approve` and `resolve`.
+//! `adjutant runs cancel`, `pause`, `approve`, `answer` and `resolve`.
 
-use adjutant::agent::approval::PREFIX;
+use adjutant::agent::{approval, question};
 use adjutant::durable::{Resolution, Wait};
+use adjutant::tool::Answer;
 use adjutant::{Adjutant, Run};
 use adjutant_core::id::RunId;
 use adjutant_core::json::Json;
 use adjutant_core::{Code, Error, Result};
 use clap::Args;
+use serde_json::{Map, Value};
 
 use super::{done, step};
 use crate::commands::run::{close, drive};
@@ -54,6 +56,29 @@ pub(super) struct ApproveArguments {
     /// Why it is refused; the model is told.
     #[arg(long, value_name = "TEXT", requires = "deny")]
     reason: Option<String>,
+    /// Only record the answer; whoever drives the run takes it.
+    #[arg(long)]
+    later: bool,
+}
+
+/// Answers what a call asks a person before it goes on, and drives the run on.
+#[derive(Args, Debug)]
+pub(super) struct AnswerArguments {
+    /// The run.
+    #[arg(value_name = "RUN")]
+    run: String,
+    /// The values that are asked for: a JSON object. What is left out and has a default gets it.
+    #[arg(value_name = "JSON", value_parser = values, conflicts_with_all = ["decline", "cancel"])]
+    values: Option<Map<String, Value>>,
+    /// Which call, where several ask.
+    #[arg(long, value_name = "CALL")]
+    call: Option<String>,
+    /// Do not say it; the call may go on without.
+    #[arg(long, conflicts_with = "cancel")]
+    decline: bool,
+    /// Have nothing to do with it; the call should be given up.
+    #[arg(long)]
+    cancel: bool,
     /// Only record the answer; whoever drives the run takes it.
     #[arg(long)]
     later: bool,
@@ -147,7 +172,7 @@ pub(super) async fn approve(
     project: &str,
 ) -> Ended {
     let run = adjutant.find(&arguments.run).await?;
-    let (asking, call) = one_call(&run, arguments.call.as_deref()).await?;
+    let (asking, call) = one_call(&run, arguments.call.as_deref(), approval::PREFIX, "an approval").await?;
     let asking = adjutant.handle(&asking);
     if arguments.deny {
         asking.deny(&call, arguments.reason.as_deref().unwrap_or_default()).await?;
@@ -160,14 +185,34 @@ pub(super) async fn approve(
     drive(adjutant, &run.root().await?, output, project).await
 }
 
-/// The call that is meant, and its run: the one that was named, or the only one that waits, in the run or in those that
-/// it waits for.
-async fn one_call(run: &Run, named: Option<&str>) -> Result<(RunId, String)> {
+pub(super) async fn answer(
+    arguments: &AnswerArguments,
+    adjutant: &Adjutant,
+    output: Output,
+    project: &str,
+) -> Ended {
+    let run = adjutant.find(&arguments.run).await?;
+    let (asking, call) = one_call(&run, arguments.call.as_deref(), question::PREFIX, "an answer").await?;
+    let answer = match (arguments.decline, arguments.cancel) {
+        (true, _) => Answer::Decline,
+        (_, true) => Answer::Cancel,
+        _ => Answer::Accept(arguments.values.clone()),
+    };
+    adjutant.handle(&asking).answer(&call, answer).await?;
+    if arguments.later {
+        return done(output, run.id(), "answered");
+    }
+    drive(adjutant, &run.root().await?, output, project).await
+}
+
+/// The call that is meant, and its run: the one that was named, or the only one that waits for this, in the run or in
+/// those that it waits for.
+async fn one_call(run: &Run, named: Option<&str>, prefix: &str, what: &str) -> Result<(RunId, String)> {
     let rests = run.rests().await?;
     let waits = rests.iter().flat_map(|rest| rest.waits.iter().map(move |wait| (&rest.run, wait)));
     let waiting: Vec<_> = waits
         .filter_map(|(run, wait)| match wait {
-            Wait::Signal { name, request, .. } => Some((run, name, request)),
+            Wait::Signal { name, request, .. } if name.starts_with(prefix) => Some((run, name, request)),
             _ => None,
         })
         .collect();
@@ -180,22 +225,22 @@ async fn one_call(run: &Run, named: Option<&str>) -> Result<(RunId, String)> {
             .join(", ")
     };
     match (waiting.as_slice(), named) {
-        ([], _) => Err(conflict(format!("nothing in the run `{}` waits for an approval", run.id()))),
+        ([], _) => Err(conflict(format!("nothing in the run `{}` waits for {what}", run.id()))),
         (_, Some(named)) => {
-            let matches = |name: &str| name == named || name.strip_prefix(PREFIX) == Some(named);
+            let matches = |name: &str| name == named || name.strip_prefix(prefix) == Some(named);
             let found: Vec<_> = waiting.iter().filter(|(_, name, _)| matches(name)).collect();
             if let [(first, ..), (second, ..), ..] = found.as_slice() {
-                return Err(conflict(format!("several runs wait for a call `{named}` to be approved"))
+                return Err(conflict(format!("a call `{named}` of several runs waits for {what}"))
                     .with_help(format!("name the run itself: {first} or {second}")));
             }
             let found = found.first();
             found.map(|(run, name, _)| ((*run).clone(), (*name).clone())).ok_or_else(|| {
-                conflict(format!("no call `{named}` waits for an approval"))
+                conflict(format!("no call `{named}` waits for {what}"))
                     .with_help(format!("there is {}", list()))
             })
         }
         ([(run, name, _)], None) => Ok(((*run).clone(), (*name).clone())),
-        (_, None) => Err(conflict(format!("several calls of the run `{}` wait for an approval", run.id()))
+        (_, None) => Err(conflict(format!("several calls of the run `{}` wait for {what}", run.id()))
             .with_help(format!("say which with `--call`: {}", list()))),
     }
 }
@@ -221,6 +266,12 @@ pub(super) async fn resolve(
         return done(output, run.id(), "told what came of the step");
     }
     drive(adjutant, &run.root().await?, output, project).await
+}
+
+/// Reads the values of an answer.
+pub(crate) fn values(text: &str) -> Result<Map<String, Value>, String> {
+    let wrong = "write a JSON object with a value for each field: `{\"name\": \"Ann\"}`";
+    serde_json::from_str(text).map_err(|error| format!("{error}; {wrong}"))
 }
 
 fn json(text: &str) -> Result<Json, String> {

@@ -9,6 +9,8 @@ mod resume;
 mod show;
 mod tree;
 
+pub(super) use control::values;
+
 use adjutant::Run;
 use adjutant_core::id::{RunId, StepKey};
 use adjutant_core::{Code, Error, Result};
@@ -35,6 +37,7 @@ enum Command {
     Cancel(control::CancelArguments),
     Pause(control::PauseArguments),
     Approve(control::ApproveArguments),
+    Answer(control::AnswerArguments),
     Resolve(control::ResolveArguments),
     Prune(remove::PruneArguments),
     Erase(remove::EraseArguments),
@@ -44,7 +47,7 @@ impl Command {
     /// Whether runs go on by it: that takes a project without faults.
     fn makes_progress(&self) -> bool {
         match self {
-            Self::Resume(_) | Self::Fork(_) | Self::Approve(_) | Self::Resolve(_) => true,
+            Self::Resume(_) | Self::Fork(_) | Self::Approve(_) | Self::Answer(_) | Self::Resolve(_) => true,
             Self::List(_)
             | Self::Show(_)
             | Self::Cancel(_)
@@ -72,6 +75,7 @@ pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
         Command::Cancel(command) => control::cancel(command, &adjutant, output, &project).await,
         Command::Pause(command) => control::pause(command, &adjutant, output).await,
         Command::Approve(command) => control::approve(command, &adjutant, output, &project).await,
+        Command::Answer(command) => control::answer(command, &adjutant, output, &project).await,
         Command::Resolve(command) => control::resolve(command, &adjutant, output, &project).await,
         Command::Prune(command) => remove::prune(command, &adjutant, output).await,
         Command::Erase(command) => remove::erase(command, &adjutant, output).await,

@@ -55,7 +55,7 @@ def calls(tools):
 
 
 def call(tool, given):
-    return adjutant("tools", "call", tool, json.dumps(given), "--yes")
+    return adjutant("tools", "call", tool, json.dumps(given), "--yes", "--answer", "{}")
 
 
 def main(url):

@@ -3,11 +3,14 @@ port over HTTP."""
 
 import asyncio
 import sys
+from typing import Annotated
 
 from mcp.server import MCPServer
+from mcp.server.elicitation import AcceptedElicitation, ElicitationResult
 from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.resolve import Elicit, Resolve
 from mcp.types import ToolAnnotations
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 server = MCPServer("warehouse", version="1.0")
 READS = ToolAnnotations(read_only_hint=True)
@@ -40,6 +43,24 @@ async def order(article: str) -> str:
     """Orders more of an article."""
     await asyncio.sleep(30)
     return article
+
+
+class Wish(BaseModel):
+    pieces: int = Field(description="How many to put aside.", ge=1)
+
+
+async def wish() -> Elicit[Wish]:
+    return Elicit("How many are to be put aside?", Wish)
+
+
+@server.tool()
+async def reserve(article: str, wish: Annotated[ElicitationResult[Wish], Resolve(wish)]) -> str:
+    """Puts articles aside, as many as a person says."""
+    match wish:
+        case AcceptedElicitation(data=data):
+            return f"{data.pieces} of {article}"
+        case _:
+            return f"none of {article}, the person said {wish.action}"
 
 
 @server.resource("warehouse://plan", description="Where things are.")

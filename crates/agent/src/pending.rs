@@ -1,0 +1,93 @@
+//! Makes a call, and goes on with it as often as it says that it is not over.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use adjutant_core::id::StepKey;
+use adjutant_core::json::Json;
+use adjutant_core::tool::Effect;
+use adjutant_core::{Code, Error, Result};
+use adjutant_durable::{Ctx, Effects, work};
+use adjutant_tool::{Answer, Pending, Resumed, Until};
+
+use crate::act::{heard, record};
+use crate::permitted::Permitted;
+use crate::question;
+use crate::returned::{Called, Returned};
+
+/// The name of the step that gives up a call that was pending when the run was told to stop.
+const ABANDON: &str = "abandon";
+
+/// How long giving it up may take.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+/// How many questions one call may ask.
+const MOST_QUESTIONS: u32 = 20;
+
+/// How often one call may say that it is not over.
+const MOST_ROUNDS: u32 = 10_000;
+
+/// Makes a call: one step for each time that it works, and between them a wait, for a person or for a time. The last step
+/// has what came of it.
+pub(crate) async fn carry_out(ctx: &Ctx, mut permitted: Permitted) -> Result<(Called, StepKey, Returned)> {
+    let (mut rounds, mut questions) = (0, 0);
+    loop {
+        let called = permitted.called.clone();
+        let outcome =
+            ctx.effect(&called.name, permitted.effects(), Json::of(&called)?, permitted.clone()).await;
+        let pending = match heard(outcome)? {
+            Returned::Pending(pending) => *pending,
+            returned => return Ok((called.clone(), ctx.path().join(&called.name, rounds), returned)),
+        };
+        rounds += 1;
+        if let Until::Answered(_) = pending.until {
+            questions += 1;
+        }
+        if rounds > MOST_ROUNDS || questions > MOST_QUESTIONS {
+            abandon(ctx, &permitted, pending).await;
+            let why = format!(
+                "`{}` does not come to an end: it asks, or is not ready, again and again",
+                called.name
+            );
+            let failed = Returned::Failed(Error::new(Code::ToolBroken, why));
+            return record(ctx, &permitted.called.name, rounds, called, failed).await;
+        }
+        let answer = match wait(ctx, &called, &pending, questions).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                abandon(ctx, &permitted, pending).await;
+                return Err(error);
+            }
+        };
+        permitted.effect = pending.effect;
+        permitted.called.resumed = Some(Resumed { state: pending.state, answer });
+    }
+}
+
+/// Waits for what a call waits for.
+async fn wait(ctx: &Ctx, called: &Called, pending: &Pending, questions: u32) -> Result<Option<Answer>> {
+    match &pending.until {
+        Until::Answered(asked) => {
+            question::ask(ctx, called, asked, questions.saturating_sub(1)).await.map(Some)
+        }
+        Until::Later { after_ms: 0, .. } => Ok(None),
+        Until::Later { after_ms, .. } => ctx.sleep(Duration::from_millis(*after_ms)).await.map(|()| None),
+    }
+}
+
+/// Tells a tool that nobody waits for its call any more. Whether that works changes nothing.
+async fn abandon(ctx: &Ctx, permitted: &Permitted, pending: Pending) {
+    let (agent, tool, call) =
+        (Arc::clone(&permitted.agent), Arc::clone(&permitted.tool), permitted.called.call.clone());
+    let state = pending.state.clone();
+    let work = work(move |attempt| {
+        let context = agent.context(&call, &attempt);
+        let given_up = tool.abandon(state.clone(), context);
+        async move {
+            given_up.await;
+            Ok(Json::null())
+        }
+    });
+    let effects = Effects::new(Effect::Idempotent).timeout(FAREWELL);
+    let _ = ctx.clean_up(ABANDON, effects, pending.state.into(), work).await;
+}
