@@ -9,6 +9,7 @@ use adjutant_core::tool::Effect;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Ctx, Effects, work};
 use adjutant_tool::{Answer, Pending, Resumed, Until};
+use serde_json::Value;
 
 use crate::act::{heard, record};
 use crate::permitted::Permitted;
@@ -35,16 +36,25 @@ pub(crate) async fn carry_out(ctx: &Ctx, mut permitted: Permitted) -> Result<(Ca
         let called = permitted.called.clone();
         let outcome =
             ctx.effect(&called.name, permitted.effects(), Json::of(&called)?, permitted.clone()).await;
-        let pending = match heard(outcome)? {
-            Returned::Pending(pending) => *pending,
-            returned => return Ok((called.clone(), ctx.path().join(&called.name, rounds), returned)),
+        let pending = match heard(outcome) {
+            Ok(Returned::Pending(pending)) => *pending,
+            Ok(returned) => {
+                let step = ctx.path().join(&called.name, rounds);
+                return Ok((called, step, returned));
+            }
+            Err(error) => {
+                if let Some(resumed) = called.resumed {
+                    abandon(ctx, &permitted, resumed.state).await;
+                }
+                return Err(error);
+            }
         };
         rounds += 1;
         if let Until::Answered(_) = pending.until {
             questions += 1;
         }
         if rounds > MOST_ROUNDS || questions > MOST_QUESTIONS {
-            abandon(ctx, &permitted, pending).await;
+            abandon(ctx, &permitted, pending.state).await;
             let why = format!(
                 "`{}` does not come to an end: it asks, or is not ready, again and again",
                 called.name
@@ -55,7 +65,7 @@ pub(crate) async fn carry_out(ctx: &Ctx, mut permitted: Permitted) -> Result<(Ca
         let answer = match wait(ctx, &called, &pending, questions).await {
             Ok(answer) => answer,
             Err(error) => {
-                abandon(ctx, &permitted, pending).await;
+                abandon(ctx, &permitted, pending.state).await;
                 return Err(error);
             }
         };
@@ -76,18 +86,18 @@ async fn wait(ctx: &Ctx, called: &Called, pending: &Pending, questions: u32) -> 
 }
 
 /// Tells a tool that nobody waits for its call any more. Whether that works changes nothing.
-async fn abandon(ctx: &Ctx, permitted: &Permitted, pending: Pending) {
+async fn abandon(ctx: &Ctx, permitted: &Permitted, state: Value) {
     let (agent, tool, call) =
         (Arc::clone(&permitted.agent), Arc::clone(&permitted.tool), permitted.called.call.clone());
-    let state = pending.state.clone();
+    let left = state.clone();
     let work = work(move |attempt| {
         let context = agent.context(&call, &attempt);
-        let given_up = tool.abandon(state.clone(), context);
+        let given_up = tool.abandon(left.clone(), context);
         async move {
             given_up.await;
             Ok(Json::null())
         }
     });
     let effects = Effects::new(Effect::Idempotent).timeout(FAREWELL);
-    let _ = ctx.clean_up(ABANDON, effects, pending.state.into(), work).await;
+    let _ = ctx.clean_up(ABANDON, effects, state.into(), work).await;
 }

@@ -115,7 +115,8 @@ fn show(asked: &Asked<'_>, output: Output) -> Ended<()> {
         (true, false) => "has changed",
         (false, _) => "not accepted yet",
     };
-    output.line(&clean(&format!("{name}: {}, {tools}, {state}", offer.server)))?;
+    let says = if offer.server.is_empty() { "says nothing of itself" } else { &offer.server };
+    output.line(&clean(&format!("{name}: {says}, {tools}, {state}")))?;
     for change in &asked.changes {
         let tool = change.tool.as_ref().and_then(|tool| offer.tools.get(tool));
         match (change.kind, &change.tool, tool) {

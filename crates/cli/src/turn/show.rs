@@ -209,7 +209,9 @@ fn took(called: Timestamp, answered: Timestamp, began: Timestamp) -> Duration {
 
 /// A run that is over, in one line.
 pub(crate) fn summary(reply: &Reply, summary: &Summary) -> String {
-    let is_call = |step: &&Step| step.kind == "effect" && Called::read(&step.input).is_ok();
+    let is_call = |step: &&Step| {
+        step.kind == "effect" && Called::read(&step.input).is_ok_and(|called| called.resumed.is_none())
+    };
     let cost = match &reply.cost {
         Some(cost) => cost.to_string(),
         None => "price unknown".to_owned(),

@@ -13,6 +13,7 @@ mod exchanges;
 mod mcp;
 mod models;
 mod openapi;
+mod pending;
 mod projects;
 mod runs;
 mod sandbox;

@@ -160,9 +160,12 @@ impl Connection {
     ) -> Result<Heard, Unanswered> {
         let meta = Map::from_iter([(IDEMPOTENCY_KEY.to_owned(), Value::from(context.idempotency_key()))]);
         let options = PeerRequestOptions::no_options().with_meta(RequestMetaObject::from(meta));
+        // Before anything is sent, for the server may ask at once.
+        let floor = self.ear.floor();
         let handle = self.service.peer().send_cancellable_request(request, options).await;
         let handle = handle.map_err(|error| Unanswered::Unsent(service_error(&error)))?;
-        InFlight::new(handle, &self.ear, context, Arc::clone(&self.unheard)).wait(context, deadline).await
+        let listening = self.ear.listen(handle.progress_token.clone(), context);
+        InFlight::new(handle, floor, listening, Arc::clone(&self.unheard)).wait(context, deadline).await
     }
 }
 

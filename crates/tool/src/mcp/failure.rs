@@ -122,6 +122,7 @@ mod tests {
             let found = match made.unanswered(unanswered) {
                 Failure::Model(error) => error.code().as_str().to_owned(),
                 Failure::Unknown(_) => "unknown".to_owned(),
+                Failure::Pending(_) => "pending".to_owned(),
                 Failure::Run(error) => format!("run {}", error.code().as_str()),
             };
             assert_eq!(found, expected, "{unanswered:?}");

@@ -13,7 +13,7 @@ use rmcp::model::{
 use rmcp::service::{Peer, RequestHandle, ServiceError};
 
 use super::connection::Unanswered;
-use super::progress::{Asking, Ear, Floor, Listening};
+use super::progress::{Asking, Floor, Listening};
 use crate::context::Context;
 
 /// How long telling a server that a call is not wanted any more may take.
@@ -46,13 +46,12 @@ pub(super) struct Held {
 impl InFlight {
     pub(super) fn new(
         handle: RequestHandle<RoleClient>,
-        ear: &Ear,
-        context: &Context,
+        floor: Floor,
+        listening: Listening,
         unheard: Arc<AtomicU32>,
     ) -> Self {
-        let listening = ear.listen(handle.progress_token.clone(), context);
         let open = Open { peer: handle.peer.clone(), id: Some(handle.id.clone()) };
-        Self { answer: Box::pin(handle.await_response()), open, floor: ear.floor(), listening, unheard }
+        Self { answer: Box::pin(handle.await_response()), open, floor, listening, unheard }
     }
 
     /// Waits until something is heard, the time is over, or nobody wants the answer any more; the server is then told so.

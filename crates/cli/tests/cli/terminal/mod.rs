@@ -6,6 +6,7 @@ use adjutant_testkit::provider::{Answer, Fault, MockProvider};
 use serde_json::{Value, json};
 
 use self::screen::Terminal;
+use crate::pending;
 use crate::sandbox::Sandbox;
 
 /// What the line editor shows where a message is typed.
@@ -207,6 +208,33 @@ async fn a_person_is_asked_and_answers() {
     terminal.types(CTRL_D);
     assert_eq!(terminal.ends(), Some(0));
     provider.assert_clean();
+}
+
+#[test]
+fn a_person_is_asked_by_a_server_and_answers() {
+    for revision in ["2025-11-25", "2026-07-28"] {
+        let sandbox = pending::project(revision);
+        let mut terminal = Terminal::open(&sandbox, 120, &["run", "Desk book!"]);
+        terminal.shows("the MCP server `desk` asks: Who is it for?");
+        terminal.shows("name (The name): string (/decline, /cancel):");
+        terminal.types("A\r");
+        terminal.shows("seats: integer, otherwise 2 (/decline, /cancel):");
+        terminal.types("\r");
+        terminal.shows("does not fit");
+        terminal.shows_times("name (The name)", 2);
+        terminal.types("Ann\r");
+        terminal.shows_times("seats: integer", 2);
+        terminal.types("7\r");
+        terminal.shows("book: Ann, 7 seats");
+        assert_eq!(terminal.ends(), Some(0));
+        assert_eq!(pending::noted(&sandbox, "booked"), ["Ann, 7 seats"]);
+
+        let mut terminal = Terminal::open(&sandbox, 120, &["tools", "call", "desk__sign"]);
+        terminal.shows("open https://example.org/sign");
+        terminal.types("/decline\r");
+        terminal.shows("the person said decline");
+        assert_eq!(terminal.ends(), Some(1));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -95,7 +95,7 @@ def answer(message):
         send({"id": identity, "result": {
             "resultType": "complete", "supportedVersions": [REVISION], "ttlMs": 0, "cacheScope": "private",
             "capabilities": {"tools": {}, "extensions": {"io.modelcontextprotocol/tasks": {}}},
-            "serverInfo": {"name": "patient", "version": "1"}}})
+            "_meta": {"io.modelcontextprotocol/serverInfo": {"name": "patient", "version": "1"}}}})
     elif method == "initialize":
         send({"id": identity, "result": {"protocolVersion": REVISION, "capabilities": {"tools": {}},
                                          "serverInfo": {"name": "patient", "version": "1"}}})
