@@ -11,6 +11,7 @@
 extern crate self as adjutant_tool;
 
 mod arguments;
+pub mod artifact;
 pub mod builtin;
 pub mod code;
 pub mod command;

@@ -103,7 +103,7 @@ async fn pages_are_read_as_text() {
     assert_eq!(read("/go").await, "# Hours\nNine to five");
     assert_eq!(read("/same").await, "# Hours\nNine to five");
     assert_eq!(text(local(), format!("http://localhost:{port}/page")).await, "# Hours\nNine to five");
-    assert!(read("/image").await.ends_with("/image` is image/png, no text"));
+    assert!(read("/image").await.ends_with("/image` is image/png, 3 bytes"));
     assert!(read("/none").await.ends_with("/none` answered 404 Not Found"));
     assert!(read("/short").await.contains("/short` broke off"));
     assert_eq!(

@@ -74,7 +74,7 @@ impl Config {
         };
         let mut text = format!(
             "{what}{place} and returns what it prints. It starts in a folder whose files stay there for the next \
-             scripts of this conversation."
+             scripts of this conversation, with the results of other tools that are files."
         );
         let readable: Vec<_> = self.sandbox.read.iter().map(|path| format!("`{}`", path.display())).collect();
         if !readable.is_empty() {

@@ -259,13 +259,15 @@ impl Job {
             },
             (_, end) => end,
         };
-        let refused = guard.map(Guard::refusals).unwrap_or_default();
-        let notes = refused.iter().map(|refusal| note(refusal));
-        if let Some(guard) = guard {
+        let mut notes: Vec<String> =
+            guard.map(Guard::refusals).unwrap_or_default().iter().map(|refusal| note(refusal)).collect();
+        if let Some(guard) = self.guard {
             guard.gone().await;
+            let changes = tokio::task::spawn_blocking(move || guard.changes()).await;
+            notes.extend(changes.unwrap_or_default());
         }
         printed.kept = self.redactor.bytes(printed.kept);
-        Ok(Finished { end, printed, said: said.into_text(), notes: notes.collect() })
+        Ok(Finished { end, printed, said: said.into_text(), notes })
     }
 }
 

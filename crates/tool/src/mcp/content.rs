@@ -4,12 +4,10 @@ use adjutant_core::message::{Media, MediaSource, Part};
 use rmcp::model::{ContentBlock, ResourceContents};
 
 use super::clean;
+use crate::artifact;
 
 /// The most media in one result, in bytes of base 64.
 const MOST_MEDIA: usize = 12 << 20;
-
-/// The pictures that providers take.
-const PICTURES: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
 
 /// The parts of a result, as they are collected.
 pub(super) struct Parts {
@@ -71,16 +69,14 @@ impl Parts {
 
     fn media(&mut self, media_type: &str, name: Option<&str>, base64: &str) {
         let media_type = clean::line(&media_type.to_ascii_lowercase(), 100);
-        let part = match kind(&media_type) {
-            Some(part) if is_base64(base64) && self.media + base64.len() <= MOST_MEDIA => part,
-            _ => {
-                let bytes = base64.len() / 4 * 3;
-                return self.text(&format!("[{media_type}, {bytes} bytes: it cannot be shown]"));
-            }
-        };
+        if !is_base64(base64) || self.media + base64.len() > MOST_MEDIA {
+            let bytes = base64.len() / 4 * 3;
+            return self.text(&format!("[{media_type}, {bytes} bytes: it cannot be shown]"));
+        }
         self.media += base64.len();
         let name = name.map(|name| clean::line(name, 200));
-        self.parts.push(part(Media { media_type, name, source: MediaSource::Base64(base64.to_owned()) }));
+        let source = MediaSource::Base64(base64.to_owned());
+        self.parts.push(artifact::part(Media { media_type, name, source }));
     }
 
     /// Whether there is nothing.
@@ -97,16 +93,6 @@ impl Parts {
             self.parts.push(Part::text("done"));
         }
         self.parts
-    }
-}
-
-/// What kind of part a media type makes; none where no model takes it.
-fn kind(media_type: &str) -> Option<fn(Media) -> Part> {
-    match media_type.split('/').next() {
-        _ if PICTURES.contains(&media_type) => Some(Part::Image),
-        Some("audio") => Some(Part::Audio),
-        _ if media_type == "application/pdf" => Some(Part::File),
-        _ => None,
     }
 }
 
@@ -132,16 +118,14 @@ mod tests {
     }
 
     #[test]
-    fn only_media_that_models_take_are_shown() {
+    fn only_media_that_are_whole_are_taken() {
         let shown = |block: ContentBlock| {
             let mut parts = Parts::new(1000);
             parts.take(&block);
             parts.finish().remove(0)
         };
         assert!(matches!(shown(ContentBlock::image("aGk=", "image/PNG")), Part::Image(_)));
-        for (data, kind) in
-            [("aGk", "image/png"), ("a\"k=", "image/png"), ("", "image/png"), ("aGk=", "image/svg+xml")]
-        {
+        for (data, kind) in [("aGk", "image/png"), ("a\"k=", "image/png"), ("", "image/png")] {
             assert!(matches!(shown(ContentBlock::image(data, kind)), Part::Text { .. }), "{data} {kind}");
         }
         assert!(matches!(

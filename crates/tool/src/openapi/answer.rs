@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::part::{self, Part};
 use super::schema::words;
+use crate::artifact;
 use crate::http::{Body, Kind};
 use crate::output::Output;
 
@@ -117,13 +118,8 @@ impl Answer {
             name,
             source: MediaSource::Base64(STANDARD.encode(&self.body.bytes)),
         };
-        let part = match media_type.split('/').next() {
-            Some("image") => message::Part::Image(media),
-            Some("audio") => message::Part::Audio(media),
-            _ => message::Part::File(media),
-        };
         let said = format!("a file of type {media_type}, {} bytes", self.body.bytes.len());
-        Output { content: vec![message::Part::text(said), part], ..Output::default() }
+        Output { content: vec![message::Part::text(said), artifact::part(media)], ..Output::default() }
     }
 
     /// What the service says about what went wrong.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use adjutant_core::{Code, Error, Result};
 
+use super::artifact::Snapshot;
 use super::call::Call;
 use super::cgroup::{Base, Group};
 use super::config::{Config, Isolation};
@@ -102,7 +103,17 @@ impl Sandbox {
                 files: most.files.max(held.files),
                 beyond: held.beyond,
             };
-            Guard { call, session: session.clone(), limits, most, sandboxed, proxy: None, group: None }
+            let before = Snapshot::of(&session);
+            Guard {
+                call,
+                session: session.clone(),
+                before,
+                limits,
+                most,
+                sandboxed,
+                proxy: None,
+                group: None,
+            }
         };
         let Some(machine) = machine else {
             return Ok(Entered {

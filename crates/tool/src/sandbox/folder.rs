@@ -1,20 +1,17 @@
 //! [`Folder`]: the files of one session.
 
 use std::fs::{DirBuilder, Permissions};
-use std::io::{self, ErrorKind, Read};
-use std::ops::ControlFlow;
+use std::io::{self, ErrorKind, Read, Seek};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use adjutant_core::hash::Digest;
+use adjutant_core::hash::{Digest, Hasher};
 use adjutant_core::id::{RunId, Scope, SessionId};
 use adjutant_core::{Code, Error, Result};
 
+use super::artifact::{self, Artifact};
 use super::launch::NOBODY;
 use super::{machine, tree};
-
-/// How many files are listed.
-const MOST_LISTED: usize = 10_000;
 
 /// Whose files they are: all turns of a session share a folder, and a run that belongs to none has its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,15 +26,6 @@ pub enum Owner {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Folder {
     path: PathBuf,
-}
-
-/// A file that a tool has left.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Artifact {
-    /// Its path from the folder.
-    pub path: PathBuf,
-    /// Its size.
-    pub bytes: u64,
 }
 
 impl Folder {
@@ -85,39 +73,60 @@ impl Folder {
     /// The files that tools have left, by their paths; the first ten thousand.
     pub fn artifacts(&self) -> Result<Vec<Artifact>> {
         let files = self.files();
-        let root = match tree::open(&files) {
-            Ok(root) => root,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(fault(&files, &error)),
-        };
-        let mut artifacts = Vec::new();
-        let walked = tree::walk(&root, &mut |path, entry, kind| {
-            if kind.is_file() {
-                let bytes = entry.metadata().map_or(0, |metadata| metadata.len());
-                artifacts.push(Artifact { path: path.strip_prefix(".").unwrap_or(path).to_owned(), bytes });
-            }
-            if artifacts.len() < MOST_LISTED { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        });
-        walked.map_err(|error| fault(&files, &error))?;
-        artifacts.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(artifacts)
+        artifact::list(&files).map_err(|error| fault(&files, &error))
     }
 
-    /// Opens one of the files for reading. A link that leads out of the folder, a pipe and a device are refused with
-    /// [`Code::InputInvalid`].
-    pub fn open(&self, path: &Path) -> Result<impl Read + use<>> {
+    /// One of the files. Fails with [`Code::NotFound`] when there is none, and as [`open`](Self::open) does.
+    pub fn artifact(&self, path: &Path) -> Result<Artifact> {
         let files = self.files();
-        let wrong = |error: &io::Error| fault(&files.join(path), error);
+        let root = tree::open(&files).map_err(|error| self.missing(path, &error))?;
+        let metadata = root.metadata(path).map_err(|error| self.missing(path, &error))?;
+        match metadata.is_file() {
+            true => Ok(Artifact::of(path, &metadata)),
+            false => Err(no_file(path)),
+        }
+    }
+
+    /// The hash of one of the files. Reads all of it.
+    pub fn digest(&self, path: &Path) -> Result<Digest> {
+        let (mut file, mut hasher, mut chunk) = (self.open(path)?, Hasher::default(), vec![0; 64 << 10]);
+        loop {
+            match file.read(&mut chunk).map_err(|error| fault(&self.files().join(path), &error))? {
+                0 => return Ok(hasher.digest()),
+                count => hasher.update(chunk.get(..count).unwrap_or_default()),
+            }
+        }
+    }
+
+    fn missing(&self, path: &Path, error: &io::Error) -> Error {
+        // The library reports an escape as an error of its own, without a number of the system.
+        let escapes = error.kind() == ErrorKind::PermissionDenied && error.raw_os_error().is_none();
+        match error.kind() {
+            _ if escapes => {
+                Error::new(Code::InputInvalid, format!("`{}` leads outside of the folder", path.display()))
+            }
+            ErrorKind::NotFound => {
+                Error::new(Code::NotFound, format!("there is no file `{}`", path.display()))
+            }
+            _ => fault(&self.files().join(path), error),
+        }
+    }
+
+    /// Opens one of the files for reading. Fails with [`Code::NotFound`] when there is none. A link that leads out of the
+    /// folder is not followed; a pipe and a device are refused with [`Code::InputInvalid`].
+    pub fn open(&self, path: &Path) -> Result<impl Read + Seek + use<>> {
+        let files = self.files();
+        let wrong = |error: &io::Error| self.missing(path, error);
         let mut options = cap_std::fs::OpenOptions::new();
         options.read(true);
         // Without it, opening a pipe waits for somebody to write to it.
         let flags = rustix::fs::OFlags::NONBLOCK.bits();
         cap_std::fs::OpenOptionsExt::custom_flags(&mut options, i32::try_from(flags).unwrap_or(0));
-        let root = tree::open(&files).map_err(|error| fault(&files, &error))?;
+        let root = tree::open(&files).map_err(|error| wrong(&error))?;
         let file = root.open_with(path, &options).map_err(|error| wrong(&error))?;
         match file.metadata().map_err(|error| wrong(&error))?.is_file() {
             true => Ok(file),
-            false => Err(Error::new(Code::InputInvalid, format!("`{}` is no ordinary file", path.display()))),
+            false => Err(no_file(path)),
         }
     }
 
@@ -125,6 +134,10 @@ impl Folder {
     pub fn erase(&self) -> Result<()> {
         tree::remove(&self.path).map_err(|error| fault(&self.path, &error))
     }
+}
+
+fn no_file(path: &Path) -> Error {
+    Error::new(Code::InputInvalid, format!("`{}` is no ordinary file", path.display()))
 }
 
 /// Makes a folder that only this user can open, and those above it.
@@ -159,7 +172,7 @@ fn component(name: &str) -> String {
     }
 }
 
-fn fault(path: &Path, error: &io::Error) -> Error {
+pub(super) fn fault(path: &Path, error: &io::Error) -> Error {
     let code = match error.kind() {
         ErrorKind::NotFound => Code::NotFound,
         _ => Code::FileUnreadable,
@@ -196,7 +209,14 @@ mod tests {
         std::fs::write(work.path().join("secret"), "s").unwrap();
         std::os::unix::fs::symlink(work.path().join("secret"), folder.files().join("link")).unwrap();
         let listed = folder.artifacts().unwrap();
-        assert_eq!(listed, [Artifact { path: "charts/a.svg".into(), bytes: 6 }]);
+        let shown: Vec<_> = listed.iter().map(|found| (found.path.to_str().unwrap(), found.bytes)).collect();
+        assert_eq!(shown, [("charts/a.svg", 6)]);
+        assert_eq!(folder.artifact(Path::new("charts/a.svg")).unwrap(), listed[0]);
+        assert_eq!(folder.digest(Path::new("charts/a.svg")).unwrap(), Digest::of(b"<svg/>"));
+        for wrong in ["nothing", "charts/nothing", "charts", "link", "../../secret", "/etc/passwd", ""] {
+            assert!(folder.artifact(Path::new(wrong)).is_err(), "{wrong}");
+        }
+        assert_eq!(folder.open(Path::new("nothing")).err().unwrap().code(), Code::NotFound);
         let mut text = String::new();
         folder.open(Path::new("charts/a.svg")).unwrap().read_to_string(&mut text).unwrap();
         assert_eq!(text, "<svg/>");

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::artifact::Snapshot;
 use super::call::Call;
 use super::cgroup::Group;
 use super::config::Limits;
@@ -24,6 +25,8 @@ const GRACE: Duration = Duration::from_secs(2);
 pub struct Guard {
     pub(super) call: Call,
     pub(super) session: PathBuf,
+    /// The session's files before the program began.
+    pub(super) before: Snapshot,
     pub(super) limits: Limits,
     /// How much the session's folder may hold: the limit, or what it held already, so that a full one can be tidied up.
     pub(super) most: Size,
@@ -101,6 +104,11 @@ impl Guard {
     /// The connections that were refused, and why.
     pub fn refusals(&self) -> Vec<String> {
         self.proxy.as_ref().map(Proxy::refused).unwrap_or_default()
+    }
+
+    /// What is new and what was changed in the session's folder, in words. Blocks for as long as it takes to look.
+    pub fn changes(&self) -> Vec<String> {
+        Snapshot::of(&self.session).changes(&self.before)
     }
 
     /// Whether the program was run at all, after the process that was started has ended by itself. Otherwise the sandbox

@@ -20,6 +20,7 @@
 //! started once more within ([`first_in_main`]): it puts up landlock as a second wall, and relays to the proxy.
 //! [`examine`] says what holds on a machine.
 
+mod artifact;
 mod call;
 mod cgroup;
 mod config;
@@ -31,16 +32,18 @@ mod folder;
 mod group;
 mod guard;
 mod inside;
+mod keep;
 mod launch;
 mod machine;
 mod tree;
 
+pub use artifact::Artifact;
 pub use config::{Config, Isolation, Limits};
 pub use egress::{Sink, host_is_valid};
 pub use enter::{Command, Entered, Sandbox};
 pub(crate) use examine::refused;
 pub use examine::{Finding, examine};
-pub use folder::{Artifact, Folder, Owner};
+pub use folder::{Folder, Owner};
 pub use guard::Guard;
 pub use inside::first_in_main;
 pub use launch::HOME;

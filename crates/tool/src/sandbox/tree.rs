@@ -45,18 +45,22 @@ pub(super) fn measure(folder: &Path, most: &Size) -> Size {
     size
 }
 
-/// Shows every file and folder below `root`. Fails where something is too deep or refuses to be looked into.
+/// Shows every file and folder below `root`. Fails where something is too deep or refuses to be looked into, once all
+/// else was shown.
 pub(super) fn walk(
     root: &Dir,
     each: &mut dyn FnMut(&Path, &DirEntry, FileType) -> ControlFlow<()>,
 ) -> io::Result<()> {
-    let mut open = vec![PathBuf::from(".")];
+    let (mut open, mut missed) = (vec![PathBuf::from(".")], None);
     while let Some(folder) = open.pop() {
-        let entries = match enter(root, &folder) {
-            Ok(folder) => folder.entries()?,
+        let entries = match enter(root, &folder).and_then(|folder| folder.entries()) {
+            Ok(entries) => entries,
             // It was removed meanwhile.
             Err(error) if error.kind() == ErrorKind::NotFound => continue,
-            Err(error) => return Err(error),
+            Err(error) => {
+                missed = Some(error);
+                continue;
+            }
         };
         for entry in entries {
             let entry = entry?;
@@ -66,14 +70,14 @@ pub(super) fn walk(
                 return Ok(());
             }
             if kind.is_dir() {
-                if path.as_os_str().len() > LONGEST {
-                    return Err(io::Error::new(ErrorKind::InvalidFilename, "nested too deep"));
+                match path.as_os_str().len() > LONGEST {
+                    true => missed = Some(io::Error::new(ErrorKind::InvalidFilename, "nested too deep")),
+                    false => open.push(path),
                 }
-                open.push(path);
             }
         }
     }
-    Ok(())
+    missed.map_or(Ok(()), Err)
 }
 
 /// Removes a folder with all that is in it. Somebody else may be removing it, too.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use adjutant_tool::sandbox;
+
 use super::{Place, heard};
 
 #[tokio::test]
@@ -69,6 +71,10 @@ async fn folders_that_hide_their_content_end_the_call() {
     let deep = "import os\nwhile True:\n    os.mkdir('d' * 200); os.chdir('d' * 200)";
     let said = heard(place.python(deep).await);
     assert!(said.contains("nested too deep") || said.contains("500 files"), "{said}");
+    // What else there is can be listed and read all the same.
+    place.folder("one").keep("a", "text/plain", b"kept", &sandbox::Limits::default()).unwrap();
+    let listed = place.folder("one").artifacts().unwrap();
+    assert_eq!(listed.len(), 1, "{listed:?}");
     place.folder("one").erase().unwrap();
     assert!(!place.folder("one").files().exists());
 }

@@ -7,6 +7,7 @@
     reason = "a test fails by panicking, also outside of `#[test]`"
 )]
 
+mod command;
 mod egress;
 mod escape;
 mod exhaust;

@@ -17,7 +17,8 @@ use super::{Place, context, heard};
 async fn a_script_runs_and_its_files_stay_for_the_session() {
     let Some(place) = Place::new() else { return };
     let text = place.shell("echo hello; pwd; echo data > kept; whoami; id -u; hostname").await.unwrap();
-    assert_eq!(text, "hello\n/session\nsandbox\n65534\nsandbox");
+    let note = "[new file `kept`, application/octet-stream, 5 bytes]";
+    assert_eq!(text, format!("hello\n/session\nsandbox\n65534\nsandbox\n{note}"));
     assert_eq!(place.python("print(open('kept').read(), end='')").await.unwrap(), "data");
     let folder = place.folder("one");
     let artifacts = folder.artifacts().unwrap();
@@ -101,7 +102,7 @@ async fn unsafe_runs_in_the_folder_without_a_sandbox() {
     let tool = script(Config::new(Language::Shell, sandbox)).unwrap();
     assert!(!tool.spec().description.contains("sandbox"));
     let output = tool.call(json!({"script": "echo x > kept; ls"}), context("one")).await.unwrap();
-    assert_eq!(output.as_text(), "kept");
+    assert_eq!(output.as_text(), "kept\n[new file `kept`, application/octet-stream, 2 bytes]");
 }
 
 #[tokio::test]

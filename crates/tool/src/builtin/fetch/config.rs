@@ -101,8 +101,10 @@ pub fn fetch(config: Config) -> Result<Arc<dyn Tool>> {
             );
         }
     }
-    let description =
-        format!("Reads a web page or a document as text. Allowed hosts: {}.", config.hosts.join(", "));
+    let description = format!(
+        "Reads a web page or a document as text, or downloads a file. Allowed hosts: {}.",
+        config.hosts.join(", ")
+    );
     let mut spec = specification::<Question>("fetch", &description, Effect::Idempotent, None, Some(8));
     spec.timeout = config.timeout;
     let config = Arc::new(config);
