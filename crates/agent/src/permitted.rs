@@ -8,12 +8,12 @@ use adjutant_core::json::Json;
 use adjutant_core::tool::Effect;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Attempt, Done, Effects, Finished, Reconciled, RetryPolicy, Work};
-use adjutant_tool::{Failure, Tool};
+use adjutant_tool::{Failure, Tool, artifact};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use crate::patience::{silence, unless};
-use crate::returned::{Called, Returned};
+use crate::returned::{Called, LONGEST_RESULT, Returned};
 use crate::runtime::Runtime;
 
 /// A tool that says that its failure passes is called four times in all.
@@ -59,13 +59,19 @@ impl Work for Permitted {
             // A tool that panics before it returns its future panics here, too.
             let name = called.name;
             let call = async {
+                let within = context.clone();
                 let call = AssertUnwindSafe(async {
                     match called.resumed {
-                        Some(resumed) => tool.resume(called.arguments, resumed, context).await,
-                        None => tool.call(called.arguments, context).await,
+                        Some(resumed) => tool.resume(called.arguments, resumed, within).await,
+                        None => tool.call(called.arguments, within).await,
                     }
                 });
                 let outcome = call.catch_unwind().await.unwrap_or_else(|_| Err(panicked(&name, repeatable)));
+                let outcome = match outcome {
+                    // Before it is recorded: what the record refers to is there.
+                    Ok(output) => Ok(artifact::keep(output, &name, LONGEST_RESULT, &context).await),
+                    Err(failure) => Err(failure),
+                };
                 finished(outcome, repeatable)
             };
             let silent = async {
@@ -80,15 +86,17 @@ impl Work for Permitted {
 
     fn reconcile(&self, attempt: Attempt) -> BoxFuture<'static, Reconciled> {
         let context = self.agent.context(&self.called.call, &attempt);
-        let (tool, arguments) = (Arc::clone(&self.tool), self.called.arguments.clone());
-        let is_resumed = self.called.resumed.is_some();
+        let (tool, called) = (Arc::clone(&self.tool), self.called.clone());
         async move {
-            if is_resumed {
+            if called.resumed.is_some() {
                 // The tool can look up calls, not how they go on.
                 return Reconciled::Unknown;
             }
-            match AssertUnwindSafe(async { tool.reconcile(arguments, context).await }).catch_unwind().await {
+            let within = context.clone();
+            let look = AssertUnwindSafe(async { tool.reconcile(called.arguments, within).await });
+            match look.catch_unwind().await {
                 Ok(Ok(adjutant_tool::Reconciled::Happened(output))) => {
+                    let output = artifact::keep(output, &called.name, LONGEST_RESULT, &context).await;
                     let recorded = Json::of(&Returned::Output(output));
                     recorded.map_or(Reconciled::Unknown, Reconciled::Happened)
                 }
