@@ -17,6 +17,7 @@ use adjutant_durable::{Engine, Host, RunInfo, Serve};
 use adjutant_model::Model;
 use adjutant_store::random;
 use adjutant_tool::Resources;
+use adjutant_tool::artifact::Work;
 use adjutant_tool::sandbox::Folder;
 use tokio_util::sync::CancellationToken;
 
@@ -78,7 +79,7 @@ impl Adjutant {
         let host = AgentHost::new(Arc::clone(&engine), models, project.reachable_tools())
             .with_known(project.agents().map(|agent| agent.name.clone()))
             .with_secrets(secrets)
-            .with_resources(resources);
+            .with_resources(resources.with(Work::new(&project.settings().sandbox)));
         Self(Arc::new(Inner {
             engine,
             project,
@@ -205,8 +206,9 @@ impl Adjutant {
         Ok(forgotten)
     }
 
-    /// The files that sandboxed tools have left for a run, or for the session that it is a turn of. Fails with
-    /// [`Code::NotFound`] when there is no such run.
+    /// The files of a run, or of the session that it is a turn of: what sandboxed tools have left, and results of tools
+    /// that are files or too long. [`Folder::artifacts`] lists them. Fails with [`Code::NotFound`] when there is no such
+    /// run.
     pub async fn files(&self, run: &RunId) -> Result<Folder> {
         let info = self.0.engine.info(run).await?;
         Ok(work::folder(self.0.project.settings(), &info))

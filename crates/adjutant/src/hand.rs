@@ -7,7 +7,8 @@ use adjutant_core::id::StepKey;
 use adjutant_core::time::format_duration;
 use adjutant_core::{Code, Error, Result};
 use adjutant_store::random;
-use adjutant_tool::{Answer, Context, Failure, Output, Question, Resumed, Tool, Until};
+use adjutant_tool::artifact::Work;
+use adjutant_tool::{Answer, Context, Failure, Output, Question, Resources, Resumed, Tool, Until};
 
 use crate::project::Project;
 
@@ -37,6 +38,7 @@ pub async fn call_tool(
     let context = Context::new(random::run_id()?, StepKey::root().join(name, 0), "by-hand".into())
         .with_scope(project.settings().scope.clone())
         .with_secrets(project.secrets())
+        .with_resources(&Resources::new().with(Work::new(&project.settings().sandbox)))
         .with_progress(Arc::new(progress));
     let mut resumed = None;
     loop {

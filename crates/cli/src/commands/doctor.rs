@@ -178,7 +178,9 @@ fn programs(project: &Project) -> Vec<Finding> {
                 ToolKind::Fetch(config) => Finding::ok(&what, format!("may ask {}", config.hosts.join(", "))),
                 // These are asked themselves, below.
                 ToolKind::Mcp(_) | ToolKind::OpenApi(_) => return None,
-                ToolKind::Time { .. } | ToolKind::Calculator => Finding::ok(&what, "built in"),
+                ToolKind::Time { .. } | ToolKind::Calculator | ToolKind::Artifacts => {
+                    Finding::ok(&what, "built in")
+                }
                 ToolKind::Script(config) => match config.sandbox.isolation {
                     Isolation::Sandbox => Finding::ok(&what, "runs what the model writes, in a sandbox"),
                     Isolation::Unsafe => Finding::note(

@@ -10,6 +10,7 @@ mod chat;
 mod conformance;
 mod crashes;
 mod exchanges;
+mod files;
 mod mcp;
 mod models;
 mod openapi;

@@ -1,6 +1,6 @@
 //! Tools that crash, hang, print too much or no JSON: called by hand, and in a run.
 
-use crate::sandbox::{Sandbox, sees};
+use crate::sandbox::{Sandbox, sandboxes, sees};
 
 /// A project with one command tool `probe`, which is this shell script.
 fn project(script: &str, settings: &str) -> Sandbox {
@@ -265,14 +265,6 @@ fn a_tool_that_a_person_allows_is_not_called_unasked() {
     --- stderr
     answered after [time]
     ");
-}
-
-/// Whether this machine makes sandboxes; in CI it must.
-fn sandboxes() -> bool {
-    let probe = std::process::Command::new("bwrap").args(["--ro-bind", "/", "/", "true"]).output();
-    let makes = probe.is_ok_and(|output| output.status.success());
-    assert!(makes || std::env::var_os("CI").is_none(), "no sandbox can be made here");
-    makes
 }
 
 #[test]

@@ -17,7 +17,7 @@ use super::settings::{ToolKind, ToolSettings};
 use crate::project::lock::Lock;
 
 /// What needs no table: an agent names it and has it.
-const WITHOUT_TABLE: [&str; 2] = ["time", "calculator"];
+const WITHOUT_TABLE: [&str; 3] = ["time", "calculator", "artifacts"];
 
 /// The tools themselves. One name under `[tools]` can stand for several.
 #[derive(Default)]
@@ -151,6 +151,7 @@ impl Toolsets {
 fn without_table(name: &str) -> Result<Vec<Arc<dyn Tool>>> {
     build(&match name {
         "time" => ToolKind::Time { zone: "UTC".to_owned() },
+        "artifacts" => ToolKind::Artifacts,
         _ => ToolKind::Calculator,
     })
 }
@@ -164,6 +165,7 @@ fn build(kind: &ToolKind) -> Result<Vec<Arc<dyn Tool>>> {
         ToolKind::Lookup(lookup) => vec![builtin::lookup(lookup.clone())?],
         ToolKind::Time { zone } => vec![builtin::now(Arc::new(SystemClock), zone)?],
         ToolKind::Calculator => vec![builtin::calculate()],
+        ToolKind::Artifacts => builtin::artifacts(),
         ToolKind::Script(config) => vec![builtin::script((**config).clone())?],
         ToolKind::OpenApi(config) => openapi::tools((**config).clone())?,
         ToolKind::Command(config) => vec![Arc::new(CommandTool::new((**config).clone())?)],

@@ -52,6 +52,8 @@ pub enum ToolKind {
     },
     /// Exact arithmetic.
     Calculator,
+    /// The files of the conversation.
+    Artifacts,
     /// A program.
     Command(Box<command::Config>),
     /// Scripts that the model writes.
@@ -64,13 +66,14 @@ pub enum ToolKind {
 
 impl ToolKind {
     /// The words for `type`.
-    pub const NAMES: [&'static str; 11] = [
+    pub const NAMES: [&'static str; 12] = [
         "files",
         "fetch",
         "database",
         "lookup",
         "time",
         "calculator",
+        "artifacts",
         "command",
         "shell",
         "python",
@@ -115,7 +118,7 @@ fn read_tool(
     vault: &Vault,
 ) -> Option<ToolSettings> {
     let table = Table::new(&entry.value, format!("tools.{}", entry.key), root.problems())?;
-    table.require("type", "add `type = \"files\"`, or another of `fetch`, `database`, `lookup`, `time`, `calculator`, `command`, `shell`, `python`, `mcp`, `openapi`");
+    table.require("type", "add `type = \"files\"`, or another of `fetch`, `database`, `lookup`, `time`, `calculator`, `artifacts`, `command`, `shell`, `python`, `mcp`, `openapi`");
     // Without the type nothing is known of the other keys.
     let kind = table.choice("type", &ToolKind::NAMES.map(|name| (name, name)))?;
     let (kind, is_set) = match kind {
@@ -125,6 +128,7 @@ fn read_tool(
         "lookup" => (read_lookup(&entry.key, &table, folder), false),
         "time" => (Some(ToolKind::Time { zone: table.text("zone").unwrap_or("UTC").to_owned() }), true),
         "calculator" => (Some(ToolKind::Calculator), true),
+        "artifacts" => (Some(ToolKind::Artifacts), true),
         "openapi" => {
             let config = openapi_document::read(&entry.key, &table, folder, secrets);
             (config.map(|config| ToolKind::OpenApi(Box::new(config))), true)

@@ -1,6 +1,7 @@
 //! `adjutant runs`: what runs there are, what they did, and what to do with them.
 
 mod control;
+mod files;
 mod follow;
 mod fork;
 mod list;
@@ -32,6 +33,7 @@ pub(crate) struct Arguments {
 enum Command {
     List(list::Arguments),
     Show(show::Arguments),
+    Files(files::Arguments),
     Resume(resume::Arguments),
     Fork(fork::Arguments),
     Cancel(control::CancelArguments),
@@ -50,6 +52,7 @@ impl Command {
             Self::Resume(_) | Self::Fork(_) | Self::Approve(_) | Self::Answer(_) | Self::Resolve(_) => true,
             Self::List(_)
             | Self::Show(_)
+            | Self::Files(_)
             | Self::Cancel(_)
             | Self::Pause(_)
             | Self::Prune(_)
@@ -70,6 +73,7 @@ pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
     match command {
         Command::List(command) => list::execute(command, &adjutant, output).await,
         Command::Show(command) => show::execute(command, &adjutant, output, &project).await,
+        Command::Files(command) => files::execute(command, &adjutant, output).await,
         Command::Resume(command) => resume::execute(command, &adjutant, output, &project).await,
         Command::Fork(command) => fork::execute(command, &adjutant, output, &project).await,
         Command::Cancel(command) => control::cancel(command, &adjutant, output, &project).await,
