@@ -18,6 +18,7 @@ use adjutant_model::Model;
 use adjutant_store::random;
 use adjutant_tool::Resources;
 use adjutant_tool::artifact::Work;
+use adjutant_tool::code::Interpreter;
 use adjutant_tool::sandbox::Folder;
 use tokio_util::sync::CancellationToken;
 
@@ -70,6 +71,7 @@ impl Adjutant {
         project: Project,
         secrets: Arc<dyn Secrets>,
         resources: Resources,
+        interpreter: Interpreter,
     ) -> Self {
         let mut limits = Limits::default();
         project.settings().limits.iter().for_each(|setting| setting.apply(&mut limits));
@@ -79,7 +81,8 @@ impl Adjutant {
         let host = AgentHost::new(Arc::clone(&engine), models, project.reachable_tools())
             .with_known(project.agents().map(|agent| agent.name.clone()))
             .with_secrets(secrets)
-            .with_resources(resources.with(Work::new(&project.settings().sandbox)));
+            .with_resources(resources.with(Work::new(&project.settings().sandbox)))
+            .with_interpreter(interpreter);
         Self(Arc::new(Inner {
             engine,
             project,

@@ -10,6 +10,7 @@ use adjutant_core::{Code, Error, Result};
 use adjutant_model::Model;
 use adjutant_store::{Options, Store};
 use adjutant_tool::Resources;
+use adjutant_tool::code::Interpreter;
 
 use crate::adjutant::Adjutant;
 use crate::project::{Environment, Project};
@@ -34,6 +35,7 @@ pub struct Builder {
     agents: Vec<Agent>,
     secrets: Option<Arc<dyn Secrets>>,
     resources: Resources,
+    interpreter: Interpreter,
     options: Options,
 }
 
@@ -117,6 +119,14 @@ impl Builder {
         self
     }
 
+    /// Names the executable that interprets the programs of agents in code mode, such as `adjutant`. Otherwise it is this
+    /// one, whose `main` must then call [`first_in_main`](adjutant_tool::first_in_main) first thing.
+    #[must_use]
+    pub fn interpreter(mut self, path: impl Into<PathBuf>) -> Self {
+        self.interpreter = Interpreter::at(path);
+        self
+    }
+
     /// Opens the store and puts everything together.
     ///
     /// Fails with [`Code::StoreUnavailable`] and the like when the store cannot be opened, with [`Code::InputInvalid`]
@@ -149,7 +159,7 @@ impl Builder {
             project.models().insert(role, model);
         }
         let secrets = self.secrets.unwrap_or_else(|| project.secrets());
-        let adjutant = Adjutant::assemble(engine, project, secrets, self.resources);
+        let adjutant = Adjutant::assemble(engine, project, secrets, self.resources, self.interpreter);
         for agent in &self.agents {
             adjutant.add(agent)?;
         }

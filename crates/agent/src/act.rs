@@ -38,6 +38,8 @@ struct Deed {
     digest: Digest,
     failed: bool,
     idle: bool,
+    /// Whether its work was steps of the run.
+    within: bool,
 }
 
 /// Makes the calls of an answer, several at a time, and takes their results into the conversation in the order of
@@ -54,6 +56,7 @@ pub(crate) async fn act(
         |call: &&ToolCall| agent.definition.agents.iter().any(|asked| asked.definition.name == call.name);
     let purse = Purse::new(&agent.definition.limits, &memory.tally, message.calls().filter(asks).count());
     let around = Around { conversation: &memory.conversation, purse: &purse };
+    let before = step.asked();
     let calls = message.calls().enumerate();
     let calls =
         calls.map(|(place, call)| perform(step.scope("call"), agent, call, bar(is_last_turn, place), around));
@@ -68,7 +71,8 @@ pub(crate) async fn act(
     memory.tally.asked(&purse.spent());
     memory.tally.idle |= deeds.iter().any(|deed| deed.idle);
     memory.tally.calls(&counted, agent.definition.limits.repeats);
-    memory.recorded += u32::try_from(deeds.len()).unwrap_or(u32::MAX);
+    let made = if deeds.iter().any(|deed| deed.within) { step.asked() - before } else { deeds.len() as u64 };
+    memory.recorded += u32::try_from(made).unwrap_or(u32::MAX);
     deeds.into_iter().for_each(|deed| memory.conversation.result(deed.step, deed.message));
     Ok(!counted.is_empty())
 }
@@ -99,7 +103,8 @@ async fn perform(
     around: Around<'_>,
 ) -> Result<Deed> {
     let (called, step, returned) = settle(ctx, agent, call, barred, around).await?;
-    Ok(deed(step, &called, &returned))
+    let within = matches!(agent.tools.get(&called.name), Some(Hand::Routine(_)));
+    Ok(Deed { within, ..deed(step, &called, &returned) })
 }
 
 /// Makes one call in a scope of its own, or refuses it, for what stands between the model and the choke point.
@@ -211,5 +216,12 @@ fn deed(step: StepKey, called: &Called, returned: &Returned) -> Deed {
     let result: String = message.results().map(adjutant_core::message::ToolResult::as_text).collect();
     let arguments = called.arguments.to_string();
     let digest = Digest::of_parts(&[called.name.as_bytes(), arguments.as_bytes(), result.as_bytes()]);
-    Deed { step, message, digest, failed: returned.is_error(), idle: matches!(returned, Returned::Idle(_)) }
+    Deed {
+        step,
+        message,
+        digest,
+        failed: returned.is_error(),
+        idle: matches!(returned, Returned::Idle(_)),
+        within: false,
+    }
 }

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde_json::Value;
 
 use crate::definition::{
-    Asked, ContextWindow, Defaults, Definition, Named, Sees, Setting, Source, markdown, schema_of,
+    Asked, CodeMode, ContextWindow, Defaults, Definition, Named, Sees, Setting, Source, markdown, schema_of,
 };
 
 /// An agent and the tools that it brings along.
@@ -155,6 +155,13 @@ impl Agent {
     #[must_use]
     pub fn context(mut self, window: ContextWindow) -> Self {
         self.source.context = window;
+        self
+    }
+
+    /// Lets it write programs that call its tools.
+    #[must_use]
+    pub fn code(mut self, mode: CodeMode) -> Self {
+        self.source.code = Some(mode);
         self
     }
 

@@ -73,7 +73,7 @@ pub fn requests(records: &[Record], earlier: Option<&Earlier>, definition: &Defi
     let journal = Journal::read(records, earlier)?;
     journal.check()?;
     let form = definition.output.as_ref().map(|schema| Form::new(&definition.name, schema)).transpose()?;
-    let tools: Arc<[ToolSpec]> = definition.tools.clone().into();
+    let tools: Arc<[ToolSpec]> = definition.offered().cloned().collect();
     let mut known = BTreeMap::new();
     let links = journal.links.values().filter_map(|place| journal.link(place));
     links

@@ -8,11 +8,13 @@ use adjutant_core::secret::Secrets;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Admission, Engine, Host, Program};
 use adjutant_model::Model;
+use adjutant_tool::code::Interpreter;
 use adjutant_tool::{Registry, Resources};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use crate::builder::Agent;
+use crate::code::RunProgram;
 use crate::definition::Definition;
 use crate::delegation::Delegation;
 use crate::hands::Hands;
@@ -35,6 +37,7 @@ pub struct AgentHost {
     known: BTreeSet<String>,
     secrets: Option<Arc<dyn Secrets>>,
     resources: Resources,
+    interpreter: Interpreter,
     sessions: Sessions,
 }
 
@@ -52,6 +55,7 @@ impl AgentHost {
             known: BTreeSet::new(),
             secrets: None,
             resources: Resources::new(),
+            interpreter: Interpreter::own(),
             sessions: Sessions::default(),
         }
     }
@@ -75,6 +79,13 @@ impl AgentHost {
     #[must_use]
     pub fn with_resources(mut self, resources: Resources) -> Self {
         self.resources = resources;
+        self
+    }
+
+    /// Sets what interprets the programs of agents; otherwise this executable does.
+    #[must_use]
+    pub fn with_interpreter(mut self, interpreter: Interpreter) -> Self {
+        self.interpreter = interpreter;
         self
     }
 
@@ -102,9 +113,10 @@ impl AgentHost {
     pub fn runtime(&self, definition: Definition) -> Result<Runtime> {
         let own = self.own.read().unwrap_or_else(PoisonError::into_inner).get(&definition.name).cloned();
         let is_known = own.is_some() || self.known.contains(&definition.name);
-        let routines = definition.agents.iter().map(|asked| Delegation::new(asked, &self.engine));
-        let routines = routines.map(|made| made.map(|made| Arc::new(made) as Arc<dyn Routine>));
-        let routines = routines.collect::<Result<Vec<_>>>()?;
+        let delegations = definition.agents.iter().map(|asked| Delegation::new(asked, &self.engine));
+        let delegations = delegations.map(|made| made.map(|made| Arc::new(made) as Arc<dyn Routine>));
+        let mut routines = delegations.collect::<Result<Vec<_>>>()?;
+        routines.extend(RunProgram::of(&definition, &self.interpreter));
         let hands = Hands::new(own.into_iter().chain([self.tools.clone()]))
             .with_routines(routines)?
             .of_run(&definition.tools, is_known)?;

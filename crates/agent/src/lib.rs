@@ -17,6 +17,7 @@ mod act;
 mod answer;
 pub mod approval;
 mod builder;
+mod code;
 mod compact;
 mod context;
 mod conversation;

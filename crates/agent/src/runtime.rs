@@ -45,7 +45,7 @@ impl Runtime {
     pub fn new(definition: Definition, model: Arc<dyn Model>, tools: impl Into<Hands>) -> Result<Self> {
         let form =
             definition.output.as_ref().map(|schema| Form::new(&definition.name, schema)).transpose()?;
-        let offered: Arc<[ToolSpec]> = definition.tools.clone().into();
+        let offered: Arc<[ToolSpec]> = definition.offered().cloned().collect();
         let summariser = Arc::clone(&model);
         let (tools, secrets, resources, session) = (tools.into(), None, Resources::new(), None);
         let mut runtime = Self {

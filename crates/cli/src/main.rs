@@ -22,7 +22,7 @@ use screen::{ColorChoice, Output, report};
 const PATIENCE: Duration = Duration::from_millis(300);
 
 fn main() -> ExitCode {
-    adjutant::tool::sandbox::first_in_main();
+    adjutant::tool::first_in_main();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return refuse(&error),

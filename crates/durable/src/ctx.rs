@@ -113,6 +113,11 @@ impl Ctx {
         &self.scope
     }
 
+    /// How many operations the code of this segment has asked for. It is the same on every replay.
+    pub fn asked(&self) -> u64 {
+        self.state().asked
+    }
+
     /// A scope within this one. Give each concurrent branch its own, so that a step added to one renumbers no other.
     #[must_use]
     pub fn scope(&self, name: &str) -> Self {

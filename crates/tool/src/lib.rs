@@ -124,3 +124,19 @@ pub use pending::{Answer, Pending, Question, Resumed, Until, Wanted};
 pub use registry::Registry;
 pub use resource::{Need, Resources};
 pub use tool::{Reconciled, Tool};
+
+/// Lets this executable be started again as what some tools need: a part of a [sandbox], and what interprets the
+/// programs of agents ([`code`]). An application that embeds Adjutant calls it first thing in `main`; `adjutant` does.
+///
+/// In such a child process it does the work and does not return. Otherwise it returns at once.
+///
+/// ```no_run
+/// fn main() {
+///     adjutant_tool::first_in_main();
+///     // What the application is for.
+/// }
+/// ```
+pub fn first_in_main() {
+    sandbox::first_in_main();
+    code::first_in_main();
+}

@@ -15,6 +15,7 @@ use std::path::Path;
 
 use adjutant_core::{Code, Error};
 
+use super::code::CodeMode;
 use super::delegate::Sees;
 use super::document::{Content, Node, Place, Problems, Table, parse_yaml};
 use super::gaps::Gaps;
@@ -182,6 +183,7 @@ fn read_keys(table: Table<'_>, file: &str, source: &mut Source) -> Gaps {
     if let Some(context) = table.table("context") {
         source.context = source.context.read(context);
     }
+    source.code = CodeMode::read(&table);
     let gaps = Gaps {
         model: source.model.place.is_none(),
         tools: is_gap(&table, "tools", is_list_of_texts),

@@ -4,6 +4,7 @@
 //! same [`Source`], in which tools are names. [`Source::resolve`] looks the names up and gives a [`Definition`]: all
 //! that a run needs to know of its agent, known by its [digest](Definition::digest) and pinned with the run.
 
+mod code;
 mod delegate;
 pub mod document;
 mod gaps;
@@ -16,6 +17,7 @@ mod source;
 pub mod template;
 mod window;
 
+pub use code::{Code, CodeMode};
 pub(crate) use delegate::TASK;
 pub use delegate::{Delegate, Sees};
 pub use gaps::Gaps;

@@ -8,6 +8,7 @@ use adjutant_core::{Code, Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::code::Code as CodeMode;
 use super::delegate::Delegate;
 use super::document::nearest;
 use super::template;
@@ -62,6 +63,9 @@ pub struct Definition {
     /// How the context window is used.
     #[serde(default)]
     pub context: ContextWindow,
+    /// Whether it writes programs that call its tools, and what they may do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<CodeMode>,
 }
 
 impl Definition {
@@ -99,6 +103,11 @@ impl Definition {
             found.extend(asked);
         }
         found.into_iter()
+    }
+
+    /// The tools that its model is told of, as ones that it can call itself.
+    pub fn offered(&self) -> impl Iterator<Item = &ToolSpec> {
+        self.tools.iter().filter(|tool| self.code.as_ref().is_none_or(|code| code.offers(&tool.name)))
     }
 
     /// Whether a call of that tool asks a person first.

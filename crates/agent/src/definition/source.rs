@@ -7,6 +7,7 @@ use adjutant_core::tool::ToolSpec;
 use adjutant_core::{Code, Error, Result};
 use serde_json::{Map, Value};
 
+use super::code::{Code as Programs, CodeMode};
 use super::delegate::{Delegate, Sees};
 use super::document::{Place, nearest};
 use super::gaps::Gaps;
@@ -74,6 +75,8 @@ pub struct Source {
     pub max_output_tokens: Option<u32>,
     /// How the context window is used.
     pub context: ContextWindow,
+    /// Whether it writes programs that call its tools.
+    pub code: Option<CodeMode>,
 }
 
 /// What stands around an agent and holds where it says nothing itself.
@@ -107,6 +110,7 @@ impl Source {
             temperature: None,
             max_output_tokens: None,
             context: ContextWindow::default(),
+            code: None,
         }
     }
 
@@ -121,7 +125,8 @@ impl Source {
         tools: impl FnMut(&str) -> Result<Vec<ToolSpec>>,
     ) -> Result<Definition, Vec<Error>> {
         let mut errors = self.faults_of_its_own();
-        let Found { specs, approve, variables } = self.look_up(defaults, Gaps::default(), tools, &mut errors);
+        let Found { specs, code, approve, variables } =
+            self.look_up(defaults, Gaps::default(), tools, &mut errors);
         if !errors.is_empty() {
             return Err(errors);
         }
@@ -144,6 +149,7 @@ impl Source {
             temperature: self.temperature,
             max_output_tokens: self.max_output_tokens,
             context: self.context,
+            code,
         })
     }
 
@@ -230,6 +236,20 @@ impl Source {
             }
         }
 
+        let code = self.code.as_ref().map(|mode| {
+            let code = mode.resolve(&specs, &expanded, !gaps.tools, |error, named| note(error, named.place));
+            if specs.iter().any(|spec| spec.name == Programs::TOOL) {
+                let message = format!("the agent writes programs and has a tool called `{}`", Programs::TOOL);
+                note(
+                    Error::new(Code::ProjectInvalid, message).with_help("give that tool another name"),
+                    None,
+                );
+            } else {
+                specs.push(code.spec(&specs));
+            }
+            code
+        });
+
         let mut approve = Vec::new();
         for wanted in &self.approve {
             if let Some(names) = expanded.get(wanted.name.as_str()) {
@@ -260,7 +280,7 @@ impl Source {
         variables.retain(|name, _| {
             self.variables.contains_key(name) || self.uses.iter().any(|used| used.name == *name)
         });
-        Found { specs, approve, variables }
+        Found { specs, code, approve, variables }
     }
 
     /// Takes a prompt from Rust code: finds its variables. Fails with [`Code::ProjectInvalid`] when it is no template.
@@ -284,6 +304,7 @@ impl Source {
 /// What the names of an agent lead to.
 struct Found {
     specs: Vec<ToolSpec>,
+    code: Option<Programs>,
     approve: Vec<String>,
     variables: Map<String, Value>,
 }

@@ -7,6 +7,7 @@ mod agents;
 mod approvals;
 mod basics;
 mod chat;
+mod code;
 mod conformance;
 mod crashes;
 mod exchanges;

@@ -4,8 +4,7 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    adjutant_tool::code::interpreter().unwrap_or_else(|| {
-        eprintln!("adjutant-interpreter is started by Adjutant, which talks to it over its standard streams");
-        ExitCode::FAILURE
-    })
+    adjutant_tool::first_in_main();
+    eprintln!("adjutant-interpreter is started by Adjutant, which talks to it over its standard streams");
+    ExitCode::FAILURE
 }

@@ -1,7 +1,6 @@
 //! The child process: reads a program and runs it.
 
 use std::io::{self, BufReader, Write};
-use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -19,37 +18,20 @@ const STACK: usize = 64 << 20;
 /// Whether this process would be an interpreter, if it were started as one.
 static WOULD_BE: AtomicBool = AtomicBool::new(false);
 
-/// Makes this executable one that can interpret programs of agents. Call it first thing in `main`.
-///
-/// Code mode starts the executable again, as a child that runs one program. In that child this function does the work
-/// and gives what `main` is to return; otherwise it gives nothing, at once.
-///
-/// ```no_run
-/// use std::process::ExitCode;
-///
-/// fn main() -> ExitCode {
-///     if let Some(code) = adjutant_tool::code::interpreter() {
-///         return code;
-///     }
-///     // What the program is for.
-///     ExitCode::SUCCESS
-/// }
-/// ```
-#[must_use = "the child process is to end with this code"]
-pub fn interpreter() -> Option<ExitCode> {
+/// In the child process runs the program that it is for, and ends the process; otherwise returns at once. See
+/// [`first_in_main`](crate::first_in_main).
+pub(crate) fn first_in_main() {
     WOULD_BE.store(true, Ordering::Release);
     let mut arguments = std::env::args_os().skip(1);
-    if arguments.next()? != ARGUMENT || arguments.next().is_some() {
-        return None;
+    if arguments.next().is_none_or(|argument| argument != ARGUMENT) || arguments.next().is_some() {
+        return;
     }
     let ended = std::thread::Builder::new().stack_size(STACK).spawn(serve).map(std::thread::JoinHandle::join);
-    match ended {
-        Ok(Ok(Ok(()))) => Some(ExitCode::SUCCESS),
-        _ => Some(ExitCode::FAILURE),
-    }
+    let code = if matches!(ended, Ok(Ok(Ok(())))) { 0 } else { 1 };
+    std::process::exit(code)
 }
 
-/// Whether [`interpreter`] was called in this process.
+/// Whether [`first_in_main`] was called in this process.
 pub(super) fn would_be() -> bool {
     WOULD_BE.load(Ordering::Acquire)
 }

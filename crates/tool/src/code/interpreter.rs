@@ -25,12 +25,12 @@ const TRIES: usize = 3;
 pub struct Interpreter(Option<PathBuf>);
 
 impl Interpreter {
-    /// This executable. Its `main` must call [`interpreter`](super::interpreter()).
+    /// This executable. Its `main` must call [`first_in_main`](crate::first_in_main).
     pub fn own() -> Self {
         Self(None)
     }
 
-    /// Another executable, whose `main` calls [`interpreter`](super::interpreter()): `adjutant` is one.
+    /// Another executable, whose `main` calls [`first_in_main`](crate::first_in_main): `adjutant` is one.
     pub fn at(path: impl Into<PathBuf>) -> Self {
         Self(Some(path.into()))
     }
@@ -38,11 +38,14 @@ impl Interpreter {
     /// The path to start. Fails with [`Code::InterpreterUnavailable`] when this executable would do something else.
     pub(super) fn executable(&self) -> Result<PathBuf> {
         let unavailable = |why: &str| {
-            Error::new(Code::InterpreterUnavailable, format!("programs of agents cannot be interpreted here: {why}"))
-                .with_help(
-                    "call `adjutant::tool::code::interpreter()` first thing in `main`, or name an executable that \
+            Error::new(
+                Code::InterpreterUnavailable,
+                format!("programs of agents cannot be interpreted here: {why}"),
+            )
+            .with_help(
+                "call `adjutant::tool::first_in_main()` first thing in `main`, or name an executable that \
                      does: `Adjutant::builder().interpreter(path)`",
-                )
+            )
         };
         match &self.0 {
             Some(path) => Ok(path.clone()),

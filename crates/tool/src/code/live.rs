@@ -50,7 +50,9 @@ impl Live {
         let shown = executable.display().to_string();
         let broken = |why: String| {
             Error::new(Code::InterpreterUnavailable, format!("`{shown}` does not interpret programs: {why}"))
-                .with_help("name an executable that calls `adjutant::tool::code::interpreter()` first thing in `main`")
+                .with_help(
+                    "name an executable that calls `adjutant::tool::first_in_main()` first thing in `main`",
+                )
         };
         let mut command = Command::new(&executable);
         command.arg(ARGUMENT).env_clear().env("TZ", "UTC0").current_dir("/").kill_on_drop(true);

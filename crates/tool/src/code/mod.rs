@@ -5,7 +5,7 @@
 //! be stored while it waits. [`Programs::advance`] brings it from one [`Completion`] to the next [`Advance`]: the calls
 //! that it asks for now, or its [`End`].
 //!
-//! - **Who runs it.** A child process that is this very executable, started again ([`interpreter`]), or another one that is
+//! - **Who runs it.** A child process that is this very executable, started again ([`first_in_main`](crate::first_in_main)), or another one that is
 //!   named ([`Interpreter::at`]). Its messages (`protocol`) are bounded and carry a version.
 //! - **What it can reach.** The child gives up what it does not need before it reads the program (`confine`): on Linux it
 //!   can read from one pipe, write to two, and ask for memory. It inherits no environment. So also a flaw of the
@@ -27,7 +27,7 @@ mod protocol;
 mod stub;
 
 pub use advance::{Advance, Asked, Completion, End, Fault, Limit};
-pub use child::interpreter;
+pub(crate) use child::first_in_main;
 pub use interpreter::{Chapter, Interpreter, Programs};
 pub use program::{Language, Limits, Program};
 pub use stub::stubs;

@@ -167,7 +167,7 @@ impl Sandbox {
         if self.inside().is_none() {
             return Err(unavailable("a sandbox with `hosts` is made by a program that takes part in it, and this one does not")
                 .with_help(
-                    "call `adjutant::tool::sandbox::first_in_main()` before anything else in the program's main function,                      or name a program that does, such as `adjutant`, in `Config::inside`",
+                    "call `adjutant::tool::first_in_main()` before anything else in the program's main function,                      or name a program that does, such as `adjutant`, in `Config::inside`",
                 ));
         }
         let path = call.folder().join(part::PROXY);

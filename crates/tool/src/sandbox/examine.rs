@@ -70,7 +70,7 @@ fn landlock(sandbox: &Sandbox) -> Finding {
         (_, None) => (
             false,
             "landlock is not used: this program takes no part in making sandboxes",
-            Some("call `adjutant::tool::sandbox::first_in_main()` before anything else in its main function"),
+            Some("call `adjutant::tool::first_in_main()` before anything else in its main function"),
         ),
         (Landlock::Files, _) => (true, "landlock as a second wall around files", None),
         (Landlock::Whole, _) => {
@@ -95,8 +95,7 @@ fn network(sandbox: &Sandbox) -> Finding {
             holds: false,
             what: "no host is reached: this program takes no part in making sandboxes".to_owned(),
             help: Some(
-                "call `adjutant::tool::sandbox::first_in_main()` before anything else in its main function"
-                    .to_owned(),
+                "call `adjutant::tool::first_in_main()` before anything else in its main function".to_owned(),
             ),
         },
     }

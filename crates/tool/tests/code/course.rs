@@ -146,7 +146,7 @@ async fn an_executable_that_is_no_interpreter_is_named() {
     // This test is an executable that would run its tests again.
     let programs = Programs::new(Interpreter::own());
     let error = programs.advance(&place(), &program("return 1"), &[], None).await.unwrap_err();
-    assert!(error.help().unwrap().contains("adjutant::tool::code::interpreter()"), "{error}");
+    assert!(error.help().unwrap().contains("adjutant::tool::first_in_main()"), "{error}");
 }
 
 /// A child that was taken over says what it likes.
