@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use adjutant_agent::Agent;
 use adjutant_agent::definition::{
-    ContextWindow, Defaults, Definition, Setting, Source, markdown, money, steps,
+    CodeMode, ContextWindow, Defaults, Definition, Setting, Source, markdown, money, steps,
 };
 use adjutant_core::money::Money;
 use adjutant_core::tool::{Effect, ToolSpec};
 use adjutant_core::{Code, Error, Result};
+use adjutant_tool::code::Language;
 use adjutant_tool::{FunctionTool, Output, Tool};
 use schemars::JsonSchema;
 use serde_json::json;
@@ -414,4 +415,48 @@ fn defaults_fill_what_an_agent_does_not_say() {
     let definition: Definition = source.resolve(&defaults, lookup).unwrap();
     assert_eq!((definition.limits.steps, definition.limits.errors), (3, 1));
     assert_eq!(json!(definition.variables), json!({ "shop": "Bluebell" }));
+}
+
+#[test]
+fn an_agent_in_code_mode_has_one_tool_for_its_functions() {
+    let agent = |code: &str| DESK.replace("temperature: 0.2", code);
+    let definition = |code: &str| {
+        let source = markdown::parse("agents/desk.md", &agent(code)).unwrap();
+        source.resolve(&Defaults::default(), lookup).unwrap()
+    };
+    let offered = |definition: &Definition| -> Vec<String> {
+        definition.offered().map(|tool| tool.name.clone()).collect()
+    };
+    let all = definition("code: javascript");
+    assert_eq!(offered(&all), ["run_program"]);
+    let about = &all.tool("run_program").unwrap().description;
+    assert!(about.contains("read_file(input?: Record<string, any>): Promise<any>;"), "{about}");
+    assert_eq!(all.code.as_ref().unwrap().limits.calls, 100);
+
+    let some = definition(
+        "code: { functions: [documents], direct: [read_file], calls: 7, time: 5s, memory: 2000000 }",
+    );
+    assert_eq!(offered(&some), ["read_file", "order", "run_program"]);
+    let code = some.code.as_ref().unwrap();
+    assert_eq!(code.functions, ["read_file", "search_files"]);
+    assert_eq!((code.limits.calls, code.limits.time_ms, code.limits.memory), (7, 5_000, 2_000_000));
+    // What was pinned before code mode was there stays as it was, and so does its digest.
+    let without = definition("temperature: 0.2");
+    assert!(!serde_json::to_string(&without).unwrap().contains("code"));
+
+    check(&agent("code: python"), &["agents/desk.md:8:7: `code` must be one of `javascript`"]);
+    check(&agent("code: 7"), &["agents/desk.md:8:7: `code` must be a language or a table"]);
+    check(
+        &agent("code: { functions: [documnts], calls: -1, wall: 3s }"),
+        &[
+            "agents/desk.md:8:21: `code.functions` names `documnts`, which is not a tool of this agent | did you mean",
+            "agents/desk.md:8:",
+            "agents/desk.md:8:",
+        ],
+    );
+    let same =
+        Agent::new("desk").instructions("x").tool(tool("order")).code(CodeMode::new(Language::Javascript));
+    assert_eq!(same.definition().unwrap().code.unwrap().functions, ["order"]);
+    let taken = Agent::new("desk").instructions("x").tool(tool("run_program")).code(CodeMode::default());
+    assert!(taken.definition().unwrap_err().message().contains("has a tool called `run_program`"));
 }

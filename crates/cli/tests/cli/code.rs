@@ -229,3 +229,37 @@ fn resolve(sandbox: &Sandbox, ledger: &str) -> Vec<String> {
     };
     [&["runs", "resolve", &run, step], word].concat().into_iter().map(str::to_owned).collect()
 }
+
+/// The example, with the model that needs no key, against a sum made here.
+#[test]
+fn the_analyst_answers_from_its_table() {
+    let sandbox = Sandbox::new();
+    let example = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/analyst");
+    for file in ["adjutant.toml", "agents/analyst.md", "data/sales.csv"] {
+        sandbox.write(file, &std::fs::read_to_string(example.join(file)).unwrap());
+    }
+    sandbox.program("tools/rows", &std::fs::read_to_string(example.join("tools/rows")).unwrap());
+    let table = sandbox.read("data/sales.csv");
+    let rows: Vec<Vec<&str>> = table.lines().skip(1).map(|line| line.split(',').collect()).collect();
+    let mut units: BTreeMap<&str, u32> = BTreeMap::new();
+    for row in rows.iter().filter(|row| row[0].starts_with("2025")) {
+        *units.entry(row[1]).or_default() += row[3].parse::<u32>().unwrap();
+    }
+    let (region, most) = units.iter().max_by_key(|(_, units)| **units).unwrap();
+    let seen = sandbox.run(&["run", "Which region sold the most units in 2025?"]);
+    assert!(seen.contains(region) && seen.contains(&most.to_string()), "{region} {most}\n{seen}");
+    assert_eq!(seen.matches("tool sales").count(), rows.len() / 1000 + 1, "{seen}");
+
+    let chai = rows.iter().filter(|row| row[2] == "Chai" && row[0].starts_with("2024")).count();
+    let seen = sandbox.run(&["run", "How many sales of Chai were there in 2024?"]);
+    assert!(seen.contains(&format!("count: {chai}")), "{chai}\n{seen}");
+
+    let matcha: Vec<f64> =
+        rows.iter().filter(|row| row[2] == "Matcha").map(|row| row[5].parse().unwrap()).collect();
+    let average = matcha.iter().sum::<f64>() / matcha.len() as f64;
+    let seen = sandbox.run(&["run", "What is the average revenue of Matcha?"]);
+    assert!(
+        seen.contains(&format!("average_revenue: {}", (average * 100.0).round() / 100.0)),
+        "{average}\n{seen}"
+    );
+}

@@ -1,7 +1,7 @@
 //! The built-in model that needs no key and no network. It works by rules and is no LLM, and says so.
 //!
 //! The rules, in the order in which a turn meets them: `words` and `facts` read what the person says; `choose` finds
-//! the tools that it speaks of; `fill` gives them arguments; `wish` decides whether a tool that changes something was
+//! the tools that it speaks of, and `program` writes one where a tool runs programs; `fill` gives them arguments; `wish` decides whether a tool that changes something was
 //! asked for; `quote` picks what of the results answers; `shape` puts the answer in the form of a schema. [`answer`]
 //! is all of them: a pure function of the request, without a clock and without chance.
 
@@ -10,6 +10,7 @@ mod facts;
 mod field;
 mod fill;
 mod plan;
+mod program;
 mod quote;
 mod shape;
 mod sql;

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::choose::{Choice, Lack, Proposal, is_list, is_search, lookups, reader, search};
 use super::facts::Facts;
 use super::fill::{Sources, fill};
+use super::program;
 use super::quote::{Quote, asked, is_nothing, places, quotes, source};
 use super::shape::{self, Material};
 use super::turn::{ANNOUNCEMENT, Turn};
@@ -60,7 +61,10 @@ impl Plan<'_> {
             return Vec::new();
         }
         let found = match self.turn.rounds {
-            0 => self.first_lookups().calls,
+            0 => match program::proposal(self.tools(), &self.turn.question) {
+                Some(program) => vec![program],
+                None => self.first_lookups().calls,
+            },
             _ => self.follow_ups(),
         };
         let mut calls = self.fresh(found);
