@@ -26,7 +26,7 @@ use crate::builder::Builder;
 use crate::project::Project;
 use crate::run::Run;
 use crate::runnable::Runnable;
-use crate::session::Session;
+use crate::session::{self, Session, SessionInfo};
 use crate::task::Task;
 use crate::updates::{Driving, Updates};
 use crate::work;
@@ -138,9 +138,10 @@ impl Adjutant {
             session: task.session.clone(),
             user: task.user,
             budget: task.budget,
+            titled: task.titled && self.0.project.settings().titles,
             ..Start::new(run.clone(), definition, input.clone())
         };
-        let models = ProjectModels(Arc::clone(&self.0.project));
+        let models = self.models();
         let admitted = adjutant_agent::start::start(self.0.engine.as_ref(), &models, start).await?;
         let run = self.handle(&run);
         match task.id {
@@ -158,6 +159,13 @@ impl Adjutant {
     /// A new conversation, with an id that nobody has.
     pub fn new_session(&self) -> Result<Session> {
         Ok(self.session(random::session_id()?))
+    }
+
+    /// The conversations that were last written to, the latest first.
+    pub async fn sessions(&self, most: usize) -> Result<Vec<SessionInfo>> {
+        let mut sessions = session::of_runs(&self.0.engine.runs(usize::MAX).await?);
+        sessions.truncate(most);
+        Ok(sessions)
     }
 
     /// A run by its id.
@@ -258,6 +266,11 @@ impl Adjutant {
         Arc::clone(&self.0.host) as Arc<dyn Host>
     }
 
+    /// The models, as the loop asks for them.
+    pub(crate) fn models(&self) -> ProjectModels {
+        ProjectModels(Arc::clone(&self.0.project))
+    }
+
     pub(crate) fn defaults(&self) -> &Defaults {
         &self.0.defaults
     }
@@ -286,7 +299,7 @@ fn run_of(id: &str) -> RunId {
 }
 
 /// The models of a project, as the loop asks for them.
-struct ProjectModels(Arc<Project>);
+pub(crate) struct ProjectModels(Arc<Project>);
 
 impl adjutant_agent::Models for ProjectModels {
     fn model(&self, role_or_id: &str) -> Result<Arc<dyn Model>> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use adjutant_agent::{Input, Reply, Summary, question, start};
+use adjutant_agent::{Input, Reply, Summary, question, start, title};
 use adjutant_core::id::{RunId, SessionId, StepKey};
 use adjutant_core::json::Json;
 use adjutant_core::message::Message;
@@ -58,6 +58,11 @@ impl Run {
     /// How it stands.
     pub async fn info(&self) -> Result<RunInfo> {
         self.adjutant.engine().info(&self.id).await
+    }
+
+    /// Its title: what a model called it, otherwise the beginning of what it was asked. None where that has no words.
+    pub async fn title(&self) -> Result<Option<String>> {
+        Ok(title::of_run(&self.info().await?))
     }
 
     /// Everything it did, in order.

@@ -1,10 +1,14 @@
 //! [`Session`]: one conversation with an agent.
 
-use adjutant_agent::Reply;
+use std::collections::HashMap;
+
+use adjutant_agent::{Reply, title};
 use adjutant_core::Result;
 use adjutant_core::id::SessionId;
 use adjutant_core::message::{Message, Role};
+use adjutant_core::time::Timestamp;
 use adjutant_durable::RunInfo;
+use serde::Serialize;
 
 use crate::adjutant::Adjutant;
 use crate::run::Run;
@@ -19,6 +23,43 @@ use crate::transcript;
 pub struct Session {
     adjutant: Adjutant,
     id: SessionId,
+}
+
+/// A conversation at a glance.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SessionInfo {
+    /// Its id.
+    pub id: SessionId,
+    /// Its title; none where it begins without words.
+    pub title: Option<String>,
+    /// The agent of its latest turn.
+    pub agent: String,
+    /// How many turns it has.
+    pub turns: usize,
+    /// When it was last written to.
+    pub updated: Timestamp,
+}
+
+/// The conversations that these runs are turns of, the one that was last written to first. The newest run comes first.
+pub(crate) fn of_runs(runs: &[RunInfo]) -> Vec<SessionInfo> {
+    let mut sessions: Vec<SessionInfo> = Vec::new();
+    let mut places: HashMap<&SessionId, usize> = HashMap::new();
+    for run in runs {
+        let Some(id) = &run.session else { continue };
+        let place = *places.entry(id).or_insert_with(|| {
+            let agent = run.name.clone();
+            sessions.push(SessionInfo { id: id.clone(), title: None, agent, turns: 0, updated: run.updated });
+            sessions.len() - 1
+        });
+        if let Some(session) = sessions.get_mut(place) {
+            session.turns += 1;
+            session.updated = session.updated.max(run.updated);
+            // The oldest run comes last, and its title is the session's.
+            session.title = title::of_run(run);
+        }
+    }
+    sessions.sort_by_key(|session| std::cmp::Reverse(session.updated));
+    sessions
 }
 
 impl Session {
@@ -44,6 +85,12 @@ impl Session {
     /// Its turns, oldest first.
     pub async fn turns(&self) -> Result<Vec<RunInfo>> {
         self.adjutant.engine().turns(&self.id).await
+    }
+
+    /// Its title: what a model called it, otherwise the beginning of its first turn. None where it has not begun, or begins
+    /// without words.
+    pub async fn title(&self) -> Result<Option<String>> {
+        Ok(self.turns().await?.first().and_then(title::of_run))
     }
 
     /// All that was said up to now, without the agents' instructions.

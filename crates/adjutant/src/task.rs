@@ -22,6 +22,8 @@ pub struct Task {
     pub(crate) model: Option<String>,
     pub(crate) budget: Option<Amount>,
     pub(crate) id: Option<String>,
+    /// Whether it may be given a title by a model.
+    pub(crate) titled: bool,
 }
 
 impl Task {
@@ -85,6 +87,7 @@ impl From<Message> for Task {
             model: None,
             budget: None,
             id: None,
+            titled: true,
         }
     }
 }

@@ -104,6 +104,9 @@ impl Project {
             // What was accepted of them is what could not be read.
             unread.tools.extend(toolsets.servers().keys().map(String::as_str));
         }
+        if layout.agent.is_none() {
+            check_reception(&settings, &agents, &problems);
+        }
         let mut reported = problems.into_errors();
         reported.append(&mut errors);
         let mut errors = reported;
@@ -187,12 +190,18 @@ impl Project {
         self.definitions.get(agent).ok_or_else(|| self.no_such_agent(agent))
     }
 
-    /// The agent to talk to where nobody names one: that of the file that was opened, the only one there is, or the one called like the project.
+    /// The agent to talk to where nobody names one: that of the file that was opened, the one that the project names, the
+    /// only one there is, or the one called like the project.
     ///
-    /// Fails with [`Code::NotFound`] when there are none, and with [`Code::InputInvalid`] when there are several.
+    /// Fails with [`Code::NotFound`] when there are none, and with [`Code::InputInvalid`] when there are several; then a
+    /// model may choose where the project [says so](super::settings::Reception::routes).
     pub fn default_agent(&self) -> Result<&Definition> {
-        let named = self.named.as_deref().unwrap_or(&self.settings.scope.project);
-        let named = self.definitions.get(named);
+        let named = |name: &str| self.definitions.get(name);
+        let meant = self.settings.reception.agent.as_ref().map(|agent| agent.name.as_str());
+        if let Some(meant) = self.named.as_deref().or(meant).and_then(named) {
+            return Ok(meant);
+        }
+        let named = named(&self.settings.scope.project);
         let mut all = self.definitions.values();
         match (all.next(), all.next(), named) {
             (Some(only), None, _) => Ok(only),
@@ -203,7 +212,10 @@ impl Project {
                 Code::InputInvalid,
                 "the project has several agents, and none is called like it",
             )
-            .with_help(format!("name one of {}", self.names()))),
+            .with_help(format!(
+                "name one of {}; or let `[project]` of {FILE} name one with `agent`, or have one chosen with `route = true`",
+                self.names()
+            ))),
         }
     }
 
@@ -324,6 +336,24 @@ fn read_settings(
             errors.push(error);
             Ok((Settings::default_in(&layout.folder), Unread::all(), problems))
         }
+    }
+}
+
+/// Notes where the project names an agent that it does not have.
+fn check_reception(settings: &Settings, agents: &Agents, problems: &Problems) {
+    let Some(named) = &settings.reception.agent else { return };
+    let names = || agents.all().map(|agent| agent.name.as_str());
+    if let Some(place) = named.place
+        && !names().any(|name| name == named.name)
+    {
+        let help = match nearest(&named.name, names()) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!(
+                "name one of {}",
+                names().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+            ),
+        };
+        problems.report_with(place, format!("there is no agent `{}`", named.name), help);
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use adjutant_agent::definition::document::{Problems, Table};
-use adjutant_agent::definition::{Setting, read_settings};
+use adjutant_agent::definition::{Named, Setting, read_settings};
 use adjutant_core::id::Scope;
 use adjutant_core::money::Money;
 use adjutant_core::{Code, Error};
@@ -44,11 +44,24 @@ impl Budget {
     }
 }
 
+/// Who answers where nobody names an agent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reception {
+    /// The agent that the project names.
+    pub agent: Option<Named>,
+    /// Whether a model chooses among the agents where the project names none and none is called like it.
+    pub routes: bool,
+}
+
 /// What `adjutant.toml` says. Every key is described in `docs/configuration.md`.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Whose project it is, and what it is called.
     pub scope: Scope,
+    /// Who answers where nobody names an agent.
+    pub reception: Reception,
+    /// Whether conversations are given titles by a model, where there is one for such work.
+    pub titles: bool,
     /// The file of the store.
     pub store: PathBuf,
     /// What the project may spend on a day.
@@ -75,6 +88,8 @@ impl Settings {
         let store = folder.join(".adjutant").join("adjutant.db");
         Self {
             scope: Scope::default(),
+            reception: Reception::default(),
+            titles: true,
             sandbox: tools::default_in(folder, &store),
             store,
             budget: Budget::default(),
@@ -99,6 +114,8 @@ impl Settings {
         substitute(&mut root, environment, problems);
         let Some(root) = Table::new(&root, "", problems) else { return (settings, Unread::all()) };
         if let Some(project) = root.table("project") {
+            settings.reception = read_reception(&project);
+            settings.titles = project.flag("titles").unwrap_or(settings.titles);
             settings.scope = read_scope(project);
         }
         if let Some(store) = root.table("store") {
@@ -124,6 +141,12 @@ impl Settings {
         root.finish();
         (settings, unread)
     }
+}
+
+fn read_reception(table: &Table<'_>) -> Reception {
+    let place = table.value("agent").map(|node| node.place);
+    let agent = table.text("agent").map(|name| Named { name: name.trim().to_owned(), place });
+    Reception { agent, routes: table.flag("route").unwrap_or(false) }
 }
 
 fn read_scope(table: Table<'_>) -> Scope {

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow::{self, Break, Continue};
 use std::path::PathBuf;
 
-use adjutant::{Adjutant, Run};
+use adjutant::{Adjutant, Run, Task};
 use adjutant_core::Code;
 use clap::Args;
 
@@ -13,7 +13,7 @@ use super::terms::Terms;
 use crate::arguments::Shared;
 use crate::exit::{Ended, Exit, Failure};
 use crate::place;
-use crate::screen::{Output, report};
+use crate::screen::{Output, Table, clean, local_time, report};
 use crate::turn::{Followed, Interrupt, Manners, People, Show, follow};
 
 /// Talks with an agent. The conversation is recorded: the same session goes on where it was.
@@ -31,22 +31,36 @@ pub(crate) struct Arguments {
     terms: Terms,
     #[command(flatten)]
     exchanges: Exchanges,
+    /// List the newest conversations, and leave.
+    #[arg(long)]
+    sessions: bool,
 }
+
+/// How many conversations are listed.
+const MOST_SESSIONS: usize = 20;
 
 pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Output) -> Ended {
     let place = arguments.place.as_deref();
     let adjutant = place::open(place, shared)?;
     let recording = arguments.exchanges.begin(adjutant.project(), output)?;
-    let agent = adjutant.choose(arguments.terms.agent.as_deref())?;
-    notice(&adjutant, &agent, output);
-    arguments.terms.warn(&adjutant, &agent, output);
+    if arguments.sessions {
+        return list(&adjutant, output).await;
+    }
     let session = match &arguments.terms.session {
         Some(session) => session.clone(),
         None => adjutant.new_session()?.id().to_string(),
     };
     let project = place::typed(place, shared);
-    output.aside(&format!("{agent}, session {session}; an empty line or Ctrl-D leaves"));
     let terms = arguments.terms.in_session(&session);
+    let mut reception = Reception { adjutant: &adjutant, terms: &terms, output, agent: None };
+    let with = match reception.known()? {
+        Some(agent) => format!("{agent}, "),
+        None => String::new(),
+    };
+    output.aside(&format!("{with}session {session}; an empty line or Ctrl-D leaves"));
+    if let Some(title) = adjutant.session(session.as_str()).title().await? {
+        output.aside(&format!("it goes on: {}", clean(&title)));
+    }
     let mut people = People::new()?;
     let mut flow = open_turns(&adjutant, &session, &mut people, output, &project).await?;
     while flow.is_continue() {
@@ -65,13 +79,75 @@ pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
             }
             continue;
         }
-        let run = adjutant.start(agent.as_str(), terms.task(message)).await?;
+        let task = terms.task(message);
+        let agent = reception.agent(&task).await?;
+        let run = adjutant.start(agent, task).await?;
         flow = turn(&adjutant, &run, &mut people, output, &project).await?;
     }
     output.aside(&format!("to go on: adjutant chat --session {session}{project}"));
     recording.finish()?;
     let (Continue(exit) | Break(exit)) = flow;
     Ok(exit)
+}
+
+/// Who answers in a conversation: known from its beginning, or only when something was said.
+struct Reception<'a> {
+    adjutant: &'a Adjutant,
+    terms: &'a Terms,
+    output: Output,
+    agent: Option<String>,
+}
+
+impl Reception<'_> {
+    /// The agent, where it does not depend on what is said. Fails where nobody will answer.
+    fn known(&mut self) -> Ended<Option<&str>> {
+        match self.adjutant.choose(self.terms.agent.as_deref()) {
+            Ok(agent) => self.meet(agent),
+            Err(_) if self.terms.agent.is_none() && self.adjutant.routes() => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(self.agent.as_deref())
+    }
+
+    /// The agent that is told this, and all that follows.
+    async fn agent(&mut self, task: &Task) -> Ended<&str> {
+        if self.agent.is_none() {
+            let agent = super::run::agent(self.adjutant, None, task, self.output).await?;
+            self.meet(agent);
+        }
+        Ok(self.agent.as_deref().unwrap_or_default())
+    }
+
+    fn meet(&mut self, agent: String) {
+        notice(self.adjutant, &agent, self.output);
+        self.terms.warn(self.adjutant, &agent, self.output);
+        self.agent = Some(agent);
+    }
+}
+
+/// Lists the conversations.
+async fn list(adjutant: &Adjutant, output: Output) -> Ended {
+    let sessions = adjutant.sessions(MOST_SESSIONS).await?;
+    if output.json {
+        output.json(&sessions)?;
+        return Ok(Exit::Success);
+    }
+    if sessions.is_empty() {
+        output.talk("there are no conversations yet");
+        return Ok(Exit::Success);
+    }
+    let mut table = Table::new(&["session", "agent", "turns", "last", "title"]);
+    for session in &sessions {
+        table.row([
+            session.id.as_str(),
+            &session.agent,
+            &session.turns.to_string(),
+            &local_time(session.updated),
+            session.title.as_deref().unwrap_or_default(),
+        ]);
+    }
+    output.data(&table.render(output.data_colored))?;
+    Ok(Exit::Success)
 }
 
 /// How a turn ended, and whether the conversation ends with it: it does where the turn was left in the middle, since the

@@ -3,7 +3,7 @@
 use std::io::Read as _;
 use std::path::PathBuf;
 
-use adjutant::{Adjutant, Reply, Run, Stop, Updates};
+use adjutant::{Adjutant, Reply, Routed, Run, Stop, Task, Updates};
 use adjutant_core::{Code, Error, Result};
 use clap::Args;
 use serde_json::{Value, json};
@@ -13,11 +13,14 @@ use super::terms::{Terms, name};
 use crate::arguments::Shared;
 use crate::exit::{Ended, Exit, Failure};
 use crate::place;
-use crate::screen::Output;
+use crate::screen::{Output, clean, first_line};
 use crate::turn::{Followed, Manners, People, Show, explain, explain_ahead, follow, summary};
 
 /// The longest question that is read from standard input, in bytes.
 const LONGEST: u64 = 4 << 20;
+
+/// How much is shown of why an agent was chosen, in characters.
+const LONGEST_REASON: usize = 200;
 
 /// Asks an agent, and prints its answer. The run is recorded: if it is killed, `adjutant runs resume` finishes it.
 #[derive(Args, Debug)]
@@ -45,11 +48,11 @@ pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
     let question = read(question)?;
     let adjutant = place::open(project.as_deref(), shared)?;
     let recording = arguments.exchanges.begin(adjutant.project(), output)?;
-    let agent = adjutant.choose(arguments.terms.agent.as_deref())?;
     let mut task = arguments.terms.task(question);
     if let Some(id) = &arguments.id {
         task = task.id(id);
     }
+    let agent = agent(&adjutant, arguments.terms.agent.as_deref(), &task, output).await?;
     let run = adjutant.start(agent.as_str(), task).await?;
     if arguments.terms.model.is_none() {
         notice(&adjutant, &agent, output);
@@ -59,6 +62,24 @@ pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
     let ended = drive(&adjutant, &run, output, &place::typed(project.as_deref(), shared)).await;
     recording.finish()?;
     ended
+}
+
+/// The agent that is named, or otherwise the one that answers; where a model chose it, it is said why.
+pub(crate) async fn agent(
+    adjutant: &Adjutant,
+    named: Option<&str>,
+    task: &Task,
+    output: Output,
+) -> Result<String> {
+    if named.is_some() {
+        return adjutant.choose(named);
+    }
+    let Routed { agent, reason, run } = adjutant.route(task).await?;
+    if let (Some(reason), Some(run)) = (reason, run) {
+        let reason = first_line(&clean(&reason), LONGEST_REASON);
+        output.aside(&format!("{agent} answers: {reason} (run {run})"));
+    }
+    Ok(agent)
 }
 
 /// Says what a person must know of the model that answers: that it is no LLM, where nobody chose it.

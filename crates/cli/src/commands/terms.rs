@@ -11,7 +11,8 @@ use crate::screen::Output;
 /// On which terms an agent is asked.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Terms {
-    /// The agent; otherwise the only one, or the one that adjutant.toml names.
+    /// The agent; otherwise the one that adjutant.toml names, the only one, or, with `route = true` there, the one that a
+    /// model chooses.
     #[arg(long, value_name = "NAME")]
     pub(crate) agent: Option<String>,
     /// A value for a variable of the prompt. JSON is read as JSON, anything else as text.

@@ -33,17 +33,18 @@ fn a_call_waits_for_a_person() {
         adjutant runs approve [run] --deny --reason "..."
     "#);
     assert!(!sandbox.path("filed").exists());
-    sees!(sandbox.run(&["runs"]), @"
+    sees!(sandbox.run(&["runs"]), @r#"
     exit 0
     --- stdout
-    run  agent  state  began  took  session  outcome
-    [run]  desk  waiting  [moment]  [time]
-    ");
+    run  agent  state  began  took  session  title  outcome
+    [run]  desk  waiting  [moment]  [time]  Please file a note: "buy milk"
+    "#);
     let run = sandbox.newest();
     sees!(sandbox.run(&["runs", "show", &run]), @r#"
     exit 0
     --- stdout
     run [run] desk, waiting, began [moment], took [time]
+    Please file a note: "buy milk"
       turn#0
         model#0  offline, [time], 62 tokens in, 17 out, 0 USD
         call#0/approve:turn0.call0#0  note {"text":"\"buy milk\""} (the agent's definition asks fo..., open
@@ -139,6 +140,7 @@ fn an_unknown_outcome_waits_for_a_person() {
     exit 0
     --- stdout
     run [run] desk, waiting, began [moment], took [time]
+    Please file a note: "buy milk"
       turn#0
         model#0  offline, [time], 62 tokens in, 17 out, 0 USD
         call#0/note#0  {"text":"\"buy milk\""}, outcome unknown: `note` was killed by signal 9; it may have done its work before

@@ -51,10 +51,10 @@ async fn turns_know_what_was_said() {
     sees!(sandbox.run(&["runs"]), @"
     exit 0
     --- stdout
-    run  agent  state  began  took  session  outcome
-    [run]  desk  ended  [moment]  [time]  ann  Still Ann.
-    [run]  desk  ended  [moment]  [time]  ann  You are Ann.
-    [run]  desk  ended  [moment]  [time]  ann  Hello, Ann.
+    run  agent  state  began  took  session  title  outcome
+    [run]  desk  ended  [moment]  [time]  ann  And now?   Still Ann.
+    [run]  desk  ended  [moment]  [time]  ann  Who am I?  You are Ann.
+    [run]  desk  ended  [moment]  [time]  ann  I am Ann.  Hello, Ann.
     ");
 }
 
@@ -78,6 +78,7 @@ async fn a_piped_line_is_a_message_and_never_an_answer() {
     exit 3
     --- stderr
     desk, session s; an empty line or Ctrl-D leaves
+    it goes on: File it!
     run [run] of this session is not over; it goes on
     run [run] waits for a person
       to allow note {} (the agent's definition asks for it)

@@ -187,8 +187,8 @@ fn another_process_cancels_it() {
     sees!(sandbox.run(&["runs"]), @"
     exit 0
     --- stdout
-    run  agent  state  began  took  session  outcome
-    [run]  desk  ended  [moment]  [time]  run-cancelled: cancelled: too cold
+    run  agent  state  began  took  session  title  outcome
+    [run]  desk  ended  [moment]  [time]  Wait for the weather!  run-cancelled: cancelled: too cold
     ");
 }
 

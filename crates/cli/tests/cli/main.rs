@@ -17,6 +17,7 @@ mod models;
 mod openapi;
 mod pending;
 mod projects;
+mod roles;
 mod runs;
 mod sandbox;
 mod secrets;

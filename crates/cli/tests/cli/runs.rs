@@ -22,8 +22,8 @@ fn a_run_is_shown_as_a_tree() {
     sees!(sandbox.run(&["runs", "list"]), @"
     exit 0
     --- stdout
-    run  agent  state  began  took  session  outcome
-    [run]  desk  ended  [moment]  [time]  **`calculate`, expression `6 * 7`**: 42...
+    run  agent  state  began  took  session  title  outcome
+    [run]  desk  ended  [moment]  [time]  What is 6 * 7?  **`calculate`, expression `6 * 7`**: 42...
     ");
     for filter in [["--most", "0"], ["--state", "halted"]] {
         let seen = sandbox.run(&["runs", "list", filter[0], filter[1]]);
@@ -34,6 +34,7 @@ fn a_run_is_shown_as_a_tree() {
     exit 0
     --- stdout
     run [run] desk, ended, began [moment], took [time]
+    What is 6 * 7?
       turn#0
         model#0  offline, [time], 128 tokens in, 18 out, 0 USD
         call#0/calculate#0  {"expression":"6 * 7"}, [time]
@@ -92,6 +93,7 @@ fn a_fork_goes_another_way() {
     exit 0
     --- stdout
     run [run] desk, ended, began [moment], took [time]
+    What is 6 * 7?
     forked from the run [run] before its record 8
       turn#0
         model#0  offline, [time], 128 tokens in, 18 out, 0 USD
@@ -218,8 +220,8 @@ fn runs_are_shown_and_ended_whatever_is_wrong_with_the_project() {
     sees!(sandbox.run(&["runs"]), @"
     exit 0
     --- stdout
-    run  agent  state  began  took  session  outcome
-    [run]  desk  waiting  [moment]  [time]
+    run  agent  state  began  took  session  title  outcome
+    [run]  desk  waiting  [moment]  [time]  File a note!
     --- stderr
     warning: the project has 3 faults, which `adjutant check` tells; its runs are there all the same
     ");

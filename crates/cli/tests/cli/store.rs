@@ -72,7 +72,7 @@ fn a_full_disk() {
     sees!(sandbox.run(&["runs"]), @"
     exit 0
     --- stdout
-    run  agent  state  began  took  session  outcome
-    [run]  desk  ended  [moment]  [time]  I have no tools here, and without them I know nothing....
+    run  agent  state  began  took  session  title  outcome
+    [run]  desk  ended  [moment]  [time]  Hello!  I have no tools here, and without them I know nothing....
     ");
 }

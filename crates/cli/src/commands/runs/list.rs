@@ -1,6 +1,7 @@
 //! `adjutant runs list`.
 
 use adjutant::Adjutant;
+use adjutant::agent::title;
 use adjutant::durable::{Origin, RunInfo, RunState};
 use clap::Args;
 
@@ -9,6 +10,8 @@ use crate::screen::{Output, Table, duration, first_line, local_time};
 
 /// How much of an answer stands in the list, in characters.
 const LONGEST_OUTCOME: usize = 60;
+/// How much of a title stands in the list, in characters.
+const LONGEST_TITLE: usize = 40;
 
 /// Lists the newest runs.
 #[derive(Args, Debug)]
@@ -45,7 +48,7 @@ pub(super) async fn execute(arguments: &Arguments, adjutant: &Adjutant, output: 
 }
 
 fn table(runs: &[RunInfo]) -> Table {
-    let mut table = Table::new(&["run", "agent", "state", "began", "took", "session", "outcome"]);
+    let mut table = Table::new(&["run", "agent", "state", "began", "took", "session", "title", "outcome"]);
     for info in runs {
         table.row([
             info.run.as_str(),
@@ -54,6 +57,7 @@ fn table(runs: &[RunInfo]) -> Table {
             &local_time(info.created),
             &duration(info.updated.since(info.created)),
             info.session.as_ref().map_or("", |session| session.as_str()),
+            &first_line(&title::of_run(info).unwrap_or_default(), LONGEST_TITLE),
             &outcome(info),
         ]);
     }

@@ -1,5 +1,6 @@
 //! `adjutant runs show`.
 
+use adjutant::agent::title;
 use adjutant::durable::RunState;
 use adjutant::{Adjutant, Run};
 use clap::Args;
@@ -41,9 +42,10 @@ pub(super) async fn execute(
     let children = run.children().await?;
     if output.json {
         let info = run.info().await?;
+        let (title, waits) = (title::of_run(&info), run.waits().await?);
         let children: Vec<_> = children.values().collect();
         output.json(&json!({
-            "info": info, "summary": summary, "waits": run.waits().await?, "children": children,
+            "info": info, "title": title, "summary": summary, "waits": waits, "children": children,
         }))?;
         return Ok(Exit::Success);
     }
@@ -63,6 +65,9 @@ async fn head(run: &Run, output: Output) -> Ended<()> {
         info.state.as_str(),
         local_time(info.created)
     ))?;
+    if let Some(title) = title::of_run(&info) {
+        output.foreign(&format!("{title}\n"))?;
+    }
     if let Some(session) = &info.session {
         output.foreign(&format!("session {session}\n"))?;
     }
