@@ -1,5 +1,7 @@
 //! What the fast model does: titles, and the choice of an agent.
 
+use std::time::Duration;
+
 use adjutant_testkit::provider::{Answer, MockProvider, Received};
 use serde_json::json;
 
@@ -19,7 +21,8 @@ fn answers(request: &Received) -> Answer {
             let agent = if text.is_some_and(|text| text.contains("bell")) { "repairs" } else { "sales" };
             Answer::text(json!({"agent": agent, "reason": "It is about a\nbroken bell."}).to_string())
         }
-        _ => Answer::text("Bring it in."),
+        // The title is there before the answer, so that no wait for it is recorded.
+        _ => Answer::text("Bring it in.").after(Duration::from_millis(150)),
     }
 }
 
@@ -175,8 +178,7 @@ async fn conversations_have_titles() {
     session ann
       turn#0/model#0  openai/large, [time], 10 tokens in, 5 out, 0.000015 USD
       title#0  openai/small, [time], 10 tokens in, 5 out, 0.000015 USD
-      sleep#0, dropped
-    20 tokens in, 10 out, 0.00003 USD, [time]
+      20 tokens in, 10 out, 0.00003 USD, [time]
     Bring it in.
     ");
     // Without a model for it, nobody is asked and the beginning is the title.
