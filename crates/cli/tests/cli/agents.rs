@@ -41,6 +41,7 @@ fn an_agent_asks_another_which_asks_a_person() {
     exit 0
     --- stdout
     run [run] desk, waiting, began [moment], took [time]
+    Ask the clerk to file a note about milk
       turn#0
         model#0  offline, [time], 103 tokens in, 24 out, 0 USD
         call#0/within#0/clerk#0  run [run], open
@@ -77,6 +78,7 @@ fn an_agent_asks_another_which_asks_a_person() {
     exit 0
     --- stdout
     run [run] desk, ended, began [moment], took [time]
+    Ask the clerk to file a note about milk
       turn#0
         model#0  offline, [time], 103 tokens in, 24 out, 0 USD
         call#0
@@ -95,8 +97,8 @@ fn an_agent_asks_another_which_asks_a_person() {
     sees!(sandbox.run(&["runs", "list"]), @"
     exit 0
     --- stdout
-    run  agent  state  began  took  session  outcome
+    run  agent  state  began  took  session  title  outcome
     [run]  clerk for [run]  ended  [moment]  [time]  **`note`, text `Ask the clerk to file a note about milk`**: ...
-    [run]  desk  ended  [moment]  [time]  **`clerk`, task `Ask the clerk to file a note about milk`**...
+    [run]  desk  ended  [moment]  [time]  Ask the clerk to file a note about milk  **`clerk`, task `Ask the clerk to file a note about milk`**...
     ");
 }

@@ -178,7 +178,7 @@ async fn conversations_have_titles() {
     session ann
       turn#0/model#0  openai/large, [time], 10 tokens in, 5 out, 0.000015 USD
       title#0  openai/small, [time], 10 tokens in, 5 out, 0.000015 USD
-      20 tokens in, 10 out, 0.00003 USD, [time]
+    20 tokens in, 10 out, 0.00003 USD, [time]
     Bring it in.
     ");
     // Without a model for it, nobody is asked and the beginning is the title.
