@@ -14,7 +14,7 @@ fn told(failure: &Failure) -> (Code, String, String) {
         Failure::Run(error) | Failure::Model(error) => {
             (error.code(), error.message().to_owned(), error.help().unwrap_or_default().to_owned())
         }
-        Failure::Unknown(why) => panic!("{why}"),
+        Failure::Unknown(_) | Failure::Pending(_) => panic!("{failure}"),
     }
 }
 
