@@ -24,6 +24,11 @@ pub(super) fn outcome(returned: &Returned) -> Result<Value, Fault> {
                 ..Fault::default()
             })
         }
+        // The choke point answers when a call is over, not before.
+        Returned::Pending(_) => {
+            let kind = Code::ToolBroken.to_string();
+            Err(Fault { kind, message: "the call is not over".to_owned(), ..Fault::default() })
+        }
     }
 }
 
@@ -35,7 +40,7 @@ fn text(content: &[Part]) -> String {
 pub(super) fn label(returned: &Returned) -> Label {
     match returned {
         Returned::Output(output) => output.label(),
-        Returned::Failed(_) | Returned::Idle(_) => Label::untrusted(),
+        Returned::Failed(_) | Returned::Idle(_) | Returned::Pending(_) => Label::untrusted(),
     }
 }
 
