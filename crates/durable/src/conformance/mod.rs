@@ -40,7 +40,7 @@ pub use mail::{
     paused_runs_stay_until_they_are_resumed,
 };
 pub use recovery::{
-    attempts_are_answered_once, dropped_effects_are_known_before_the_end,
+    attempts_are_answered_once, cancelled_runs_may_clean_up, dropped_effects_are_known_before_the_end,
     dropped_effects_are_not_begun_again, halted_runs_go_on_with_mended_code, lookups_settle_what_was_lost,
     runs_are_driven_by_one, runs_survive_crashes, stale_activations_are_refused,
     unknown_outcomes_wait_for_a_person,
@@ -99,6 +99,7 @@ macro_rules! conformance_suite {
             messages_that_are_not_read_are_recorded
             messages_at_the_end_are_recorded_or_refused
             cancels_end_runs
+            cancelled_runs_may_clean_up
             paused_runs_stay_until_they_are_resumed
             pauses_outlast_roll_overs
             histories_are_complete

@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use adjutant_core::id::{RunId, StepKey};
 use adjutant_core::json::Json;
@@ -11,8 +12,8 @@ use futures::FutureExt;
 use futures::future::{BoxFuture, Either, join_all, select};
 
 use super::probe::{
-    Outside, broken, check, ends_with, eventually, fails, host, outcome, records, resolve, run_id, same,
-    serve, signal, start, until,
+    Outside, broken, cancel, check, ends_with, eventually, fails, host, outcome, records, resolve, run_id,
+    same, serve, signal, start, until,
 };
 use super::{Harness, Instance};
 use crate::engine::{Engine, Host, RunState, Wait};
@@ -20,7 +21,7 @@ use crate::mail::{Letter, Mail, Resolution};
 use crate::operation::Effects;
 use crate::record::Entry;
 use crate::replay::waits;
-use crate::work::{Attempt, Done, Finished, Reconciled, Work};
+use crate::work::{Attempt, Done, Finished, Reconciled, Work, work};
 
 /// How many steps the runs here have.
 const STEPS: u64 = 8;
@@ -37,6 +38,38 @@ fn steps(outside: &Outside) -> Arc<dyn Host> {
             Json::of(&sum)
         }
     })
+}
+
+/// A run that was told to stop may put things in order, also when its process dies while it does so.
+pub async fn cancelled_runs_may_clean_up(harness: &impl Harness) -> Result<()> {
+    let outside = Outside::shut();
+    let tidy = outside.clone();
+    let tidying = host(move |ctx, _, _| {
+        let outside = tidy.clone();
+        async move {
+            let Err(cancelled) = ctx.signal("go", Json::null()).await else { return Ok(Json::null()) };
+            let errand = work(move |attempt| {
+                let outside = outside.clone();
+                async move {
+                    outside.execute(&attempt.idempotency_key).await;
+                    Ok(Json::null())
+                }
+            });
+            ctx.clean_up("tidy", Effects::new(Effect::Idempotent), Json::null(), errand).await?;
+            // Anything else is refused.
+            ctx.sleep(Duration::from_secs(1)).await.and(Err(cancelled))
+        }
+    });
+    let instance = serve(harness, Arc::clone(&tidying)).await?;
+    let run = start(&*instance.engine(), "one", Json::null()).await?;
+    until(&*instance.engine(), &run, RunState::Waiting).await?;
+    cancel(&*instance.engine(), &run).await?;
+    outside.until(1).await?;
+    instance.crash().await?;
+    outside.open();
+    let instance = serve(harness, tidying).await?;
+    fails(outcome(&*instance.engine(), &run).await?, Code::RunCancelled)?;
+    same("the executions, all under one key", outside.counts(), vec![2])
 }
 
 /// A run whose process dies in the middle of an effect is taken over and ends, each effect done under one key.
