@@ -1,5 +1,5 @@
-//! `adjutant-interpreter`: an executable that does nothing but interpret programs of agents, for applications that do not
-//! want to be started again for that. `adjutant` itself can do it too.
+//! `adjutant-interpreter`: an executable that does nothing but interpret programs of agents and take part in sandboxes, for
+//! applications that do not want to be started again for that. `adjutant` itself can do it too.
 
 use std::process::ExitCode;
 

@@ -22,7 +22,7 @@ pub struct Config {
     /// nothing is said.
     pub cgroup: Option<PathBuf>,
     /// The program that is started within the sandbox to bind itself and to relay to the proxy: one that calls
-    /// [`first_in_main`](super::first_in_main), such as `adjutant`. This program itself where nothing is said.
+    /// [`first_in_main`](crate::first_in_main), such as `adjutant`. This program itself where nothing is said.
     pub inside: Option<PathBuf>,
     /// How much it may take.
     pub limits: Limits,

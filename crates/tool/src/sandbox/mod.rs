@@ -17,7 +17,7 @@
 //!   a daemon, a session of its own, or a double fork does not help. It also ends when this process dies.
 //!
 //! bubblewrap sets the namespaces up, `prlimit` (and for root `setpriv`) of util-linux the rest. The program itself is
-//! started once more within ([`first_in_main`]): it puts up landlock as a second wall, and relays to the proxy.
+//! started once more within ([`first_in_main`](crate::first_in_main)): it puts up landlock as a second wall, and relays to the proxy.
 //! [`examine`] says what holds on a machine.
 
 mod artifact;
@@ -45,5 +45,5 @@ pub(crate) use examine::refused;
 pub use examine::{Finding, examine};
 pub use folder::{Folder, Owner};
 pub use guard::Guard;
-pub use inside::first_in_main;
+pub(crate) use inside::first_in_main;
 pub use launch::HOME;

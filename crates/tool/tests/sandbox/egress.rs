@@ -76,6 +76,33 @@ fn raw(bytes: &str) -> String {
     )
 }
 
+/// A TLS server for `localhost` on this machine that answers one request, and its certificate.
+fn tls_server() -> (u16, String) {
+    use rustls::pki_types::PrivatePkcs8KeyDer;
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()).into();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config =
+        rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let config = config.with_no_client_auth().with_single_cert(vec![made.cert.der().clone()], key).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let connection = rustls::ServerConnection::new(Arc::new(config.clone())).unwrap();
+            let mut stream = rustls::StreamOwned::new(connection, stream);
+            let mut asked = [0; 4096];
+            if let Ok(1..) = stream.read(&mut asked) {
+                let _ = stream
+                    .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\nsecret");
+                stream.conn.send_close_notify();
+                let _ = stream.flush();
+            }
+        }
+    });
+    (port, made.cert.pem())
+}
+
 const URLLIB: &str = "import urllib.request, urllib.error\n\
                       def get(url):\n\
                       \x20   try: print(urllib.request.urlopen(url, timeout=10).read().decode())\n\
@@ -131,6 +158,35 @@ async fn a_tunnel_leads_to_listed_hosts_alone() {
     let line = place.python(&connect(&format!("0x7f.1:{own}"))).await.unwrap();
     assert_eq!(line, "HTTP/1.1 200 OK");
     assert_eq!(other.count(), 0);
+}
+
+#[tokio::test]
+async fn tls_is_carried_as_it_is() {
+    let (port, certificate) = tls_server();
+    let Some(place) = place(&[format!("localhost:{port}")]) else { return };
+    let text = format!(
+        "import ssl, urllib.request as u\n\
+         c = ssl.create_default_context(cadata='''{certificate}''')\n\
+         def get(url, context):\n\
+         \x20   try: print(u.urlopen(url, context=context, timeout=10).read().decode())\n\
+         \x20   except OSError as error: print(error)\n\
+         get('https://localhost:{port}/', c)\n\
+         get('https://localhost:{port}/', None)\n\
+         get('https://other.example/', c)\n"
+    );
+    let printed = place.python(&text).await.unwrap();
+    let lines: Vec<_> = printed.lines().collect();
+    assert_eq!(lines.first(), Some(&"secret"), "{printed}");
+    assert!(
+        printed.contains("certificate verify failed") && printed.contains("Tunnel connection failed: 403"),
+        "{printed}"
+    );
+    // As the program does that people use.
+    let script = format!(
+        "printf '%s' '{certificate}' > ca.pem; command -v curl >/dev/null || {{ echo secret; exit; }}\n\
+         curl -sS --cacert ca.pem https://localhost:{port}/"
+    );
+    assert!(place.shell(&script).await.unwrap().starts_with("secret"));
 }
 
 #[tokio::test]

@@ -83,7 +83,8 @@ impl Place {
 
 /// The program that takes part in making sandboxes.
 fn inside() -> PathBuf {
-    std::env::var_os(unprivileged::INSIDE).map_or(env!("CARGO_BIN_EXE_sandbox-inside").into(), PathBuf::from)
+    std::env::var_os(unprivileged::INSIDE)
+        .map_or(env!("CARGO_BIN_EXE_adjutant-interpreter").into(), PathBuf::from)
 }
 
 fn context(session: &str) -> Context {

@@ -1,7 +1,7 @@
 //! What this program does within a sandbox, where it is started once more before the command is.
 //!
 //! A process cannot be made to restrict itself from outside, and what listens on the sandbox's loopback must run in it.
-//! So the program itself, [`first_in_main`] at its beginning, is bound into the sandbox, starts the relay to the proxy
+//! So the program itself, [`first_in_main`](crate::first_in_main) at its beginning, is bound into the sandbox, starts the relay to the proxy
 //! where there is one, puts up the second wall (landlock), and becomes the command.
 
 mod orders;
@@ -31,16 +31,12 @@ const FAILED: i32 = 126;
 /// How a program ends whose command is not there.
 const NOT_FOUND: i32 = 127;
 
-/// This program, where it has called [`first_in_main`].
+/// This program, where it has called [`first_in_main`](crate::first_in_main).
 static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
 
-/// Takes part in making sandboxes. A program that runs sandboxed tools calls this before anything else in its main
-/// function: where it was started within a sandbox, it does its work there and does not return. Otherwise it returns at
-/// once, and from then on sandboxes can have a network through the proxy and landlock as a second wall.
-///
-/// `adjutant` itself calls it. Without it, sandboxes are made all the same, but without landlock, and one with `hosts`
-/// is refused.
-pub fn first_in_main() {
+/// The part of [`first_in_main`](crate::first_in_main) for sandboxes: a process that was started within one does its work
+/// and does not return.
+pub(crate) fn first_in_main() {
     let mut arguments = std::env::args_os().skip(1);
     let first = arguments.next();
     let failed = |why: String, code| {
