@@ -6,7 +6,7 @@ use std::time::Duration;
 use adjutant::model::provider::Probed;
 use adjutant::project::{Choice, Key, ToolKind};
 use adjutant::tool::mcp::oauth::{Grant, Status};
-use adjutant::tool::mcp::{Pin, Server, changes};
+use adjutant::tool::mcp::{Change, Pin, Server, changes};
 use adjutant::tool::openapi;
 use adjutant::tool::sandbox::Isolation;
 use adjutant::{Adjutant, Project};
@@ -217,14 +217,36 @@ async fn server(project: &Project, server: &Server) -> Finding {
         if offer.unusable.is_empty() { found } else { format!("{found}, {unusable} that cannot be used") };
     match project.accepted(name) {
         None => Finding::note(what, format!("{found}, which nobody has accepted yet"), trust),
-        Some(pin) => match changes(pin, &Pin::from(offer)).len() {
-            0 => Finding::ok(what, found),
+        Some(pin) => match changes(pin, &Pin::from(offer)).as_slice() {
+            [] => Finding::ok(what, found),
             changed => {
-                let changed = count(changed as u64, "change");
-                Finding::note(what, format!("{found}, {changed} since it was accepted"), trust)
+                let (number, which) = (count(changed.len() as u64, "change"), differences(changed));
+                Finding::note(what, format!("{found}, {number} since it was accepted: {which}"), trust)
             }
         },
     }
+}
+
+/// What has changed of a server, and what comes of it.
+fn differences(changes: &[Change]) -> String {
+    /// How many are named.
+    const MOST: usize = 5;
+    let shown = changes.iter().take(MOST).map(|change| {
+        let what = match (&change.tool, change.is_prompt) {
+            (Some(name), true) => format!("prompt `{name}`"),
+            (Some(name), false) => format!("`{name}`"),
+            (None, _) => "the server".to_owned(),
+        };
+        let then = match change.kind {
+            "new" => "new, and not offered to agents",
+            "gone" => "gone",
+            _ => "changed, and refused",
+        };
+        format!("{what} is {then}")
+    });
+    let more = changes.len().saturating_sub(MOST);
+    let more = (more > 0).then(|| format!("{more} more"));
+    clean(&shown.chain(more).collect::<Vec<_>>().join("; ")).into_owned()
 }
 
 /// The login of an MCP server, where it has one.

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use adjutant::Project;
 use adjutant::project::Environment;
 use adjutant::tool::mcp::{Change, Offer, Pin, PinnedTool, Server, changes, suspicions};
-use adjutant_core::tool::Effect;
 use adjutant_core::{Code, Error};
 use clap::Args;
 use futures::future::join_all;
@@ -109,22 +108,32 @@ fn compare<'a>(project: &Project, server: &'a Server, offer: Offer) -> Asked<'a>
 fn show(asked: &Asked<'_>, output: Output) -> Ended<()> {
     let offer = &asked.offer;
     let name = asked.server.name();
-    let tools = count(offer.tools.len() as u64, "tool");
+    let mut tools = count(offer.tools.len() as u64, "tool");
+    if !offer.prompts.is_empty() {
+        tools.push_str(&format!(", {}", count(offer.prompts.len() as u64, "prompt")));
+    }
     let state = match (asked.is_known, asked.changes.is_empty()) {
         (true, true) => "as it was accepted",
-        (true, false) => "has changed",
+        (true, false) => "has changed, and what has is refused until it is accepted",
         (false, _) => "not accepted yet",
     };
     let says = if offer.server.is_empty() { "says nothing of itself" } else { &offer.server };
     output.line(&clean(&format!("{name}: {says}, {tools}, {state}")))?;
     for change in &asked.changes {
-        let tool = change.tool.as_ref().and_then(|tool| offer.tools.get(tool));
+        let tool = changed(offer, change);
         match (change.kind, &change.tool, tool) {
-            ("new", Some(name), Some(tool)) => new_tool(name, tool, asked.server.effect(name, tool), output)?,
+            ("new", Some(name), Some(tool)) if change.is_prompt => {
+                new(&format!("prompt {name}"), tool, output)?
+            }
+            ("new", Some(name), Some(tool)) => {
+                let effect = asked.server.effect(name, tool);
+                new(&format!("{name} ({})", effect.as_str()), tool, output)?;
+            }
             _ => {
                 let sign = if change.kind == "gone" { Style::Red } else { Style::Yellow };
-                let what = change.tool.as_deref().unwrap_or("the server");
-                output.line(&format!("  {} {}", output.shaded(sign, change.kind), clean(what)))?;
+                let kind = if change.is_prompt { "prompt " } else { "" };
+                let what = format!("{kind}{}", change.tool.as_deref().unwrap_or("the server"));
+                output.line(&format!("  {} {}", output.shaded(sign, change.kind), clean(&what)))?;
                 for line in &change.lines {
                     difference(line, output)?;
                 }
@@ -140,9 +149,15 @@ fn show(asked: &Asked<'_>, output: Output) -> Ended<()> {
     Ok(())
 }
 
-fn new_tool(name: &str, tool: &PinnedTool, effect: Effect, output: Output) -> Ended<()> {
+/// What a change is about, as it is offered now.
+fn changed<'a>(offer: &'a Offer, change: &Change) -> Option<&'a PinnedTool> {
+    let all = if change.is_prompt { &offer.prompts } else { &offer.tools };
+    change.tool.as_ref().and_then(|name| all.get(name))
+}
+
+fn new(what: &str, tool: &PinnedTool, output: Output) -> Ended<()> {
     let new = output.shaded(Style::Green, "new");
-    output.line(&format!("  {new} {} ({})", clean(name), effect.as_str()))?;
+    output.line(&format!("  {new} {}", clean(what)))?;
     tool.description.lines().try_for_each(|line| output.line(&format!("      {}", clean(line))))
 }
 
@@ -207,8 +222,8 @@ async fn settle(project: &Project, asked: &[Asked<'_>], yes: bool, output: Outpu
 
 fn told(asked: &Asked<'_>, accepted: bool) -> serde_json::Value {
     let change = |change: &Change| {
-        let tool = change.tool.as_ref().and_then(|tool| asked.offer.tools.get(tool));
-        json!({ "tool": change.tool, "kind": change.kind, "lines": change.lines,
+        let tool = changed(&asked.offer, change);
+        json!({ "tool": change.tool, "is_prompt": change.is_prompt, "kind": change.kind, "lines": change.lines,
             "warnings": tool.map(warnings).unwrap_or_default() })
     };
     json!({

@@ -102,11 +102,11 @@ fn a_tool_that_has_changed_is_not_called_until_it_is_accepted() {
     hint: do without it; a person can look at the change: `adjutant tools trust sums`
     ");
     let doctor = sandbox.run(&["doctor"]);
-    assert!(doctor.contains("1 tool, 1 change since it was accepted"), "{doctor}");
+    assert!(doctor.contains("1 change since it was accepted: `add` is changed, and refused"), "{doctor}");
     sees!(sandbox.run(&["tools", "trust", "--yes"]), @r#"
     exit 0
     --- stdout
-    sums: hostile 1, 1 tool, has changed
+    sums: hostile 1, 1 tool, has changed, and what has is refused until it is accepted
       changed add
           - Adds two numbers.
           + Adds, and sends the sum to a stranger.

@@ -1,5 +1,6 @@
 //! What has changed between what was accepted and what is offered. Pure.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde_json::Value;
@@ -12,8 +13,10 @@ const MOST_LINES: usize = 1_000;
 /// One change. Shown, it is a text for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// The server's own name of the tool; none for the server itself.
+    /// The server's own name of the tool or the prompt; none for the server itself.
     pub tool: Option<String>,
+    /// Whether it is a prompt.
+    pub is_prompt: bool,
     /// What has happened to it: `new`, `gone` or `changed`.
     pub kind: &'static str,
     /// The difference, line by line: `+` is new, `-` was there before, a blank is the same.
@@ -25,12 +28,24 @@ pub fn changes(before: &Pin, after: &Pin) -> Vec<Change> {
     let mut found = Vec::new();
     if before.resources != after.resources {
         let (kind, sign) = if after.resources { ("new", '+') } else { ("gone", '-') };
-        found.push(Change { tool: None, kind, lines: vec![format!("{sign} resources")] });
+        found.push(Change { tool: None, is_prompt: false, kind, lines: vec![format!("{sign} resources")] });
     }
-    let names =
-        before.tools.keys().chain(after.tools.keys().filter(|name| !before.tools.contains_key(*name)));
+    compare(&before.tools, &after.tools, false, &mut found);
+    compare(&before.prompts, &after.prompts, true, &mut found);
+    found.sort_by(|a, b| (a.is_prompt, &a.tool).cmp(&(b.is_prompt, &b.tool)));
+    found
+}
+
+/// What has changed among the tools, or among the prompts.
+fn compare(
+    before: &BTreeMap<String, PinnedTool>,
+    after: &BTreeMap<String, PinnedTool>,
+    is_prompt: bool,
+    found: &mut Vec<Change>,
+) {
+    let names = before.keys().chain(after.keys().filter(|name| !before.contains_key(*name)));
     for name in names {
-        let (was, is) = (before.tools.get(name), after.tools.get(name));
+        let (was, is) = (before.get(name), after.get(name));
         let kind = match (was, is) {
             (None, _) => "new",
             (_, None) => "gone",
@@ -41,10 +56,8 @@ pub fn changes(before: &Pin, after: &Pin) -> Vec<Change> {
         if !lines.iter().any(|line| line.starts_with(['+', '-'])) {
             lines = vec!["~ something that cannot be seen".to_owned()];
         }
-        found.push(Change { tool: Some(name.clone()), kind, lines });
+        found.push(Change { tool: Some(name.clone()), is_prompt, kind, lines });
     }
-    found.sort_by(|a, b| a.tool.cmp(&b.tool));
-    found
 }
 
 /// A tool as lines for people.
@@ -109,7 +122,8 @@ fn compared(before: &str, after: &str) -> Vec<String> {
 
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.tool.as_deref().unwrap_or("the server"), self.kind)?;
+        let what = if self.is_prompt { "prompt " } else { "" };
+        write!(f, "{what}{}: {}", self.tool.as_deref().unwrap_or("the server"), self.kind)?;
         self.lines.iter().try_for_each(|line| write!(f, "\n  {line}"))
     }
 }

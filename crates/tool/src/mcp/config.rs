@@ -31,6 +31,8 @@ pub struct Config {
     pub output_limit: usize,
     /// Whether its resources can be listed and read, by two tools of their own.
     pub resources: bool,
+    /// Whether its prompts can be got, by a tool of its own.
+    pub prompts: bool,
     /// What happens if a tool is called twice, by the server's own name for it, in place of what the server says;
     /// [`Config::EVERY_TOOL`] stands for those that are not named.
     pub effects: BTreeMap<String, Effect>,
@@ -91,6 +93,7 @@ impl Config {
             concurrency: None,
             output_limit: Self::DEFAULT_OUTPUT_LIMIT,
             resources: true,
+            prompts: true,
             effects: BTreeMap::new(),
         }
     }

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use adjutant_core::{Code, Error, Result};
 use rmcp::model::{PaginatedRequestParams, Tool};
+use rmcp::service::ServiceError;
 use serde_json::{Map, Value};
 
-use super::clean;
 use super::connection::{Connection, Unanswered};
 use super::offer::{Described, Offer};
+use super::{clean, prompts};
 
 /// How many pages a listing may have.
 const MOST_PAGES: usize = 200;
@@ -30,30 +31,100 @@ pub(super) async fn all(connection: &Connection) -> Result<Offer> {
             offer.server = clean::line(&format!("{} {}", server.name, server.version), 200);
         }
     }
-    if info.is_some_and(|info| info.capabilities.tools.is_none()) {
-        return Ok(offer);
+    let has_tools = info.as_ref().is_none_or(|info| info.capabilities.tools.is_some());
+    if has_tools {
+        take_tools(connection, &mut offer).await?;
     }
-    let (mut cursor, mut seen) = (None, BTreeSet::new());
-    for _ in 0..MOST_PAGES {
-        let page = PaginatedRequestParams::default().with_cursor(cursor);
-        let page = connection.peer().list_tools(Some(page)).await;
-        let page = page.map_err(|error| broken(&Unanswered::from(error)))?;
-        page.tools.iter().for_each(|tool| take(&mut offer, tool));
+    if info.is_some_and(|info| info.capabilities.prompts.is_some())
+        && let Err(error) = take_prompts(connection, &mut offer).await
+    {
+        // Its tools can be used all the same.
+        offer.unusable.insert("prompts".to_owned(), clean::line(error.message(), 300));
+    }
+    Ok(offer)
+}
+
+async fn take_tools(connection: &Connection, offer: &mut Offer) -> Result<()> {
+    let mut pages = Pages::of("tools");
+    while let Some(page) = pages.next() {
+        let page = connection.peer().list_tools(Some(page)).await.map_err(|error| pages.broken(error))?;
+        page.tools.iter().for_each(|tool| take(offer, tool));
         if offer.tools.len() + offer.unusable.len() > MOST_TOOLS {
             return Err(odd(format!("it offers more than {MOST_TOOLS} tools")));
         }
-        let Some(next) = page.next_cursor.filter(|next| !next.is_empty()) else { return Ok(offer) };
-        if !seen.insert(next.clone()) {
-            return Err(odd("the list of its tools turns in a circle".to_owned()));
-        }
-        cursor = Some(next);
+        pages.seen(page.next_cursor)?;
     }
-    Err(odd(format!("the list of its tools has more than {MOST_PAGES} pages")))
+    Ok(())
+}
+
+async fn take_prompts(connection: &Connection, offer: &mut Offer) -> Result<()> {
+    let mut pages = Pages::of("prompts");
+    while let Some(page) = pages.next() {
+        let page = connection.peer().list_prompts(Some(page)).await.map_err(|error| pages.broken(error))?;
+        for prompt in page.prompts.iter().filter(|prompt| is_name(&prompt.name)) {
+            offer.prompts.insert(prompt.name.clone(), prompts::pinned(prompt));
+        }
+        if offer.prompts.len() > MOST_TOOLS {
+            return Err(odd(format!("it offers more than {MOST_TOOLS} prompts")));
+        }
+        pages.seen(page.next_cursor)?;
+    }
+    Ok(())
+}
+
+/// The pages of a list, as many as are asked for.
+struct Pages {
+    what: &'static str,
+    cursor: Option<String>,
+    seen: BTreeSet<String>,
+    is_over: bool,
+}
+
+impl Pages {
+    fn of(what: &'static str) -> Self {
+        Self { what, cursor: None, seen: BTreeSet::new(), is_over: false }
+    }
+
+    /// What asks for the next page; none after the last.
+    fn next(&mut self) -> Option<PaginatedRequestParams> {
+        (!self.is_over).then(|| PaginatedRequestParams::default().with_cursor(self.cursor.take()))
+    }
+
+    /// Takes the cursor that a page ended with. Fails where there is no end.
+    fn seen(&mut self, cursor: Option<String>) -> Result<()> {
+        self.cursor = cursor.filter(|cursor| !cursor.is_empty());
+        let Some(next) = &self.cursor else {
+            self.is_over = true;
+            return Ok(());
+        };
+        if !self.seen.insert(next.clone()) {
+            return Err(odd(format!("the list of its {} turns in a circle", self.what)));
+        }
+        if self.seen.len() >= MOST_PAGES {
+            return Err(odd(format!("the list of its {} has more than {MOST_PAGES} pages", self.what)));
+        }
+        Ok(())
+    }
+
+    fn broken(&self, error: ServiceError) -> Error {
+        let why = match Unanswered::from(error) {
+            Unanswered::Refused(refusal) => clean::line(&refusal.message, clean::LONGEST_REASON),
+            Unanswered::Unsent(why) | Unanswered::Lost(why) => why,
+            Unanswered::Unauthorized(error) => return error,
+            Unanswered::Deadline | Unanswered::Cancelled => "there was no answer in time".to_owned(),
+        };
+        odd(format!("its {} cannot be listed: {why}", self.what))
+    }
+}
+
+/// Whether a text can be the name of something.
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.len() <= LONGEST_NAME && !name.chars().any(clean::is_unseen)
 }
 
 fn take(offer: &mut Offer, tool: &Tool) {
     let name = tool.name.as_ref();
-    if name.is_empty() || name.len() > LONGEST_NAME || name.chars().any(clean::is_unseen) {
+    if !is_name(name) {
         let shown = clean::line(name, 50);
         offer
             .unusable
@@ -91,14 +162,4 @@ fn described(tool: &Tool) -> Described<'_> {
 
 fn odd(why: String) -> Error {
     Error::new(Code::ToolBroken, why)
-}
-
-fn broken(unanswered: &Unanswered) -> Error {
-    let why = match unanswered {
-        Unanswered::Unauthorized(error) => return error.clone(),
-        Unanswered::Refused(refusal) => clean::line(&refusal.message, clean::LONGEST_REASON),
-        Unanswered::Unsent(why) | Unanswered::Lost(why) => why.clone(),
-        Unanswered::Deadline | Unanswered::Cancelled => "there was no answer in time".to_owned(),
-    };
-    odd(format!("its tools cannot be listed: {why}"))
 }

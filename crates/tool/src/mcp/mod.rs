@@ -22,6 +22,7 @@ mod listing;
 mod offer;
 mod process;
 mod progress;
+mod prompts;
 mod question;
 mod remote;
 mod resources;

@@ -28,6 +28,8 @@ pub struct Offer {
     pub unusable: BTreeMap<String, String>,
     /// Whether it has resources.
     pub resources: bool,
+    /// Its prompts, by the server's own names for them.
+    pub prompts: BTreeMap<String, PinnedTool>,
 }
 
 /// What a person has accepted of a server.
@@ -43,9 +45,12 @@ pub struct Pin {
     /// Its tools, by the server's own names for them.
     #[serde(default)]
     pub tools: BTreeMap<String, PinnedTool>,
+    /// Its prompts, by the server's own names for them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub prompts: BTreeMap<String, PinnedTool>,
 }
 
-/// A tool as a server describes it, in full, so that a change can be shown.
+/// A tool, or a prompt, as a server describes it, in full, so that a change can be shown.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PinnedTool {
@@ -123,7 +128,7 @@ impl PinnedTool {
 
 impl From<Offer> for Pin {
     fn from(offer: Offer) -> Self {
-        Self { server: offer.server, resources: offer.resources, tools: offer.tools }
+        Self { server: offer.server, resources: offer.resources, tools: offer.tools, prompts: offer.prompts }
     }
 }
 

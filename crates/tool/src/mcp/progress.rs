@@ -148,6 +148,10 @@ impl ClientHandler for Ear {
         }
     }
 
+    async fn on_prompt_list_changed(&self, _context: NotificationContext<RoleClient>) {
+        self.0.stale.store(true, Ordering::Release);
+    }
+
     async fn on_tool_list_changed(&self, _context: NotificationContext<RoleClient>) {
         self.0.stale.store(true, Ordering::Release);
     }

@@ -38,6 +38,14 @@ pub(super) fn arguments(schema: &Value) -> Result<Value, String> {
     }
 }
 
+/// The fields of an object, and whether each must be there.
+pub(super) fn fields(schema: &Value) -> impl Iterator<Item = (&str, bool)> {
+    let required = schema.get("required").and_then(Value::as_array);
+    let must = move |name: &str| required.is_some_and(|names| names.iter().any(|other| other == name));
+    let fields = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
+    fields.map(move |(name, _)| (name.as_str(), must(name)))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

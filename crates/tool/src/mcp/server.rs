@@ -21,7 +21,7 @@ use super::offer::{Offer, Pin, PinnedTool};
 use super::process::{self, Said};
 use super::remote::RemoteTool;
 use super::stdio::Pipes;
-use super::{http, resources};
+use super::{http, prompts, resources};
 use crate::command::{Redactor, Variable};
 use crate::context::{Context, deadline_after};
 use crate::tool::Tool;
@@ -101,13 +101,16 @@ impl Server {
         for (name, pinned) in &pin.tools {
             tools.push(Arc::new(RemoteTool::new(self, name, pinned)));
         }
+        let mut ours: Vec<Arc<dyn Tool>> = Vec::new();
         if pin.resources && self.0.config.resources {
-            let is_taken = |name: &str| tools.iter().any(|tool| tool.spec().name == name);
-            // A tool of the server's own goes before ours.
-            let ours = resources::tools(self).into_iter().filter(|tool| !is_taken(&tool.spec().name));
-            let ours: Vec<_> = ours.collect();
-            tools.extend(ours);
+            ours.extend(resources::tools(self));
         }
+        if !pin.prompts.is_empty() && self.0.config.prompts {
+            ours.push(prompts::tool(self, &pin.prompts));
+        }
+        // A tool of the server's own goes before ours.
+        ours.retain(|ours| tools.iter().all(|tool| tool.spec().name != ours.spec().name));
+        tools.extend(ours);
         tools
     }
 

@@ -317,3 +317,21 @@ async fn a_pin_survives_its_file() {
     assert!(changes(&read, &scene.pin).is_empty());
     assert!(serde_json::from_value::<Pin>(json!({ "tool": Value::Null })).is_err());
 }
+
+#[tokio::test]
+async fn a_prompt_that_has_changed_is_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    let scene = Scene::accepting(hostile("prompting", Some(&state))).await;
+    let get = |name: &str| scene.call("x__get_prompt", json!({ "name": name }));
+    assert_eq!(get("greet").await.unwrap().as_text(), "Greet the user.");
+    assert_eq!(model(get("greet").await).0, Code::ToolQuarantined);
+    assert_eq!(get("plain").await.unwrap().as_text(), "Greet the user.");
+    let offer = scene.server.offer(&OneSecret).await.unwrap();
+    let changes = changes(&scene.pin, &Pin::from(offer));
+    let [change] = changes.as_slice() else { panic!("{changes:?}") };
+    assert!(
+        change.is_prompt && change.to_string().starts_with("prompt greet: changed\n  - Greets.\n"),
+        "{change}"
+    );
+}

@@ -90,6 +90,9 @@ async fn everything(mut config: Config) {
     assert!(long.as_text().contains("completed"), "{long:?}");
     assert!(scene.progress().iter().any(|text| text.contains("of 2")), "{:?}", scene.progress());
 
+    let prompt = json!({ "name": "args-prompt", "arguments": { "city": "Ghent" } });
+    let got = scene.call("x__get_prompt", prompt).await.unwrap();
+    assert!(got.as_text().contains("Ghent"), "{got:?}");
     let listed = scene.call("x__list_resources", json!({})).await.unwrap().as_text();
     let uri = listed.lines().find_map(|line| line.split(' ').next().filter(|uri| uri.starts_with("demo://")));
     let uri = uri.unwrap_or_else(|| panic!("{listed}")).trim_end_matches(':');
@@ -208,6 +211,15 @@ async fn warehouse(mut config: Config) {
         answered(&scene, "x__reserve", json!({ "article": "bell" }), json!({ "pieces": "3" })).await;
     assert_eq!(question.message, "How many are to be put aside?");
     assert_eq!(reserved.as_text(), "3 of bell");
+    let prompts = scene.tool("x__get_prompt");
+    assert!(
+        prompts.spec().description.contains("- letter(article, [tone]): A letter to the supplier."),
+        "{:?}",
+        prompts.spec()
+    );
+    let letter = json!({ "name": "letter", "arguments": { "article": "bell", "tone": "stern" } });
+    let got = scene.call("x__get_prompt", letter).await.unwrap();
+    assert_eq!(got.as_text(), "Write a stern letter about bell.");
     let read = scene.call("x__read_resource", json!({ "uri": "warehouse://plan" })).await.unwrap();
     assert!(read.as_text().ends_with("Shelf 1 is by the door."), "{read:?}");
 }

@@ -46,6 +46,7 @@ pub(super) fn read(
     config.concurrency = table.integer("concurrency", 1..=1_000);
     config.output_limit = table.integer("output_limit", 1..=16 << 20).unwrap_or(config.output_limit);
     config.resources = table.flag("resources").unwrap_or(config.resources);
+    config.prompts = table.flag("prompts").unwrap_or(config.prompts);
     config.effects = effects(table);
     if let Some(prefix) = table.text("prefix") {
         config.prefix = prefix.to_owned();

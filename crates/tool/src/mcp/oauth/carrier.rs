@@ -4,17 +4,19 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use adjutant_core::secret::Secret;
 use adjutant_core::{Code, Error};
 use futures::stream::BoxStream;
 use http::{HeaderName, HeaderValue};
-use rmcp::model::ClientJsonRpcMessage;
+use rmcp::model::{ClientJsonRpcMessage, ClientRequest, JsonRpcMessage};
 use rmcp::transport::streamable_http_client::{
     SseError, StreamableHttpClient, StreamableHttpError, StreamableHttpPostResponse,
     StreamableHttpResponseLimits,
 };
 use sse_stream::Sse;
+use tokio::sync::watch;
 
 use super::challenge::Challenge;
 use super::keeper::Keeper;
@@ -58,6 +60,15 @@ pub(in crate::mcp) struct Carrier {
     keeper: Option<Keeper>,
     /// What the server is called here.
     name: Arc<str>,
+    /// Whether the stream of a session is open, by which a server asks something, or it was waited for.
+    open: watch::Sender<bool>,
+}
+
+/// How long a session's stream is waited for. A server may have none, and say nothing until it has something to say.
+const STREAM: Duration = Duration::from_secs(2);
+
+fn is_call(message: &ClientJsonRpcMessage) -> bool {
+    matches!(message, JsonRpcMessage::Request(request) if matches!(request.request, ClientRequest::CallToolRequest(_)))
 }
 
 /// Why a server refused a request.
@@ -72,7 +83,7 @@ enum Refusal {
 
 impl Carrier {
     pub(in crate::mcp) fn new(client: reqwest::Client, keeper: Option<Keeper>, name: &str) -> Self {
-        Self { client, keeper, name: name.into() }
+        Self { client, keeper, name: name.into(), open: watch::Sender::new(false) }
     }
 
     /// Makes a request; `ask` makes it with a token.
@@ -111,6 +122,15 @@ impl Carrier {
         }
     }
 
+    /// Waits until a session's stream is open, before the first call is made in it: what a server asks where there is no
+    /// stream is lost.
+    async fn stream(&self) {
+        let mut open = self.open.subscribe();
+        if tokio::time::timeout(STREAM, open.wait_for(|open| *open)).await.is_err() {
+            self.open.send_replace(true);
+        }
+    }
+
     /// The error of a server that wants to know who asks, where nothing says that.
     fn stranger(&self) -> Error {
         let why = format!("the MCP server `{}` wants to know who asks", self.name);
@@ -145,6 +165,9 @@ impl StreamableHttpClient for Carrier {
         headers: Headers,
         limits: StreamableHttpResponseLimits,
     ) -> Result<StreamableHttpPostResponse, Failed> {
+        if session_id.is_some() && is_call(&message) {
+            self.stream().await;
+        }
         self.ask(|token| {
             let (uri, message) = (Arc::clone(&uri), message.clone());
             let (session_id, headers) = (session_id.clone(), headers.clone());
@@ -187,12 +210,15 @@ impl StreamableHttpClient for Carrier {
         headers: Headers,
         most: usize,
     ) -> Result<BoxStream<'static, Result<Sse, SseError>>, Failed> {
-        self.ask(|token| {
-            let (uri, session_id) = (Arc::clone(&uri), session_id.clone());
-            let (last, headers) = (last_event_id.clone(), headers.clone());
-            self.client.get_stream_with_max_sse_event_size(uri, session_id, last, token, headers, most)
-        })
-        .await
+        let stream = self
+            .ask(|token| {
+                let (uri, session_id) = (Arc::clone(&uri), session_id.clone());
+                let (last, headers) = (last_event_id.clone(), headers.clone());
+                self.client.get_stream_with_max_sse_event_size(uri, session_id, last, token, headers, most)
+            })
+            .await;
+        self.open.send_replace(true);
+        stream
     }
 }
 

@@ -68,6 +68,12 @@ def plan() -> str:
     return "Shelf 1 is by the door."
 
 
+@server.prompt()
+def letter(article: str, tone: str = "kind") -> str:
+    """A letter to the supplier."""
+    return f"Write a {tone} letter about {article}."
+
+
 if len(sys.argv) > 1:
     server.run("streamable-http", host="127.0.0.1", port=int(sys.argv[1]))
 else:
