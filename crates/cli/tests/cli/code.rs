@@ -68,6 +68,7 @@ async fn a_program_calls_the_tools_and_the_model_reads_what_it_returns() {
     That is it.
     --- stderr
     run [run]
+    tool run_program {"program":"const rows = await tools.rows();\nconsole.log('rows:', rows.length)...
     tool rows {}
       -> rows: 17.3 kB, [time]
     tool pay {"amount":1}
@@ -76,7 +77,6 @@ async fn a_program_calls_the_tools_and_the_model_reads_what_it_returns() {
       -> pay: 13 B, [time]
       -> pay: 13 B, [time]
       -> pay: 13 B, [time]
-    tool run_program {"program":"const rows = await tools.rows();\nconsole.log('rows:', rows.length)...
       -> run_program: 33 B, [time]
     run [run]: answered after 2 turns, 5 tool calls, 30 tokens, price unknown, [time]
     "#);
@@ -129,15 +129,8 @@ async fn a_call_of_a_program_asks_the_person_and_a_refusal_can_be_caught() {
                   catch (error) { said.push(error.code) }\n}\nreturn said";
     let provider = model(source).await;
     let sandbox = project(&provider, "tools: [pay]\napprove: [pay]\ncode: javascript");
-    sees!(sandbox.run(&["run", "Pay!"]), @r#"
-    exit 3
-    --- stderr
-    run [run]
-    run [run] waits for a person
-      to allow pay {"amount":1} (the agent's definition asks for it)
-        adjutant runs approve [run]
-        adjutant runs approve [run] --deny --reason "..."
-    "#);
+    let first = sandbox.run(&["run", "Pay!"]);
+    assert!(first.starts_with("exit 3") && first.contains(r#"to allow pay {"amount":1}"#), "{first}");
     assert!(!sandbox.path("ledger").exists());
     let run = sandbox.newest();
     // The program waits in no process, and goes on in another.
