@@ -81,7 +81,8 @@ impl Adjutant {
         let host = AgentHost::new(Arc::clone(&engine), models, project.reachable_tools())
             .with_known(project.agents().map(|agent| agent.name.clone()))
             .with_secrets(secrets)
-            .with_resources(resources.with(Work::new(&project.settings().sandbox)))
+            .with_resources(resources.with(Work::new(&project.settings().sandbox)).with(interpreter.clone()))
+            .with_library(project.library().clone())
             .with_interpreter(interpreter);
         Self(Arc::new(Inner {
             engine,

@@ -168,7 +168,7 @@ async fn admit(
         Err(error) => return Ok(Err(error)),
     };
     let approved = match agent.definition.asks_before(&called.name) {
-        true => match approval::ask(ctx, &called).await? {
+        true => match approval::ask(ctx, &called, "the agent's definition asks for it").await? {
             Ok(approved) => Some(approved),
             Err(denied) => return Ok(Err(denied)),
         },

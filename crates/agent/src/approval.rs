@@ -51,12 +51,12 @@ pub(crate) fn place(ctx: &Ctx) -> String {
 
 /// Waits for a person to approve a call. Returns what is recorded as the reason why it was allowed, or the refusal
 /// that the model hears: [`Code::ToolDenied`].
-pub(crate) async fn ask(ctx: &Ctx, called: &Called) -> Result<Result<Json>> {
+pub(crate) async fn ask(ctx: &Ctx, called: &Called, why: &str) -> Result<Result<Json>> {
     let request = Request {
         call: called.call.clone(),
         tool: called.name.clone(),
         arguments: called.arguments.clone(),
-        why: "the agent's definition asks for it".to_owned(),
+        why: why.to_owned(),
     };
     let answer = ctx.signal(&signal(ctx), Json::of(&request)?).await?;
     Ok(judge(&answer))

@@ -9,12 +9,13 @@ use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Admission, Engine, Host, Program};
 use adjutant_model::Model;
 use adjutant_tool::code::Interpreter;
+use adjutant_tool::library::Library;
 use adjutant_tool::{Registry, Resources};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use crate::builder::Agent;
-use crate::code::RunProgram;
+use crate::code::{ProposeTool, RunProgram};
 use crate::definition::Definition;
 use crate::delegation::Delegation;
 use crate::hands::Hands;
@@ -38,6 +39,7 @@ pub struct AgentHost {
     secrets: Option<Arc<dyn Secrets>>,
     resources: Resources,
     interpreter: Interpreter,
+    library: Option<Library>,
     sessions: Sessions,
 }
 
@@ -56,6 +58,7 @@ impl AgentHost {
             secrets: None,
             resources: Resources::new(),
             interpreter: Interpreter::own(),
+            library: None,
             sessions: Sessions::default(),
         }
     }
@@ -89,6 +92,13 @@ impl AgentHost {
         self
     }
 
+    /// Sets where tools go that agents make; without it they can propose none.
+    #[must_use]
+    pub fn with_library(mut self, library: Library) -> Self {
+        self.library = Some(library);
+        self
+    }
+
     /// Adds an agent whose tools no other is given. One of the same name gives way to it; those of its tools that the
     /// new one lacks stay for the runs that were started with them. Fails with [`Code::ToolInvalid`] when its tools are
     /// not valid or lack something. The agents that it asks are added, too.
@@ -117,6 +127,7 @@ impl AgentHost {
         let delegations = delegations.map(|made| made.map(|made| Arc::new(made) as Arc<dyn Routine>));
         let mut routines = delegations.collect::<Result<Vec<_>>>()?;
         routines.extend(RunProgram::of(&definition, &self.interpreter));
+        routines.extend(ProposeTool::of(&definition, self.library.as_ref(), &self.interpreter));
         let hands = Hands::new(own.into_iter().chain([self.tools.clone()]))
             .with_routines(routines)?
             .of_run(&definition.tools, is_known)?;

@@ -39,6 +39,11 @@ pub(crate) fn load(positional: Option<&Path>, shared: &Shared) -> Ended<Project>
     Ok(Project::load(find(positional, shared)?)?)
 }
 
+/// Reads as much of the project as is right, for those who mend it.
+pub(crate) fn load_to_mend(shared: &Shared) -> Ended<Project> {
+    Ok(Project::load_in_part(find(None, shared)?, Environment::process())?.0)
+}
+
 /// Finds the folder or the file of the project.
 pub(crate) fn find(positional: Option<&Path>, shared: &Shared) -> Result<PathBuf> {
     match positional.or(shared.project.as_deref()) {

@@ -21,6 +21,7 @@ mod function;
 #[doc(hidden)]
 pub mod generated;
 mod http;
+pub mod library;
 pub mod mcp;
 pub mod openapi;
 mod output;

@@ -10,6 +10,7 @@ use adjutant_core::limit::Limits;
 use adjutant_core::secret::Secrets;
 use adjutant_core::{Code, Error, Result};
 use adjutant_tool::Registry;
+use adjutant_tool::library::Library;
 use adjutant_tool::mcp::{Pin, Server};
 
 use super::agents::Agents;
@@ -38,6 +39,7 @@ pub struct Project {
     definitions: BTreeMap<String, Definition>,
     toolsets: Toolsets,
     lock: Lock,
+    library: Library,
     models: Models,
     secrets: Arc<ProjectSecrets>,
     /// The agent whose file was named, where one was.
@@ -97,7 +99,18 @@ impl Project {
             agents.all().flat_map(|agent| &agent.tools).map(|tool| tool.name.as_str()).collect();
         let is_locked = lock.is_some();
         let lock = lock.unwrap_or_else(|| Lock::empty(&layout.folder));
-        let toolsets = Toolsets::build(&settings.tools, &used, &lock, &problems);
+        let secrets = Arc::new(ProjectSecrets::new(
+            settings.secrets.clone(),
+            environment.clone(),
+            layout.folder.clone(),
+        ));
+        let library = Library::new(
+            &layout.folder,
+            settings.vault.clone(),
+            Arc::<ProjectSecrets>::clone(&secrets) as Arc<dyn Secrets>,
+        );
+        let mut toolsets = Toolsets::build(&settings.tools, &used, &lock, &problems);
+        errors.extend(toolsets.add_library(&library).err());
         let built: BTreeSet<&str> = toolsets.names().map(|(name, _)| name).collect();
         unread.tools.extend(settings.tools.keys().map(String::as_str).filter(|name| !built.contains(name)));
         if !is_locked {
@@ -111,11 +124,6 @@ impl Project {
         reported.append(&mut errors);
         let mut errors = reported;
 
-        let secrets = Arc::new(ProjectSecrets::new(
-            settings.secrets.clone(),
-            environment.clone(),
-            layout.folder.clone(),
-        ));
         let models = Models::new(&settings, environment, Arc::clone(&secrets));
         let mut definitions = BTreeMap::new();
         let around = Around {
@@ -139,7 +147,10 @@ impl Project {
         in_agents.sort_by_key(|error| error.location().map(|at| (at.file.clone(), at.line, at.column)));
         errors.append(&mut in_agents);
         let (folder, agents) = (layout.folder, agents.whole);
-        Ok((Self { folder, settings, agents, definitions, toolsets, lock, models, secrets, named }, errors))
+        Ok((
+            Self { folder, settings, agents, definitions, toolsets, lock, library, models, secrets, named },
+            errors,
+        ))
     }
 
     /// A project of which nothing is written: no agents, no tools, the default settings, and the models that
@@ -148,7 +159,7 @@ impl Project {
         let folder = std::path::absolute(".").map_err(|error| {
             Error::new(Code::FileUnreadable, "the current folder cannot be read").caused_by(&error)
         })?;
-        let settings = Settings::default_in(&folder);
+        let settings = Settings::default_in(&folder, &environment);
         let secrets = Arc::new(ProjectSecrets::new(BTreeMap::new(), environment.clone(), folder.clone()));
         Ok(Self {
             models: Models::new(&settings, environment, Arc::clone(&secrets)),
@@ -159,6 +170,11 @@ impl Project {
                 &Problems::new(FILE),
             ),
             lock: Lock::empty(&folder),
+            library: Library::new(
+                &folder,
+                settings.vault.clone(),
+                Arc::<ProjectSecrets>::clone(&secrets) as Arc<dyn Secrets>,
+            ),
             agents: BTreeMap::new(),
             definitions: BTreeMap::new(),
             folder,
@@ -252,6 +268,11 @@ impl Project {
         self.lock.accept(offers, |name| self.toolsets.servers().contains_key(name))
     }
 
+    /// The tools that agents have made.
+    pub fn library(&self) -> &Library {
+        &self.library
+    }
+
     /// The models, by role and id.
     pub fn models(&self) -> &Models {
         &self.models
@@ -325,7 +346,7 @@ fn read_settings(
             );
             return Err(vec![Error::new(Code::NotFound, message).with_help("`adjutant new` makes one")]);
         }
-        return Ok((Settings::default_in(&layout.folder), Unread::default(), problems));
+        return Ok((Settings::default_in(&layout.folder, environment), Unread::default(), problems));
     }
     match file::read(&path, settings::LONGEST) {
         Ok(text) => {
@@ -334,7 +355,7 @@ fn read_settings(
         }
         Err(error) => {
             errors.push(error);
-            Ok((Settings::default_in(&layout.folder), Unread::all(), problems))
+            Ok((Settings::default_in(&layout.folder, environment), Unread::all(), problems))
         }
     }
 }

@@ -78,13 +78,15 @@ pub struct Settings {
     pub tools: BTreeMap<String, ToolSettings>,
     /// What sandboxed tools see and take where they say nothing else.
     pub sandbox: sandbox::Config,
+    /// Where what is kept encrypted is, whose key also signs.
+    pub vault: Vault,
     /// Where secrets are, by the names that tools use for them.
     pub secrets: BTreeMap<String, SecretSource>,
 }
 
 impl Settings {
     /// What holds in a folder without `adjutant.toml`.
-    pub fn default_in(folder: &Path) -> Self {
+    pub fn default_in(folder: &Path, environment: &Environment) -> Self {
         let store = folder.join(".adjutant").join("adjutant.db");
         Self {
             scope: Scope::default(),
@@ -98,6 +100,7 @@ impl Settings {
             catalogue: Catalogue::built_in().clone(),
             models: BTreeMap::new(),
             tools: BTreeMap::new(),
+            vault: vault::default_in(folder, environment),
             secrets: BTreeMap::new(),
         }
     }
@@ -109,7 +112,7 @@ impl Settings {
         environment: &Environment,
         problems: &Problems,
     ) -> (Self, Unread) {
-        let mut settings = Self::default_in(folder);
+        let mut settings = Self::default_in(folder, environment);
         let Some(mut root) = toml::parse(text, problems) else { return (settings, Unread::all()) };
         substitute(&mut root, environment, problems);
         let Some(root) = Table::new(&root, "", problems) else { return (settings, Unread::all()) };
@@ -135,8 +138,8 @@ impl Settings {
         settings.catalogue = read_catalogue(&root, folder, settings.catalogue);
         settings.models = models::read(&root, folder);
         settings.sandbox = tools::read_defaults(&root, folder, &settings.store);
-        let vault = vault::read(&root, folder, environment, &settings.secrets);
-        settings.tools = tools::read(&root, folder, &settings.secrets, &settings.sandbox, &vault);
+        settings.vault = vault::read(&root, folder, environment, &settings.secrets);
+        settings.tools = tools::read(&root, folder, &settings.secrets, &settings.sandbox, &settings.vault);
         let unread = Unread::of(&root, &settings);
         root.finish();
         (settings, unread)

@@ -32,11 +32,21 @@ pub(super) fn read(
         table.finish();
         key
     });
-    let key = match (named, own_folder(environment)) {
-        (Some(secret), _) => KeyPlace::Secret(secret),
-        (None, Some(own)) => KeyPlace::File(own.join("vault.key")),
-        (None, None) => KeyPlace::Nowhere,
-    };
+    match named {
+        Some(secret) => vault(folder, KeyPlace::Secret(secret)),
+        None => default_in(folder, environment),
+    }
+}
+
+/// The vault where nothing is said of it: its key is a file in this user's folder of configurations.
+pub(super) fn default_in(folder: &Path, environment: &Environment) -> Vault {
+    vault(
+        folder,
+        own_folder(environment).map_or(KeyPlace::Nowhere, |own| KeyPlace::File(own.join("vault.key"))),
+    )
+}
+
+fn vault(folder: &Path, key: KeyPlace) -> Vault {
     Vault::new(folder.join(FOLDER), key, Arc::new(SystemClock))
 }
 

@@ -22,6 +22,8 @@ pub struct CodeMode {
     pub direct: Vec<Named>,
     /// How much a program may take.
     pub limits: Limits,
+    /// Whether the agent may propose tools for the project's library.
+    pub make_tools: bool,
 }
 
 /// Code mode as a run knows it.
@@ -37,11 +39,17 @@ pub struct Code {
     /// How much a program may take.
     #[serde(default)]
     pub limits: Limits,
+    /// Whether the agent may propose tools for the project's library.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub make_tools: bool,
 }
 
 impl Code {
     /// The name of the tool that runs programs.
     pub const TOOL: &str = "run_program";
+
+    /// The name of the tool that proposes tools.
+    pub const PROPOSE: &str = "propose_tool";
 
     /// Whether the model is told of a tool as one that it can call itself.
     pub(super) fn offers(&self, tool: &str) -> bool {
@@ -76,6 +84,13 @@ impl CodeMode {
         self
     }
 
+    /// Lets the agent propose tools for the project's library. A person is asked about each.
+    #[must_use]
+    pub fn make_tools(mut self) -> Self {
+        self.make_tools = true;
+        self
+    }
+
     /// Reads `code`: a language, or a table.
     pub(super) fn read(table: &Table<'_>) -> Option<Self> {
         const LANGUAGES: &[(&str, Language)] = &Language::ALL;
@@ -96,6 +111,7 @@ impl CodeMode {
                 mode.functions = named("functions");
                 mode.direct = named("direct").unwrap_or_default();
                 mode.limits = read_limits(&inner);
+                mode.make_tools = inner.flag("make_tools").unwrap_or_default();
                 inner.finish();
                 Some(mode)
             }
@@ -134,7 +150,7 @@ impl CodeMode {
             None => tools.iter().map(|tool| tool.name.clone()).collect(),
         };
         let direct = find("direct", &self.direct);
-        Code { language: self.language, functions, direct, limits: self.limits }
+        Code { language: self.language, functions, direct, limits: self.limits, make_tools: self.make_tools }
     }
 }
 
@@ -163,8 +179,13 @@ fn unknown(key: &str, typed: &str, tools: &[ToolSpec], expanded: &BTreeMap<&str,
 }
 
 impl Code {
-    /// What the model is told of the tool that runs programs. `tools` are those of the agent.
-    pub(super) fn spec(&self, tools: &[ToolSpec]) -> ToolSpec {
+    /// What the model is told: the tool that runs programs, and the one that proposes tools. `tools` are those of the agent.
+    pub(super) fn specs(&self, tools: &[ToolSpec]) -> Vec<ToolSpec> {
+        let propose = self.make_tools.then(propose);
+        std::iter::once(self.spec(tools)).chain(propose).collect()
+    }
+
+    fn spec(&self, tools: &[ToolSpec]) -> ToolSpec {
         let functions = tools.iter().filter(|tool| self.functions.contains(&tool.name));
         let stubs = stubs(self.language, functions);
         let limits = &self.limits;
@@ -196,5 +217,32 @@ impl Code {
             timeout: limits.time(),
             concurrency: None,
         }
+    }
+}
+
+/// What the model is told of the tool that proposes tools.
+fn propose() -> ToolSpec {
+    let text = |about: &str| json!({ "type": "string", "description": about });
+    ToolSpec {
+        name: Code::PROPOSE.to_owned(),
+        description: "Proposes a tool for the library of the project, for what you have had to compute more than once. It \
+                      is a JavaScript function of its arguments alone: it can call no tools. Its test is run; then a person reads \
+                      both and decides. From then on agents can be given the tool."
+            .to_owned(),
+        parameters: json!({
+            "type": "object",
+            "properties": {
+                "name": text("1 to 64 of a-z, 0-9 and _, beginning with a letter."),
+                "description": text("What it does, for those who choose tools."),
+                "parameters": { "type": "object", "description": "The JSON schema of its arguments: an object." },
+                "program": text("The body of an async function of `input` that returns the result."),
+                "test": text("A program that calls `await tool(input)`, and throws where the result is wrong. Cover the edges."),
+            },
+            "required": ["name", "description", "parameters", "program", "test"],
+            "additionalProperties": false,
+        }),
+        effect: Effect::Idempotent,
+        timeout: ToolSpec::DEFAULT_TIMEOUT,
+        concurrency: None,
     }
 }

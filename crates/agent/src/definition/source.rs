@@ -238,15 +238,15 @@ impl Source {
 
         let code = self.code.as_ref().map(|mode| {
             let code = mode.resolve(&specs, &expanded, !gaps.tools, |error, named| note(error, named.place));
-            if specs.iter().any(|spec| spec.name == Programs::TOOL) {
-                let message = format!("the agent writes programs and has a tool called `{}`", Programs::TOOL);
-                note(
-                    Error::new(Code::ProjectInvalid, message).with_help("give that tool another name"),
-                    None,
-                );
-            } else {
-                specs.push(code.spec(&specs));
+            let made = code.specs(&specs);
+            for spec in &made {
+                if specs.iter().any(|own| own.name == spec.name) {
+                    let message = format!("the agent writes programs and has a tool called `{}`", spec.name);
+                    let error = Error::new(Code::ProjectInvalid, message);
+                    note(error.with_help("give that tool another name"), None);
+                }
             }
+            specs.extend(made);
             code
         });
 

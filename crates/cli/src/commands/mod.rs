@@ -4,6 +4,7 @@ pub(crate) mod chat;
 pub(crate) mod check;
 pub(crate) mod doctor;
 mod exchanges;
+mod library;
 mod login;
 pub(crate) mod models;
 pub(crate) mod new;

@@ -12,14 +12,15 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use super::runs::values;
-use super::{login, trust};
+use super::{library, login, trust};
 use crate::arguments::Shared;
 use crate::exit::{Ended, Exit};
 use crate::place;
 use crate::screen::{Output, Style, Table, clean, duration, first_line};
 use crate::turn::{People, Put, put};
 
-/// Lists the tools of a project, calls one by hand, accepts those of MCP servers, and logs in to them.
+/// Lists the tools of a project, calls one by hand, accepts those of MCP servers, logs in to them, and keeps those that
+/// agents have made.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -33,6 +34,7 @@ enum Command {
     Trust(trust::Arguments),
     Login(login::LoginArguments),
     Logout(login::LogoutArguments),
+    Library(library::Arguments),
 }
 
 /// Lists the tools that the project and its agents name.
@@ -70,6 +72,7 @@ pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
         Command::Trust(command) => trust::execute(command, shared, output).await,
         Command::Login(command) => login::login(command, shared, output).await,
         Command::Logout(command) => login::logout(command, shared, output).await,
+        Command::Library(command) => library::execute(command, shared, output).await,
     }
 }
 

@@ -17,7 +17,7 @@ use super::people::People;
 use super::question::{Put, put};
 use super::queue::{LOOK, Queue};
 use super::show::Show;
-use super::waiting::asked;
+use super::waiting::{asked, texts};
 use crate::exit::Ended;
 use crate::screen::{Output, Style, clean};
 
@@ -192,9 +192,10 @@ async fn ask(
     }
     loop {
         output.raw_talk(&format!(
-            "{} {}\n[y]es, [n]o, or the reason why not: ",
+            "{} {}{}\n[y]es, [n]o, or the reason why not: ",
             output.painted(Style::Yellow, "allow"),
-            clean(&asked(request))
+            clean(&asked(request)),
+            texts(request)
         ));
         let line = tokio::select! {
             biased;

@@ -48,9 +48,10 @@ fn explain_one(rest: &Rest, is_below: bool, output: Output, project: &str) {
                 let call = name.strip_prefix(PREFIX).unwrap_or(name);
                 let call = if several { format!(" --call {call}") } else { String::new() };
                 output.talk(&format!(
-                    "  to allow {}\n    adjutant runs approve {id}{call}{project}\n    \
+                    "  to allow {}{}\n    adjutant runs approve {id}{call}{project}\n    \
                      adjutant runs approve {id}{call} --deny --reason \"...\"{project}",
-                    asked(request)
+                    asked(request),
+                    texts(request)
                 ));
             }
             Wait::Unknown { key, attempt, operation, reason, .. } => {
@@ -106,6 +107,21 @@ fn question_asked(request: &question::Request) -> String {
     };
     clean(&format!("{}, which asks: {}{wanted}", request.tool, question.message.replace('\n', " ")))
         .into_owned()
+}
+
+/// The arguments of several lines as a person reads them, such as a program: each below its name, and each line begun so
+/// that it cannot pass for something else.
+pub(crate) fn texts(request: &Json) -> String {
+    let value = request.value();
+    let arguments = value.get("arguments").and_then(Value::as_object).into_iter().flatten();
+    let long = arguments
+        .filter_map(|(name, value)| Some((name, value.as_str().filter(|text| text.contains('\n'))?)));
+    let mut shown = String::new();
+    for (name, text) in long {
+        shown.push_str(&format!("\n    {}:", clean(name)));
+        text.lines().for_each(|line| shown.push_str(&format!("\n      | {}", clean(line))));
+    }
+    shown
 }
 
 /// What a person is asked, in one line.

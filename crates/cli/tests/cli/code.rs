@@ -256,3 +256,65 @@ fn the_analyst_answers_from_its_table() {
         "{average}\n{seen}"
     );
 }
+
+/// A model that proposes a tool, and another agent that is given it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_makes_a_tool_that_a_person_approves() {
+    let test = "if (await tool({ numbers: [3, 1, 2] }) !== 2) throw new Error('wrong');";
+    let propose = |program: &str| {
+        json!({
+            "name": "median", "description": "Finds the median of numbers.",
+            "parameters": {
+                "type": "object", "properties": { "numbers": { "type": "array", "items": { "type": "number" } } },
+                "required": ["numbers"], "additionalProperties": false,
+            },
+            "program": program, "test": test,
+        })
+    };
+    let right =
+        "const sorted = [...input.numbers].sort((a, b) => a - b);\nreturn sorted[sorted.length >> 1];";
+    let provider = MockProvider::answering([
+        Answer::calls([("c1", "propose_tool", propose("return 7"))]),
+        Answer::calls([("c2", "propose_tool", propose(right))]),
+        Answer::text("There it is."),
+        Answer::calls([("c3", "median", json!({ "numbers": [9, 4, 5] }))]),
+        Answer::text("It is 5."),
+    ])
+    .start()
+    .await
+    .unwrap();
+    let sandbox = project(&provider, "tools: [rows]\ncode: { language: javascript, make_tools: true }");
+    let seen = sandbox.run(&["run", "Make me a median!"]);
+    // A person sees the program and the test, line by line.
+    assert!(
+        seen.starts_with("exit 3") && seen.contains("      | return sorted[sorted.length >> 1];"),
+        "{seen}"
+    );
+    assert!(result(&provider).contains("the test of the tool failed: line 1"), "{}", result(&provider));
+    assert!(!sandbox.path("tools/library").exists(), "before a person has agreed nothing is there");
+    let seen = sandbox.run(&["runs", "approve", &sandbox.newest()]);
+    assert!(seen.starts_with("exit 0"), "{seen}");
+    assert!(result(&provider).contains("the tool `median` is in the library"), "{}", result(&provider));
+    sees!(sandbox.run(&["tools", "library", "list"]), @"
+    exit 0
+    --- stdout
+    tool  version  standing  made by  what it does
+    median  1  signed  desk  Finds the median of numbers.
+    ");
+    assert_eq!(sandbox.read("tools/library/median/program.js"), right);
+
+    sandbox.write("agents/clerk.md", "---\nmodel: main\ntools: [library]\n---\nYou help.\n");
+    let seen = sandbox.run(&["run", "--agent", "clerk", "What is the median?"]);
+    assert!(seen.starts_with("exit 0") && result(&provider) == "5", "{seen}");
+
+    // Whoever can write to the project, and no further, changes no tool.
+    sandbox.write("tools/library/median/program.js", "return 'evil'");
+    let seen = sandbox.run(&["check"]);
+    assert!(seen.contains("no tool `library`") || seen.contains("is not signed as it stands"), "{seen}");
+    sees!(sandbox.run(&["tools", "library", "sign", "median"]), @"");
+    assert!(sandbox.run(&["tools", "library", "sign", "median", "--yes"]).contains("signed: median"));
+    assert!(sandbox.run(&["check"]).starts_with("exit 0"));
+    assert!(sandbox.run(&["tools", "library", "withdraw", "median"]).contains("withdrawn: median"));
+    assert!(sandbox.run(&["tools", "library", "show", "median"]).contains("median version 1 (withdrawn)"));
+    provider.assert_clean();
+}

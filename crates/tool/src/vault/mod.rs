@@ -89,3 +89,15 @@ pub(crate) struct OpenVault {
     folder: PathBuf,
     key: Arc<Key>,
 }
+
+impl OpenVault {
+    /// The signature of a text that anybody may read. The key is made where there is none yet.
+    pub(crate) fn sign(&self, text: &[u8]) -> Result<String> {
+        Ok(self.key.to_seal()?.sign(text))
+    }
+
+    /// Whether a signature is that of this text, by this key. Where there is no key, nothing is signed.
+    pub(crate) fn has_signed(&self, text: &[u8], signature: &str) -> bool {
+        self.key.to_open("library").is_ok_and(|sealer| sealer.has_signed(text, signature))
+    }
+}

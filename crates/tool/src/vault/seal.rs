@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::error::Unspecified;
 use ring::hkdf::{HKDF_SHA256, Salt};
+use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
 
@@ -47,11 +48,12 @@ pub(super) enum Unopened {
 #[derive(Clone)]
 pub(super) struct Sealer {
     key: Arc<LessSafeKey>,
+    signing: hmac::Key,
     id: String,
 }
 
 impl Sealer {
-    /// The key of a secret. Two of two purposes are derived from it (HKDF, RFC 5869): one that seals, and its name.
+    /// The key of a secret. Each purpose has one derived from it (HKDF, RFC 5869): to seal, to sign, and its name.
     pub(super) fn of(secret: &Secret) -> Result<Self> {
         let derive = || -> Result<Self, Unspecified> {
             let root = Salt::new(HKDF_SHA256, b"adjutant vault").extract(secret.expose().as_bytes());
@@ -59,7 +61,8 @@ impl Sealer {
             root.expand(&[b"id"], HKDF_SHA256)?.fill(&mut id)?;
             let key = UnboundKey::from(root.expand(&[b"seal"], &AES_256_GCM)?);
             let id = id.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-            Ok(Self { key: Arc::new(LessSafeKey::new(key)), id })
+            let signing = hmac::Key::from(root.expand(&[b"sign"], hmac::HMAC_SHA256)?);
+            Ok(Self { key: Arc::new(LessSafeKey::new(key)), signing, id })
         };
         derive().map_err(|_| Error::new(Code::Internal, "no key of the vault can be derived"))
     }
@@ -68,6 +71,17 @@ impl Sealer {
     #[cfg(test)]
     pub(super) fn id(&self) -> &str {
         &self.id
+    }
+
+    /// The signature of a text that anybody may read (HMAC-SHA256).
+    pub(super) fn sign(&self, text: &[u8]) -> String {
+        STANDARD.encode(hmac::sign(&self.signing, text))
+    }
+
+    /// Whether a signature is that of this text, by this key.
+    pub(super) fn has_signed(&self, text: &[u8], signature: &str) -> bool {
+        let Ok(signature) = STANDARD.decode(signature.trim()) else { return false };
+        hmac::verify(&self.signing, text, &signature).is_ok()
     }
 
     /// Seals the text of an entry. Moved to another entry it does not open.

@@ -5,4 +5,5 @@
 mod attack;
 mod course;
 mod javascript;
+mod library;
 mod scene;

@@ -9,6 +9,7 @@ use adjutant_core::tool::ToolSpec;
 use adjutant_core::{Code, Error, Result};
 use adjutant_store::SystemClock;
 use adjutant_tool::command::CommandTool;
+use adjutant_tool::library::Library;
 use adjutant_tool::mcp::{self, Server};
 use adjutant_tool::{Registry, Tool, builtin, openapi};
 
@@ -19,6 +20,9 @@ use crate::project::lock::Lock;
 /// What needs no table: an agent names it and has it.
 const WITHOUT_TABLE: [&str; 3] = ["time", "calculator", "artifacts"];
 
+/// What stands for all tools that agents have made.
+const LIBRARY: &str = "library";
+
 /// The tools themselves. One name under `[tools]` can stand for several.
 #[derive(Default)]
 pub(in crate::project) struct Toolsets {
@@ -27,6 +31,8 @@ pub(in crate::project) struct Toolsets {
     servers: BTreeMap<String, Server>,
     /// The servers of which nothing is accepted yet.
     unknown: BTreeSet<String>,
+    /// Why a tool that an agent has made is not run.
+    refused: BTreeMap<String, Error>,
 }
 
 impl Toolsets {
@@ -58,6 +64,18 @@ impl Toolsets {
             }
         }
         sets
+    }
+
+    /// Adds the tools that agents have made, one by one and as a set. What is configured goes before them.
+    pub(in crate::project) fn add_library(&mut self, library: &Library) -> Result<()> {
+        let (tools, refused) = library.tools()?;
+        let free = tools.into_iter().filter(|tool| self.registry.get(&tool.spec().name).is_none());
+        let free: Vec<_> = free.collect();
+        if !free.is_empty() && !self.names.contains_key(LIBRARY) {
+            self.add(LIBRARY, free)?;
+        }
+        self.refused = refused;
+        Ok(())
     }
 
     /// The tools that were accepted of a server. It is not started.
@@ -99,6 +117,9 @@ impl Toolsets {
     }
 
     fn unknown(&self, name: &str) -> Error {
+        if let Some(why) = self.refused.get(name) {
+            return why.clone();
+        }
         let belongs = |server: &&String| name == *server || name.starts_with(&format!("{server}__"));
         if let Some(server) = self.unknown.iter().find(belongs) {
             let message = format!("nobody has accepted yet what the MCP server `{server}` offers");

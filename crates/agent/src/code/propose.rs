@@ -1,0 +1,121 @@
+//! [`ProposeTool`]: the routine by which an agent proposes a tool for the library of its project.
+
+use std::sync::Arc;
+
+use adjutant_core::json::Json;
+use adjutant_core::tool::{Effect, ToolSpec};
+use adjutant_core::{Code as ErrorCode, Error, Result};
+use adjutant_durable::{Effects, work};
+use adjutant_tool::Output;
+use adjutant_tool::code::{Advance, Interpreter, Programs};
+use adjutant_tool::library::{Library, Origin, Proposal, tested};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+
+use crate::approval;
+use crate::definition::{Code, Definition};
+use crate::returned::Returned;
+use crate::routine::{Routine, Scene};
+
+/// The name of the step in which the test is run.
+const TEST: &str = "test";
+
+/// The name of the step in which the tool is signed and written.
+const SIGN: &str = "sign";
+
+/// The tool that proposes tools.
+pub(crate) struct ProposeTool {
+    spec: ToolSpec,
+    library: Library,
+    programs: Arc<Programs>,
+}
+
+impl ProposeTool {
+    /// The routine of an agent that may propose tools, where there is a library.
+    pub(crate) fn of(
+        definition: &Definition,
+        library: Option<&Library>,
+        interpreter: &Interpreter,
+    ) -> Option<Arc<dyn Routine>> {
+        let spec = definition
+            .tool(Code::PROPOSE)
+            .filter(|_| definition.code.as_ref().is_some_and(|code| code.make_tools));
+        let programs = Arc::new(Programs::new(interpreter.clone()));
+        Some(Arc::new(Self { spec: spec?.clone(), library: library?.clone(), programs }))
+    }
+
+    /// Tests a proposal, asks a person about it, and signs it. The inner error is for the model.
+    async fn propose(&self, scene: &Scene<'_>) -> Result<Result<Output>> {
+        let proposal = match read(scene) {
+            Ok(proposal) => proposal,
+            Err(error) => return Ok(Err(error)),
+        };
+        let advance = self.test(scene, &proposal).await?;
+        if let Err(error) = tested(&advance) {
+            return Ok(Err(error));
+        }
+        let why = "it is for the library of the project; its test has passed";
+        if let Err(denied) = approval::ask(scene.ctx(), scene.called(), why).await? {
+            return Ok(Err(denied));
+        }
+        let name = proposal.name.clone();
+        let version: u32 = self.sign(scene, proposal).await?.to()?;
+        Ok(Ok(Output::text(format!(
+            "the tool `{name}` is in the library of the project now, in version {version}; agents that name it have it from \
+             their next run on"
+        ))))
+    }
+
+    async fn test(&self, scene: &Scene<'_>, proposal: &Proposal) -> Result<Advance> {
+        let (programs, program, place) =
+            (Arc::clone(&self.programs), proposal.trial(), scene.ctx().path().clone());
+        let input = Json::of(&program.digest().to_string())?;
+        let step = work(move |_| {
+            let (programs, program, place) = (Arc::clone(&programs), program.clone(), place.clone());
+            async move { Json::of(&programs.advance(&place, &program, &[], None).await?) }
+        });
+        scene.ctx().effect(TEST, Effects::pure().halting(), input, step).await?.to()
+    }
+
+    async fn sign(&self, scene: &Scene<'_>, proposal: Proposal) -> Result<Json> {
+        let (ctx, definition) = (scene.ctx(), &scene.agent().definition);
+        let origin = Origin {
+            run: ctx.run().to_string(),
+            step: format!("{}:{}", ctx.segment(), ctx.path()),
+            agent: definition.name.clone(),
+            model: definition.model.clone(),
+            at: ctx.now(),
+        };
+        let input = Json::of(&(&proposal, &origin))?;
+        let library = self.library.clone();
+        let step = work(move |_| {
+            let (library, proposal, origin) = (library.clone(), proposal.clone(), origin.clone());
+            async move { Json::of(&library.add(&proposal, &origin)?) }
+        });
+        ctx.effect(SIGN, Effects::new(Effect::Idempotent), input, step).await
+    }
+}
+
+impl Routine for ProposeTool {
+    fn spec(&self) -> &ToolSpec {
+        &self.spec
+    }
+
+    fn call<'a>(&'a self, scene: Scene<'a>) -> BoxFuture<'a, Result<Returned>> {
+        async move {
+            Ok(match self.propose(&scene).await? {
+                Ok(output) => Returned::Output(output),
+                Err(error) => Returned::Failed(error),
+            })
+        }
+        .boxed()
+    }
+}
+
+/// Reads a proposal that could be a tool.
+fn read(scene: &Scene<'_>) -> Result<Proposal> {
+    let proposal: Proposal = serde_json::from_value(scene.called().arguments.clone())
+        .map_err(|error| Error::new(ErrorCode::ToolArguments, error.to_string()))?;
+    proposal.check()?;
+    Ok(proposal)
+}
