@@ -11,6 +11,7 @@ use adjutant_core::{Code, Error};
 use adjutant_durable::Amount;
 use adjutant_model::catalogue::Catalogue;
 use adjutant_tool::sandbox;
+use adjutant_tool::vault::Vault;
 use serde_json::{Map, Value};
 
 use super::environment::Environment;

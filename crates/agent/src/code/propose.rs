@@ -8,7 +8,7 @@ use adjutant_core::{Code as ErrorCode, Error, Result};
 use adjutant_durable::{Effects, work};
 use adjutant_tool::Output;
 use adjutant_tool::code::{Advance, Interpreter, Programs};
-use adjutant_tool::library::{Library, Origin, Proposal, tested};
+use adjutant_tool::library::{Library, Origin, Proposal};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
@@ -51,7 +51,7 @@ impl ProposeTool {
             Err(error) => return Ok(Err(error)),
         };
         let advance = self.test(scene, &proposal).await?;
-        if let Err(error) = tested(&advance) {
+        if let Err(error) = proposal.tested(&advance) {
             return Ok(Err(error));
         }
         let why = "it is for the library of the project; its test has passed";

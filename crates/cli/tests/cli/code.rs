@@ -290,7 +290,11 @@ async fn an_agent_makes_a_tool_that_a_person_approves() {
         seen.starts_with("exit 3") && seen.contains("      | return sorted[sorted.length >> 1];"),
         "{seen}"
     );
-    assert!(result(&provider).contains("the test of the tool failed: line 1"), "{}", result(&provider));
+    assert!(
+        result(&provider).contains("the test of the tool failed: in the test, line 1"),
+        "{}",
+        result(&provider)
+    );
     assert!(!sandbox.path("tools/library").exists(), "before a person has agreed nothing is there");
     let seen = sandbox.run(&["runs", "approve", &sandbox.newest()]);
     assert!(seen.starts_with("exit 0"), "{seen}");
@@ -299,7 +303,7 @@ async fn an_agent_makes_a_tool_that_a_person_approves() {
     exit 0
     --- stdout
     tool  version  standing  made by  what it does
-    median  1  signed  desk  Finds the median of numbers.
+    median  1        signed  desk  Finds the median of numbers.
     ");
     assert_eq!(sandbox.read("tools/library/median/program.js"), right);
 
@@ -310,8 +314,12 @@ async fn an_agent_makes_a_tool_that_a_person_approves() {
     // Whoever can write to the project, and no further, changes no tool.
     sandbox.write("tools/library/median/program.js", "return 'evil'");
     let seen = sandbox.run(&["check"]);
-    assert!(seen.contains("no tool `library`") || seen.contains("is not signed as it stands"), "{seen}");
-    sees!(sandbox.run(&["tools", "library", "sign", "median"]), @"");
+    assert!(
+        seen.starts_with("exit 2") && seen.contains("`median` of the library is not signed as it stands"),
+        "{seen}"
+    );
+    let seen = sandbox.run(&["tools", "library", "sign", "median"]);
+    assert!(seen.contains("a person must look at `median` before it is signed"), "{seen}");
     assert!(sandbox.run(&["tools", "library", "sign", "median", "--yes"]).contains("signed: median"));
     assert!(sandbox.run(&["check"]).starts_with("exit 0"));
     assert!(sandbox.run(&["tools", "library", "withdraw", "median"]).contains("withdrawn: median"));

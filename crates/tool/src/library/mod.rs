@@ -27,7 +27,7 @@ use crate::Tool;
 use crate::vault::Vault;
 
 pub use entry::{Entry, Manifest, Origin, Standing};
-pub use proposal::{Proposal, tested};
+pub use proposal::Proposal;
 
 /// The folder of the library within that of a project.
 pub const FOLDER: &str = "tools/library";

@@ -54,19 +54,30 @@ impl Proposal {
     pub fn trial(&self) -> Program {
         program(&self.program, &self.test)
     }
-}
 
-/// What came of a test. Fails with [`Code::ProgramFailed`], for the model.
-pub fn tested(advance: &Advance) -> Result<()> {
-    let why = match &advance.end {
-        Some(End::Value(Value::Bool(false))) => "it returned `false`".to_owned(),
-        Some(End::Value(_)) => return Ok(()),
-        Some(End::Fault(fault)) => moved(fault).to_string(),
-        Some(End::Limit(limit)) => format!("it ran into a limit: {limit:?}"),
-        None => "it did not end".to_owned(),
-    };
-    Err(Error::new(Code::ProgramFailed, format!("the test of the tool failed: {why}"))
-        .with_help("mend the tool or its test, and propose it again"))
+    /// What came of the test. Fails with [`Code::ProgramFailed`], for the model.
+    pub fn tested(&self, advance: &Advance) -> Result<()> {
+        let why = match &advance.end {
+            Some(End::Value(Value::Bool(false))) => "it returned `false`".to_owned(),
+            Some(End::Value(_)) => return Ok(()),
+            Some(End::Fault(fault)) => self.placed(fault),
+            Some(End::Limit(limit)) => format!("it ran into a limit: {limit:?}"),
+            None => "it did not end".to_owned(),
+        };
+        Err(Error::new(Code::ProgramFailed, format!("the test of the tool failed: {why}"))
+            .with_help("mend the tool or its test, and propose it again"))
+    }
+
+    /// A fault of the trial as one of the tool or of its test, which follows it after one more line.
+    fn placed(&self, fault: &Fault) -> String {
+        let lines = u32::try_from(self.program.lines().count()).unwrap_or(u32::MAX);
+        match fault.line {
+            Some(line) if line > lines + 2 => {
+                format!("in the test, {}", Fault { line: Some(line - lines - 2), ..fault.clone() })
+            }
+            _ => format!("in the tool, {}", moved(fault)),
+        }
+    }
 }
 
 /// A fault with its line counted from the first of the tool's own program.
@@ -132,14 +143,16 @@ mod tests {
 
     #[test]
     fn only_a_test_that_ends_well_is_passed() {
-        let ended = |end| tested(&Advance { end: Some(end), ..Advance::default() });
+        let ended = |end| proposal().tested(&Advance { end: Some(end), ..Advance::default() });
         assert!(ended(End::Value(json!(true))).is_ok() && ended(End::Value(json!(null))).is_ok());
         assert!(ended(End::Value(json!(false))).is_err());
-        assert!(tested(&Advance::default()).is_err());
-        let fault = Fault { kind: "Error".into(), message: "no".into(), line: Some(3), column: None };
-        assert_eq!(
-            ended(End::Fault(fault)).unwrap_err().message(),
-            "the test of the tool failed: line 2: Error: no"
-        );
+        assert!(proposal().tested(&Advance::default()).is_err());
+        for (line, place) in
+            [(2, "in the tool, line 1"), (4, "in the test, line 1"), (5, "in the test, line 2")]
+        {
+            let fault = Fault { kind: "Error".into(), message: "no".into(), line: Some(line), column: None };
+            let told = ended(End::Fault(fault)).unwrap_err();
+            assert_eq!(told.message(), format!("the test of the tool failed: {place}: Error: no"));
+        }
     }
 }

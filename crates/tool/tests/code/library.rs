@@ -8,7 +8,7 @@ use adjutant_core::secret::{Secret, Secrets};
 use adjutant_core::time::{Clock, Timestamp};
 use adjutant_core::{Code, Error, Result};
 use adjutant_tool::code::Programs;
-use adjutant_tool::library::{Library, Origin, Proposal, Standing, tested};
+use adjutant_tool::library::{Library, Origin, Proposal, Standing};
 use adjutant_tool::vault::{KeyPlace, Vault};
 use adjutant_tool::{Context, Failure, Resources};
 use serde_json::json;
@@ -81,7 +81,7 @@ async fn a_tool_is_tested_signed_and_called() {
     let proposal = median();
     let trial =
         Programs::new(interpreter()).advance(&StepKey::root(), &proposal.trial(), &[], None).await.unwrap();
-    tested(&trial).unwrap();
+    proposal.tested(&trial).unwrap();
     assert_eq!(library.add(&proposal, &origin("one")).unwrap(), 1);
     assert_eq!(
         library.add(&proposal, &origin("one")).unwrap(),
@@ -110,12 +110,16 @@ async fn a_test_that_fails_is_told_with_its_line() {
     let wrong = Proposal { program: "return 2".into(), ..median() };
     let trial =
         Programs::new(interpreter()).advance(&StepKey::root(), &wrong.trial(), &[], None).await.unwrap();
-    let error = tested(&trial).unwrap_err();
-    assert!(error.message().ends_with("Error: even"), "{error}");
+    let error = wrong.tested(&trial).unwrap_err();
+    assert!(
+        error.message().contains("in the test, line 2") && error.message().ends_with("Error: even"),
+        "{error}"
+    );
     let reaching = Proposal { program: "return tools.pay({})".into(), ..median() };
     let trial =
         Programs::new(interpreter()).advance(&StepKey::root(), &reaching.trial(), &[], None).await.unwrap();
-    assert!(tested(&trial).unwrap_err().message().contains("line 1"), "a tool of the library calls nothing");
+    let error = reaching.tested(&trial).unwrap_err();
+    assert!(error.message().contains("in the tool, line 1"), "a tool of the library calls nothing: {error}");
 }
 
 #[test]

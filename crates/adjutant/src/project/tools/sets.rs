@@ -117,7 +117,8 @@ impl Toolsets {
     }
 
     fn unknown(&self, name: &str) -> Error {
-        if let Some(why) = self.refused.get(name) {
+        let refused = self.refused.get(name).or_else(|| self.refused.values().find(|_| name == LIBRARY));
+        if let Some(why) = refused {
             return why.clone();
         }
         let belongs = |server: &&String| name == *server || name.starts_with(&format!("{server}__"));
