@@ -7,6 +7,7 @@ mod agents;
 mod artifacts;
 mod conversations;
 mod people;
+mod programs;
 mod projects;
 mod runs;
 mod scripts;

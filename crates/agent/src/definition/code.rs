@@ -58,6 +58,11 @@ impl Code {
 }
 
 impl CodeMode {
+    /// Programs in JavaScript; see [`new`](Self::new).
+    pub fn javascript() -> Self {
+        Self::new(Language::Javascript)
+    }
+
     /// Programs that can call all tools of the agent, within the default limits. The model calls no tool itself.
     pub fn new(language: Language) -> Self {
         Self { language, ..Self::default() }

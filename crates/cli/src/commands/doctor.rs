@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use adjutant::model::provider::Probed;
 use adjutant::project::{Choice, Key, ToolKind};
+use adjutant::tool::code::{self, Interpreter};
 use adjutant::tool::mcp::oauth::{Grant, Status};
 use adjutant::tool::mcp::{Change, Pin, Server, changes};
 use adjutant::tool::openapi;
@@ -104,6 +105,7 @@ async fn examine(project: Project, findings: &mut Vec<Finding>) {
     findings.extend(project.servers().filter_map(|server| account(&project, server)));
     findings.extend(services(&project).await);
     findings.extend(sandbox(&project));
+    findings.extend(interpreter(&project).await);
     let path = project.settings().store.clone();
     findings.push(store(project, &path).await);
 }
@@ -316,6 +318,16 @@ fn sandbox(project: &Project) -> Vec<Finding> {
         }
         Err(error) => vec![Finding::missing("sandbox", &error)],
     }
+}
+
+/// Whether the programs of agents can be interpreted, where there are agents that write some.
+async fn interpreter(project: &Project) -> Option<Finding> {
+    let mut agents = project.agents().filter_map(|agent| project.definition(&agent.name).ok());
+    let language = agents.find_map(|agent| agent.code.as_ref())?.language;
+    Some(match code::examine(&Interpreter::own(), language).await {
+        Ok(engine) => Finding::ok("interpreter", format!("{engine}, in a process of its own")),
+        Err(error) => Finding::missing("interpreter", &error),
+    })
 }
 
 async fn store(project: Project, path: &Path) -> Finding {

@@ -232,6 +232,8 @@ fn the_analyst_answers_from_its_table() {
         sandbox.write(file, &std::fs::read_to_string(example.join(file)).unwrap());
     }
     sandbox.program("tools/rows", &std::fs::read_to_string(example.join("tools/rows")).unwrap());
+    let doctor = sandbox.run(&["doctor"]);
+    assert!(doctor.contains("quickjs-ng 0.16.2, in a process of its own"), "{doctor}");
     let table = sandbox.read("data/sales.csv");
     let rows: Vec<Vec<&str>> = table.lines().skip(1).map(|line| line.split(',').collect()).collect();
     let mut units: BTreeMap<&str, u32> = BTreeMap::new();

@@ -7,12 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use adjutant_core::id::StepKey;
+use adjutant_core::time::Timestamp;
 use adjutant_core::{Code, Error, Result};
 
 use super::advance::{Advance, Completion, End, Limit};
 use super::child;
 use super::live::{Live, Lost};
-use super::program::Program;
+use super::program::{Language, Limits, Program};
 
 /// What is allowed on top of the time that a program may work: to start, and to be heard.
 const GRACE: Duration = Duration::from_secs(2);
@@ -56,6 +57,28 @@ impl Interpreter {
             None if cfg!(target_os = "linux") => Ok(PathBuf::from("/proc/self/exe")),
             None => std::env::current_exe()
                 .map_err(|error| unavailable("this executable is not found").caused_by(&error)),
+        }
+    }
+}
+
+/// Whether programs can be interpreted: has one run, and gives the name and version of what did.
+///
+/// Fails with [`Code::InterpreterUnavailable`].
+pub async fn examine(interpreter: &Interpreter, language: Language) -> Result<String> {
+    let program = Program {
+        language,
+        source: "return 1".to_owned(),
+        functions: Vec::new(),
+        now: Timestamp::default(),
+        limits: Limits::default(),
+    };
+    let programs = Programs::new(interpreter.clone());
+    let advance = programs.advance(&StepKey::root(), &program, &[], None).await?;
+    match advance.end {
+        Some(End::Value(_)) => Ok(advance.engine),
+        end => {
+            let message = format!("a program that returns 1 ended otherwise: {end:?}");
+            Err(Error::new(Code::InterpreterUnavailable, message))
         }
     }
 }

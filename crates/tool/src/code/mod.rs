@@ -28,6 +28,6 @@ mod stub;
 
 pub use advance::{Advance, Asked, Completion, End, Fault, Limit};
 pub(crate) use child::first_in_main;
-pub use interpreter::{Chapter, Interpreter, Programs};
+pub use interpreter::{Chapter, Interpreter, Programs, examine};
 pub use program::{Language, Limits, Program};
 pub use stub::stubs;
