@@ -53,7 +53,11 @@ impl Returned {
     /// The result as the model reads it.
     pub fn result(&self, call: &CallId, name: &str) -> ToolResult {
         let (content, data, is_error) = match self {
-            Self::Output(output) => (output.content.clone(), output.data.clone(), false),
+            Self::Output(output) => {
+                // What follows may be cut in its middle.
+                let note = output.note.iter().map(|note| Part::text(format!("[{note}]\n")));
+                (note.chain(output.content.iter().cloned()).collect(), output.data.clone(), false)
+            }
             Self::Failed(error) | Self::Idle(error) => (vec![Part::text(explain(error))], None, true),
             Self::Pending(_) => (vec![Part::text("the call is not over")], None, true),
         };

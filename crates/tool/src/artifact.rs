@@ -102,8 +102,7 @@ fn kept(mut output: Output, tool: &str, longest: usize, place: Option<&Place>) -
             }
             Err(error) => format!("the whole result was not kept: {error}"),
         };
-        // It comes first: what follows is cut in its middle.
-        output.content.insert(0, Part::text(format!("[{note}]\n")));
+        output.note = Some(note);
     }
     output
 }

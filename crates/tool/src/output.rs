@@ -14,6 +14,10 @@ pub struct Output {
     /// The same as data, where the tool has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Value>,
+    /// What the model is told of the content, before it: where the whole of it is, if it is too long to be read. It is no
+    /// part of what the tool has said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// Where the content came from. A tool that says nothing has untrusted output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<Label>,
@@ -22,7 +26,7 @@ pub struct Output {
 impl Output {
     /// Plain text.
     pub fn text(text: impl Into<String>) -> Self {
-        Self { content: vec![Part::text(text)], data: None, label: None }
+        Self { content: vec![Part::text(text)], ..Self::default() }
     }
 
     /// Data, which the model reads as JSON text. A text is read as it is, and nothing (`null`) as `done`.
@@ -32,7 +36,7 @@ impl Output {
             Value::String(text) => text.clone(),
             other => other.to_string(),
         };
-        Self { content: vec![Part::text(text)], data: Some(value), label: None }
+        Self { content: vec![Part::text(text)], data: Some(value), ..Self::default() }
     }
 
     /// Any value that serde can write as JSON; an `Output` stays what it is. Fails with [`Code::ToolBroken`] when the

@@ -60,7 +60,7 @@ pub(super) fn returned(told: &[Arc<Chapter>], program: &Program) -> Option<Retur
         End::Value(value) => Returned::Output(Output {
             content: vec![Part::text(read(value, printed))],
             data: Some(value.clone()),
-            label: None,
+            ..Output::default()
         }),
         End::Fault(fault) => {
             let message = format!("{fault}{}", excerpt(&program.source, fault));
@@ -202,6 +202,9 @@ mod tests {
     fn what_a_call_gives_is_data_text_or_thrown() {
         assert_eq!(outcome(&Returned::Output(Output::json(json!([1])))), Ok(json!([1])));
         assert_eq!(outcome(&Returned::Output(Output::text("[1]"))), Ok(json!("[1]")));
+        // What is for the model alone is no part of it.
+        let noted = Output { note: Some("the whole result is a file".to_owned()), ..Output::text("[1]") };
+        assert_eq!(outcome(&Returned::Output(noted)), Ok(json!("[1]")));
         let error = Error::new(Code::ToolDenied, "not now").with_help("ask");
         let fault = outcome(&Returned::Failed(error)).unwrap_err();
         assert_eq!(fault.to_string(), "tool-denied: not now (hint: ask)");

@@ -318,7 +318,7 @@ async fn an_image_of_a_tool_does_not_end_the_run_of_a_model_without_eyes() {
     };
     let draw = move || {
         tool("t", move |_| {
-            Ok(Output { content: vec![Part::text("the map"), Part::Image(image())], data: None, label: None })
+            Ok(Output { content: vec![Part::text("the map"), Part::Image(image())], ..Output::default() })
         })
     };
     let play =

@@ -115,7 +115,7 @@ impl Tool for Prompts {
                 }
                 parts.take(&message.content);
             }
-            Ok(Output { content: parts.finish(), data: None, label: None })
+            Ok(Output { content: parts.finish(), ..Output::default() })
         }
         .boxed()
     }

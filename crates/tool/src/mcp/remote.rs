@@ -219,7 +219,11 @@ fn read(
         }
         other => other,
     });
-    Ok(Output { content: content.collect(), data: data.map(|data| redacted(made, data)), label: None })
+    Ok(Output {
+        content: content.collect(),
+        data: data.map(|data| redacted(made, data)),
+        ..Output::default()
+    })
 }
 
 /// Data without the secrets that the server was given.

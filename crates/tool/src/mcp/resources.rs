@@ -107,7 +107,7 @@ impl Tool for Resources {
                     return Err(made.failed(Code::ToolBroken, why));
                 }
             }
-            Ok(Output { content: parts.finish(), data: None, label: None })
+            Ok(Output { content: parts.finish(), ..Output::default() })
         }
         .boxed()
     }
