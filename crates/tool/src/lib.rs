@@ -132,10 +132,8 @@ pub use tool::{Reconciled, Tool};
 /// In such a child process it does the work and does not return. Otherwise it returns at once.
 ///
 /// ```no_run
-/// fn main() {
-///     adjutant_tool::first_in_main();
-///     // What the application is for.
-/// }
+/// // The first line of `main`:
+/// adjutant_tool::first_in_main();
 /// ```
 pub fn first_in_main() {
     sandbox::first_in_main();

@@ -123,11 +123,21 @@ impl Programs {
             return Ok(Advance { end: Some(End::Limit(Limit::Time)), ..Advance::default() });
         }
         let mut kept = self.take(place).filter(|live| live.advances == told.len());
+        let mut absent = None;
         for _ in 0..TRIES {
             let live = match kept.take() {
                 Some(live) => Ok(live),
-                None => self.again(program, told, worked * 2 + GRACE).await?,
+                None => match self.again(program, told, worked * 2 + GRACE).await {
+                    Ok(live) => live,
+                    // It may have been killed before it had said that it was there.
+                    Err(error) if error.code() == Code::InterpreterUnavailable => {
+                        absent = Some(error);
+                        continue;
+                    }
+                    Err(error) => return Err(error),
+                },
             };
+            absent = None;
             let advanced = match live {
                 Ok(mut live) => live.advance(given, left + GRACE).await.map(|advance| (live, advance)),
                 Err(lost) => Err(lost),
@@ -146,7 +156,10 @@ impl Programs {
                 Err(Lost::Gone) => {}
             }
         }
-        Ok(Advance { end: Some(End::Limit(Limit::Process)), ..Advance::default() })
+        match absent {
+            Some(error) => Err(error),
+            None => Ok(Advance { end: Some(End::Limit(Limit::Process)), ..Advance::default() }),
+        }
     }
 
     /// Lets go of a program.

@@ -17,7 +17,7 @@ use super::program::{Limits, Program};
 use super::protocol::{Begin, LONGEST_SAID, Ready, VERSION};
 
 /// How long a child may take until it is ready.
-const START: Duration = Duration::from_secs(20);
+const START: Duration = Duration::from_secs(10);
 
 /// Why a child gave no advance.
 pub(super) enum Lost {

@@ -40,6 +40,15 @@ pub struct Library {
     secrets: Arc<dyn Secrets>,
 }
 
+/// What of a library can be used.
+#[derive(Default)]
+pub struct Usable {
+    /// The tools that are signed as they stand.
+    pub tools: Vec<Arc<dyn Tool>>,
+    /// Why each of the others is not run, by its name.
+    pub refused: BTreeMap<String, Error>,
+}
+
 impl Library {
     /// The library of the project in `folder`, signed with the key of its vault.
     pub fn new(folder: &Path, vault: Vault, secrets: Arc<dyn Secrets>) -> Self {
@@ -112,20 +121,20 @@ impl Library {
     /// The tools that are signed as they stand, and why each of the others is not run.
     ///
     /// Fails with [`Code::FileUnreadable`] when nobody can say which there are.
-    pub fn tools(&self) -> Result<(Vec<Arc<dyn Tool>>, BTreeMap<String, Error>)> {
-        let (mut tools, mut refused) = (Vec::new(), BTreeMap::new());
+    pub fn tools(&self) -> Result<Usable> {
+        let mut usable = Usable::default();
         for name in self.names()? {
             let why = match self.entry(&name) {
                 Ok(entry) if entry.standing == Standing::Signed => {
-                    tools.push(made::tool(entry));
+                    usable.tools.push(made::tool(entry));
                     continue;
                 }
                 Ok(entry) => not_run(&name, entry.standing),
                 Err(error) => error,
             };
-            refused.insert(name, why);
+            usable.refused.insert(name, why);
         }
-        Ok((tools, refused))
+        Ok(usable)
     }
 
     fn write(&self, entry: &Entry) -> Result<()> {

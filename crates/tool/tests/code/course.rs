@@ -1,12 +1,15 @@
 //! The course of a program over its processes: what is done again, and what is not.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use adjutant_core::Code;
 use adjutant_tool::code::{Chapter, End, Interpreter, Limit, Programs};
 use serde_json::json;
 
-use crate::scene::{answer, course, interpreter, last, limited, place, program};
+#[cfg(target_os = "linux")]
+use crate::scene::{Watched, answer};
+use crate::scene::{course, interpreter, last, limited, place, program};
 
 const SOURCE: &str = "let sum = 0; for (let i = 0; i < 6; i++) { sum += await tools.add({ a: i, b: 1 }); \
                       console.log('at', i) } return { sum, chance: Math.random() }";
@@ -54,15 +57,15 @@ async fn another_course_than_before_is_told() {
     assert!(error.help().unwrap().contains("quickjs-ng 0.1"));
 }
 
-/// A child that is killed between two advances, or in one, is not missed.
+/// A child that is killed between two advances is not missed.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_child_that_is_killed_is_replaced() {
-    let program = program(SOURCE);
-    let programs = Programs::new(interpreter());
+    let (watched, program) = (Watched::new(), program(SOURCE));
+    let programs = watched.programs();
     let mut told: Vec<Arc<Chapter>> = Vec::new();
     let mut given = None;
-    let own = children();
+    let mut kills = 0;
     loop {
         let advance = programs.advance(&place(), &program, &told, given.as_ref()).await.unwrap();
         let next = advance.asked.first().map(answer);
@@ -73,43 +76,50 @@ async fn a_child_that_is_killed_is_replaced() {
             break;
         }
         given = next;
-        for child in children().into_iter().filter(|child| !own.contains(child)) {
-            let pid = rustix::process::Pid::from_raw(child).unwrap();
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-        }
+        kills += usize::from(watched.kill());
     }
-    assert_eq!(told.len(), 7);
+    assert_eq!((told.len(), kills), (7, 6));
 }
 
-/// The children of this process that are interpreters of this test's thread.
+/// A child that is killed while it works is replaced by one that does the work again.
 #[cfg(target_os = "linux")]
-fn children() -> Vec<i32> {
-    let own = std::process::id().to_string();
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-        let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
-        let Some((_, rest)) = stat.rsplit_once(") ") else { continue };
-        if rest.split(' ').nth(1) == Some(own.as_str()) {
-            found.push(pid);
-        }
+#[tokio::test(flavor = "multi_thread")]
+async fn a_child_that_is_killed_at_work_is_replaced() {
+    let source = "let n = 0; for (let i = 0; i < 4e6; i++) n += i % 3; await tools.add({}); \
+                  for (let i = 0; i < 4e6; i++) n += i % 3; return n";
+    let program = program(source);
+    for delay in [1, 5, 20, 60, 120] {
+        let watched = Arc::new(Watched::new());
+        let killer = {
+            let watched = Arc::clone(&watched);
+            std::thread::spawn(move || {
+                while watched.process().is_none() {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                std::thread::sleep(Duration::from_millis(delay));
+                watched.kill();
+            })
+        };
+        let told = course(&watched.programs(), &program).await.unwrap();
+        killer.join().unwrap();
+        assert_eq!(last(&told).end, Some(End::Value(json!(7_999_998))), "killed after {delay} ms");
     }
-    found
 }
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_program_ends_with_whoever_holds_it() {
-    let programs = Programs::new(interpreter());
+    let watched = Watched::new();
+    let programs = watched.programs();
     programs.advance(&place(), &program("await tools.add({})"), &[], None).await.unwrap();
-    let child = children().into_iter().next().expect("there is a child");
+    let child = watched.process().expect("there is a child");
     drop(programs);
     for _ in 0..200 {
         let state = std::fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
         if state.is_empty() || state.contains(") Z") {
             return;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("the child {child} lives on");
 }
@@ -118,17 +128,18 @@ async fn a_program_ends_with_whoever_holds_it() {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn the_child_has_given_everything_up() {
-    let programs = Programs::new(interpreter());
+    let watched = Watched::new();
+    let programs = watched.programs();
     programs.advance(&place(), &program("await tools.add({})"), &[], None).await.unwrap();
-    let child = children().into_iter().next().expect("there is a child");
-    let read = |file: &str| std::fs::read_to_string(format!("/proc/{child}/{file}")).unwrap();
-    assert_eq!(read("environ").trim_end_matches('\0'), "TZ=UTC0");
+    let child = watched.process().expect("there is a child");
+    assert_eq!(watched.environment().trim_end_matches('\0'), "TZ=UTC0");
     let threads = std::fs::read_dir(format!("/proc/{child}/task")).unwrap().flatten();
     for thread in threads {
         let status = std::fs::read_to_string(thread.path().join("status")).unwrap();
         assert!(status.contains("Seccomp:\t2") && status.contains("NoNewPrivs:\t1"), "{status}");
     }
-    assert!(read("limits").contains("Max file size             0 "));
+    let limits = std::fs::read_to_string(format!("/proc/{child}/limits")).unwrap();
+    assert!(limits.contains("Max file size             0 "), "{limits}");
 }
 
 #[tokio::test]
@@ -188,5 +199,5 @@ async fn the_time_of_all_advances_counts() {
     let began = std::time::Instant::now();
     let told = course(&Programs::new(interpreter()), &program).await.unwrap();
     assert_eq!(last(&told).end, Some(End::Limit(Limit::Time)));
-    assert!(began.elapsed() < std::time::Duration::from_secs(20), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
 }

@@ -8,7 +8,7 @@ use adjutant_core::secret::{Secret, Secrets};
 use adjutant_core::time::{Clock, Timestamp};
 use adjutant_core::{Code, Error, Result};
 use adjutant_tool::code::Programs;
-use adjutant_tool::library::{Library, Origin, Proposal, Standing};
+use adjutant_tool::library::{Library, Origin, Proposal, Standing, Usable};
 use adjutant_tool::vault::{KeyPlace, Vault};
 use adjutant_tool::{Context, Failure, Resources};
 use serde_json::json;
@@ -67,7 +67,7 @@ fn origin(step: &str) -> Origin {
 }
 
 async fn call(library: &Library, arguments: serde_json::Value) -> Result<String, Failure> {
-    let (tools, refused) = library.tools().unwrap();
+    let Usable { tools, refused } = library.tools().unwrap();
     assert!(refused.is_empty(), "{refused:?}");
     let context = Context::new("r".into(), StepKey::root().join("median", 0), "c".into())
         .with_resources(&Resources::new().with(interpreter()));
@@ -132,7 +132,7 @@ fn what_was_changed_is_not_run_until_a_person_signs_it() {
         let before = std::fs::read_to_string(at(file)).unwrap();
         std::fs::write(at(file), format!("{before} ")).unwrap();
         assert_eq!(library.entry("median").unwrap().standing, Standing::Unsigned, "{file}");
-        let (tools, refused) = library.tools().unwrap();
+        let Usable { tools, refused } = library.tools().unwrap();
         assert!(tools.is_empty() && refused["median"].help().unwrap().contains("tools library sign median"));
         std::fs::write(at(file), before).unwrap();
         assert_eq!(library.entry("median").unwrap().standing, Standing::Signed);
@@ -150,7 +150,7 @@ fn what_was_changed_is_not_run_until_a_person_signs_it() {
     assert_eq!(library.entry("median").unwrap().standing, Standing::Signed);
     library.withdraw("median").unwrap();
     assert_eq!(library.entry("median").unwrap().standing, Standing::Withdrawn);
-    let (tools, refused) = library.tools().unwrap();
+    let Usable { tools, refused } = library.tools().unwrap();
     assert!(tools.is_empty() && refused["median"].message().ends_with("was withdrawn"));
     // Whoever removes the word that it is withdrawn has no signature for the rest.
     let withdrawn = std::fs::read_to_string(at("tool.json")).unwrap();
@@ -174,6 +174,6 @@ fn what_is_no_tool_is_named() {
     std::fs::write(folder.path().join("tools/library/median/tool.json"), "{}").unwrap();
     let error = library.entry("median").unwrap_err();
     assert!(error.message().contains("describes no tool"), "{error}");
-    let (tools, refused) = library.tools().unwrap();
+    let Usable { tools, refused } = library.tools().unwrap();
     assert!(tools.is_empty() && refused.len() == 1);
 }

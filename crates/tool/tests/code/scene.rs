@@ -14,6 +14,48 @@ pub(crate) fn interpreter() -> Interpreter {
     Interpreter::at(env!("CARGO_BIN_EXE_adjutant-interpreter"))
 }
 
+/// An interpreter that writes down its processes, for tests that look at them or kill them.
+#[cfg(target_os = "linux")]
+pub(crate) struct Watched {
+    folder: tempfile::TempDir,
+}
+
+#[cfg(target_os = "linux")]
+impl Watched {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, binary) = (folder.path().display(), env!("CARGO_BIN_EXE_adjutant-interpreter"));
+        let script = format!(
+            "#!/bin/sh\n/bin/cat /proc/$$/environ > {path}/environ\necho $$ >> {path}/processes\nexec {binary} \"$@\"\n"
+        );
+        let program = folder.path().join("interpreter");
+        std::fs::write(&program, script).unwrap();
+        std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        Self { folder }
+    }
+
+    pub(crate) fn programs(&self) -> Programs {
+        Programs::new(Interpreter::at(self.folder.path().join("interpreter")))
+    }
+
+    /// What the environment of the last process was when it was started.
+    pub(crate) fn environment(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("environ")).unwrap()
+    }
+
+    /// The last process that was started; none where there is none yet.
+    pub(crate) fn process(&self) -> Option<i32> {
+        let listed = std::fs::read_to_string(self.folder.path().join("processes")).ok()?;
+        listed.lines().last()?.parse().ok()
+    }
+
+    /// Kills the last process that was started. It may have ended.
+    pub(crate) fn kill(&self) -> bool {
+        let Some(process) = self.process().and_then(rustix::process::Pid::from_raw) else { return false };
+        rustix::process::kill_process(process, rustix::process::Signal::KILL).is_ok()
+    }
+}
+
 pub(crate) fn program(source: &str) -> Program {
     Program {
         language: Language::Javascript,

@@ -9,7 +9,7 @@ use adjutant_core::tool::ToolSpec;
 use adjutant_core::{Code, Error, Result};
 use adjutant_store::SystemClock;
 use adjutant_tool::command::CommandTool;
-use adjutant_tool::library::Library;
+use adjutant_tool::library::{Library, Usable};
 use adjutant_tool::mcp::{self, Server};
 use adjutant_tool::{Registry, Tool, builtin, openapi};
 
@@ -68,7 +68,7 @@ impl Toolsets {
 
     /// Adds the tools that agents have made, one by one and as a set. What is configured goes before them.
     pub(in crate::project) fn add_library(&mut self, library: &Library) -> Result<()> {
-        let (tools, refused) = library.tools()?;
+        let Usable { tools, refused } = library.tools()?;
         let free = tools.into_iter().filter(|tool| self.registry.get(&tool.spec().name).is_none());
         let free: Vec<_> = free.collect();
         if !free.is_empty() && !self.names.contains_key(LIBRARY) {
