@@ -14,8 +14,8 @@ struct Sale {
 /// Reads what was sold. Columns: region (text), units (number).
 #[tool(pure)]
 async fn sales() -> Vec<Sale> {
-    let regions = ["north", "south", "east"];
-    (0..3_000).map(|n| Sale { region: regions[n % 3], units: (n % 7 + n % 3) as u32 }).collect()
+    let regions = ["north", "south", "east"].into_iter().cycle();
+    regions.zip(0..3_000).map(|(region, n)| Sale { region, units: n % 7 + n % 3 }).collect()
 }
 
 fn main() -> adjutant::Result<()> {

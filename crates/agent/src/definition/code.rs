@@ -142,7 +142,7 @@ impl CodeMode {
                 match expanded.get(wanted.name.as_str()) {
                     Some(names) => found.extend(names.iter().cloned()),
                     None if tools.iter().any(|tool| tool.name == wanted.name) => {
-                        found.push(wanted.name.clone())
+                        found.push(wanted.name.clone());
                     }
                     None if is_whole => note(unknown(key, &wanted.name, tools, expanded), wanted),
                     None => {}
