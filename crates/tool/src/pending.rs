@@ -149,7 +149,7 @@ mod tests {
             assert_eq!(question().fitting(accept(given)).unwrap(), accept(fits));
         }
         for (unfit, why) in [
-            (json!({}), "name is missing"),
+            (json!({}), "\"name\" is missing"),
             (json!({ "name": "A" }), "name"),
             (json!({ "name": "Ann", "age": "old" }), "age"),
         ] {

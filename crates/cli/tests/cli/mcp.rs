@@ -10,7 +10,7 @@ fn project(how: &str) -> Sandbox {
     sandbox.write(
         "adjutant.toml",
         &format!(
-            "[tools.sums]\ntype = \"mcp\"\ncommand = [\"python3\", \"-B\", \"hostile.py\", \"{how}\", \"state\"]\n\
+            "[tools.sums]\ntype = \"mcp\"\nsandbox = \"unsafe\"\ncommand = [\"python3\", \"-B\", \"hostile.py\", \"{how}\", \"state\"]\n\
              effects = {{ add = \"pure\" }}\n"
         ),
     );

@@ -4,6 +4,9 @@ use std::path::Path;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
+use adjutant_testkit::provider::{Answer, MockProvider};
+use serde_json::json;
+
 use crate::sandbox::{Sandbox, sees};
 
 /// A project whose one agent has the tools of a server that takes its time, all of which was accepted.
@@ -12,10 +15,13 @@ pub(crate) fn project(revision: &str) -> Sandbox {
     let server = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tool/tests/mcp/servers/patient.py");
     sandbox.write("patient.py", &std::fs::read_to_string(server).expect("the server of the tool's tests"));
     sandbox.write("state/.keep", "");
+    // Where the tests run as root, the user of the sandbox is another one.
+    let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+    std::fs::set_permissions(sandbox.path("state"), everybody).expect("the folder is ours");
     sandbox.write(
         "adjutant.toml",
         &format!(
-            "[tools.desk]\ntype = \"mcp\"\n\
+            "[tools.desk]\ntype = \"mcp\"\nsandbox = {{ write = [\"state\"] }}\n\
              command = [\"python3\", \"-B\", \"patient.py\", \"{revision}\", \"state\"]\n"
         ),
     );
@@ -68,6 +74,7 @@ fn a_question_waits_for_a_person() {
     exit 0
     --- stdout
     run [run] desk, waiting, began [moment], took [time]
+    Desk book!
       turn#0
         model#0  offline, [time], 93 tokens in, 14 out, 0 USD
         call#0
@@ -116,6 +123,7 @@ fn a_question_waits_for_a_person() {
     exit 0
     --- stdout
     run [run] desk, ended, began [moment], took [time]
+    Desk book!
       turn#0
         model#0  offline, [time], 93 tokens in, 14 out, 0 USD
         call#0
@@ -192,20 +200,33 @@ fn a_task_outlives_the_program() {
     assert_eq!(noted(&sandbox, "baked").len(), 1);
 }
 
-#[test]
-fn what_came_of_a_pending_call_is_known_in_the_next_turn() {
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_of_a_pending_call_is_known_in_the_next_turn() {
+    let book = |id| Answer::calls([(id, "desk__book", json!({}))]);
+    let said = |text: &str| Answer::text(text);
+    let answers = [book("c1"), said("Booked."), said("As I said."), book("c2"), said("No.")];
+    let provider = MockProvider::answering(answers).start().await.expect("a port");
     let sandbox = project("2026-07-28");
-    sandbox.run(&["run", "--session", "s", "Desk book!"]);
+    let model = format!(
+        "[models.main]\nprovider = \"openai\"\nmodel = \"mock\"\nbase_url = \"{}\"\n\n",
+        provider.base_url()
+    );
+    sandbox.write("adjutant.toml", &format!("{model}{}", sandbox.read("adjutant.toml")));
+    let last = || {
+        let request = provider.requests().pop().expect("a request");
+        request["messages"].as_array().expect("messages").iter().map(ToString::to_string).collect::<String>()
+    };
+    sandbox.run(&["run", "--session", "s", "Book!"]);
     sandbox.run(&["runs", "answer", &sandbox.newest(), "{\"name\": \"Ann\"}"]);
-    let next = sandbox.run(&["run", "--session", "s", "--show-requests", "And now?"]);
-    assert!(next.starts_with("exit 0") && next.contains("book: Ann, 2 seats"), "{next}");
-    assert!(!next.contains("not over"), "{next}");
+    sandbox.run(&["run", "--session", "s", "And now?"]);
+    assert!(last().contains("book: Ann, 2 seats") && !last().contains("not over"), "{}", last());
     // Of a call that is still pending when its run is cancelled, it says so.
-    sandbox.run(&["run", "--session", "s", "Desk book!"]);
+    sandbox.run(&["run", "--session", "s", "Book!"]);
     sandbox.run(&["runs", "cancel", &sandbox.newest()]);
-    let next = sandbox.run(&["run", "--session", "s", "--show-requests", "And now?"]);
-    assert!(next.contains("the run ended before the call did"), "{next}");
+    sandbox.run(&["run", "--session", "s", "And now?"]);
+    assert!(last().contains("the run ended before the call did"), "{}", last());
     assert_eq!(noted(&sandbox, "booked"), ["Ann, 2 seats"]);
+    provider.assert_clean();
 }
 
 #[test]

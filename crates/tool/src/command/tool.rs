@@ -110,6 +110,7 @@ pub(crate) async fn run(
             program: job.program.to_string_lossy().into_owned(),
             arguments: arguments.to_vec(),
             file,
+            ..sandbox::Command::default()
         };
         job.enter(sandbox, command, context).await?;
     }

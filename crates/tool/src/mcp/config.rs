@@ -11,6 +11,7 @@ use url::Url;
 use super::oauth;
 use crate::command::Variable;
 use crate::http::is_loopback;
+use crate::sandbox;
 
 /// A server as configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,6 +57,8 @@ pub struct Process {
     pub environment: BTreeMap<String, Variable>,
     /// Where it runs; the directory of this process where nothing is said.
     pub working_directory: Option<PathBuf>,
+    /// The sandbox that it runs in. Without one it has every right that this process has.
+    pub sandbox: Option<sandbox::Config>,
 }
 
 /// A server that is reached over HTTP.

@@ -257,7 +257,8 @@ impl Server {
                 let environment = values(&config.environment, secret)?;
                 let redactor = self.hide(&config.environment, &environment, None);
                 let said = self.0.said.clone();
-                let (process, input, output) = process::start(config, &environment, redactor, said.clone())?;
+                let (process, input, output) =
+                    process::start(self.name(), config, &environment, redactor, said.clone()).await?;
                 Ok(Connection::open(Pipes::new(process, input, output, said), handshake).await)
             }
             Transport::Http(config) => {
@@ -316,8 +317,16 @@ impl Server {
         let explained = Error::new(error.code(), self.redactor().text(why));
         match error.help() {
             Some(help) => explained.with_help(help),
+            None if self.is_sandboxed() => explained.with_help(
+                "`adjutant doctor` shows what the server wrote; it runs in a sandbox, and finds there what `sandbox` in its \
+                 table says",
+            ),
             None => explained.with_help("`adjutant doctor` shows what the server wrote"),
         }
+    }
+
+    fn is_sandboxed(&self) -> bool {
+        matches!(&self.0.config.transport, Transport::Process(process) if process.sandbox.is_some())
     }
 
     fn late(&self, within: Duration) -> Error {

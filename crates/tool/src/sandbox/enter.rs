@@ -38,6 +38,10 @@ pub struct Command {
     pub arguments: Vec<String>,
     /// A file for the program, as its name and what is in it; its path becomes the last argument.
     pub file: Option<(&'static str, Vec<u8>)>,
+    /// Further files of the host that are seen, at the same path.
+    pub files: Vec<PathBuf>,
+    /// Where it starts, which is an empty folder there unless it is seen; in the session's folder where nothing is said.
+    pub directory: Option<PathBuf>,
 }
 
 /// A command that runs in a sandbox.
@@ -126,16 +130,21 @@ impl Sandbox {
         };
         let program = Path::new(&command.program);
         let mut bound: Vec<_> = given.into_iter().collect();
-        if program.is_absolute() && !launch::is_system(program) {
-            check(program)?;
-            bound.push((program.to_owned(), program.to_owned()));
+        let named = [program].into_iter().filter(|program| program.is_absolute());
+        for path in
+            named.chain(command.files.iter().map(PathBuf::as_path)).filter(|path| !launch::is_system(path))
+        {
+            check(path)?;
+            bound.push((path.to_owned(), path.to_owned()));
         }
+        let directory = command.directory.filter(|directory| check(directory).is_ok());
         let proxy = self.proxy(&call)?;
         let group = self.group()?;
         let place = Place {
             session: &session,
             call: call.folder(),
             group: group.as_ref().map(Group::door),
+            directory: directory.as_deref(),
             inside: self.inside(),
         };
         let words =

@@ -20,6 +20,8 @@ pub enum Owner {
     Session(SessionId),
     /// A run without a session.
     Run(RunId),
+    /// A server that works for many of them, by its name.
+    Server(String),
 }
 
 /// The files of one session, or of a run without one.
@@ -34,6 +36,7 @@ impl Folder {
         let name = match owner {
             Owner::Session(session) => format!("session-{}", component(session.as_str())),
             Owner::Run(run) => format!("run-{}", component(run.as_str())),
+            Owner::Server(server) => format!("server-{}", component(server)),
         };
         Self { path: of_scope(work, scope).join(name) }
     }

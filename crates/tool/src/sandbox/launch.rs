@@ -65,6 +65,8 @@ pub(super) struct Place<'a> {
     pub(super) call: &'a Path,
     /// The file that takes processes into its control group.
     pub(super) group: Option<PathBuf>,
+    /// Where the program starts, if not with the session's files.
+    pub(super) directory: Option<&'a Path>,
     /// The program that is started within, on the host.
     pub(super) inside: Option<&'a Path>,
 }
@@ -133,7 +135,9 @@ pub(super) fn command_line(
             mounts(&mut words, config, place, bound);
         }
     }
-    words.add(["--json-status-fd", "7", "--seccomp", "9", "--chdir", HOME, "--"]);
+    words.add(["--json-status-fd", "7", "--seccomp", "9", "--chdir"]);
+    words.add([place.directory.unwrap_or(Path::new(HOME))]);
+    words.add(["--"]);
     // The relay is one, too, and so is who starts it.
     let own = if config.hosts.is_empty() { 0 } else { 2 };
     limits(&mut words, machine, &config.limits, own);
@@ -213,6 +217,9 @@ fn mounts(words: &mut Words, config: &Config, place: &Place<'_>, bound: &[(PathB
     for (host, inside) in bound {
         folders_above(words, inside);
         words.add([Path::new("--ro-bind"), host, inside]);
+    }
+    if let Some(directory) = place.directory {
+        folders_above(words, &directory.join("itself"));
     }
     words.add([Path::new("--bind"), place.session, Path::new(HOME)]);
     // The root itself is memory that nobody counts.

@@ -5,4 +5,5 @@
 mod hostile;
 mod pending;
 mod real;
+mod sandboxed;
 mod scene;

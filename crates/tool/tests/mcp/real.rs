@@ -16,7 +16,7 @@ use tokio::process::{Child, Command};
 use crate::scene::{OneSecret, Scene, TOKEN, file, installed, process};
 
 /// The command of a reference server.
-fn node(server: &str, arguments: &[&str]) -> Option<Vec<String>> {
+pub(crate) fn node(server: &str, arguments: &[&str]) -> Option<Vec<String>> {
     let folder = installed("node")?;
     let script = folder.join(format!("node_modules/@modelcontextprotocol/server-{server}/dist/index.js"));
     let words = ["node".to_owned(), script.to_string_lossy().into_owned()];

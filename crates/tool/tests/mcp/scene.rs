@@ -28,7 +28,8 @@ impl Secrets for OneSecret {
 
 /// A server that is a process.
 pub(crate) fn process(name: &str, command: &[String]) -> Config {
-    let process = Process { command: command.to_vec(), environment: [].into(), working_directory: None };
+    let process =
+        Process { command: command.to_vec(), environment: [].into(), working_directory: None, sandbox: None };
     let mut config = Config::new(name, Transport::Process(process));
     config.timeout = Duration::from_secs(30);
     config

@@ -7,12 +7,18 @@ use adjutant_agent::definition::document::{Table, nearest};
 use adjutant_core::tool::Effect;
 use adjutant_tool::command::Variable;
 use adjutant_tool::mcp::{Config, Http, Process, Transport};
+use adjutant_tool::sandbox::{self, Isolation, Limits};
 use adjutant_tool::vault::Vault;
 use url::Url;
 
 use super::command::{EFFECTS, environment, words};
 use super::login;
+use super::sandbox::of_tool;
 use crate::project::secrets::SecretSource;
+
+/// What a server may send and receive through the proxy of its sandbox where nothing else is said, in bytes: it lives for
+/// many calls.
+const NETWORK_BYTES: u64 = 64 << 30;
 
 /// Reads the table of a server. Paths are relative to `folder`, and a server that is a process runs there.
 pub(super) fn read(
@@ -21,9 +27,10 @@ pub(super) fn read(
     folder: &Path,
     secrets: &BTreeMap<String, SecretSource>,
     vault: &Vault,
+    sandbox: &sandbox::Config,
 ) -> Option<Config> {
     let transport = match (table.has("command"), table.has("url")) {
-        (true, false) => process(table, folder),
+        (true, false) => process(table, folder, sandbox),
         (false, true) => http(table, vault),
         (given, _) => {
             let (message, help) = match given {
@@ -54,13 +61,23 @@ pub(super) fn read(
     known_secrets(table, &config, secrets).then_some(config)
 }
 
-fn process(table: &Table<'_>, folder: &Path) -> Option<Transport> {
+fn process(table: &Table<'_>, folder: &Path, defaults: &sandbox::Config) -> Option<Transport> {
     let command = words(table, "command", folder);
     let environment = environment(table, "env");
     let working_directory =
         table.text("working_directory").map_or(folder.to_owned(), |path| folder.join(path));
-    let process = Process { command: command?, environment, working_directory: Some(working_directory) };
-    Some(Transport::Process(process))
+    // Somebody else's program, which is trusted with nothing that is not written.
+    let mut sandbox = match table.has("sandbox") {
+        true => of_tool(table, folder, defaults)?,
+        false => defaults.clone(),
+    };
+    // What is meant for one call is little for a server.
+    if sandbox.limits.network_bytes == Limits::default().network_bytes {
+        sandbox.limits.network_bytes = NETWORK_BYTES;
+    }
+    let sandbox = Some(sandbox).filter(|sandbox| sandbox.isolation == Isolation::Sandbox);
+    let working_directory = Some(working_directory);
+    Some(Transport::Process(Process { command: command?, environment, working_directory, sandbox }))
 }
 
 fn http(table: &Table<'_>, vault: &Vault) -> Option<Transport> {

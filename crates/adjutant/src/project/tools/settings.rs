@@ -135,7 +135,7 @@ fn read_tool(
         }
         // It reads its prefix itself: its tools have one in any case.
         "mcp" => {
-            let config = mcp_server::read(&entry.key, &table, folder, secrets, vault);
+            let config = mcp_server::read(&entry.key, &table, folder, secrets, vault, sandbox);
             let description = table.text("description").map(str::to_owned);
             table.finish();
             let kind = ToolKind::Mcp(Box::new(config?));

@@ -21,7 +21,7 @@ OURS = ("list_resources", "read_resource", "list_prompts", "get_prompt")
 
 def adjutant(*words):
     """What the program writes to standard output, as data; none where it fails."""
-    done = subprocess.run([ADJUTANT, *words, "--json"], stdout=subprocess.PIPE, timeout=25)
+    done = subprocess.run([ADJUTANT, *words, "--json"], stdout=subprocess.PIPE, timeout=100)
     return json.loads(done.stdout) if done.returncode == 0 else None
 
 
@@ -60,7 +60,7 @@ def call(tool, given):
 
 def main(url):
     with open("adjutant.toml", "w") as project:
-        project.write(f'[tools.x]\ntype = "mcp"\nurl = "{url}"\ntimeout = "20s"\n')
+        project.write(f'[tools.x]\ntype = "mcp"\nurl = "{url}"\ntimeout = "60s"\n')
     if adjutant("tools", "trust", "x", "--yes") is None:
         sys.exit("nothing could be accepted")
     tools = adjutant("tools", "list")

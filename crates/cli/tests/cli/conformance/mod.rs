@@ -10,6 +10,9 @@ use std::process::{Command, Stdio};
 /// What the suite prints before a line for each scenario.
 const SUMMARY: &str = "=== SUITE SUMMARY ===";
 
+/// How long a scenario may take, in milliseconds: all run at the same time, on whatever machine this is.
+const PATIENCE: &str = "120000";
+
 /// How many scenarios a revision has at least: fewer would mean that the summary reads otherwise than we think.
 const FEWEST: usize = 20;
 
@@ -34,6 +37,8 @@ fn check(revision: &str, expected: &str) {
             "client",
             "--requirements",
             revision,
+            "--timeout",
+            PATIENCE,
             "--command",
             &format!("python3 -B {}", client.display()),
         ])
