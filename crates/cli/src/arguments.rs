@@ -66,7 +66,7 @@ Exit codes:
   0    done
   1    the command or the run failed, or the run ended without an answer
   2    what was typed, or a file of the project, is wrong
-  3    the run waits for a person: an approval, or an effect whose outcome is not known
+  3    the run waits for a person: an approval, an answer, or an effect whose outcome is not known
   4    the run answered, but a limit ended it
   130  interrupted, or cancelled
   143  told to end by a signal (SIGTERM); a run that was under way goes on with `adjutant runs resume`";

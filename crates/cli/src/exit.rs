@@ -14,7 +14,7 @@ pub(crate) enum Exit {
     Failure = 1,
     /// What was typed, or a file of the project, is wrong.
     Usage = 2,
-    /// The run waits for a person: an approval, or an effect whose outcome is not known.
+    /// The run waits for a person: an approval, an answer, or an effect whose outcome is not known.
     Waiting = 3,
     /// The run answered, but a limit ended it.
     Limited = 4,

@@ -1,9 +1,11 @@
 //! `adjutant tools`: what agents may call, and calling it by hand.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
 use adjutant::Project;
+use adjutant::tool::mcp::Server;
 use adjutant::tool::{Answer, Question};
 use adjutant_core::message::Part;
 use adjutant_core::tool::ToolSpec;
@@ -31,6 +33,7 @@ pub(crate) struct Arguments {
 enum Command {
     List(ListArguments),
     Call(CallArguments),
+    Prompts(PromptsArguments),
     Trust(trust::Arguments),
     Login(login::LoginArguments),
     Logout(login::LogoutArguments),
@@ -43,6 +46,14 @@ struct ListArguments {
     /// The project: a folder, or one agent's Markdown file.
     #[arg(value_name = "PROJECT")]
     place: Option<PathBuf>,
+}
+
+/// Lists the prompts of MCP servers that were accepted. `adjutant tools call SERVER__get_prompt` gets one.
+#[derive(Args, Debug)]
+struct PromptsArguments {
+    /// The server, by its name under `[tools]`; all of them where none is named.
+    #[arg(value_name = "NAME")]
+    name: Option<String>,
 }
 
 /// Calls a tool as an agent would, and prints its output. Nothing is recorded.
@@ -69,6 +80,7 @@ pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
     match &arguments.command {
         Command::List(command) => list(command, shared, output),
         Command::Call(command) => call(command, shared, output).await,
+        Command::Prompts(command) => prompts(command, shared, output),
         Command::Trust(command) => trust::execute(command, shared, output).await,
         Command::Login(command) => login::login(command, shared, output).await,
         Command::Logout(command) => login::logout(command, shared, output).await,
@@ -93,7 +105,7 @@ fn list(arguments: &ListArguments, shared: &Shared, output: Output) -> Ended {
             &spec.name,
             spec.effect.as_str(),
             &duration(spec.timeout),
-            &parameters(spec),
+            &parameters(&spec.parameters),
             &first_line(&spec.description, 70),
         ]);
     }
@@ -101,11 +113,42 @@ fn list(arguments: &ListArguments, shared: &Shared, output: Output) -> Ended {
     Ok(Exit::Success)
 }
 
-/// The names of a tool's arguments; those in brackets may be left out.
-fn parameters(spec: &ToolSpec) -> String {
-    let required =
-        spec.parameters.get("required").and_then(|list| list.as_array()).cloned().unwrap_or_default();
-    let properties = spec.parameters.get("properties").and_then(|map| map.as_object());
+fn prompts(arguments: &PromptsArguments, shared: &Shared, output: Output) -> Ended {
+    let project = place::load(None, shared)?;
+    let is_meant = |name: &str| arguments.name.as_deref().is_none_or(|meant| meant == name);
+    let servers = project.servers().map(Server::name).filter(|name| is_meant(name));
+    let accepted: BTreeMap<&str, _> =
+        servers.map(|name| (name, project.accepted(name).map(|pin| &pin.prompts))).collect();
+    if accepted.is_empty()
+        && let Some(name) = &arguments.name
+    {
+        return Err(Error::new(Code::NotFound, format!("there is no MCP server `{name}`"))
+            .with_help("add `[tools.NAME]` with `type = \"mcp\"`")
+            .into());
+    }
+    if output.json {
+        output.json(&accepted)?;
+        return Ok(Exit::Success);
+    }
+    if accepted.values().copied().flatten().all(BTreeMap::is_empty) {
+        output.talk("no prompts were accepted; `adjutant tools trust` shows what servers offer");
+        return Ok(Exit::Success);
+    }
+    let mut table = Table::new(&["server", "prompt", "arguments", "what it is for"]);
+    for (server, prompts) in &accepted {
+        for (name, prompt) in prompts.iter().copied().flatten() {
+            let about = first_line(&prompt.description, 70);
+            table.row([*server, name, &parameters(&prompt.parameters), &about]);
+        }
+    }
+    output.data(&table.render(output.data_colored))?;
+    Ok(Exit::Success)
+}
+
+/// The names of the arguments of a schema; those in brackets may be left out.
+fn parameters(schema: &Value) -> String {
+    let required = schema.get("required").and_then(|list| list.as_array()).cloned().unwrap_or_default();
+    let properties = schema.get("properties").and_then(|map| map.as_object());
     let names = properties.into_iter().flatten().map(|(name, _)| match required.iter().any(|r| r == name) {
         true => name.clone(),
         false => format!("[{name}]"),
