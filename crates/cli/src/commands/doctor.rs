@@ -214,6 +214,8 @@ async fn server(project: &Project, server: &Server) -> Finding {
     };
     let tools = count(offer.tools.len() as u64, "tool");
     let found = clean(&format!("{}, MCP {}, {tools}", offer.server, offer.protocol)).into_owned();
+    let found =
+        if server.has_every_right() { format!("{found}, with every right of this user") } else { found };
     let unusable = count(offer.unusable.len() as u64, "more tool");
     let found =
         if offer.unusable.is_empty() { found } else { format!("{found}, {unusable} that cannot be used") };

@@ -170,3 +170,51 @@ fn what_is_written_wrongly_is_told() {
         assert!(seen.starts_with("exit 2") && seen.contains(expected), "{settings}\n{seen}");
     }
 }
+
+#[test]
+fn prompts_are_listed_and_got() {
+    let sandbox = project("prompting");
+    sees!(sandbox.run(&["tools", "trust", "--yes"]), @"
+    exit 0
+    --- stdout
+    sums: hostile 1, 1 tool, 2 prompts, not accepted yet
+      new add (pure)
+          Adds two numbers.
+      new prompt greet
+          Greets.
+      new prompt plain
+    --- stderr
+    accepted: it stands in adjutant.lock
+    ");
+    sees!(sandbox.run(&["tools", "prompts"]), @"
+    exit 0
+    --- stdout
+    server  prompt  arguments  what it is for
+    sums  greet  Greets.
+    sums  plain
+    ");
+    assert!(sandbox.run(&["tools", "prompts", "sumz"]).starts_with("exit 2"));
+    sees!(sandbox.run(&["tools", "call", "sums__get_prompt", r#"{"name": "greet"}"#]), @"
+    exit 0
+    --- stdout
+    Greet the user.
+    --- stderr
+    answered after [time]
+    ");
+    let doctor = sandbox.run(&["doctor"]);
+    assert!(doctor.contains("prompt `greet` is changed, and refused"), "{doctor}");
+}
+
+#[test]
+fn a_server_in_a_sandbox_says_what_it_lacks() {
+    let sandbox = project("changing");
+    let settings = sandbox.read("adjutant.toml");
+    sandbox.write("adjutant.toml", &settings.replace("sandbox = \"unsafe\"\n", ""));
+    assert!(sandbox.run(&["tools", "trust", "--yes"]).starts_with("exit 0"));
+    // It wants to write beside its program, which is out of its sight.
+    let lost = sandbox.run(&["tools", "call", "sums__add"]);
+    assert!(lost.contains("Read-only file system") || lost.contains("Permission denied"), "{lost}");
+    let unsafely = sandbox.write("adjutant.toml", &settings).run(&["doctor"]);
+    assert!(unsafely.contains("1 tool, with every right of this user"), "{unsafely}");
+    assert!(!sandbox.path("state").exists());
+}

@@ -275,6 +275,22 @@ fn nothing_new_is_asked_for_after_a_cancel() {
 }
 
 #[test]
+fn what_puts_things_in_order_is_done_after_a_cancel() {
+    let world = cancelled_at(
+        1_000,
+        2,
+        &code(|ctx, _| async move {
+            assert_eq!(ctx.signal("go", Json::null()).await.unwrap_err().code(), Code::RunCancelled);
+            let tidies = work(|_| async { Json::of(&"tidy") });
+            let tidied = ctx.clean_up("tidy", Effects::new(Effect::Idempotent), Json::null(), tidies).await;
+            assert_eq!(call(&ctx, "a").await.unwrap_err().code(), Code::RunCancelled);
+            tidied
+        }),
+    );
+    assert_eq!(world.ended, Some(Json::of("tidy")));
+}
+
+#[test]
 fn a_run_rolls_over_in_its_root_with_nothing_open() {
     let outcome = ends(&code(|ctx, _| async move {
         let refused = ctx.scope("part").roll_over(Json::null()).await.unwrap_err();

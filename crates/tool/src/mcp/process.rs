@@ -72,7 +72,7 @@ pub(super) async fn start(
     let guard = guard.map(Arc::new);
     if let (Some(guard), Some(id)) = (&guard, group) {
         guard.started(id);
-        watch(Arc::clone(guard), id, said.clone());
+        watch(guard, id, said.clone());
     }
     let running = Running { group, child, guard };
     let (Some(stdin), Some(stdout), Some(stderr)) = (stdin, stdout, stderr) else {
@@ -83,10 +83,10 @@ pub(super) async fn start(
 }
 
 /// Ends a server that takes more than it may, and notes what its sandbox refuses it.
-fn watch(guard: Arc<Guard>, process: u32, said: Said) {
+fn watch(guard: &Arc<Guard>, process: u32, said: Said) {
     let told = said.clone();
     guard.tell_refusals(Arc::new(move |refusal| told.note(format!("[the sandbox: {refusal}]"))));
-    let guard = Arc::downgrade(&guard);
+    let guard = Arc::downgrade(guard);
     tokio::spawn(async move {
         // The guard is held by whoever holds the server; what was never to end must not hold it, too.
         while let Some(held) = guard.upgrade() {

@@ -139,7 +139,7 @@ impl Asker<'_> {
         let questions = listed.iter().filter_map(|asked| self.question(asked).ok());
         let open: BTreeMap<_, _> =
             questions.enumerate().map(|(place, asked)| (format!("{place:02}"), asked)).collect();
-        Asked { open, is_first: true, ..Asked::default() }.pending().ok()
+        Asked { open, is_first: true, ..Asked::default() }.asking()
     }
 }
 
@@ -161,11 +161,11 @@ impl Asked {
     }
 
     /// The call that waits for the first open question; none where all are answered.
-    pub(super) fn pending(self) -> Result<Failure, Self> {
-        let Some(question) = self.open.values().next().cloned() else { return Err(self) };
+    pub(super) fn asking(&self) -> Option<Failure> {
+        let question = self.open.values().next()?.clone();
         // A task is told once what it was told twice.
         let effect = self.task.as_ref().map(|_| Effect::Idempotent);
-        Ok(pending(Until::Answered(question), State::Asked(self), effect))
+        Some(pending(Until::Answered(question), State::Asked(self.clone()), effect))
     }
 }
 

@@ -154,10 +154,12 @@ impl Remote {
                 let open =
                     open.map_err(|why| made.failed(Code::ToolFailed, format!("`{}`: {why}", made.name)))?;
                 let asked = Asked { open, state: required.request_state, ..Asked::default() };
-                Err(asked.pending().unwrap_or_else(|asked| {
-                    // It wants no answer, only time.
-                    question::pending(Until::Later { after_ms: 1_000, note: None }, State::Asked(asked), None)
-                }))
+                // Where it asks nothing, it wants only time.
+                let later = || {
+                    let until = Until::Later { after_ms: 1_000, note: None };
+                    question::pending(until, State::Asked(asked.clone()), None)
+                };
+                Err(asked.asking().unwrap_or_else(later))
             }
             ServerResult::CreateTaskResult(created) => {
                 let task = Task { id: created.task.task_id, ..Task::default() };

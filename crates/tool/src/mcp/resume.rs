@@ -50,12 +50,14 @@ impl Remote {
                 if let Some(answer) = answer {
                     asked.take(answer);
                 }
-                match asked.pending() {
-                    Ok(pending) => Err(pending),
-                    Err(Asked { task: Some(task), answers, .. }) => {
-                        self.tell(Asked { answers, task: None, ..Asked::default() }, task, context).await
+                if let Some(asking) = asked.asking() {
+                    return Err(asking);
+                }
+                match asked {
+                    Asked { task: Some(task), answers, .. } => {
+                        self.tell(Asked { answers, ..Asked::default() }, task, context).await
                     }
-                    Err(asked) => self.call(arguments, &asked, None, context).await,
+                    asked => self.call(arguments, &asked, None, context).await,
                 }
             }
             Ok(State::Held { id, question }) => {
@@ -162,7 +164,7 @@ impl Remote {
                     asked.map_err(|why| made.failed(Code::ToolFailed, format!("`{name}`: {why}")))?;
                 open.retain(|key, _| !task.answered.contains(key));
                 let asked = Asked { open, task: Some(task.clone()), ..Asked::default() };
-                Err(asked.pending().unwrap_or_else(|_| task.pending(about.poll_interval_ms, None)))
+                Err(asked.asking().unwrap_or_else(|| task.pending(about.poll_interval_ms, None)))
             }
             _ => Err(task.pending(about.poll_interval_ms, about.status_message.as_deref())),
         }

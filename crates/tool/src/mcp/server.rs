@@ -24,6 +24,7 @@ use super::stdio::Pipes;
 use super::{http, prompts, resources};
 use crate::command::{Redactor, Variable};
 use crate::context::{Context, deadline_after};
+use crate::sandbox;
 use crate::tool::Tool;
 
 /// A connection that lasted so long was a good one: what happens after it is no series of failures.
@@ -127,6 +128,19 @@ impl Server {
             Ok(offer) => offer.map(|offer| offer.as_ref().clone()).map_err(|error| self.explained(&error)),
             Err(_) => Err(self.late(within)),
         }
+    }
+
+    /// The sandbox that it runs in; none for one that is a process outside, and for one over HTTP.
+    fn sandbox(&self) -> Option<&sandbox::Config> {
+        match &self.0.config.transport {
+            Transport::Process(process) => process.sandbox.as_ref(),
+            Transport::Http(_) => None,
+        }
+    }
+
+    /// Whether it is a process of this machine that no sandbox holds.
+    pub fn has_every_right(&self) -> bool {
+        matches!(self.0.config.transport, Transport::Process(_)) && self.sandbox().is_none()
     }
 
     /// The last lines that the server wrote to standard error, the oldest first.
@@ -317,16 +331,12 @@ impl Server {
         let explained = Error::new(error.code(), self.redactor().text(why));
         match error.help() {
             Some(help) => explained.with_help(help),
-            None if self.is_sandboxed() => explained.with_help(
+            None if self.sandbox().is_some() => explained.with_help(
                 "`adjutant doctor` shows what the server wrote; it runs in a sandbox, and finds there what `sandbox` in its \
                  table says",
             ),
             None => explained.with_help("`adjutant doctor` shows what the server wrote"),
         }
-    }
-
-    fn is_sandboxed(&self) -> bool {
-        matches!(&self.0.config.transport, Transport::Process(process) if process.sandbox.is_some())
     }
 
     fn late(&self, within: Duration) -> Error {
