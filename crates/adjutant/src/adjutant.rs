@@ -223,7 +223,7 @@ impl Adjutant {
     /// run.
     pub async fn files(&self, run: &RunId) -> Result<Folder> {
         let info = self.0.engine.info(run).await?;
-        Ok(work::folder(self.0.project.settings(), &info))
+        work::folder(self.0.project.settings(), self.0.engine.as_ref(), &info).await
     }
 
     /// Erases every run of one person, the files of their tools, and every answer that a model's cache has kept: it does not say whose they are.

@@ -2,19 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use adjutant_agent::files;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Engine, RunInfo};
-use adjutant_tool::sandbox::{Folder, Owner};
+use adjutant_tool::sandbox::Folder;
 
 use crate::project::Settings;
 
 /// The folder of a run's tools.
-pub(crate) fn folder(settings: &Settings, info: &RunInfo) -> Folder {
-    let owner = match &info.session {
-        Some(session) => Owner::Session(session.clone()),
-        None => Owner::Run(info.run.clone()),
-    };
-    Folder::of(&settings.sandbox.work, &settings.scope, &owner)
+pub(crate) async fn folder(settings: &Settings, engine: &dyn Engine, info: &RunInfo) -> Result<Folder> {
+    let owner = files::owner(engine, &info.run, info.session.as_ref(), info.origin.as_ref()).await?;
+    Ok(Folder::of(&settings.sandbox.work, &settings.scope, &owner))
 }
 
 /// Erases the folders that no run belongs to any more.
@@ -25,7 +23,10 @@ pub(crate) async fn sweep(settings: &Settings, engine: &dyn Engine) -> Result<()
         return Ok(());
     }
     let runs = engine.runs(usize::MAX).await?;
-    let kept: BTreeSet<_> = runs.iter().map(|info| folder(settings, info)).collect();
+    let mut kept = BTreeSet::new();
+    for info in &runs {
+        kept.insert(folder(settings, engine, info).await?);
+    }
     let erase = move || there.iter().filter(|there| !kept.contains(there)).try_for_each(Folder::erase);
     tokio::task::spawn_blocking(erase)
         .await

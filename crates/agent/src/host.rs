@@ -18,6 +18,7 @@ use crate::builder::Agent;
 use crate::code::{ProposeTool, RunProgram};
 use crate::definition::Definition;
 use crate::delegation::Delegation;
+use crate::files;
 use crate::hands::Hands;
 use crate::input::Input;
 use crate::models::Models;
@@ -179,8 +180,10 @@ impl AgentHost {
             definition.limits = allowance.within(definition.limits);
         }
         let runtime = self.runtime(definition)?;
+        let (session, origin) = (admission.session.as_ref(), admission.origin.as_ref());
+        let files = files::owner(self.engine.as_ref(), &admission.run, session, origin).await?;
         let runtime = runtime.with_session(admission.session.clone()).with_user(admission.user.clone());
-        let agent = Arc::new(runtime);
+        let agent = Arc::new(runtime.with_files(files));
         let earlier = self.sessions.resume(self.engine.as_ref(), admission).await?;
         Ok(Arc::new(move |ctx, state| {
             let agent = Arc::clone(&agent);

@@ -23,6 +23,7 @@ mod context;
 mod conversation;
 pub mod definition;
 mod delegation;
+pub mod files;
 mod gone;
 mod hands;
 pub mod history;

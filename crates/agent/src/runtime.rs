@@ -10,6 +10,7 @@ use adjutant_core::tool::ToolSpec;
 use adjutant_durable::Attempt;
 use adjutant_durable::stream::Piece;
 use adjutant_model::{Model, Request, ToolChoice, token};
+use adjutant_tool::sandbox::Owner;
 use adjutant_tool::{Context, Resources};
 
 use crate::definition::Definition;
@@ -34,6 +35,7 @@ pub struct Runtime {
     pub(crate) session: Option<SessionId>,
     /// The person whose data the run handles.
     pub(crate) user: Option<String>,
+    pub(crate) files: Option<Owner>,
     pub(crate) form: Option<Form>,
     offered: Arc<[ToolSpec]>,
     overhead: u64,
@@ -58,6 +60,7 @@ impl Runtime {
             resources,
             session,
             user: None,
+            files: None,
             form,
             offered,
             overhead: 0,
@@ -98,6 +101,13 @@ impl Runtime {
     #[must_use]
     pub fn with_session(mut self, session: Option<SessionId>) -> Self {
         self.session = session;
+        self
+    }
+
+    /// Sets whose files the tools work on; where nothing is said, those of the session, or of the run without one.
+    #[must_use]
+    pub fn with_files(mut self, owner: Owner) -> Self {
+        self.files = Some(owner);
         self
     }
 
@@ -150,6 +160,9 @@ impl Runtime {
             .with_resources(&self.resources);
         if let Some(deadline) = attempt.deadline {
             context = context.with_deadline(deadline);
+        }
+        if let Some(files) = &self.files {
+            context = context.with_files(files.clone());
         }
         match &self.secrets {
             Some(secrets) => context.with_secrets(Arc::clone(secrets)),

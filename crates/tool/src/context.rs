@@ -24,6 +24,7 @@ struct Inner {
     call: CallId,
     scope: Scope,
     session: Option<SessionId>,
+    files: Option<Owner>,
     idempotency_key: Arc<str>,
     attempt: u32,
     deadline: Option<Instant>,
@@ -44,6 +45,7 @@ impl Context {
             call,
             scope: Scope::default(),
             session: None,
+            files: None,
             idempotency_key: key.to_string().into(),
             attempt: 1,
             deadline: None,
@@ -69,6 +71,12 @@ impl Context {
     #[must_use]
     pub fn with_session(self, session: Option<SessionId>) -> Self {
         self.changed(|inner| inner.session = session)
+    }
+
+    /// Sets whose files the call works on; where nothing is said, those of the session, or of the run without one.
+    #[must_use]
+    pub fn with_files(self, owner: Owner) -> Self {
+        self.changed(|inner| inner.files = Some(owner))
     }
 
     /// Sets the key that stays the same over every attempt of the call.
@@ -141,11 +149,12 @@ impl Context {
         self.0.session.as_ref()
     }
 
-    /// Whose files a sandboxed tool works on.
+    /// Whose files the call works on.
     pub(crate) fn owner(&self) -> Owner {
-        match &self.0.session {
-            Some(session) => Owner::Session(session.clone()),
-            None => Owner::Run(self.0.run.clone()),
+        match (&self.0.files, &self.0.session) {
+            (Some(owner), _) => owner.clone(),
+            (None, Some(session)) => Owner::Session(session.clone()),
+            (None, None) => Owner::Run(self.0.run.clone()),
         }
     }
 

@@ -102,6 +102,23 @@ async fn a_file_is_kept_for_the_session_and_read_by_its_name() {
 }
 
 #[tokio::test]
+async fn an_agent_that_is_asked_leaves_its_files_with_the_one_that_asks() {
+    let (_folder, adjutant) = adjutant();
+    let desk =
+        Agent::new("desk").model("main").description("Runs the desk.").instructions("Help.").tool(download);
+    let front = Agent::new("front").model("main").instructions("Help.").agent(&desk);
+    let reply = adjutant.run(&front, Task::new(r#"desk {"task": "download"}"#)).await.unwrap().text;
+    let path = std::path::PathBuf::from(reply.split('`').nth(1).unwrap());
+    let runs = adjutant.runs(usize::MAX).await.unwrap();
+    let front = runs.iter().find(|info| info.name == "front").unwrap();
+    let files = adjutant.files(&front.run).await.unwrap();
+    assert_eq!(files.artifacts().unwrap()[0].path, path);
+    // Pruning nothing keeps them.
+    adjutant.prune(std::time::Duration::from_secs(3_600)).await.unwrap();
+    assert_eq!(files.artifacts().unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn the_journal_has_the_reference_and_the_files_go_with_their_runs() {
     let (folder, adjutant) = adjutant();
     let desk = Agent::new("desk").model("main").instructions("Help.").tool(download);
