@@ -17,7 +17,6 @@ use adjutant_durable::{Engine, Host, RunInfo, Serve};
 use adjutant_model::Model;
 use adjutant_store::random;
 use adjutant_tool::Resources;
-use adjutant_tool::artifact::Work;
 use adjutant_tool::code::Interpreter;
 use adjutant_tool::sandbox::Folder;
 use tokio_util::sync::CancellationToken;
@@ -29,7 +28,7 @@ use crate::runnable::Runnable;
 use crate::session::{self, Session, SessionInfo};
 use crate::task::Task;
 use crate::updates::{Driving, Updates};
-use crate::work;
+use crate::work::Files;
 
 /// Runs agents: a store for their runs, models, tools, and what drives them. Cheap to clone; a clone is the same one.
 #[derive(Clone)]
@@ -38,6 +37,7 @@ pub struct Adjutant(Arc<Inner>);
 struct Inner {
     engine: Arc<dyn Engine>,
     project: Arc<Project>,
+    files: Files,
     defaults: Defaults,
     host: Arc<AgentHost>,
     /// How many workers of this process drive every run.
@@ -72,6 +72,7 @@ impl Adjutant {
         secrets: Arc<dyn Secrets>,
         resources: Resources,
         interpreter: Interpreter,
+        files: Files,
     ) -> Self {
         let mut limits = Limits::default();
         project.settings().limits.iter().for_each(|setting| setting.apply(&mut limits));
@@ -81,12 +82,13 @@ impl Adjutant {
         let host = AgentHost::new(Arc::clone(&engine), models, project.reachable_tools())
             .with_known(project.agents().map(|agent| agent.name.clone()))
             .with_secrets(secrets)
-            .with_resources(resources.with(Work::new(&project.settings().sandbox)).with(interpreter.clone()))
+            .with_resources(resources.with(files.work().clone()).with(interpreter.clone()))
             .with_library(project.library().clone())
             .with_interpreter(interpreter);
         Self(Arc::new(Inner {
             engine,
             project,
+            files,
             defaults,
             host: Arc::new(host),
             workers: AtomicUsize::new(0),
@@ -214,7 +216,7 @@ impl Adjutant {
     /// Forgets runs that ended longer ago than `keep`, and the files of their tools. Returns how many.
     pub async fn prune(&self, keep: Duration) -> Result<u64> {
         let forgotten = self.0.engine.prune(keep).await?;
-        work::sweep(self.0.project.settings(), self.0.engine.as_ref()).await?;
+        self.0.files.sweep(self.0.engine.as_ref()).await?;
         Ok(forgotten)
     }
 
@@ -223,7 +225,7 @@ impl Adjutant {
     /// run.
     pub async fn files(&self, run: &RunId) -> Result<Folder> {
         let info = self.0.engine.info(run).await?;
-        work::folder(self.0.project.settings(), self.0.engine.as_ref(), &info).await
+        self.0.files.of(self.0.engine.as_ref(), &info).await
     }
 
     /// Erases every run of one person, the files of their tools, and every answer that a model's cache has kept: it does not say whose they are.
@@ -231,7 +233,7 @@ impl Adjutant {
     pub async fn erase_user(&self, user: &str) -> Result<u64> {
         let erased = self.0.engine.erase_user(user).await?;
         self.0.project.models().forget_answers()?;
-        work::sweep(self.0.project.settings(), self.0.engine.as_ref()).await?;
+        self.0.files.sweep(self.0.engine.as_ref()).await?;
         Ok(erased)
     }
 

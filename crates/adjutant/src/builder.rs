@@ -14,6 +14,7 @@ use adjutant_tool::code::Interpreter;
 
 use crate::adjutant::Adjutant;
 use crate::project::{Environment, Project};
+use crate::work::Files;
 
 /// Puts an [`Adjutant`] together: where runs are kept, which models there are, and what tools share.
 ///
@@ -142,6 +143,9 @@ impl Builder {
                 ));
             }
         };
+        let is_of_project =
+            self.project.as_ref().is_some_and(|project| path.as_ref() == Some(&project.settings().store));
+        let beside = path.clone();
         let store = match path {
             Some(path) => Store::open(path, self.options)?,
             None => Store::in_memory()?,
@@ -151,6 +155,12 @@ impl Builder {
             None => Project::without_files(Environment::process())?,
         };
         let scope = self.scope.unwrap_or_else(|| project.settings().scope.clone());
+        let files = match &beside {
+            // Two stores that share a folder would take each other's files for left over.
+            Some(store) if !is_of_project => Files::beside(store, &project.settings().sandbox, scope.clone()),
+            Some(_) => Files::of_project(&project.settings().sandbox, scope.clone()),
+            None => Files::passing(&project.settings().sandbox, scope.clone())?,
+        };
         let engine = match project.settings().budget.amount() {
             Some(daily) => store.engine_within(scope, daily),
             None => store.engine(scope),
@@ -159,7 +169,7 @@ impl Builder {
             project.models().insert(role, model);
         }
         let secrets = self.secrets.unwrap_or_else(|| project.secrets());
-        let adjutant = Adjutant::assemble(engine, project, secrets, self.resources, self.interpreter);
+        let adjutant = Adjutant::assemble(engine, project, secrets, self.resources, self.interpreter, files);
         for agent in &self.agents {
             adjutant.add(agent)?;
         }

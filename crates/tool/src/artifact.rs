@@ -20,7 +20,8 @@ const PICTURES: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/webp
 /// The largest picture, sound or document that a model is given, in bytes.
 const MOST_MEDIA: usize = 8 << 20;
 
-/// Where the files of sessions are. A [resource](crate::Resources) of every run; without it, nothing is kept.
+/// Where the files of sessions are. A [resource](crate::Resources) of every run. It goes before the folder that a sandbox is
+/// configured with; without it, no results are kept.
 #[derive(Clone, Debug)]
 pub struct Work {
     folder: std::path::PathBuf,
@@ -31,6 +32,17 @@ impl Work {
     /// The folder that holds those of all sessions, with the limits of one, as sandboxed tools have them.
     pub fn new(config: &sandbox::Config) -> Self {
         Self { folder: config.work.clone(), limits: config.limits }
+    }
+
+    /// The same in another folder.
+    #[must_use]
+    pub fn within(self, folder: impl Into<std::path::PathBuf>) -> Self {
+        Self { folder: folder.into(), ..self }
+    }
+
+    /// The folder that holds those of all sessions.
+    pub fn path(&self) -> &std::path::Path {
+        &self.folder
     }
 
     /// The folder of the session of a call, or of its run, where that has none.

@@ -132,3 +132,34 @@ async fn the_journal_has_the_reference_and_the_files_go_with_their_runs() {
     assert!(!files.files().exists());
     assert!(folder.path().join(".adjutant").exists());
 }
+
+#[tokio::test]
+async fn stores_do_not_take_each_others_files_for_left_over() {
+    let (folder, of_project) = adjutant();
+    let desk = Agent::new("desk").model("main").instructions("Help.").tool(download);
+    of_project.run(&desk, Task::new("download")).await.unwrap();
+    let files = of_project.files(&of_project.runs(1).await.unwrap()[0].run).await.unwrap();
+    assert!(files.files().starts_with(folder.path().join(".adjutant")));
+    let build = |builder: adjutant::Builder| {
+        let project = Project::load(folder.path()).unwrap();
+        builder.project(project).model("main", Scripted::from_fn(obey)).build().unwrap()
+    };
+    let beside = build(Adjutant::builder().store(folder.path().join("other.db")));
+    let passing = build(Adjutant::builder().in_memory());
+    let mut places = Vec::new();
+    for other in [&beside, &passing] {
+        other.run(&desk, Task::new("download")).await.unwrap();
+        let own = other.files(&other.runs(1).await.unwrap()[0].run).await.unwrap();
+        assert_eq!(own.artifacts().unwrap().len(), 1);
+        other.prune(std::time::Duration::ZERO).await.unwrap();
+        assert!(!own.files().exists());
+        assert_eq!(files.artifacts().unwrap().len(), 1, "those of the project are still there");
+        other.run(&desk, Task::new("download")).await.unwrap();
+        let own = other.files(&other.runs(1).await.unwrap()[0].run).await.unwrap();
+        places.push(own.files());
+    }
+    assert!(places[0].starts_with(folder.path().join("other.db-files")) && places[0].exists());
+    assert!(places[1].exists());
+    drop(passing);
+    assert!(!places[1].exists(), "what was in memory leaves nothing on the disk");
+}

@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
 use super::redact::Redactor;
+use crate::artifact::Work;
 use crate::context::Context;
 use crate::sandbox::{self, Folder, Guard, Sandbox};
 
@@ -150,7 +151,10 @@ impl Job {
         command: sandbox::Command,
         context: &Context,
     ) -> Result<(), Error> {
-        let folder = Folder::of(&sandbox.config().work, context.scope(), &context.owner());
+        let folder = match context.resource::<Work>() {
+            Ok(work) => work.folder(context),
+            Err(_) => Folder::of(&sandbox.config().work, context.scope(), &context.owner()),
+        };
         let entered = tokio::task::spawn_blocking(move || sandbox.enter(&folder, command)).await;
         let entered = entered.map_err(|error| {
             Error::new(Code::ToolBroken, "the sandbox cannot be prepared").caused_by(&error)

@@ -141,6 +141,7 @@ impl Sandbox {
         let proxy = self.proxy(&call)?;
         let group = self.group()?;
         let place = Place {
+            work: folder.work(),
             session: &session,
             call: call.folder(),
             group: group.as_ref().map(Group::door),

@@ -53,6 +53,11 @@ impl Folder {
         paths.collect::<io::Result<_>>().map_err(|error| fault(&scope, &error))
     }
 
+    /// The folder that holds those of all sessions, of every scope.
+    pub(super) fn work(&self) -> &Path {
+        self.path.ancestors().nth(3).unwrap_or(&self.path)
+    }
+
     /// The files themselves.
     pub fn files(&self) -> PathBuf {
         self.path.join("files")

@@ -59,6 +59,8 @@ fn close(inherited: &[u32]) -> String {
 
 /// What one call has of its own.
 pub(super) struct Place<'a> {
+    /// The folder with the files of all sessions, which stay out of sight.
+    pub(super) work: &'a Path,
     /// The session's files.
     pub(super) session: &'a Path,
     /// What the call needs only while it runs.
@@ -207,7 +209,7 @@ fn mounts(words: &mut Words, config: &Config, place: &Place<'_>, bound: &[(PathB
         words.add([Path::new("--bind"), path, path]);
     }
     let open = || config.read.iter().chain(&config.write);
-    let hidden = config.hidden.iter().chain([&config.work]);
+    let hidden = config.hidden.iter().map(PathBuf::as_path).chain([config.work.as_path(), place.work]);
     for path in hidden.filter(|path| is_there(path) && open().any(|open| path.starts_with(open))) {
         match path.is_dir() {
             true => words.add([Path::new("--tmpfs"), path, Path::new("--remount-ro"), path]),
