@@ -114,7 +114,7 @@ fn kept(mut output: Output, tool: &str, longest: usize, place: Option<&Place>) -
             }
             Err(error) => format!("the whole result was not kept: {error}"),
         };
-        output.note = Some(note);
+        output = output.noted([note]);
     }
     output
 }
@@ -200,10 +200,9 @@ mod tests {
         let work = tempfile::tempdir().unwrap();
         let context = context(Some(&work));
         let output = keep(Output::text("x".repeat(101)), "report", 100, &context).await;
-        assert_eq!(output.content.len(), 2);
-        let note = output.content[0].as_text().unwrap();
-        assert!(note.ends_with("-report.txt`, 101 bytes]\n"), "{note}");
-        assert_eq!(output.content[1], Part::text("x".repeat(101)));
+        assert_eq!(output.content, [Part::text("x".repeat(101))]);
+        let note = output.note.unwrap();
+        assert!(note.ends_with("-report.txt`, 101 bytes"), "{note}");
     }
 
     #[tokio::test]

@@ -51,6 +51,14 @@ impl Output {
         })
     }
 
+    /// Adds to what the model is told of the content.
+    #[must_use]
+    pub(crate) fn noted(mut self, notes: impl IntoIterator<Item = String>) -> Self {
+        let all: Vec<_> = self.note.take().into_iter().chain(notes).collect();
+        self.note = (!all.is_empty()).then(|| all.join("]\n["));
+        self
+    }
+
     /// Says where the content came from.
     #[must_use]
     pub fn labelled(mut self, label: Label) -> Self {

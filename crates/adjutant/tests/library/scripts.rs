@@ -50,7 +50,7 @@ async fn the_turns_of_a_session_share_a_folder_and_erasing_takes_it() {
         adjutant.run("desk", task).await.unwrap().text
     };
     let note = "[new file `note`, application/octet-stream, 4 bytes]";
-    assert_eq!(run("ann", "echo one > note").await, format!("done\n{note}"));
+    assert_eq!(run("ann", "echo one > note").await, format!("{note}\ndone"));
     assert_eq!(run("ann", "cat note").await, "one");
     assert_eq!(run("bob", "cat note || true").await, "done");
     let runs = adjutant.runs(10).await.unwrap();

@@ -177,6 +177,9 @@ async fn call(arguments: &CallArguments, shared: &Shared, output: Output) -> End
         output.json(&answer)?;
         return Ok(Exit::Success);
     }
+    if let Some(note) = &answer.note {
+        output.aside(&format!("[{note}]"));
+    }
     for part in &answer.content {
         match part {
             Part::Text { text } => output.foreign(&format!("{}\n", text.trim_end()))?,

@@ -32,9 +32,9 @@ fn what_a_tool_has_written_is_listed_and_given_out() {
     --- stdout
     **`probe`**
 
-    > sunny
     > [new file `b.zip`, application/zip, 4 bytes]
     > [new file `charts/a.svg`, image/svg+xml, 6 bytes]
+    > sunny
 
     _I am the built-in offline model: rules, no LLM._
     --- stderr

@@ -2,7 +2,6 @@
 
 use std::process::ExitStatus;
 
-use adjutant_core::message::Part;
 use adjutant_core::time::format_duration;
 use adjutant_core::{Code, Error};
 use serde_json::Value;
@@ -42,7 +41,7 @@ pub(crate) fn outcome(config: &Config, finished: &Finished) -> Result<Output, Fa
     };
     let why = format!("`{}` exited with {code}{}", config.name, reason(finished));
     match config.exit(code) {
-        Exit::Done => read(config, &finished.printed).map(|output| noted(output, &finished.notes)),
+        Exit::Done => read(config, &finished.printed).map(|output| output.noted(finished.notes.clone())),
         Exit::Failed => Err(Failure::Model(Error::new(Code::ToolFailed, why))),
         Exit::Retry => {
             Err(Failure::Model(Error::new(Code::ToolBusy, why).with_help("the same call may work later")))
@@ -111,14 +110,6 @@ fn read(config: &Config, printed: &Printed) -> Result<Output, Failure> {
         }
         None => Ok(Output::text(text(printed))),
     }
-}
-
-/// Adds what the sandbox has to say.
-fn noted(mut output: Output, notes: &[String]) -> Output {
-    if !notes.is_empty() {
-        output.content.push(Part::text(bracketed(notes)));
-    }
-    output
 }
 
 /// Notes after whatever stands before them, told apart from what the program itself has written.

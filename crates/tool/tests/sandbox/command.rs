@@ -8,7 +8,7 @@ use adjutant_tool::command::{CommandTool, Config};
 use adjutant_tool::{Effect, Failure, Tool};
 use serde_json::json;
 
-use super::{Place, context, heard};
+use super::{Place, context, heard, read};
 
 /// Runs a program of the project as a command tool in a sandbox. It reads its arguments, as programs do.
 async fn run(place: &Place, session: &str, text: &str) -> Result<String, Failure> {
@@ -20,7 +20,7 @@ async fn run(place: &Place, session: &str, text: &str) -> Result<String, Failure
     config.timeout = place.timeout;
     config.sandbox = Some(place.config.clone());
     let output = CommandTool::new(config).unwrap().call(json!({}), context(session)).await?;
-    Ok(output.as_text())
+    Ok(read(&output))
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ use std::time::Duration;
 use adjutant_core::id::{RunId, SessionId, StepKey};
 use adjutant_tool::builtin::script::{Config, Language, script};
 use adjutant_tool::sandbox::{self, Folder, Owner};
-use adjutant_tool::{Context, Failure, Tool};
+use adjutant_tool::{Context, Failure, Output, Tool};
 use serde_json::json;
 
 /// A place for the folders of sessions, and the tools of one project.
@@ -72,7 +72,7 @@ impl Place {
 
     async fn run(&self, language: Language, session: &str, text: &str) -> Result<String, Failure> {
         let output = self.tool(language).call(json!({ "script": text }), context(session)).await?;
-        Ok(output.as_text())
+        Ok(read(&output))
     }
 
     fn folder(&self, session: &str) -> Folder {
@@ -85,6 +85,12 @@ impl Place {
 fn inside() -> PathBuf {
     std::env::var_os(unprivileged::INSIDE)
         .map_or(env!("CARGO_BIN_EXE_adjutant-interpreter").into(), PathBuf::from)
+}
+
+/// What a script has printed, and what the sandbox has to say.
+fn read(output: &Output) -> String {
+    let note = output.note.iter().map(|note| format!("\n[{note}]")).collect::<String>();
+    output.as_text() + &note
 }
 
 fn context(session: &str) -> Context {

@@ -11,7 +11,7 @@ use adjutant_tool::sandbox::{Isolation, Sandbox};
 use adjutant_tool::{Failure, Tool};
 use serde_json::json;
 
-use super::{Place, context, heard};
+use super::{Place, context, heard, read};
 
 #[tokio::test]
 async fn a_script_runs_and_its_files_stay_for_the_session() {
@@ -102,7 +102,7 @@ async fn unsafe_runs_in_the_folder_without_a_sandbox() {
     let tool = script(Config::new(Language::Shell, sandbox)).unwrap();
     assert!(!tool.spec().description.contains("sandbox"));
     let output = tool.call(json!({"script": "echo x > kept; ls"}), context("one")).await.unwrap();
-    assert_eq!(output.as_text(), "kept\n[new file `kept`, application/octet-stream, 2 bytes]");
+    assert_eq!(read(&output), "kept\n[new file `kept`, application/octet-stream, 2 bytes]");
 }
 
 #[tokio::test]
