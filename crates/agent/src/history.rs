@@ -14,7 +14,7 @@ use adjutant_core::message::Message;
 use adjutant_core::tool::ToolSpec;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Entry as Recorded, Letter, Operation, Outcome, Record};
-use adjutant_model::Request;
+use adjutant_model::{Request, unseen};
 
 use crate::answer::Answer;
 use crate::compact::Compaction;
@@ -29,7 +29,6 @@ use crate::returned::{Called, Returned};
 use crate::runtime;
 use crate::think::MODEL;
 use crate::transcript::{COMPACT, Transcript};
-use crate::unseen;
 
 /// The transcript of a run as its model would be sent it at the end of `records`, and always a valid one: a call
 /// that has no result, because the run was cancelled or failed, is given one that says so. What people said and a run

@@ -54,7 +54,6 @@ mod think;
 pub mod title;
 mod transcript;
 mod turn;
-mod unseen;
 mod view;
 
 pub use answer::Answer;

@@ -7,7 +7,7 @@ use adjutant_core::{Error, Result};
 use adjutant_model::ToolChoice;
 use serde::{Deserialize, Serialize};
 
-pub use crate::unseen::Unseen;
+pub use adjutant_model::unseen::Unseen;
 
 /// The input of a model step: the request before it, by its digest, and what was added since.
 ///

@@ -9,6 +9,7 @@ use adjutant_core::usage::Usage;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::stream::{Piece, Sink};
 use adjutant_durable::{Amount, Attempt, Ctx, Done, Effects, Finished, RetryPolicy, Work};
+use adjutant_model::unseen::{self, Unseen};
 use adjutant_model::{Call, Collector, Delta, Deltas, Model, Note, Profile, Request, ToolChoice, token};
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
@@ -19,7 +20,6 @@ use crate::context::make_room;
 use crate::memory::Memory;
 use crate::patience::{after, silence, unless};
 use crate::runtime::Runtime;
-use crate::unseen::{self, Unseen};
 
 /// The name of the steps in which the model is asked.
 pub(crate) const MODEL: &str = "model";

@@ -114,6 +114,9 @@ pub struct Prices {
     /// For input written to the prompt cache; the input price where it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache_write: Option<Decimal>,
+    /// For input written to the prompt cache and kept there for long; the price of any that is written where it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_write_long: Option<Decimal>,
     /// For output that is reasoning; the output price where it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reasoning: Option<Decimal>,
@@ -143,7 +146,15 @@ pub struct Tier {
 impl Prices {
     /// Prices for input and output, with everything else at theirs.
     pub fn new(input: Decimal, output: Decimal) -> Self {
-        Self { input, output, cached: None, cache_write: None, reasoning: None, above: None }
+        Self {
+            input,
+            output,
+            cached: None,
+            cache_write: None,
+            cache_write_long: None,
+            reasoning: None,
+            above: None,
+        }
     }
 
     /// The higher of two in each part: what a call costs at most where either may hold.
@@ -159,6 +170,7 @@ impl Prices {
             output: self.output.max(other.output),
             cached: part(self.cached, other.cached, input),
             cache_write: part(self.cache_write, other.cache_write, input),
+            cache_write_long: part(self.cache_write_long, other.cache_write_long, input),
             reasoning: part(self.reasoning, other.reasoning, output),
             above: match (self.above, other.above) {
                 (Some(own), Some(others)) => Some(if own.input > others.input { own } else { others }),
@@ -172,18 +184,22 @@ impl Prices {
         match self.above.filter(|above| input > above.tokens) {
             None => *self,
             Some(Tier { input, output, cached, cache_write, .. }) => {
-                Self { input, output, cached, cache_write, reasoning: None, above: None }
+                Self { cached, cache_write, ..Self::new(input, output) }
             }
         }
     }
 
     /// The price of a call, exact.
     pub fn cost(&self, usage: &Usage) -> Money {
-        let Self { input, output, cached, cache_write, reasoning, .. } = self.at(usage.input);
+        let Self { input, output, cached, cache_write, cache_write_long, reasoning, .. } =
+            self.at(usage.input);
+        let cache_write = cache_write.unwrap_or(input);
+        let kept_long = usage.cache_write_long.min(usage.cache_write);
         let plain = usage.input.saturating_sub(usage.cached).saturating_sub(usage.cache_write);
         let sum = input * Decimal::from(plain)
             + cached.unwrap_or(input) * Decimal::from(usage.cached)
-            + cache_write.unwrap_or(input) * Decimal::from(usage.cache_write)
+            + cache_write * Decimal::from(usage.cache_write - kept_long)
+            + cache_write_long.unwrap_or(cache_write) * Decimal::from(kept_long)
             + output * Decimal::from(usage.output.saturating_sub(usage.reasoning))
             + reasoning.unwrap_or(output) * Decimal::from(usage.reasoning.min(usage.output));
         Money((sum / Decimal::from(1_000_000)).normalize())
@@ -245,5 +261,13 @@ mod tests {
         let usage = Usage { input: 1_000, output: 100, cached: 600, ..Usage::default() };
         assert_eq!(prices.cost(&usage).to_string(), "0.00288 USD");
         assert_eq!(prices.cost(&Usage { reasoning: 50, ..usage }).to_string(), "0.00363 USD");
+        let prices = Prices {
+            cache_write: Some(4.into()),
+            cache_write_long: Some(6.into()),
+            ..Prices::new(3.into(), 15.into())
+        };
+        let written = Usage { input: 1_000, cache_write: 1_000, cache_write_long: 400, ..Usage::default() };
+        assert_eq!(prices.cost(&written).to_string(), "0.0048 USD");
+        assert_eq!(Prices { cache_write_long: None, ..prices }.cost(&written).to_string(), "0.004 USD");
     }
 }

@@ -18,6 +18,9 @@ pub struct Usage {
     /// Of the input, those that the provider wrote to its prompt cache.
     #[serde(skip_serializing_if = "is_zero")]
     pub cache_write: u64,
+    /// Of those written to the cache, those that it keeps for long, an hour usually, at a price of its own.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub cache_write_long: u64,
     /// Of the output, those spent on reasoning.
     #[serde(skip_serializing_if = "is_zero")]
     pub reasoning: u64,
@@ -41,6 +44,7 @@ impl AddAssign for Usage {
         self.output = self.output.saturating_add(other.output);
         self.cached = self.cached.saturating_add(other.cached);
         self.cache_write = self.cache_write.saturating_add(other.cache_write);
+        self.cache_write_long = self.cache_write_long.saturating_add(other.cache_write_long);
         self.reasoning = self.reasoning.saturating_add(other.reasoning);
     }
 }

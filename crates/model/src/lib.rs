@@ -36,6 +36,7 @@ pub mod scripted;
 pub mod sse;
 pub mod token;
 pub mod transport;
+pub mod unseen;
 
 pub use collect::{Collector, collect};
 pub use delta::{Delta, Deltas, Instead, Start, StopReason, Tried};

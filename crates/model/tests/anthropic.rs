@@ -78,7 +78,7 @@ fn shown(response: &Response) -> String {
 
 #[tokio::test]
 async fn answers_of_every_form_are_understood() {
-    let used = Usage { input: 25, output: 7, cached: 4, reasoning: 3, cache_write: 6 };
+    let used = Usage { input: 25, output: 7, cached: 4, reasoning: 3, cache_write: 6, ..Usage::default() };
     let text = || Answer::text("Good morning, and 雨 tomorrow.").using(used);
     let call = |id: &'static str| (id, "look", json!({"what": "order 1042"}));
     let thought =

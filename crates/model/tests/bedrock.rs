@@ -55,7 +55,7 @@ async fn answered(answer: Answer) -> Result<Response> {
 
 #[tokio::test]
 async fn answers_of_every_form_are_understood() {
-    let used = Usage { input: 29, output: 7, cached: 14, cache_write: 6, reasoning: 0 };
+    let used = Usage { input: 29, output: 7, cached: 14, cache_write: 6, reasoning: 0, ..Usage::default() };
     let text = || Answer::text("Good morning, and how are you?").using(used);
     let call = |id: &'static str| (id, "look", json!({"what": "order 1042"}));
     let said = r#"look {"what":"order 1042"}"#;

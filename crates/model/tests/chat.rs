@@ -59,7 +59,7 @@ async fn answered_within(answer: Answer, first_byte: Duration, idle: Duration) -
 
 #[tokio::test]
 async fn answers_of_every_form_are_understood() {
-    let used = Usage { input: 9, output: 7, cached: 4, reasoning: 3, cache_write: 0 };
+    let used = Usage { input: 9, output: 7, cached: 4, reasoning: 3, cache_write: 0, ..Usage::default() };
     let text = || Answer::text("Good morning, and how are you?").using(used);
     let call = |id: &'static str| (id, "look", json!({"what": "order 1042"}));
     let chunk = |delta: Value, finish: Value| json!({"choices": [{"index": 0, "delta": delta, "finish_reason": finish}]});

@@ -81,7 +81,7 @@ fn shown(response: &Response) -> String {
 
 #[tokio::test]
 async fn answers_of_every_form_are_understood() {
-    let used = Usage { input: 9, output: 7, cached: 4, reasoning: 3, cache_write: 0 };
+    let used = Usage { input: 9, output: 7, cached: 4, reasoning: 3, cache_write: 0, ..Usage::default() };
     let text = || Answer::text("Good morning, and how are you?").using(used);
     let call = |id: &'static str| (id, "look", json!({"what": "x"}));
     let said = r#"look {"what":"x"}"#;

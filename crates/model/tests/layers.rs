@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use adjutant_core::hash::Digest;
-use adjutant_core::message::Message;
+use adjutant_core::message::{Media, MediaSource, Message, Part, Role, ToolCall, ToolResult};
 use adjutant_core::money::Prices;
 use adjutant_core::usage::Usage;
 use adjutant_core::{Code, Error, Result};
@@ -230,6 +230,76 @@ async fn a_model_that_fails_and_fails_is_left_alone() {
     let error = ask(&model, Call::default()).await.unwrap_err();
     assert!(error.message().contains("left alone for"), "{error}");
     assert!(error.message().ends_with("it failed 2 times in a row, last with: down"), "{error}");
+}
+
+#[tokio::test]
+async fn what_breaks_after_content_counts_too() {
+    let half = || {
+        let pieces = [Ok(Delta::Text("half".into())), Err(Error::new(Code::ModelUnreachable, "broke"))];
+        Turn::deltas(pieces)
+    };
+    let (model, count) = counting("a", move |_| half());
+    let layers = Layers { breaker: breaker::Policy { failures: 2, ..breaker::Policy::default() }, ..bare() };
+    let model = layers.around(model);
+    for _ in 0..2 {
+        assert_eq!(ask(&model, Call::default()).await.unwrap_err().code(), Code::ModelUnreachable);
+    }
+    let error = ask(&model, Call::default()).await.unwrap_err();
+    assert!(error.message().contains("is left alone"), "{error}");
+    assert_eq!(count.load(Ordering::SeqCst), 2);
+    // A whole answer between them begins the count anew.
+    let (model, _) = counting("b", move |n| if n == 1 { Turn::text("up") } else { half() });
+    let model = layers.around(model);
+    for place in 0..3 {
+        assert_eq!(ask(&model, Call::default()).await.is_ok(), place == 1);
+    }
+    assert_eq!(ask(&model, Call::default()).await.unwrap_err().code(), Code::ModelUnreachable);
+}
+
+#[tokio::test]
+async fn each_model_of_a_chain_is_shown_what_it_can_see() {
+    let image = || {
+        let source = MediaSource::Url("https://example.com/a".into());
+        Part::Image(Media { media_type: "image/png".into(), name: Some("plan".into()), source })
+    };
+    let call = ToolCall { id: "1".into(), name: "draw".into(), arguments: "{}".into() };
+    let result = ToolResult { content: vec![image()], ..ToolResult::text(&call, "") };
+    let returned = Request::new([
+        Message::user("draw"),
+        Message::assistant(vec![Part::ToolCall(call)]),
+        Message::tool(result),
+    ]);
+    let shown = Request::new([Message::new(Role::User, vec![image()])]);
+    let blind = Abilities { images: false, ..Abilities::default() };
+    let model = |id: &str, abilities, is_down: bool| -> Arc<dyn Model> {
+        let play = move |request: &Request, _| {
+            let last = request.messages.last().unwrap();
+            let mut parts = last.parts.iter().chain(last.results().flat_map(|result| &result.content));
+            let sees = parts.any(|part| matches!(part, Part::Image(_)));
+            Some(if is_down { Turn::error(down()) } else { Turn::text(if sees { "seen" } else { "told" }) })
+        };
+        Arc::new(
+            Scripted::from_fn(play).with_id(id).with_profile(Profile { abilities, ..Profile::default() }),
+        )
+    };
+    let cases = [
+        // Who sees, asked first or after one that does not.
+        (model("a", Abilities::default(), false), model("b", blind, false), "seen", Some("seen")),
+        (model("a", blind, true), model("b", Abilities::default(), false), "seen", Some("seen")),
+        // Who does not see is told of what a tool returned, and is not asked about what a person shows.
+        (model("a", Abilities::default(), true), model("b", blind, false), "told", None),
+        (model("a", blind, false), model("b", Abilities::default(), false), "told", Some("seen")),
+    ];
+    for (place, (first, second, of_tool, of_person)) in cases.into_iter().enumerate() {
+        let chain = Fallback::new(&first, [second]);
+        assert!(chain.profile().abilities.images, "one of them sees");
+        let ask = async |request: &Request| {
+            let deltas = chain.stream(request.clone(), Call::default()).await?;
+            Ok::<String, Error>(collect(deltas, |_| {}).await?.message.text())
+        };
+        assert_eq!(ask(&returned).await.unwrap(), of_tool, "case {place}");
+        assert_eq!(ask(&shown).await.ok().as_deref(), of_person, "case {place}");
+    }
 }
 
 #[tokio::test]

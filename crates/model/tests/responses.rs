@@ -59,7 +59,7 @@ async fn answered(answer: Answer) -> Result<Response> {
 
 #[tokio::test]
 async fn answers_of_every_form_are_understood() {
-    let used = Usage { input: 9, output: 7, cached: 4, reasoning: 3, cache_write: 2 };
+    let used = Usage { input: 9, output: 7, cached: 4, reasoning: 3, cache_write: 2, ..Usage::default() };
     let said = "Good morning, and how are you?";
     let text = || Answer::text(said).using(used);
     let call = |id: &'static str| (id, "look", json!({"what": "order 1042"}));

@@ -113,7 +113,7 @@ fn python() -> Option<PathBuf> {
 }
 
 fn used() -> Usage {
-    Usage { input: 25, output: 7, cached: 4, reasoning: 3, cache_write: 0 }
+    Usage { input: 25, output: 7, cached: 4, reasoning: 3, cache_write: 0, ..Usage::default() }
 }
 
 /// The answers, in the order in which the scenes ask.

@@ -101,7 +101,7 @@ fn show(arguments: &Show, shared: &Shared, output: Output) -> Ended {
         output.json(&details_as_json(&details))?;
         return Ok(Exit::Success);
     }
-    let Details { choice, profile, layers, fallback, timeouts, embedding } = &details;
+    let Details { choice, profile, layers, fallback, unpriced, timeouts, embedding } = &details;
     let mut lines = vec![
         ("model".to_owned(), choice.id.clone()),
         ("decided by".to_owned(), choice.origin.to_string()),
@@ -120,7 +120,11 @@ fn show(arguments: &Show, shared: &Shared, output: Output) -> Ended {
         lines.push((name.to_owned(), what.to_owned()));
     }
     if !fallback.is_empty() {
-        lines.push(("fallback".to_owned(), fallback.join(", then ")));
+        let told = |name: &String| match unpriced.contains(name) {
+            true => format!("{name} (its price is not known: no budget in money holds once it answers)"),
+            false => name.clone(),
+        };
+        lines.push(("fallback".to_owned(), fallback.iter().map(told).collect::<Vec<_>>().join(", then ")));
     }
     let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
     lines.iter().try_for_each(|(name, what)| output.line(&format!("{name:width$}  {what}")))?;
@@ -296,6 +300,7 @@ fn details_as_json(details: &Details) -> Value {
         object.insert("profile".to_owned(), json!(details.profile));
         object.insert("layers".to_owned(), json!(details.layers));
         object.insert("fallback".to_owned(), json!(details.fallback));
+        object.insert("unpriced".to_owned(), json!(details.unpriced));
         object.insert("timeouts".to_owned(), json!(details.timeouts));
         object.insert("embedding".to_owned(), details.embedding.as_ref().map(vectors::as_json).into());
     }

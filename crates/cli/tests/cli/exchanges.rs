@@ -108,7 +108,7 @@ async fn a_model_is_tried() {
 fn a_model_is_shown_with_its_layers() {
     let sandbox = project(
         "http://localhost:1/v1",
-        "limits = { concurrency = 2 }\nfallback = [\"spare\"]\ncache = \"1h\"\n[models.spare]\nprovider = \"offline\"\n",
+        "limits = { concurrency = 2 }\nfallback = [\"spare\", \"dear\"]\ncache = \"1h\"\n[models.spare]\nprovider = \"offline\"\n[models.dear]\nprovider = \"ollama\"\nmodel = \"x\"\n",
     );
     sees!(sandbox.run(&["models", "show"]), @"
     exit 0
@@ -126,7 +126,7 @@ fn a_model_is_shown_with_its_layers() {
     breaker  left alone for [time] after 5 failures in a row
     retry  asked 2 times in all, after [time] first and 1m at most
     limits  2 calls at once
-    fallback  spare
+    fallback  spare, then dear (its price is not known: no budget in money holds once it answers)
     ");
     sees!(sandbox.run(&["models", "show", "anthropic/claude-opus-5-5"]), @"
     exit 0

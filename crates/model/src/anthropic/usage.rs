@@ -27,6 +27,8 @@ impl Counts {
         }
         let cached = number("cache_read_input_tokens").unwrap_or(0);
         let cache_write = number("cache_creation_input_tokens").unwrap_or(0);
+        let kept = self.fields.get("cache_creation");
+        let kept_long = kept.and_then(|kept| kept.get("ephemeral_1h_input_tokens")).and_then(Value::as_u64);
         let details = self.fields.get("output_tokens_details");
         let thought = details.and_then(|details| details.get("thinking_tokens")).and_then(Value::as_u64);
         Some(Usage {
@@ -34,6 +36,7 @@ impl Counts {
             output: output.unwrap_or(0),
             cached,
             cache_write,
+            cache_write_long: kept_long.unwrap_or(0).min(cache_write),
             reasoning: thought.unwrap_or(0),
         })
     }
@@ -56,6 +59,11 @@ mod tests {
             (vec![json!(null)], None),
             (vec![json!({"input_tokens": -1})], None),
             (
+                vec![json!({"input_tokens": 1, "cache_creation_input_tokens": 90, "cache_creation": {
+                    "ephemeral_5m_input_tokens": 30, "ephemeral_1h_input_tokens": 60}})],
+                Some(Usage { input: 91, cache_write: 90, cache_write_long: 60, ..Usage::default() }),
+            ),
+            (
                 vec![json!({"input_tokens": 25, "output_tokens": 1}), json!({"output_tokens": 15})],
                 Some(Usage { input: 25, output: 15, ..Usage::default() }),
             ),
@@ -66,7 +74,14 @@ mod tests {
                     json!({"input_tokens": 20, "cache_read_input_tokens": null, "output_tokens": 60,
                         "output_tokens_details": {"thinking_tokens": 40}}),
                 ],
-                Some(Usage { input: 1_010, output: 60, cached: 900, cache_write: 90, reasoning: 40 }),
+                Some(Usage {
+                    input: 1_010,
+                    output: 60,
+                    cached: 900,
+                    cache_write: 90,
+                    reasoning: 40,
+                    ..Usage::default()
+                }),
             ),
             (
                 vec![json!({"input_tokens": u64::MAX, "cache_read_input_tokens": 5, "output_tokens": 1})],

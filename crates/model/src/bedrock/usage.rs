@@ -16,7 +16,11 @@ pub(super) fn read(usage: &Value) -> Option<Usage> {
     let either = |key: &str, old: &str| number(key).or_else(|| number(old)).unwrap_or(0);
     let cached = either("cacheReadInputTokens", "cacheReadInputTokenCount");
     let cache_write = either("cacheWriteInputTokens", "cacheWriteInputTokenCount");
+    let details = usage.get("cacheDetails").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let kept_long = details.iter().filter(|detail| detail.get("ttl").is_some_and(|ttl| ttl == "1h"));
+    let kept_long = kept_long.filter_map(|detail| detail.get("inputTokens").and_then(Value::as_u64));
     Some(Usage {
+        cache_write_long: kept_long.fold(0, u64::saturating_add).min(cache_write),
         input: input.unwrap_or(0).saturating_add(cached).saturating_add(cache_write),
         output: output.unwrap_or(0),
         cached,
@@ -34,11 +38,16 @@ mod tests {
     #[test]
     fn the_input_holds_what_was_cached() {
         let usage = |input, output, cached, cache_write| {
-            Some(Usage { input, output, cached, cache_write, reasoning: 0 })
+            Some(Usage { input, output, cached, cache_write, reasoning: 0, ..Usage::default() })
         };
         let cases = [
             (json!(null), None),
             (json!({"totalTokens": 5}), None),
+            (
+                json!({"inputTokens": 1, "cacheWriteInputTokens": 90, "cacheDetails": [
+                    {"ttl": "5m", "inputTokens": 30}, {"ttl": "1h", "inputTokens": 60}]}),
+                Some(Usage { input: 91, cache_write: 90, cache_write_long: 60, ..Usage::default() }),
+            ),
             (json!({"inputTokens": 5, "outputTokens": 3, "totalTokens": 8}), usage(5, 3, 0, 0)),
             (
                 json!({"inputTokens": 5, "outputTokens": 3, "cacheReadInputTokens": 100, "cacheWriteInputTokens": 20}),

@@ -10,5 +10,5 @@ mod line;
 mod play;
 mod record;
 
-pub use play::{Pace, Player};
+pub use play::{Pace, Player, UNKNOWN};
 pub use record::Recorder;

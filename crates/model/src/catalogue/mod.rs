@@ -198,6 +198,7 @@ fn prices(cost: &Cost, cache: PromptCache) -> Prices {
         output: cost.output,
         cached: cost.cached,
         cache_write: long.or(cost.cache_write),
+        cache_write_long: cost.cache_write_long,
         reasoning: cost.reasoning,
         above: cost.above,
     }

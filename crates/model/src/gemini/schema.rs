@@ -25,9 +25,12 @@ const PLAIN: [&str; 12] = [
 /// Keywords that hold nobody to anything.
 const IDLE: [&str; 7] = ["$schema", "$comment", "default", "examples", "deprecated", "readOnly", "writeOnly"];
 
-/// The schema with what Google does not know in its description. Beside a reference there is no place for one.
+/// The schema with what Google does not know in its description.
 pub(super) fn subset(schema: &Value) -> Value {
     let Value::Object(schema) = schema else { return schema.clone() };
+    if let Some(apart) = apart_from_reference(schema) {
+        return subset(&Value::Object(apart));
+    }
     // Beside a reference nothing else may stand.
     let refers = schema.contains_key("$ref");
     let stays = |key: &str| !refers || key.starts_with('$') || key == "definitions";
@@ -42,6 +45,31 @@ pub(super) fn subset(schema: &Value) -> Value {
         kept.insert("description".into(), description.into());
     }
     Value::Object(kept)
+}
+
+/// A schema in which what stands beside a reference stands around it: `anyOf` with the reference alone means the same. None
+/// where nothing stands beside it that holds anybody to anything.
+fn apart_from_reference(schema: &Map<String, Value>) -> Option<Map<String, Value>> {
+    let stays = |key: &str| key != "$ref" && (key.starts_with('$') || key == "definitions");
+    let is_beside =
+        |key: &str| !stays(key) && !["$ref", "description", "title"].contains(&key) && !IDLE.contains(&key);
+    let reference = schema.get("$ref")?;
+    if !schema.keys().any(|key| is_beside(key)) {
+        return None;
+    }
+    let mut around: Map<String, Value> = schema.clone();
+    around.remove("$ref");
+    let alone = json!([{"$ref": reference}]);
+    match around.remove("anyOf") {
+        None => drop(around.insert("anyOf".to_owned(), alone)),
+        // Both must hold, and only words can say that.
+        Some(others) => {
+            let both = json!([{"anyOf": others}]);
+            around.insert("anyOf".to_owned(), alone);
+            around.insert("allOf".to_owned(), both);
+        }
+    }
+    Some(around)
 }
 
 /// What was left out of a schema, in words.
@@ -116,6 +144,14 @@ mod tests {
             (
                 json!({"$ref": "#/$defs/a", "description": "x", "$defs": {"a": {"type": "integer", "exclusiveMinimum": 0}}}),
                 json!({"$ref": "#/$defs/a", "$defs": {"a": {"type": "integer", "description": also(&json!({"exclusiveMinimum": 0}))}}}),
+            ),
+            (
+                json!({"$ref": "#/$defs/a", "maximum": 5, "multipleOf": 2}),
+                json!({"anyOf": [{"$ref": "#/$defs/a"}], "maximum": 5, "description": also(&json!({"multipleOf": 2}))}),
+            ),
+            (
+                json!({"$ref": "#/$defs/a", "anyOf": [{"minimum": 1}], "title": "t"}),
+                json!({"anyOf": [{"$ref": "#/$defs/a"}], "title": "t", "description": also(&json!({"allOf": [{"anyOf": [{"minimum": 1}]}]}))}),
             ),
             (
                 json!({"$ref": "#/definitions/a", "definitions": {"a": {}}}),

@@ -39,6 +39,7 @@ impl Counts {
             cached: self.cached.unwrap_or(0),
             cache_write: 0,
             reasoning: self.thoughts.unwrap_or(0),
+            ..Usage::default()
         })
     }
 }
@@ -52,7 +53,7 @@ mod tests {
     #[test]
     fn counts_become_ours() {
         let usage = |input, output, cached, reasoning| {
-            Some(Usage { input, output, cached, reasoning, cache_write: 0 })
+            Some(Usage { input, output, cached, reasoning, cache_write: 0, ..Usage::default() })
         };
         let cases = [
             (vec![], None),

@@ -6,16 +6,19 @@ use std::time::Duration;
 use adjutant_core::json::Json;
 use adjutant_core::time::format_duration;
 use adjutant_core::{Code, Error, Result};
-use futures::FutureExt;
 use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-use super::begun::begun;
-use crate::delta::Deltas;
-use crate::model::{Call, Model};
+use crate::delta::{Delta, Deltas};
+use crate::model::{Call, Model, Note};
 use crate::profile::Profile;
 use crate::request::Request;
+
+/// After so long a silence a call that is let go of counts as one that failed.
+const TELLING_SILENCE: Duration = Duration::from_secs(10);
 
 /// When a model is left alone, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +41,12 @@ impl Default for Policy {
 #[derive(Clone)]
 pub struct Breaker {
     model: Arc<dyn Model>,
+    fuse: Fuse,
+}
+
+/// What knows how the latest calls of one model came out. Clones know the same.
+#[derive(Clone, Debug)]
+pub(crate) struct Fuse {
     policy: Policy,
     state: Arc<Mutex<State>>,
 }
@@ -76,42 +85,123 @@ impl State {
     }
 }
 
-impl Breaker {
-    /// Leaves this model alone when it fails.
-    pub fn new(model: Arc<dyn Model>, policy: Policy) -> Self {
-        Self { model, policy, state: Arc::default() }
+impl Fuse {
+    pub(crate) fn new(policy: Policy) -> Self {
+        Self { policy, state: Arc::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn ask(self, request: Request, call: Call) -> Result<Deltas> {
+    /// Lets a call through, or fails with [`Code::ModelUnavailable`] while the model rests.
+    pub(crate) fn enter(&self, model: &str, call: &Call) -> Result<Trial> {
         let entered = self.state().enter(&self.policy, Instant::now());
-        entered.map_err(|(rest, cause)| self.resting(rest, &cause))?;
-        let answer = match self.model.stream(request, call.clone()).await {
-            Ok(deltas) => begun(deltas, &call).await,
-            Err(error) => Err(error),
-        };
-        // A request that was refused, or cancelled, says nothing of the provider's health.
-        match &answer {
-            Ok(_) => self.state().leave(&self.policy, None, Instant::now()),
-            Err(error) if is_providers_fault(error) => {
-                self.state().leave(&self.policy, Some(error), Instant::now());
+        entered.map_err(|(rest, cause)| {
+            let (times, again) = (self.policy.failures, format_duration(rest));
+            let message = format!(
+                "the model `{model}` is left alone for {again}: it failed {times} times in a row, last with: {cause}"
+            );
+            Error::new(Code::ModelUnavailable, message).with_retry_after(rest)
+        })?;
+        let silence = Arc::new(Mutex::new(Some(Instant::now())));
+        let model = model.to_owned();
+        Ok(Trial { fuse: self.clone(), model, cancel: call.cancel.clone(), silence, is_open: true })
+    }
+}
+
+/// A call that was let through, until it is known what came of it.
+pub(crate) struct Trial {
+    fuse: Fuse,
+    model: String,
+    cancel: CancellationToken,
+    /// Since when nothing came of the provider; none while it is not the provider's turn.
+    silence: Arc<Mutex<Option<Instant>>>,
+    is_open: bool,
+}
+
+impl Trial {
+    /// The same call, by which is heard when it is not the provider who is waited for.
+    fn listening(&self, call: Call) -> Call {
+        let (silence, listener) = (Arc::clone(&self.silence), call.listener.clone());
+        let heard = move |note: Note| {
+            let is_its_turn = !matches!(note, Note::Waits { .. } | Note::Again { .. });
+            *silence.lock().unwrap_or_else(PoisonError::into_inner) = is_its_turn.then(Instant::now);
+            if let Some(listener) = &listener {
+                listener(note);
             }
-            Err(_) => {}
-        }
-        answer
+        };
+        Call { listener: Some(Arc::new(heard)), ..call }
     }
 
-    fn resting(&self, rest: Duration, cause: &Error) -> Error {
-        let (times, again) = (self.policy.failures, format_duration(rest));
-        let message = format!(
-            "the model `{}` is left alone for {again}: it failed {times} times in a row, last with: {cause}",
-            self.model.id()
-        );
-        Error::new(Code::ModelUnavailable, message).with_retry_after(rest)
+    /// Something came.
+    fn alive(&self) {
+        *self.silence.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
+
+    /// It is known what came of the call.
+    pub(crate) fn close(&mut self, failed: Option<&Error>) {
+        if !std::mem::replace(&mut self.is_open, false) {
+            return;
+        }
+        match failed {
+            None => self.fuse.state().leave(&self.fuse.policy, None, Instant::now()),
+            Some(error) if is_providers_fault(error) => {
+                self.fuse.state().leave(&self.fuse.policy, Some(error), Instant::now());
+            }
+            // A request that was refused, or cancelled, says nothing of the provider's health.
+            Some(_) => {}
+        }
+    }
+}
+
+/// Whoever lets go of a call without having cancelled it, after a long silence, has given it up.
+impl Drop for Trial {
+    fn drop(&mut self) {
+        let since = *self.silence.lock().unwrap_or_else(PoisonError::into_inner);
+        let silent = since.map(|since| since.elapsed()).filter(|silent| *silent >= TELLING_SILENCE);
+        if let Some(silent) = silent.filter(|_| self.is_open && !self.cancel.is_cancelled()) {
+            let message = format!(
+                "the model `{}` was given up after {} of silence",
+                self.model,
+                format_duration(silent)
+            );
+            self.close(Some(&Error::new(Code::ModelTimeout, message)));
+        }
+    }
+}
+
+impl Breaker {
+    /// Leaves this model alone when it fails.
+    pub fn new(model: Arc<dyn Model>, policy: Policy) -> Self {
+        Self { model, fuse: Fuse::new(policy) }
+    }
+
+    async fn ask(self, request: Request, call: Call) -> Result<Deltas> {
+        let mut trial = self.fuse.enter(self.model.id(), &call)?;
+        let call = trial.listening(call);
+        match self.model.stream(request, call).await {
+            Ok(deltas) => Ok(watched(deltas, trial)),
+            Err(error) => {
+                trial.close(Some(&error));
+                Err(error)
+            }
+        }
+    }
+}
+
+/// An answer whose end is looked at: only that tells how the call came out.
+fn watched(deltas: Deltas, trial: Trial) -> Deltas {
+    deltas
+        .scan(trial, |trial, delta| {
+            match &delta {
+                Ok(Delta::End(_)) => trial.close(None),
+                Ok(_) => trial.alive(),
+                Err(error) => trial.close(Some(error)),
+            }
+            std::future::ready(Some(delta))
+        })
+        .boxed()
 }
 
 /// Whether a failure says that the provider itself is in trouble. One that is busy, or that refuses this one request, is
@@ -160,6 +250,48 @@ mod tests {
         assert!(state.enter(&policy, at(21)).is_ok());
         state.leave(&policy, None, at(22));
         assert!((0..5).all(|_| state.enter(&policy, at(22)).is_ok()), "it is well again");
+    }
+
+    fn trial(fuse: &Fuse, silence: Option<u64>) -> Trial {
+        let trial = fuse.enter("m", &Call::default()).ok().unwrap();
+        let since = silence.map(|seconds| Instant::now().checked_sub(Duration::from_secs(seconds)).unwrap());
+        *trial.silence.lock().unwrap() = since;
+        trial
+    }
+
+    #[test]
+    fn a_call_that_is_given_up_in_silence_counts_against_the_provider() {
+        let failures = |let_go: &dyn Fn(&Fuse)| {
+            let fuse = Fuse::new(Policy::default());
+            let_go(&fuse);
+            fuse.state().failures
+        };
+        assert_eq!(failures(&|fuse| drop(trial(fuse, Some(11)))), 1);
+        assert_eq!(
+            failures(&|fuse| drop(trial(fuse, Some(1)))),
+            0,
+            "whoever leaves early has reasons of their own"
+        );
+        assert_eq!(
+            failures(&|fuse| drop(trial(fuse, None))),
+            0,
+            "it was not the provider who was waited for"
+        );
+        let cancelled = |fuse: &Fuse| trial(fuse, Some(11)).cancel.cancel();
+        assert_eq!(failures(&cancelled), 0, "nobody is to blame for a cancel");
+        let ended = |fuse: &Fuse| trial(fuse, Some(11)).close(None);
+        assert_eq!(failures(&ended), 0);
+    }
+
+    #[test]
+    fn a_wait_for_a_turn_is_no_silence_of_the_provider() {
+        let fuse = Fuse::new(Policy::default());
+        let trial = trial(&fuse, Some(11));
+        let call = trial.listening(Call::default());
+        call.note(|| Note::Waits { model: "m".into() });
+        assert_eq!(*trial.silence.lock().unwrap(), None);
+        trial.alive();
+        assert!(trial.silence.lock().unwrap().is_some());
     }
 
     #[test]

@@ -12,17 +12,19 @@ use futures::{FutureExt, StreamExt};
 use super::begun::begun;
 use crate::delta::{Delta, Deltas, Instead, Tried};
 use crate::model::{Call, Model, Note};
-use crate::profile::Profile;
+use crate::profile::{Abilities, Profile};
 use crate::request::Request;
+use crate::unseen;
 
 /// A chain of models: the next one is asked where one fails before a part of its answer was delivered.
 ///
-/// It goes by the name of the first. What it can do is what the first can do; a model that cannot do what a request asks
-/// is passed over with that as the reason.
+/// It goes by the name of the first, and what it can do is what the first can do; but it takes in what any of them takes in.
+/// A model that cannot do what a request asks is passed over with that as the reason, and one that cannot take in what a
+/// tool returned is told that there is something.
 #[derive(Clone)]
 pub struct Fallback {
     chain: Arc<[Arc<dyn Model>]>,
-    /// Of the first model.
+    /// Of the first model, with the senses of all.
     profile: Profile,
 }
 
@@ -30,13 +32,20 @@ impl Fallback {
     /// The first model, and those that are asked after it, in order.
     pub fn new(first: &Arc<dyn Model>, others: impl IntoIterator<Item = Arc<dyn Model>>) -> Self {
         let chain: Arc<[_]> = std::iter::once(Arc::clone(first)).chain(others).collect();
-        Self { profile: first.profile().clone(), chain }
+        let mut profile = first.profile().clone();
+        for model in chain.iter() {
+            let Abilities { images, audio, files, .. } = model.profile().abilities;
+            profile.abilities.images |= images;
+            profile.abilities.audio |= audio;
+            profile.abilities.files |= files;
+        }
+        Self { profile, chain }
     }
 
     async fn ask(self, request: Request, call: Call) -> Result<Deltas> {
         let mut tried: Vec<Tried> = Vec::new();
         for (index, model) in self.chain.iter().enumerate() {
-            let answer = match model.stream(request.clone(), call.clone()).await {
+            let answer = match model.stream(fitting(&request, model.as_ref()), call.clone()).await {
                 Ok(deltas) => begun(deltas, &call).await,
                 Err(error) => Err(error),
             };
@@ -56,6 +65,12 @@ impl Fallback {
         }
         Err(nobody(tried))
     }
+}
+
+/// The request as it is put to one model.
+fn fitting(request: &Request, model: &dyn Model) -> Request {
+    let unseen = unseen::find(&request.messages, &model.profile().abilities);
+    Request { messages: unseen::hide(request.messages.clone(), &unseen), ..request.clone() }
 }
 
 /// Whether another model may answer what this one did not. Nobody is asked after a call that was cancelled, nor for a
@@ -126,9 +141,10 @@ impl Model for Fallback {
     }
 
     fn preview(&self, request: &Request) -> Result<Json> {
-        match self.chain.first() {
-            Some(model) => model.preview(request),
-            None => Err(Error::new(Code::ModelUnknown, "the chain has no models")),
-        }
+        let preview = |model: &Arc<dyn Model>| model.preview(&fitting(request, model.as_ref()));
+        let empty = || Err(Error::new(Code::ModelUnknown, "the chain has no models"));
+        // The first one that would be asked at all.
+        let first = self.chain.iter().map(preview).find(Result::is_ok);
+        first.or_else(|| self.chain.first().map(preview)).unwrap_or_else(empty)
     }
 }

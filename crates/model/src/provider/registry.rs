@@ -143,6 +143,13 @@ impl Provider {
         Ok(address)
     }
 
+    /// Whether a setting is a part of its address.
+    pub fn is_in_address(&self, key: &str) -> bool {
+        let addresses = self.elsewhere.iter().map(|(_, _, address)| *address).chain([self.base_url]);
+        let part = format!("{{{key}}}");
+        addresses.into_iter().any(|address| address.contains(&part))
+    }
+
     fn part_of_address<'a>(&self, options: &'a BTreeMap<String, String>, key: &str) -> Result<&'a str> {
         let value = self.option(options, key)?;
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);

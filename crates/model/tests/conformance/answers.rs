@@ -84,7 +84,14 @@ async fn calls_in_parallel_keep_their_arguments_and_have_ids_of_their_own() {
 #[tokio::test]
 async fn tokens_are_counted_with_what_was_cached_and_reasoned() {
     for subject in ALL {
-        let used = Usage { input: 900, output: 70, cached: 400, cache_write: 100, reasoning: 30 };
+        let used = Usage {
+            input: 900,
+            output: 70,
+            cached: 400,
+            cache_write: 100,
+            reasoning: 30,
+            ..Usage::default()
+        };
         let used = match subject.interface {
             // Their counts have no place for these.
             Interface::Chat | Interface::Gemini => Usage { cache_write: 0, ..used },

@@ -50,7 +50,8 @@ fn answers(interface: Interface) -> Vec<Answer> {
         ("call_1", "look", json!({"deep": {"list": [1, 2.5, null, true]}})),
         ("", "look", json!({})),
     ];
-    let used = Usage { input: 900, output: 70, cached: 400, cache_write: 100, reasoning: 30 };
+    let used =
+        Usage { input: 900, output: 70, cached: 400, cache_write: 100, reasoning: 30, ..Usage::default() };
     vec![
         Answer::text("It is on its way to you, \u{fc}nd there on Tuesday: \u{1f69a}.").using(used),
         Answer::text("42.").reasoning("Six times seven.").signed("c2lnbmF0dXJl"),

@@ -3,7 +3,7 @@
 use adjutant_core::error::Kind;
 use adjutant_core::json::Json;
 use adjutant_core::{Code, Error, Result};
-use adjutant_model::{Call, Deltas, Model, Profile, Request};
+use adjutant_model::{Abilities, Call, Deltas, Model, Profile, Request};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
@@ -23,7 +23,9 @@ impl Absent {
             _ => Error::new(Code::ModelKeyMissing, format!("the model `{id}` cannot be asked"))
                 .caused_by(&error),
         };
-        Self { id: id.to_owned(), error, profile: Profile::default() }
+        // It takes in nothing, so that nobody is told that the chain could.
+        let abilities = Abilities { images: false, ..Abilities::default() };
+        Self { id: id.to_owned(), error, profile: Profile { abilities, ..Profile::default() } }
     }
 }
 

@@ -3,7 +3,6 @@
 use adjutant_model::Profile;
 use adjutant_model::catalogue::Catalogue;
 use adjutant_model::embed::Known;
-use adjutant_model::provider::PromptCache;
 use serde_json::{Map, Value};
 
 use super::endpoint::Endpoint;
@@ -13,7 +12,8 @@ use super::endpoint::Endpoint;
 pub(super) fn profile(catalogue: &Catalogue, endpoint: &Endpoint, at_home: bool) -> Profile {
     let known = catalogue.profile(endpoint.provider.name, &endpoint.model, endpoint.prompt_cache);
     let mut profile = known.filter(|_| at_home).unwrap_or_default();
-    if !is_at_list_price(&endpoint.extra, endpoint.prompt_cache) {
+    let knows_long = profile.prices.is_some_and(|prices| prices.cache_write_long.is_some());
+    if !is_at_list_price(&endpoint.extra, knows_long) {
         profile.prices = None;
     }
     let written = &endpoint.written;
@@ -42,9 +42,8 @@ pub(super) fn embedding(catalogue: &Catalogue, endpoint: &Endpoint, at_home: boo
 /// OpenAI's API reference calls the standard tier `default`; `auto`, which holds without the parameter, means what the
 /// account says, and that is the same unless somebody changed it there. Anthropic's `standard_only` is its standard tier,
 /// and so is Google's `standard`; Bedrock writes it as `{"type": "default"}`. Anthropic charges more for `speed` and for
-/// staying in one country, and for a cache that is kept for an hour; the price of that one is known where the project asks
-/// for it by `prompt_cache`.
-fn is_at_list_price(extra: &Map<String, Value>, cache: PromptCache) -> bool {
+/// staying in one country, and for a cache that is kept for an hour; `knows_long` is whether the price of that is known.
+fn is_at_list_price(extra: &Map<String, Value>, knows_long: bool) -> bool {
     let is_one_of =
         |value: &Value, usual: &[&str]| value.as_str().is_some_and(|value| usual.contains(&value));
     extra.iter().filter(|(_, value)| !value.is_null()).all(|(key, value)| match key.as_str() {
@@ -54,7 +53,7 @@ fn is_at_list_price(extra: &Map<String, Value>, cache: PromptCache) -> bool {
         "speed" => is_one_of(value, &["standard"]),
         "inference_geo" => is_one_of(value, &["global"]),
         "performanceConfig" => value.get("latency").is_none_or(|latency| latency == "standard"),
-        "cache_control" => cache == PromptCache::Long || value.get("ttl").is_none_or(|ttl| ttl == "5m"),
+        "cache_control" => knows_long || value.get("ttl").is_none_or(|ttl| ttl == "5m"),
         _ => true,
     })
 }
@@ -112,14 +111,11 @@ mod tests {
     }
 
     #[test]
-    fn an_hour_in_the_cache_has_its_price_where_the_project_asks_for_it() {
+    fn an_hour_in_the_cache_has_its_price() {
         let mut endpoint = endpoint("anthropic", "claude-opus-4-6");
         endpoint.extra.insert("cache_control".into(), json!({"type": "ephemeral", "ttl": "1h"}));
-        let mut prices = |cache| {
-            endpoint.prompt_cache = cache;
-            profile(Catalogue::built_in(), &endpoint, true).prices
-        };
-        assert!(prices(PromptCache::Short).is_none() && prices(PromptCache::Long).is_some());
+        let prices = profile(Catalogue::built_in(), &endpoint, true).prices.unwrap();
+        assert!(prices.cache_write_long > prices.cache_write);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use adjutant_agent::definition::document::nearest;
 use adjutant_core::hash::Digest;
 use adjutant_core::secret::Secret;
 use adjutant_core::{Code, Error, Result};
+use adjutant_model::cassette::UNKNOWN;
 use adjutant_model::catalogue::Catalogue;
 use adjutant_model::embed;
 use adjutant_model::layer::cache::Answers;
@@ -87,6 +88,8 @@ pub struct Details {
     pub layers: Vec<String>,
     /// Who is asked where it does not answer.
     pub fallback: Vec<String>,
+    /// Those of the fallback whose price is not known: no budget in money holds once one of them answers.
+    pub unpriced: Vec<String>,
     /// How long its provider may take; none for a model without a provider.
     pub timeouts: Option<Timeouts>,
     /// What its vectors are like, if it makes vectors. The rest of its profile means nothing then.
@@ -100,6 +103,7 @@ impl Details {
             profile: profile.clone(),
             layers: Vec::new(),
             fallback: Vec::new(),
+            unpriced: Vec::new(),
             timeouts: None,
             embedding: None,
         }
@@ -295,9 +299,11 @@ impl Models {
                 let embedding = self.vectors_of(name, &endpoint);
                 let layers = self.layers(&endpoint);
                 let layers = if embedding.is_some() { for_vectors(&layers) } else { layers };
+                let fallback = if embedding.is_some() { Vec::new() } else { endpoint.fallback.clone() };
                 Details {
+                    unpriced: fallback.iter().filter(|name| !self.has_price(name)).cloned().collect(),
                     layers: layers.to_string().lines().map(str::to_owned).collect(),
-                    fallback: if embedding.is_some() { Vec::new() } else { endpoint.fallback.clone() },
+                    fallback,
                     timeouts: Some(endpoint.timeouts),
                     embedding,
                     ..Details::of(choice, &self.profile(&endpoint))
@@ -315,6 +321,16 @@ impl Models {
         endpoint.provider.probe(&config, transport.as_ref()).await.map(Some)
     }
 
+    /// Whether it is known what a model costs, wherever its key is.
+    fn has_price(&self, name: &str) -> bool {
+        self.plan(name).is_ok_and(|(plan, _)| match plan {
+            Plan::Program(model) => model.profile().prices.is_some(),
+            Plan::Offline => self.offline().profile().prices.is_some(),
+            Plan::Endpoint(endpoint) => self.profile(&endpoint).prices.is_some(),
+            Plan::Local(_) => false,
+        })
+    }
+
     fn profile(&self, endpoint: &Endpoint) -> Profile {
         known::profile(&self.catalogue, endpoint, self.is_at_home(endpoint))
     }
@@ -326,11 +342,9 @@ impl Models {
 
     /// Whether requests go to the provider's own address.
     fn is_at_home(&self, endpoint: &Endpoint) -> bool {
+        let Some(base) = self.moved_to(endpoint) else { return true };
         let home = endpoint.provider.address(&self.options(endpoint));
-        match (home, self.base_url(endpoint)) {
-            (Ok(home), Ok(base)) => base.trim_end_matches('/') == home.trim_end_matches('/'),
-            _ => false,
-        }
+        home.is_ok_and(|home| base.trim().trim_end_matches('/') == home.trim_end_matches('/'))
     }
 
     /// What stands behind a role or an id. Fails with [`Code::ModelUnknown`].
@@ -473,12 +487,30 @@ impl Models {
     }
 
     fn base_url(&self, endpoint: &Endpoint) -> Result<String> {
-        let provider = endpoint.provider;
-        let moved = provider.base_url_variable.and_then(|variable| self.environment.get(variable));
-        match endpoint.base_url.as_deref().or(moved) {
+        self.base_url_with(endpoint, &self.options(endpoint))
+    }
+
+    fn base_url_with(&self, endpoint: &Endpoint, options: &BTreeMap<String, String>) -> Result<String> {
+        match self.moved_to(endpoint) {
             Some(address) => Ok(address.trim().to_owned()),
-            None => provider.address(&self.options(endpoint)),
+            None => endpoint.provider.address(options),
         }
+    }
+
+    /// Where the provider is, if not at its own address.
+    fn moved_to<'a>(&'a self, endpoint: &'a Endpoint) -> Option<&'a str> {
+        let variable = || self.environment.get(endpoint.provider.base_url_variable?);
+        endpoint.base_url.as_deref().or_else(variable)
+    }
+
+    /// The address without what only those know who recorded the exchanges.
+    fn base_url_played_back(&self, endpoint: &Endpoint) -> Result<String> {
+        let mut options = self.options(endpoint);
+        let settings = endpoint.provider.options.iter();
+        for setting in settings.filter(|setting| endpoint.provider.is_in_address(setting.key)) {
+            options.entry(setting.key.to_owned()).or_insert_with(|| UNKNOWN.to_owned());
+        }
+        self.base_url_with(endpoint, &options)
     }
 
     /// What the project says that the provider needs to be told, completed by the environment.
@@ -513,7 +545,12 @@ impl Models {
     }
 
     pub(super) fn config(&self, endpoint: &Endpoint) -> Result<Config> {
-        let mut config = Config::new(&endpoint.id, self.base_url(endpoint)?, &endpoint.model);
+        let is_live = lock(&self.carriage).is_live();
+        let base_url = match is_live {
+            true => self.base_url(endpoint)?,
+            false => self.base_url_played_back(endpoint)?,
+        };
+        let mut config = Config::new(&endpoint.id, base_url, &endpoint.model);
         config.options = self.options(endpoint);
         config.effort = endpoint.effort;
         config.prompt_cache = endpoint.prompt_cache;
@@ -530,14 +567,10 @@ impl Models {
                 Header::Secret(_) => {}
             }
         }
-        if lock(&self.carriage).is_live() {
-            self.identify(endpoint, &mut config)?;
-        } else {
+        match is_live {
+            true => self.identify(endpoint, &mut config)?,
             // Nobody is asked, so nobody asks who it is.
-            config.key = Some(Secret::new(NO_KEY));
-            for setting in endpoint.provider.options.iter().filter(|setting| setting.default.is_none()) {
-                config.options.entry(setting.key.to_owned()).or_insert_with(|| "played-back".to_owned());
-            }
+            false => config.key = Some(Secret::new(NO_KEY)),
         }
         Ok(config)
     }

@@ -205,7 +205,8 @@ fn answers_are_read_wherever_the_stream_is_cut() {
             result.unwrap_or_else(|error| panic!("{error}: {body}"));
             let response = response(deltas).unwrap();
             assert_eq!(shown(&response), expected, "cut at {cut}: {body}");
-            let usage = Usage { input: 30, output: 15, cached: 5, reasoning: 4, cache_write: 0 };
+            let usage =
+                Usage { input: 30, output: 15, cached: 5, reasoning: 4, cache_write: 0, ..Usage::default() };
             assert_eq!(response.usage, Some(usage));
             assert_eq!(response.model.as_deref(), Some("claude-opus-5-5"));
             assert_eq!(response.unknown, Vec::<Value>::new());

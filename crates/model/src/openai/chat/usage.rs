@@ -33,6 +33,7 @@ pub(super) fn read(usage: &Value) -> Option<Usage> {
         cached: CACHED.iter().find_map(|path| number(path)).unwrap_or(0),
         cache_write: number("/prompt_tokens_details/cache_write_tokens").unwrap_or(0),
         reasoning,
+        ..Usage::default()
     })
 }
 
@@ -64,7 +65,14 @@ mod tests {
             (
                 json!({"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8,
                     "prompt_tokens_details": {"cached_tokens": 1, "cache_write_tokens": 4, "audio_tokens": 0}}),
-                Some(Usage { input: 5, output: 3, cached: 1, cache_write: 4, reasoning: 0 }),
+                Some(Usage {
+                    input: 5,
+                    output: 3,
+                    cached: 1,
+                    cache_write: 4,
+                    reasoning: 0,
+                    ..Usage::default()
+                }),
             ),
             (json!({"prompt_tokens": 5, "completion_tokens": 3, "num_cached_tokens": 2}), usage(5, 3, 2, 0)),
             (

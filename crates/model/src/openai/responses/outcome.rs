@@ -72,6 +72,7 @@ pub(super) fn usage(response: &Value) -> Option<Usage> {
         cached: number("/usage/input_tokens_details/cached_tokens").unwrap_or(0),
         cache_write: number("/usage/input_tokens_details/cache_write_tokens").unwrap_or(0),
         reasoning: number("/usage/output_tokens_details/reasoning_tokens").unwrap_or(0),
+        ..Usage::default()
     })
 }
 
@@ -147,7 +148,14 @@ mod tests {
             (
                 json!({"usage": {"input_tokens": 11, "input_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 5},
                     "output_tokens": 33, "output_tokens_details": {"reasoning_tokens": 20}, "total_tokens": 44}}),
-                Some(Usage { input: 11, output: 33, cached: 4, cache_write: 5, reasoning: 20 }),
+                Some(Usage {
+                    input: 11,
+                    output: 33,
+                    cached: 4,
+                    cache_write: 5,
+                    reasoning: 20,
+                    ..Usage::default()
+                }),
             ),
         ];
         for (response, expected) in cases {

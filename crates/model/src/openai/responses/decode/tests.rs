@@ -177,7 +177,7 @@ fn a_stream_is_its_items_in_order() {
     assert_eq!((shown(&response).as_str(), &response.stop), (EVERYTHING, &StopReason::ToolCalls));
     assert_eq!(
         response.usage,
-        Some(Usage { input: 11, output: 33, cached: 4, cache_write: 2, reasoning: 20 })
+        Some(Usage { input: 11, output: 33, cached: 4, cache_write: 2, reasoning: 20, ..Usage::default() })
     );
     assert_eq!(
         (response.model.as_deref(), response.request_id.as_deref()),

@@ -1,13 +1,14 @@
-//! What a tool returned and the model cannot take in.
+//! What a tool returned and a model cannot take in.
 //!
-//! A person's image to a model without eyes is refused before the run begins. A tool's image must not end a run in its
-//! middle: the model is told that there is one.
+//! A person's image to a model without eyes is refused before anything is sent. A tool's image must not end a conversation in
+//! its middle: the model is told that there is one.
 
 use std::sync::Arc;
 
 use adjutant_core::message::{Media, Message, Part, Role};
-use adjutant_model::Abilities;
 use serde::{Deserialize, Serialize};
+
+use crate::profile::Abilities;
 
 /// A kind of media that a model cannot take in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +23,7 @@ pub enum Unseen {
 }
 
 /// The kinds of media in tool results that a model with these abilities cannot take in.
-pub(crate) fn find(messages: &[Arc<Message>], abilities: &Abilities) -> Vec<Unseen> {
+pub fn find(messages: &[Arc<Message>], abilities: &Abilities) -> Vec<Unseen> {
     let lacking = [
         (Unseen::Images, abilities.images),
         (Unseen::Audio, abilities.audio),
@@ -37,7 +38,7 @@ pub(crate) fn find(messages: &[Arc<Message>], abilities: &Abilities) -> Vec<Unse
 }
 
 /// The messages with words in the place of media in tool results that are of these kinds.
-pub(crate) fn hide(mut messages: Vec<Arc<Message>>, kinds: &[Unseen]) -> Vec<Arc<Message>> {
+pub fn hide(mut messages: Vec<Arc<Message>>, kinds: &[Unseen]) -> Vec<Arc<Message>> {
     if kinds.is_empty() {
         return messages;
     }
