@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use adjutant::model::cassette::{Pace, Player};
-use adjutant::model::{Call, Model, Request, collect};
+use adjutant::model::{Call, Request, collect};
 use adjutant::project::{Carriage, Environment, Project};
 use adjutant_core::message::Message;
 use serde_json::{Value, json};

@@ -17,7 +17,7 @@ pub struct Answer {
     /// An estimate of the tokens, where the provider does not count them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimate: Option<Usage>,
-    /// What it cost; none where the price is not known.
+    /// What its tokens cost; none where their price is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<Money>,
 }
@@ -66,6 +66,11 @@ impl Answer {
             None => asked.map(|prices| prices.cost(&self.usage())),
         };
         Self { cost, ..self }
+    }
+
+    /// What it cost in all; none where that is not known: the price of its tokens, or fees of the provider's own tools.
+    pub fn whole_cost(&self) -> Option<Money> {
+        self.cost.filter(|_| !self.response.has_fees())
     }
 
     /// What the budgets are charged.

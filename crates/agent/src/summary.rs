@@ -150,9 +150,9 @@ impl Summary {
                     self.usage += reply.usage;
                     self.cost = self.cost.zip(reply.cost).map(|(sum, cost)| sum + cost);
                 } else if let Some(answer) = outcome.as_ref().ok().and_then(|json| json.to::<Answer>().ok()) {
-                    (step.usage, step.cost) = (Some(answer.usage()), answer.cost);
+                    (step.usage, step.cost) = (Some(answer.usage()), answer.whole_cost());
                     self.usage += answer.usage();
-                    self.cost = self.cost.zip(answer.cost).map(|(sum, cost)| sum + cost);
+                    self.cost = self.cost.zip(answer.whole_cost()).map(|(sum, cost)| sum + cost);
                     step.unknown = answer.response.unknown;
                 }
             }

@@ -17,7 +17,7 @@ pub struct Tally {
     pub usage: Usage,
     /// Money over all model calls whose price is known.
     pub cost: Money,
-    /// Model calls whose price is not known.
+    /// Model calls whose price is not known, or not all of it.
     pub unpriced: u32,
     /// Failed tool calls in a row.
     pub errors: u32,
@@ -43,9 +43,9 @@ impl Tally {
     /// Counts what a model call took.
     pub(crate) fn spend(&mut self, answer: &Answer) {
         self.usage += answer.usage();
-        match answer.cost {
-            Some(cost) => self.cost += cost,
-            None => self.unpriced = self.unpriced.saturating_add(1),
+        self.cost += answer.cost.unwrap_or(Money::ZERO);
+        if answer.whole_cost().is_none() {
+            self.unpriced = self.unpriced.saturating_add(1);
         }
     }
 
@@ -130,6 +130,25 @@ mod tests {
         let round: Vec<_> = ["a", "b", "c", "d"].map(|text| (Digest::of(text.as_bytes()), false)).into();
         (0..3).for_each(|_| tally.calls(&round, 3));
         assert_eq!(tally.repetitions(), 3);
+    }
+
+    #[test]
+    fn fees_of_a_providers_tools_make_a_cost_incomplete() {
+        use adjutant_core::message::{Message, Native, Part};
+        let answer = |parts| {
+            let json = serde_json::json!({"response": {"message": Message::assistant(parts), "stop": "end_turn"}, "cost": "1 USD"});
+            serde_json::from_value::<Answer>(json).unwrap()
+        };
+        let search = Part::Native(Native { provider: "anthropic".into(), value: "search".into() });
+        let mut tally = Tally::default();
+        tally.spend(&answer(vec![Part::text("a")]));
+        assert_eq!(tally.known_cost().map(|cost| cost.to_string()).as_deref(), Some("1 USD"));
+        tally.spend(&answer(vec![search, Part::text("a")]));
+        assert_eq!(
+            (tally.known_cost(), tally.cost.to_string().as_str()),
+            (None, "2 USD"),
+            "limits still count it"
+        );
     }
 
     #[test]

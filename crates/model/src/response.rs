@@ -1,6 +1,6 @@
 //! A whole answer.
 
-use adjutant_core::message::Message;
+use adjutant_core::message::{Message, Part};
 use adjutant_core::usage::Usage;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -32,4 +32,13 @@ pub struct Response {
     /// What arrived and was not understood.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unknown: Vec<Value>,
+}
+
+impl Response {
+    /// Whether tools of the provider's own worked on it, for which providers charge fees beside the tokens. What they are
+    /// is on no list here, so the price of the tokens is not all of its cost.
+    pub fn has_fees(&self) -> bool {
+        let is_cached = self.instead.as_ref().is_some_and(|instead| instead.cached);
+        !is_cached && self.message.parts.iter().any(|part| matches!(part, Part::Native(_)))
+    }
 }

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 
 use adjutant_core::{Code, Error, Result};
+use memchr::memchr2;
 
 /// One event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,7 +55,7 @@ impl Decoder {
         if !rest.is_empty() && std::mem::take(&mut self.after_return) {
             rest = rest.strip_prefix(b"\n").unwrap_or(rest);
         }
-        while let Some(end) = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')) {
+        while let Some(end) = memchr2(b'\n', b'\r', rest) {
             let (line, after) = rest.split_at(end);
             self.check(line)?;
             events.extend(self.end_line(line));

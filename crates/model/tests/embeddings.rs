@@ -11,7 +11,7 @@ use adjutant_core::usage::Usage;
 use adjutant_core::{Code, Error, Result};
 use adjutant_model::catalogue::Catalogue;
 use adjutant_model::embed::{Dimensions, Embedder, Embeddings, Known, Options, Purpose};
-use adjutant_model::layer::{limit, retry};
+use adjutant_model::layer::{breaker, limit, retry};
 use adjutant_model::provider::{Config, Provider};
 use adjutant_model::transport::{Client, Incoming, Outgoing, Timeouts, Transport};
 use adjutant_model::{Call, Note};
@@ -341,4 +341,22 @@ async fn what_the_catalogue_knows_is_kept() {
     let embeddings = embed(&embedder, texts(1)).await.unwrap();
     assert_eq!(profile.prices.unwrap().cost(&embeddings.usage.unwrap()).to_string(), "0.0000002 USD");
     mock.assert_clean();
+}
+
+#[tokio::test]
+async fn a_provider_that_fails_and_fails_is_left_alone() {
+    let mock = MockProvider::with(|_| Answer::status(503, "down")).key(KEY).start().await.unwrap();
+    let mut options = options(None);
+    options.retry.attempts = 1;
+    options.breaker = breaker::Policy { failures: 2, ..breaker::Policy::default() };
+    let config = config(&mock, "openai", "m");
+    let embedder = Provider::named("openai").unwrap().embedder(&config, &options).unwrap();
+    let mut last = String::new();
+    for _ in 0..3 {
+        let error = embedder.embed(texts(1), Purpose::Query, Call::default()).await.unwrap_err();
+        assert_eq!(error.code(), Code::ModelUnavailable);
+        last = error.to_string();
+    }
+    assert!(last.contains("is left alone"), "{last}");
+    assert_eq!(mock.count(), 2);
 }

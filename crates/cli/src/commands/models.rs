@@ -226,7 +226,10 @@ async fn ask(model: &dyn Model, question: &str, output: Output) -> adjutant_core
         id: model.id().to_owned(),
         first: first.unwrap_or(whole),
         whole,
-        cost: prices.zip(response.usage).map(|(prices, usage)| prices.cost(&usage)),
+        cost: prices
+            .zip(response.usage)
+            .filter(|_| !response.has_fees())
+            .map(|(prices, usage)| prices.cost(&usage)),
         response,
         rate_limits,
     })

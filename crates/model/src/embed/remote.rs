@@ -14,6 +14,7 @@ use super::batch::{self, Batch};
 use super::embedder::{Embedder, Embeddings, Purpose};
 use super::profile::{Known, Profile};
 use super::wire::{Answer, Interface};
+use crate::layer::breaker::{self, Fuse};
 use crate::layer::limit::{self, Gates};
 use crate::layer::retry;
 use crate::model::Call;
@@ -33,6 +34,8 @@ pub struct Options {
     pub known: Known,
     /// How often and how soon a call is made again.
     pub retry: retry::Policy,
+    /// When the model is left alone.
+    pub breaker: breaker::Policy,
     /// What the model may be asked. Where nothing is said, the texts of one request are sent in eight calls at a time.
     pub limits: limit::Policy,
 }
@@ -49,6 +52,7 @@ struct Inner {
     profile: Profile,
     interface: Interface,
     retry: retry::Policy,
+    fuse: Fuse,
     /// How many calls of one request are under way at the same time.
     concurrency: usize,
     gates: Gates,
@@ -80,6 +84,7 @@ impl Remote {
             profile,
             interface,
             retry: options.retry,
+            fuse: Fuse::new(options.breaker),
             concurrency: options.limits.concurrency.map_or(USUAL_CONCURRENCY, slots),
             gates: Gates::new(options.limits),
             peer,
@@ -126,7 +131,10 @@ impl Inner {
 
     /// One call, made again where its failure passes by itself.
     async fn insistently(&self, batch: Batch<'_>, purpose: Purpose, call: &Call) -> Result<Embeddings> {
+        let mut trial = self.fuse.enter(&self.id, call)?;
+        let call = &trial.listening(call.clone());
         let made = retry::insist(&self.retry, &self.id, call, || self.ask(batch, purpose, call)).await;
+        trial.close(made.as_ref().err());
         made.map_err(|error| if batch.is_whole() { error } else { error.within(batch) })
     }
 

@@ -122,7 +122,7 @@ pub(crate) struct Trial {
 
 impl Trial {
     /// The same call, by which is heard when it is not the provider who is waited for.
-    fn listening(&self, call: Call) -> Call {
+    pub(crate) fn listening(&self, call: Call) -> Call {
         let (silence, listener) = (Arc::clone(&self.silence), call.listener.clone());
         let heard = move |note: Note| {
             let is_its_turn = !matches!(note, Note::Waits { .. } | Note::Again { .. });

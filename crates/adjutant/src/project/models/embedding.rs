@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use adjutant_core::{Code, Error, Result};
 use adjutant_model::embed::{Dimensions, Embedder, Known, Options};
-use adjutant_model::layer::{Layers, breaker};
+use adjutant_model::layer::Layers;
 
 use super::endpoint::Endpoint;
 use super::registry::{Models, Plan, lock};
@@ -31,8 +31,8 @@ impl Models {
         embedders.brought.insert(role.into(), embedder);
     }
 
-    /// The model of a role, usually `embed`, or an id, as one that makes vectors. Its `retry` and `limits` hold; a fallback
-    /// has no say, as the vectors of two models cannot be compared.
+    /// The model of a role, usually `embed`, or an id, as one that makes vectors. Its `retry`, `breaker` and `limits` hold; a
+    /// fallback has no say, as the vectors of two models cannot be compared.
     ///
     /// Fails like [`get`](Self::get), and with [`Code::ModelUnsupported`] where the model makes no vectors, or none of the
     /// wanted dimensions.
@@ -66,6 +66,7 @@ impl Models {
             dimensions: endpoint.dimensions,
             known: self.known_of(endpoint),
             retry: layers.retry,
+            breaker: layers.breaker,
             limits: layers.limits,
         };
         let transport = lock(&self.carriage).transport(config.timeouts, &self.exchanges);
@@ -83,8 +84,7 @@ impl Models {
 
 /// Those of the layers that hold for vectors as well.
 pub(super) fn for_vectors(layers: &Layers) -> Layers {
-    let never = breaker::Policy { failures: 0, ..layers.breaker };
-    Layers { cache: None, breaker: never, retry: layers.retry, limits: layers.limits }
+    Layers { cache: None, ..layers.clone() }
 }
 
 /// What is known of a model that is asked for so many dimensions.
