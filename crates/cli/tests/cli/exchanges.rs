@@ -228,6 +228,7 @@ async fn a_model_that_makes_vectors_is_shown_and_tried() {
     text  not known
     prices  USD for a million tokens: input 0.02
     timeouts  connect [time], first byte 2m, between pieces 2m, whole 30m
+    breaker  left alone for [time] after 5 failures in a row
     retry  asked 4 times in all, after [time] first and 1m at most
     ");
     let tried = sandbox.output(&["models", "test", "embed"]);
