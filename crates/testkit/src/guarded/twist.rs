@@ -3,6 +3,8 @@
 /// How both servers behave. The default is how they should.
 #[derive(Clone, Debug)]
 pub struct Twist {
+    /// Whether everybody is let in, and may call everything.
+    pub open: bool,
     /// How long a token is good, in seconds.
     pub lifetime: u64,
     /// Whether a token can be renewed.
@@ -38,6 +40,7 @@ pub struct Twist {
 impl Default for Twist {
     fn default() -> Self {
         Self {
+            open: false,
             lifetime: 3_600,
             refreshes: true,
             points: true,

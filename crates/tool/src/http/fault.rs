@@ -2,6 +2,8 @@
 
 use std::error::Error;
 
+use adjutant_core::tls;
+
 use super::client::Unreachable;
 
 /// An error and what lies behind it, to the innermost.
@@ -16,6 +18,10 @@ pub(crate) fn refusal(error: &reqwest::Error) -> Option<String> {
 }
 
 /// The innermost cause, which says most. What lies around it repeats addresses, which may hold secrets.
-pub(crate) fn explained(error: &reqwest::Error) -> String {
-    causes(error).last().map_or_else(String::new, ToString::to_string)
+pub(crate) fn explained(error: &(dyn Error + 'static)) -> String {
+    match tls::fault(error) {
+        Some(fault) if fault.help.is_empty() => fault.to_string(),
+        Some(fault) => format!("{fault}; {}", fault.help),
+        None => causes(error).last().map_or_else(String::new, ToString::to_string),
+    }
 }

@@ -22,6 +22,7 @@ use super::offer::Offer;
 use super::progress::Ear;
 use super::{clean, listing};
 use crate::context::Context;
+use crate::http::explained;
 
 /// How old a listing may be before a call is made. A server that says that its tools are others is listed at once.
 const FRESH: Duration = Duration::from_secs(300);
@@ -253,9 +254,7 @@ fn why(error: &ClientInitializeError) -> String {
 fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     let inner = causes(error).last().unwrap_or(error);
     let text = match carrier(inner) {
-        Some(fault) => {
-            causes(fault).skip(1).last().map_or("it cannot be reached".to_owned(), ToString::to_string)
-        }
+        Some(fault) => causes(fault).nth(1).map_or("it cannot be reached".to_owned(), explained),
         None => inner.to_string(),
     };
     clean::line(&text, clean::LONGEST_REASON)

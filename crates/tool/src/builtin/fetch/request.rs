@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use adjutant_core::{Code, Error, Result};
+use adjutant_core::{Code, Error, Result, tls};
 use reqwest::header::LOCATION;
 use url::{Host, Url};
 
@@ -74,7 +74,8 @@ async fn addresses(config: &Config, url: &Url) -> Result<Vec<SocketAddr>> {
 async fn ask(config: &Config, url: &Url) -> Result<reqwest::Response> {
     let addresses = addresses(config, url).await?;
     let fault = |error: &reqwest::Error| {
-        Error::new(Code::ToolFailed, format!("`{}` cannot be read", shown(url))).caused_by(error)
+        let why = tls::fault(error).map(|why| format!(": {why}")).unwrap_or_default();
+        Error::new(Code::ToolFailed, format!("`{}` cannot be read{why}", shown(url))).caused_by(error)
     };
     let mut client = http::builder();
     if let Some(Host::Domain(name)) = url.host() {
