@@ -6,7 +6,7 @@ use std::time::Duration;
 use adjutant::model::provider::Probed;
 use adjutant::project::{Choice, Key, ToolKind};
 use adjutant::tool::code::{self, Interpreter};
-use adjutant::tool::mcp::oauth::{Grant, Status};
+use adjutant::tool::mcp::oauth::Status;
 use adjutant::tool::mcp::{Change, Pin, Server, changes};
 use adjutant::tool::openapi;
 use adjutant::tool::sandbox::Isolation;
@@ -253,21 +253,14 @@ fn differences(changes: &[Change]) -> String {
     clean(&shown.chain(more).collect::<Vec<_>>().join("; ")).into_owned()
 }
 
-/// The login of an MCP server, where it has one.
+/// The login of an MCP server, where somebody is logged in. That nobody is, the server's own finding says.
 fn account(project: &Project, server: &Server) -> Option<Finding> {
-    let account = server.account()?;
     let what = format!("login {}", server.name());
-    let help = format!("`adjutant tools login {}`", server.name());
-    Some(match account.status(project.secrets().as_ref()) {
-        Ok(Status::Out) if account.grant() == Grant::Client => {
-            Finding::ok(what, "a token is fetched with the next call")
-        }
-        Ok(Status::Out) => {
-            Finding { health: Health::Missing, what, found: login::said(&Status::Out), help: Some(help) }
-        }
-        Ok(status) => Finding::ok(what, clean(&login::said(&status)).into_owned()),
-        Err(error) => Finding::missing(what, &error),
-    })
+    match server.account()?.status(project.secrets().as_ref()) {
+        Ok(Status::Out) => None,
+        Ok(status) => Some(Finding::ok(what, clean(&login::said(&status)).into_owned())),
+        Err(error) => Some(Finding::missing(what, &error)),
+    }
 }
 
 /// The services of OpenAPI documents: whether somebody answers, whatever it is. Nobody is told who asks.

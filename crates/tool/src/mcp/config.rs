@@ -71,7 +71,7 @@ pub struct Http {
     /// The name of the secret that every request carries as a bearer token.
     pub bearer: Option<String>,
     /// How a token is come by that every request carries in its place.
-    pub auth: Option<oauth::Config>,
+    pub auth: Option<Box<oauth::Config>>,
 }
 
 impl Config {

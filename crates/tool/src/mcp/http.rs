@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use adjutant_core::secret::Secret;
 use adjutant_core::{Code, Error, Result};
-use http::{HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use rmcp::model::ProtocolVersion;
 use rmcp::transport::StreamableHttpClientTransport;
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
@@ -16,6 +16,12 @@ use super::oauth::{Carrier, Challenge, Keeper};
 
 /// How long making a connection may take.
 const CONNECT: Duration = Duration::from_secs(10);
+
+/// The header by which some servers know a conversation.
+const SESSION: &str = "mcp-session-id";
+
+/// The longest refusal that is read, in bytes.
+const LONGEST: usize = 8 << 10;
 
 /// How long a server may take to refuse a request.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -38,33 +44,33 @@ pub(super) fn transport(
     Ok(StreamableHttpClientTransport::with_client(carrier, config))
 }
 
-/// What a server says when it is asked by nobody: where it describes itself, and what a token must allow.
+/// What a server says when it is asked by nobody: where it describes itself, and what a token must allow. Some greet
+/// everybody, and refuse only what comes after it.
 pub(super) async fn challenge(http: &Http, headers: Vec<(String, Secret)>) -> Result<Challenge> {
     let hello = json!({
-        "jsonrpc": "2.0",
-        "id": 1,
-        "method": "initialize",
-        "params": {
-            "protocolVersion": ProtocolVersion::LATEST_WITH_INITIALIZE.as_str(),
-            "capabilities": {},
-            "clientInfo": { "name": "adjutant", "version": env!("CARGO_PKG_VERSION") },
-        },
+        "protocolVersion": ProtocolVersion::LATEST_WITH_INITIALIZE.as_str(),
+        "capabilities": {},
+        "clientInfo": { "name": "adjutant", "version": env!("CARGO_PKG_VERSION") },
     });
-    let request = client()?
-        .post(http.url.clone())
-        .headers(named(headers)?.into_iter().collect())
-        .header(header::ACCEPT, "application/json, text/event-stream")
-        .json(&hello)
-        .send();
-    let busy = |why: String| Error::new(Code::ToolBusy, format!("the server cannot be asked: {why}"));
-    let answer = tokio::time::timeout(PATIENCE, request).await;
-    let answer = answer.map_err(|_| busy(format!("no answer within {} s", PATIENCE.as_secs())))?;
-    let answer = answer.map_err(|error| busy(crate::http::explained(&error.without_url())))?;
-    // A server that answers anybody wants a token only for some of its tools; what it says is not needed.
-    let said = answer.headers().get_all(header::WWW_AUTHENTICATE).iter();
-    let said: Vec<_> =
-        said.filter_map(|value| value.to_str().ok()).filter(|value| value.len() <= 8 << 10).collect();
-    Ok(Challenge::read(&said.join(", ")))
+    let mut given: HeaderMap = named(headers)?.into_iter().collect();
+    given.insert(header::ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
+    for (method, params) in [("initialize", hello), ("tools/list", json!({}))] {
+        let message = json!({ "jsonrpc": "2.0", "id": method, "method": method, "params": params });
+        let request = client()?.post(http.url.clone()).headers(given.clone()).json(&message).send();
+        let busy = |why: String| Error::new(Code::ToolBusy, format!("the server cannot be asked: {why}"));
+        let answer = tokio::time::timeout(PATIENCE, request).await;
+        let answer = answer.map_err(|_| busy(format!("no answer within {} s", PATIENCE.as_secs())))?;
+        let answer = answer.map_err(|error| busy(crate::http::explained(&error.without_url())))?;
+        if matches!(answer.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            let said = answer.headers().get_all(header::WWW_AUTHENTICATE).iter();
+            let said = said.filter_map(|value| value.to_str().ok()).filter(|said| said.len() <= LONGEST);
+            return Ok(Challenge::read(&said.collect::<Vec<_>>().join(", ")));
+        }
+        if let Some(session) = answer.headers().get(SESSION) {
+            given.insert(SESSION, session.clone());
+        }
+    }
+    Ok(Challenge::default())
 }
 
 fn named(headers: Vec<(String, Secret)>) -> Result<HashMap<HeaderName, HeaderValue>> {

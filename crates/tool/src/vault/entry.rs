@@ -38,7 +38,7 @@ impl OpenVault {
     /// Waits until nobody else changes an entry, in this process or in another. Fails with [`Code::ToolBusy`] where that
     /// takes too long.
     pub(crate) async fn lock(&self, entry: &str) -> Result<Locked<'_>> {
-        private(&self.folder).map_err(|error| fault(&self.folder, "made", &error))?;
+        private_folder(&self.folder).map_err(|error| fault(&self.folder, "made", &error))?;
         let path = self.path(entry).with_extension("lock");
         let mut options = OpenOptions::new();
         let file = options.write(true).create(true).truncate(false).mode(0o600).open(&path);
@@ -95,7 +95,7 @@ impl Locked<'_> {
 }
 
 /// Makes a folder that only this user can open, and those above it.
-pub(super) fn private(folder: &Path) -> io::Result<()> {
+pub(crate) fn private_folder(folder: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 

@@ -10,7 +10,7 @@ use adjutant_core::{Code, Error, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::entry::{anew, private};
+use super::entry::{anew, private_folder};
 use super::seal::{Sealer, random};
 
 /// How short a key may be that a person gives. Thirty-two characters of base 64 are 192 bits.
@@ -109,7 +109,7 @@ fn made(path: &Path) -> Result<Secret> {
     // Of its own: others may make a key at the same time.
     let beside = path.with_extension(format!("{:016x}.part", u64::from_ne_bytes(random()?)));
     let write = || -> io::Result<()> {
-        private(folder)?;
+        private_folder(folder)?;
         let mut options = OpenOptions::new();
         let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
         file.set_permissions(Permissions::from_mode(0o600))?;

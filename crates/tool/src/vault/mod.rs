@@ -16,7 +16,7 @@ use adjutant_core::secret::Secret;
 use adjutant_core::time::{Clock, Timestamp};
 use adjutant_core::{Code, Error, Result};
 
-pub(crate) use entry::Locked;
+pub(crate) use entry::{Locked, private_folder};
 use key::Key;
 pub(crate) use seal::random;
 

@@ -5,4 +5,5 @@
 
 mod flow;
 mod hostile;
+mod real;
 mod scene;

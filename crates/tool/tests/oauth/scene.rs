@@ -74,7 +74,7 @@ impl Scene {
             url: Url::parse(url).unwrap(),
             headers: [].into(),
             bearer: None,
-            auth: Some(self.config.clone()),
+            auth: Some(Box::new(self.config.clone())),
         };
         Server::new(Config::new("tracker", Transport::Http(http))).unwrap()
     }

@@ -36,7 +36,8 @@ pub(super) fn read(server: &Table<'_>, vault: &Vault) -> Option<Option<Config>> 
     let scopes = table.texts("scopes").unwrap_or_default();
     config.scopes = scopes.into_iter().map(|(scope, _)| scope.to_owned()).collect();
     table.finish();
-    Some(Some(config))
+    let is_whole = grant == Grant::Person || (config.client_id.is_some() && config.client_secret.is_some());
+    is_whole.then_some(Some(config))
 }
 
 fn address(table: &Table<'_>, key: &'static str) -> Option<Url> {

@@ -86,7 +86,7 @@ fn http(table: &Table<'_>, vault: &Vault) -> Option<Transport> {
     let bearer = table.text("bearer").map(str::to_owned);
     let auth = login::read(table, vault);
     match Url::parse(text) {
-        Ok(url) => Some(Transport::Http(Http { url, headers, bearer, auth: auth? })),
+        Ok(url) => Some(Transport::Http(Http { url, headers, bearer, auth: auth?.map(Box::new) })),
         Err(error) => {
             let place = table.value("url").map_or(table.place(), |node| node.place);
             let message = format!("`{}` is no address: {error}", table.name_of("url"));

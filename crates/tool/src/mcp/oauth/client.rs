@@ -113,7 +113,8 @@ pub(super) fn registered(answer: &Answer, issuer: &Issuer) -> Result<Client, Str
         (Some("none"), _) | (None, None) => Method::None,
         (Some("client_secret_basic"), Some(_)) => Method::Basic,
         (Some("client_secret_post"), Some(_)) => Method::Post,
-        (None, Some(_)) => with_secret(issuer).ok_or("its client has a secret that cannot be sent")?,
+        // A login server that takes no secrets means none, whatever it gives.
+        (None, Some(_)) => with_secret(issuer).unwrap_or(Method::None),
         (Some(other), _) => {
             return Err(format!(
                 "its client shows itself by `{}`, which is not known here",

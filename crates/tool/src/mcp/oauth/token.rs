@@ -113,16 +113,15 @@ pub(super) fn shown<'a>(
     client: &'a Client,
     form: &mut Vec<(&'static str, &'a str)>,
 ) -> Option<(&'a str, &'a Secret)> {
+    // Some login servers look for it here, however the client shows itself.
+    form.push(("client_id", &client.id));
     match (client.method, &client.secret) {
         (Method::Basic, Some(secret)) => Some((&client.id, secret)),
         (Method::Post, Some(secret)) => {
-            form.extend([("client_id", client.id.as_str()), ("client_secret", secret.expose())]);
+            form.push(("client_secret", secret.expose()));
             None
         }
-        (_, _) => {
-            form.push(("client_id", &client.id));
-            None
-        }
+        (_, _) => None,
     }
 }
 
