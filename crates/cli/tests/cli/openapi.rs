@@ -73,6 +73,7 @@ fn operations_are_listed_and_called() {
     tool  effect  timeout  arguments  what it does
     shop_order  pure  1m  number [part]  Finds an order by its number.
     shop_place  at_most_once  1m  sku  Places an order.
+    shop_read_answer  pure  1m  answer [part]  Reads on in an answer that was cut. What to write stands where it was ...
     ");
     sees!(sandbox.run(&["tools", "call", "shop_order", r#"{"number": "1042"}"#]), @r#"
     exit 0
@@ -163,7 +164,7 @@ fn doctor_says_whether_somebody_answers() {
     let port = service();
     let seen = project(port, "").run(&["doctor"]);
     assert!(
-        seen.contains(&format!("tool shop: 2 tools, http://127.0.0.1:{port}/ answers (200 OK)")),
+        seen.contains(&format!("tool shop: 3 tools, http://127.0.0.1:{port}/ answers (200 OK)")),
         "{seen}"
     );
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap();

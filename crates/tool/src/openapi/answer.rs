@@ -10,7 +10,7 @@ use reqwest::StatusCode;
 use reqwest::header::{CONTENT_DISPOSITION, DATE, HeaderMap, LINK, LOCATION, RETRY_AFTER};
 use serde_json::Value;
 
-use super::part::{self, Part};
+use super::part::{self, Part, Rest};
 use super::schema::words;
 use crate::artifact;
 use crate::http::{Body, Kind};
@@ -34,8 +34,8 @@ pub(super) struct Show<'a> {
     pub(super) part: &'a Part,
     /// How many characters fit.
     pub(super) characters: usize,
-    /// Whether the rest can be asked for.
-    pub(super) can_ask: bool,
+    /// How the rest is had.
+    pub(super) rest: Rest<'a>,
 }
 
 impl Answer {
@@ -43,48 +43,47 @@ impl Answer {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// A good answer as output.
-    pub(super) fn output(&self, show: &Show<'_>) -> Result<Output> {
-        let mut output = self.content(show)?;
+    /// A good answer as output, and whether there is a rest of it.
+    pub(super) fn output(&self, show: &Show<'_>) -> Result<(Output, bool)> {
+        let (mut output, cut) = self.content(show)?;
         // Many services say in a header where the next page is.
         if let Some(link) = self.header(LINK.as_str()).filter(|link| link.contains("rel=\"next\"")) {
             output
                 .content
                 .push(message::Part::text(format!("\n[there are more pages: {}]", words(link, 600))));
         }
-        Ok(output)
+        Ok((output, cut))
     }
 
-    fn content(&self, show: &Show<'_>) -> Result<Output> {
+    fn content(&self, show: &Show<'_>) -> Result<(Output, bool)> {
         let bytes = &self.body.bytes;
         if self.status.is_redirection() {
             let place = self
                 .header(LOCATION.as_str())
                 .map_or_else(String::new, |to| format!(": it is at {}", words(to, 1_000)));
-            return Ok(Output::text(format!("{}{place}", self.status)));
+            return Ok((Output::text(format!("{}{place}", self.status)), false));
         }
         if bytes.is_empty() {
-            return Ok(Output::text(format!("done ({})", self.status)));
+            return Ok((Output::text(format!("done ({})", self.status)), false));
         }
         if self.body.cut {
-            return Ok(self.cut_off(show));
+            return Ok((self.cut_off(show), false));
         }
         let is_json = self.kind.media_type.ends_with("json") || self.kind.media_type.is_empty();
         if let Some(value) = is_json.then(|| serde_json::from_slice::<Value>(bytes).ok()).flatten() {
-            let (text, cut) =
-                part::shortened(show.part.of(&value)?, show.part, show.characters, show.can_ask);
+            let (text, cut) = part::shortened(show.part.of(&value)?, show.part, show.characters, show.rest);
             let data = (!cut && show.part.pointer.is_empty()).then_some(value);
-            return Ok(Output { data, ..Output::text(text) });
+            return Ok((Output { data, ..Output::text(text) }, cut));
         }
         if self.is_text() {
             let text = self.kind.text(bytes);
-            let (shown, _) = part::text_from(&text, show.part, show.characters, show.can_ask);
-            return Ok(Output::text(shown));
+            let (shown, cut) = part::text_from(&text, show.part, show.characters, show.rest);
+            return Ok((Output::text(shown), cut));
         }
-        Ok(self.file())
+        Ok((self.file(), false))
     }
 
-    fn is_text(&self) -> bool {
+    pub(super) fn is_text(&self) -> bool {
         self.kind.is_text() && !self.body.bytes.iter().take(4_096).any(|byte| *byte == 0)
     }
 
@@ -193,7 +192,7 @@ mod tests {
     }
 
     fn shown(answer: &Answer) -> Output {
-        answer.output(&Show { part: &Part::default(), characters: 100, can_ask: true }).unwrap()
+        answer.output(&Show { part: &Part::default(), characters: 100, rest: Rest::Again }).unwrap().0
     }
 
     #[test]

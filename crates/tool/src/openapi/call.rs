@@ -21,9 +21,11 @@ use super::auth::{self, Credentials};
 use super::config::{Auth, Config, HeaderText};
 use super::document::Document;
 use super::exchange::{self, Lost};
+use super::hidden;
 use super::inputs::{self, Inputs};
+use super::kept::{self, Reader};
 use super::operation::{self, Operation};
-use super::part::Part;
+use super::part::{Part, Rest};
 use super::request::{self, Request, Target};
 use super::schema::words;
 use super::source;
@@ -74,7 +76,12 @@ fn of_document(document: &Document, config: Config) -> Result<Vec<Arc<dyn Tool>>
         let call = Call { what: operation.key(), effect: spec.effect, target, inputs, carries_key };
         Arc::new(OperationTool { spec, call: Arc::new(call), service: Arc::clone(&service) }) as Arc<dyn Tool>
     });
-    Ok(tools.collect())
+    let mut tools: Vec<_> = tools.collect();
+    let changes = tools.iter().any(|tool| tool.spec().effect != Effect::Pure);
+    if let Some(keep) = service.config.keep.as_ref().filter(|_| changes) {
+        tools.push(Arc::new(Reader::new(keep, &service.config)));
+    }
+    Ok(tools)
 }
 
 /// The address that is asked.
@@ -353,15 +360,11 @@ impl Call {
                     continue;
                 }
             }
-            let show = Show {
-                part: &part,
-                characters: service.config.characters,
-                can_ask: self.inputs.part.is_some(),
-            };
             return self
-                .outcome(service, &answer, &show)
-                .map(|output| redacted(output, &redactor))
-                .map_err(|failure| redacted_failure(failure, &redactor));
+                .shown(service, &answer, &part, context, &redactor)
+                .await
+                .map(|output| hidden::output(output, &redactor))
+                .map_err(|failure| hidden::failure(failure, &redactor));
         }
     }
 
@@ -384,8 +387,42 @@ impl Call {
         Ok(request)
     }
 
-    /// What came of an answer.
-    fn outcome(&self, service: &Service, answer: &Answer, show: &Show<'_>) -> Result<Output, Failure> {
+    /// What a model reads of an answer. One that cannot be asked for again is kept, if there is a rest of it.
+    async fn shown(
+        &self,
+        service: &Service,
+        answer: &Answer,
+        part: &Part,
+        context: &Context,
+        redactor: &Redactor,
+    ) -> Result<Output, Failure> {
+        let show = |rest| Show { part, characters: service.config.characters, rest };
+        if self.inputs.part.is_some() {
+            return self.outcome(service, answer, &show(Rest::Again)).map(|(output, _)| output);
+        }
+        let keep = service.config.keep.as_ref().filter(|_| self.effect != Effect::Pure);
+        let Some(keep) = keep else {
+            return self.outcome(service, answer, &show(Rest::Lost)).map(|(output, _)| output);
+        };
+        let name = kept::name(context);
+        let (output, cut) = self.outcome(service, answer, &show(Rest::Kept(&name)))?;
+        if !cut {
+            return Ok(output);
+        }
+        match kept::keep(keep, context, &name, answer, redactor).await {
+            Ok(()) => Ok(output),
+            // The call was made: that its answer cannot be kept makes it no failure.
+            Err(_) => self.outcome(service, answer, &show(Rest::Lost)).map(|(output, _)| output),
+        }
+    }
+
+    /// What came of an answer, and whether there is a rest of it.
+    fn outcome(
+        &self,
+        service: &Service,
+        answer: &Answer,
+        show: &Show<'_>,
+    ) -> Result<(Output, bool), Failure> {
         let status = answer.status;
         if status.is_success() || status.is_redirection() {
             return Ok(answer.output(show)?);
@@ -441,41 +478,5 @@ impl Call {
                 }
             }
         }
-    }
-}
-
-/// An output without the secrets that the call was made with: a careless service repeats them.
-fn redacted(mut output: Output, redactor: &Redactor) -> Output {
-    for part in &mut output.content {
-        if let adjutant_core::message::Part::Text { text } = part {
-            let plain = redactor.text(text.clone());
-            if plain != *text {
-                *text = plain;
-                output.data = None;
-            }
-        }
-    }
-    output
-}
-
-fn redacted_failure(failure: Failure, redactor: &Redactor) -> Failure {
-    let plain = |error: Error| {
-        let mut plain = Error::new(error.code(), redactor.text(error.message().to_owned()));
-        if let Some(help) = error.help() {
-            plain = plain.with_help(help);
-        }
-        if let Some(wait) = error.retry_after() {
-            plain = plain.with_retry_after(wait);
-        }
-        match error.attempts() {
-            Some(attempts) => plain.after_attempts(attempts),
-            None => plain,
-        }
-    };
-    match failure {
-        Failure::Model(error) => Failure::Model(plain(error)),
-        Failure::Run(error) => Failure::Run(plain(error)),
-        Failure::Unknown(why) => Failure::Unknown(redactor.text(why)),
-        pending @ Failure::Pending(_) => pending,
     }
 }

@@ -1,6 +1,7 @@
 //! What a person says about an OpenAPI document.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use adjutant_core::tool::{Effect, ToolSpec};
@@ -41,6 +42,18 @@ pub struct Config {
     pub private: bool,
     /// The longest name of a tool, in characters: shorter where a prefix is put before it.
     pub longest_name: usize,
+    /// Where answers are kept of which a model read only the beginning, and that cannot be asked for again: they are
+    /// those of calls that change something. Nowhere where it is not said; their rest is then lost.
+    pub keep: Option<Keep>,
+}
+
+/// Where answers are kept whose rest cannot be asked for again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// The folder that holds those of all sessions, as for a sandbox.
+    pub work: PathBuf,
+    /// What the tool is called that reads the rest.
+    pub tool: String,
 }
 
 impl Config {
@@ -61,6 +74,7 @@ impl Config {
             characters: 20_000,
             private: false,
             longest_name: 64,
+            keep: None,
         }
     }
 

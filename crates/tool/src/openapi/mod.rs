@@ -15,7 +15,9 @@ mod call;
 mod config;
 mod document;
 mod exchange;
+mod hidden;
 mod inputs;
+mod kept;
 mod name;
 mod operation;
 mod parameter;
@@ -26,6 +28,6 @@ mod schema;
 mod source;
 
 pub use call::{probe, tools};
-pub use config::{Auth, Config, HeaderText, KeyPlace, MOST_OPERATIONS};
+pub use config::{Auth, Config, HeaderText, Keep, KeyPlace, MOST_OPERATIONS};
 pub use document::{Document, LONGEST_DOCUMENT};
 pub use source::Source;

@@ -54,6 +54,17 @@ impl fmt::Display for Part {
     }
 }
 
+/// How the rest of an answer is had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rest<'a> {
+    /// Not at all.
+    Lost,
+    /// The same call is made again, for a part of the answer.
+    Again,
+    /// The answer is kept under this name.
+    Kept(&'a str),
+}
+
 /// How much of each value is written.
 #[derive(Clone, Copy)]
 struct Limits {
@@ -78,14 +89,14 @@ const LADDER: [(usize, usize, usize); 11] = [
 ];
 
 /// A value as text of at most about `most` characters, beginning at a part of it. Whether something was left out is the
-/// second answer. `can_ask` says whether the marks may offer the rest.
-pub(super) fn shortened(value: &Value, part: &Part, most: usize, can_ask: bool) -> (String, bool) {
+/// second answer. `rest` says what the marks offer.
+pub(super) fn shortened(value: &Value, part: &Part, most: usize, rest: Rest<'_>) -> (String, bool) {
     if let Value::String(text) = value {
-        return text_from(text, part, most, can_ask);
+        return text_from(text, part, most, rest);
     }
     let mut shortest = String::new();
     for (entries, characters, depth) in LADDER {
-        let mut writer = Writer { limits: Limits { entries, characters, depth }, can_ask, cut: false };
+        let mut writer = Writer { limits: Limits { entries, characters, depth }, rest, cut: false };
         let written = writer.write(value, &part.pointer, part.from, 0).to_string();
         if written.chars().count() <= most {
             return (written, writer.cut);
@@ -96,33 +107,34 @@ pub(super) fn shortened(value: &Value, part: &Part, most: usize, can_ask: bool) 
 }
 
 /// A text from where the part begins, as much as fits.
-pub(super) fn text_from(text: &str, part: &Part, most: usize, can_ask: bool) -> (String, bool) {
-    let mut rest = text.chars().skip(part.from);
-    let mut shown: String = rest.by_ref().take(most).collect();
-    let left = rest.count();
+pub(super) fn text_from(text: &str, part: &Part, most: usize, rest: Rest<'_>) -> (String, bool) {
+    let mut unread = text.chars().skip(part.from);
+    let mut shown: String = unread.by_ref().take(most).collect();
+    let left = unread.count();
     if left == 0 {
         return (shown, part.from > 0);
     }
     let next = Part { pointer: part.pointer.clone(), from: part.from + most };
-    shown.push_str(&mark(left, "characters", &next, can_ask));
+    shown.push_str(&mark(left, "characters", &next, rest));
     (shown, true)
 }
 
 /// What stands where something was left out.
-fn mark(left: usize, what: &str, next: &Part, can_ask: bool) -> String {
-    match can_ask {
-        true => format!("[{left} more {what}, part: {next}]"),
-        false => format!("[{left} more {what}]"),
+fn mark(left: usize, what: &str, next: &Part, rest: Rest<'_>) -> String {
+    match rest {
+        Rest::Lost => format!("[{left} more {what}]"),
+        Rest::Again => format!("[{left} more {what}, part: {next}]"),
+        Rest::Kept(name) => format!("[{left} more {what}, answer: {name}, part: {next}]"),
     }
 }
 
-struct Writer {
+struct Writer<'a> {
     limits: Limits,
-    can_ask: bool,
+    rest: Rest<'a>,
     cut: bool,
 }
 
-impl Writer {
+impl Writer<'_> {
     fn write(&mut self, value: &Value, pointer: &str, from: usize, depth: usize) -> Value {
         match value {
             Value::String(text) => {
@@ -131,7 +143,7 @@ impl Writer {
                     return value.clone();
                 }
                 let part = Part { pointer: pointer.to_owned(), from };
-                let (shown, cut) = text_from(text, &part, self.limits.characters, self.can_ask);
+                let (shown, cut) = text_from(text, &part, self.limits.characters, self.rest);
                 self.cut |= cut;
                 Value::String(shown)
             }
@@ -146,7 +158,7 @@ impl Writer {
                 for (place, item) in items.iter().enumerate().skip(from).take(self.limits.entries) {
                     written.push(self.write(item, &format!("{pointer}/{place}"), 0, depth + 1));
                 }
-                if let Some(mark) = self.rest(items.len(), from, "items", pointer) {
+                if let Some(mark) = self.end(items.len(), from, "items", pointer) {
                     written.push(Value::String(mark));
                 }
                 Value::Array(written)
@@ -157,7 +169,7 @@ impl Writer {
                     let pointer = super::document::within(pointer, name);
                     written.insert(name.clone(), self.write(value, &pointer, 0, depth + 1));
                 }
-                if let Some(mark) = self.rest(fields.len(), from, "fields", pointer) {
+                if let Some(mark) = self.end(fields.len(), from, "fields", pointer) {
                     written.insert("...".to_owned(), Value::String(mark));
                 }
                 Value::Object(written)
@@ -168,14 +180,14 @@ impl Writer {
 
     fn outline(&mut self, count: usize, what: &str, pointer: &str) -> Value {
         self.cut = true;
-        Value::String(mark(count, what, &Part { pointer: pointer.to_owned(), from: 0 }, self.can_ask))
+        Value::String(mark(count, what, &Part { pointer: pointer.to_owned(), from: 0 }, self.rest))
     }
 
-    fn rest(&mut self, count: usize, from: usize, what: &str, pointer: &str) -> Option<String> {
+    fn end(&mut self, count: usize, from: usize, what: &str, pointer: &str) -> Option<String> {
         let next = from.saturating_add(self.limits.entries);
         self.cut |= from > 0 || next < count;
         let left = count.checked_sub(next).filter(|left| *left > 0)?;
-        Some(mark(left, what, &Part { pointer: pointer.to_owned(), from: next }, self.can_ask))
+        Some(mark(left, what, &Part { pointer: pointer.to_owned(), from: next }, self.rest))
     }
 }
 
@@ -207,23 +219,23 @@ mod tests {
     #[test]
     fn what_fits_stays_whole() {
         let value = json!({"a": [1, 2, 3], "b": "text"});
-        assert_eq!(shortened(&value, &Part::default(), 1_000, true), (value.to_string(), false));
+        assert_eq!(shortened(&value, &Part::default(), 1_000, Rest::Again), (value.to_string(), false));
     }
 
     #[test]
     fn every_mark_leads_to_the_rest() {
         let items: Vec<Value> = (0..500).map(|n| json!({"id": n, "body": "x".repeat(n)})).collect();
         let value = json!({"items": items, "total": 500});
-        let (text, cut) = shortened(&value, &Part::default(), 3_000, true);
+        let (text, cut) = shortened(&value, &Part::default(), 3_000, Rest::Again);
         assert!(cut && text.chars().count() <= 3_000, "{}", text.len());
         let short: Value = serde_json::from_str(&text).unwrap();
         let last = short["items"].as_array().unwrap().last().unwrap().as_str().unwrap();
         let part = Part::read(last.split_once("part: ").unwrap().1.trim_end_matches(']')).unwrap();
         assert_eq!(part.pointer, "/items");
-        let (rest, _) = shortened(part.of(&value).unwrap(), &part, 3_000, true);
+        let (rest, _) = shortened(part.of(&value).unwrap(), &part, 3_000, Rest::Again);
         let rest: Value = serde_json::from_str(&rest).unwrap();
         assert_eq!(rest[0]["id"], part.from, "{rest}");
-        assert!(!shortened(&value, &Part::default(), 3_000, false).0.contains("part:"));
+        assert!(!shortened(&value, &Part::default(), 3_000, Rest::Lost).0.contains("part:"));
     }
 
     #[test]
@@ -232,7 +244,7 @@ mod tests {
         let value = json!({"body": text});
         let (mut part, mut whole) = (Part::read("/body").unwrap(), String::new());
         for _ in 0..20 {
-            let (shown, _) = shortened(part.of(&value).unwrap(), &part, 700, true);
+            let (shown, _) = shortened(part.of(&value).unwrap(), &part, 700, Rest::Again);
             let Some((piece, mark)) = shown.split_once('[') else {
                 whole.push_str(&shown);
                 break;
@@ -251,7 +263,7 @@ mod tests {
         }
         let wide: Map<String, Value> = (0..50_000).map(|n| (format!("key{n}"), json!(n))).collect();
         for value in [deep, Value::Object(wide)] {
-            let (text, cut) = shortened(&value, &Part::default(), 500, true);
+            let (text, cut) = shortened(&value, &Part::default(), 500, Rest::Again);
             assert!(cut && text.chars().count() <= 503, "{}", text.len());
         }
     }

@@ -63,6 +63,11 @@ impl Folder {
         self.path.join("files")
     }
 
+    /// Answers of services that cannot be asked for again. No sandbox sees them.
+    pub(crate) fn answers(&self) -> PathBuf {
+        self.path.join("answers")
+    }
+
     /// Where each call keeps what it needs only while it runs.
     pub(super) fn calls(&self) -> PathBuf {
         self.path.join("calls")

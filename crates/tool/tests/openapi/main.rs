@@ -4,5 +4,6 @@
 
 mod github;
 mod hostile;
+mod kept;
 mod scene;
 mod small;

@@ -7,7 +7,7 @@ use adjutant_agent::definition::document::{Entry, Table, nearest};
 use adjutant_core::hash::Digest;
 use adjutant_core::tool::Effect;
 use adjutant_tool::command::Variable;
-use adjutant_tool::openapi::{Auth, Config, HeaderText, KeyPlace, Source};
+use adjutant_tool::openapi::{Auth, Config, HeaderText, Keep, KeyPlace, Source};
 use url::Url;
 
 use super::command::{EFFECTS, environment};
@@ -16,12 +16,16 @@ use crate::project::secrets::SecretSource;
 /// Where documents are kept that come from an address, within the folder of the project.
 const KEPT: &str = ".adjutant/documents";
 
+/// The tool that reads the rest of answers that are kept.
+const READER: &str = "read_answer";
+
 /// Reads the table of a document. Paths are relative to `folder`.
 pub(super) fn read(
     name: &str,
     table: &Table<'_>,
     folder: &Path,
     secrets: &BTreeMap<String, SecretSource>,
+    work: &Path,
 ) -> Option<Config> {
     table.require("document", "add `document = \"api.yaml\"`, a file or an address: OpenAPI 3.0 or 3.1");
     let document = table.text("document").and_then(|text| source(name, table, text, folder));
@@ -54,8 +58,11 @@ pub(super) fn read(
     config.characters = table.integer("characters", 1_000..=10_000_000).unwrap_or(config.characters);
     config.private = table.flag("private").unwrap_or(config.private);
     // With the prefix a name must still be one.
-    let prefix = table.text("prefix").map_or(0, str::len);
-    config.longest_name = config.longest_name.saturating_sub(prefix).max(16);
+    let prefix = table.text("prefix").unwrap_or_default();
+    config.longest_name = config.longest_name.saturating_sub(prefix.len()).max(16);
+    // Another document has such a tool, too.
+    let tool = if prefix.is_empty() { format!("{name}_{READER}") } else { READER.to_owned() };
+    config.keep = Some(Keep { work: work.to_owned(), tool });
     (known_secrets(table, &config, secrets) && is_whole).then_some(config)
 }
 

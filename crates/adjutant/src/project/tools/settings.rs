@@ -130,7 +130,7 @@ fn read_tool(
         "calculator" => (Some(ToolKind::Calculator), true),
         "artifacts" => (Some(ToolKind::Artifacts), true),
         "openapi" => {
-            let config = openapi_document::read(&entry.key, &table, folder, secrets);
+            let config = openapi_document::read(&entry.key, &table, folder, secrets, &sandbox.work);
             (config.map(|config| ToolKind::OpenApi(Box::new(config))), true)
         }
         // It reads its prefix itself: its tools have one in any case.
