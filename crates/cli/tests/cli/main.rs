@@ -12,6 +12,8 @@ mod conformance;
 mod crashes;
 mod exchanges;
 mod files;
+mod https;
+mod login;
 mod mcp;
 mod models;
 mod openapi;
