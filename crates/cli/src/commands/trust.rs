@@ -123,7 +123,7 @@ fn show(asked: &Asked<'_>, output: Output) -> Ended<()> {
         let tool = changed(offer, change);
         match (change.kind, &change.tool, tool) {
             ("new", Some(name), Some(tool)) if change.is_prompt => {
-                new(&format!("prompt {name}"), tool, output)?
+                new(&format!("prompt {name}"), tool, output)?;
             }
             ("new", Some(name), Some(tool)) => {
                 let effect = asked.server.effect(name, tool);

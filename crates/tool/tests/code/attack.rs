@@ -38,7 +38,7 @@ async fn there_is_nothing_to_import() {
 #[tokio::test]
 async fn constructors_lead_back_into_the_same_world() {
     let names = "Object.getOwnPropertyNames(this ?? globalThis)";
-    let own = value(&format!("return Object.getOwnPropertyNames(globalThis).sort()")).await;
+    let own = value("return Object.getOwnPropertyNames(globalThis).sort()").await;
     let known =
         own.as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect::<Vec<_>>();
     for absent in

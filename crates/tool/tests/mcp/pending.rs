@@ -90,7 +90,7 @@ fn question(pending: &Pending) -> &Question {
     }
 }
 
-fn accept(pending: &Pending, content: Value) -> Option<Answer> {
+fn accept(pending: &Pending, content: &Value) -> Option<Answer> {
     Some(question(pending).fitting(Answer::Accept(content.as_object().cloned())).unwrap())
 }
 
@@ -103,7 +103,7 @@ async fn a_question_is_answered_and_the_call_goes_on() {
         assert_eq!(question(&asks).from, "the MCP server `x`");
         assert!(question(&asks).requires("name") && !question(&asks).requires("seats"));
         assert_eq!(patient.noted("booked"), [""; 0]);
-        let answer = accept(&asks, json!({ "name": "Ann" }));
+        let answer = accept(&asks, &json!({ "name": "Ann" }));
         let output = patient.resume("x__book", &asks.state, answer).await.unwrap();
         assert_eq!(output.as_text(), "book: Ann, 2 seats", "{revision}");
         assert_eq!(patient.noted("booked"), ["Ann, 2 seats"]);
@@ -132,7 +132,7 @@ async fn a_person_is_sent_to_an_address() {
         let patient = Patient::speaking(revision).await;
         let asks = pending(patient.call("x__sign").await);
         assert_eq!(question(&asks).wanted, Wanted::Visit("https://example.org/sign".into()));
-        let answer = accept(&asks, Value::Null);
+        let answer = accept(&asks, &Value::Null);
         let output = patient.resume("x__sign", &asks.state, answer).await.unwrap();
         assert_eq!(output.as_text(), "signed", "{revision}");
     }
@@ -151,7 +151,7 @@ async fn an_answer_reaches_a_server_that_was_started_again() {
         let patient = Patient::speaking(revision).await;
         let asks = pending(patient.call(tool).await);
         let patient = patient.started_again().await;
-        let answer = accept(&asks, json!({ "name": "Ann" }));
+        let answer = accept(&asks, &json!({ "name": "Ann" }));
         let outcome = patient.resume(tool, &asks.state, answer.clone()).await;
         if is_known {
             assert!(outcome.unwrap().as_text().contains("Ann"), "{revision} {tool}");
@@ -191,7 +191,7 @@ async fn several_calls_are_asked_about_side_by_side() {
         asked.push((tool, pending(patient.scene.tool(tool).call(json!({}), context).await)));
     }
     for (tool, asks) in asked {
-        let answer = accept(&asks, json!({ "name": tool, "seats": 1 }));
+        let answer = accept(&asks, &json!({ "name": tool, "seats": 1 }));
         let output = patient.resume(tool, &asks.state, answer).await.unwrap();
         assert_eq!(output.as_text(), format!("{}: {tool}, 1 seats", tool.trim_start_matches("x__")));
     }
@@ -206,7 +206,7 @@ async fn a_task_goes_on_over_the_end_of_everything() {
     let asks = pending(patient.look("x__bake", begun.state).await);
     assert_eq!(question(&asks).message, "Who is it for?");
     let patient = patient.started_again().await;
-    let told = pending(patient.resume("x__bake", &asks.state, accept(&asks, json!({ "name": "Ann" }))).await);
+    let told = pending(patient.resume("x__bake", &asks.state, accept(&asks, &json!({ "name": "Ann" }))).await);
     patient.note("oven");
     let output = patient.look("x__bake", told.state).await.unwrap();
     assert_eq!(output.as_text(), "a cake for Ann");
