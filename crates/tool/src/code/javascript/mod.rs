@@ -26,6 +26,9 @@ const FILE: &str = "program.js";
 /// How many jumps and calls QuickJS makes before it asks whether to go on.
 const TICK: u64 = 10_000;
 
+/// What going on after an `await` counts: it takes about as long as so many jumps.
+const JOB: u64 = 50;
+
 /// How deep calls may nest, in bytes of the C stack: some thousand levels.
 const STACK: usize = 1 << 20;
 
@@ -89,8 +92,9 @@ impl Doings {
         self.unprinted += (text.len() - kept.len()) as u64;
     }
 
-    fn tick(&mut self, limits: &Limits) -> bool {
-        self.ticks += TICK;
+    /// Counts so many instructions, and says whether it is time to stop.
+    fn count(&mut self, limits: &Limits, instructions: u64) -> bool {
+        self.ticks += instructions;
         if self.ticks > limits.instructions {
             self.end.get_or_insert(End::Limit(Limit::Instructions));
         }
@@ -110,6 +114,7 @@ fn floor(text: &str, most: usize) -> usize {
 /// A program under way.
 struct JavaScript {
     doings: Rc<RefCell<Doings>>,
+    limits: Limits,
     lines: u32,
     source: Option<String>,
     /// What the prelude has given.
@@ -127,13 +132,14 @@ pub(super) fn begin(program: &Program) -> Result<Box<dyn Engine>, Fault> {
     runtime.set_max_stack_size(STACK);
     let doings = Rc::new(RefCell::new(Doings::default()));
     let shared = Rc::clone(&doings);
-    runtime.set_interrupt_handler(Some(Box::new(move || shared.borrow_mut().tick(&limits))));
+    runtime.set_interrupt_handler(Some(Box::new(move || shared.borrow_mut().count(&limits, TICK))));
     let context = Context::custom::<Intrinsics>(&runtime).map_err(refused)?;
     let hooks =
         context.with(|ctx| prelude(&ctx, program, &doings).map(|hooks| Persistent::save(&ctx, hooks)));
     let hooks = hooks.map_err(refused)?;
     Ok(Box::new(JavaScript {
         doings,
+        limits,
         lines: u32::try_from(program.source.lines().count()).unwrap_or(u32::MAX).max(1),
         source: Some(program.source.clone()),
         hooks: Some(hooks),
@@ -234,7 +240,7 @@ impl JavaScript {
     /// Runs all that can run.
     fn work(&mut self) {
         loop {
-            if self.doings.borrow().end.is_some() {
+            if self.doings.borrow_mut().count(&self.limits, JOB) {
                 return;
             }
             match self.runtime.execute_pending_job() {
