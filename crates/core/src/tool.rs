@@ -5,6 +5,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+/// What the tool is called that finds other tools, in requests that offer a model only some of those that its agent has.
+pub const SEARCH_TOOLS: &str = "search_tools";
+
+/// What the tool is called that gives a model the instructions of a skill.
+pub const LOAD_SKILL: &str = "load_skill";
+
 /// What happens if a call is made twice, or is made and its answer is lost.
 ///
 /// Whichever it is, the call carries an idempotency key that stays the same over every attempt.

@@ -31,6 +31,7 @@ mod resource;
 pub mod sandbox;
 mod schema;
 pub mod search;
+pub mod skill;
 mod tool;
 pub mod vault;
 

@@ -18,6 +18,7 @@ use crate::context::{Context, deadline_after};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::sandbox::{self, Sandbox};
+use crate::skill::Skills;
 use crate::tool::{Reconciled, Tool};
 
 /// An executable as a tool. The [module](super) says what is expected of it.
@@ -109,6 +110,11 @@ pub(crate) async fn run(
         let command = sandbox::Command {
             program: job.program.to_string_lossy().into_owned(),
             arguments: arguments.to_vec(),
+            // Of the programs, those that run what a model writes see them.
+            skills: file
+                .as_ref()
+                .and_then(|_| context.resource::<Skills>().ok())
+                .map(|skills| (*skills).clone()),
             file,
             ..sandbox::Command::default()
         };

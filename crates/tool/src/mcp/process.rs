@@ -135,6 +135,7 @@ impl Launch {
             arguments: words,
             file: None,
             directory: self.directory.take(),
+            skills: None,
         };
         let folder = Folder::of(&config.work, &Scope::default(), &Owner::Server(name.to_owned()));
         let entered =

@@ -17,6 +17,7 @@ use super::inside::{self, Landlock};
 use super::launch::{self, HOME, PROXY_PORT, Place, part};
 use super::machine::{Machine, unavailable};
 use super::tree::{self, Size};
+use crate::skill::{self, Skills};
 
 /// Where a file that was written for the call is in the sandbox.
 const GIVEN: &str = "/run/adjutant";
@@ -42,6 +43,8 @@ pub struct Command {
     pub files: Vec<PathBuf>,
     /// Where it starts, which is an empty folder there unless it is seen; in the session's folder where nothing is said.
     pub directory: Option<PathBuf>,
+    /// The skills that the program sees.
+    pub skills: Option<Skills>,
 }
 
 /// A command that runs in a sandbox.
@@ -92,6 +95,8 @@ impl Sandbox {
             Ok::<_, Error>((path, Path::new(GIVEN).join(name)))
         });
         let given = given.transpose()?;
+        let skills = command.skills.map(|skills| skills.unpack(&self.config.work)).transpose()?;
+        let shelf = |place: &str| skills.is_some().then(|| (skill::VARIABLE, place.to_owned()));
         let mut arguments = command.arguments;
         let seen = |(host, inside): &(PathBuf, PathBuf)| {
             let path = if sandboxed { inside } else { host };
@@ -124,12 +129,16 @@ impl Sandbox {
                 program: PathBuf::from(command.program),
                 arguments: arguments.into_iter().map(OsString::from).collect(),
                 directory: Some(session.clone()),
-                environment: vec![("HOME", session.to_string_lossy().into_owned())],
+                environment: [("HOME", session.to_string_lossy().into_owned())]
+                    .into_iter()
+                    .chain(skills.as_ref().and_then(|place| shelf(&place.to_string_lossy())))
+                    .collect(),
                 guard: guard(call),
             });
         };
         let program = Path::new(&command.program);
         let mut bound: Vec<_> = given.into_iter().collect();
+        bound.extend(skills.clone().map(|place| (place, PathBuf::from(skill::FOLDER))));
         let named = [program].into_iter().filter(|program| program.is_absolute());
         for path in
             named.chain(command.files.iter().map(PathBuf::as_path)).filter(|path| !launch::is_system(path))
@@ -157,6 +166,7 @@ impl Sandbox {
             ("TMPDIR", "/tmp".to_owned()),
             ("LANG", "C.UTF-8".to_owned()),
         ];
+        environment.extend(shelf(skill::FOLDER));
         if proxy.is_some() {
             environment.extend(proxied(&self.hosts));
         }
@@ -228,8 +238,8 @@ fn absolute(path: &Path) -> Result<PathBuf> {
 
 /// Refuses what would cover, or be covered by, what every sandbox has.
 fn check(path: &Path) -> Result<()> {
-    const OWN: [&str; 8] =
-        [HOME, GIVEN, launch::PROXY, launch::INSIDE, "/proc", "/dev", "/sys", "/etc/passwd"];
+    const OWN: [&str; 9] =
+        [HOME, GIVEN, skill::FOLDER, launch::PROXY, launch::INSIDE, "/proc", "/dev", "/sys", "/etc/passwd"];
     if path == Path::new("/") || path == Path::new("/tmp") || OWN.iter().any(|own| path.starts_with(own)) {
         let message =
             format!("`{}` cannot be seen in a sandbox: it has one of its own there", path.display());

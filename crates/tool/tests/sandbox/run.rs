@@ -8,7 +8,8 @@ use adjutant_core::tool::Effect;
 use adjutant_tool::builtin::script::{Config, Language, script};
 use adjutant_tool::command::{self, CommandTool};
 use adjutant_tool::sandbox::{Isolation, Sandbox};
-use adjutant_tool::{Failure, Tool};
+use adjutant_tool::skill::{Content, File, Skill, Skills};
+use adjutant_tool::{Failure, Resources, Tool};
 use serde_json::json;
 
 use super::{Place, context, heard, read};
@@ -122,4 +123,54 @@ fn what_every_sandbox_has_cannot_be_covered() {
         config.read = vec![Path::new(path).to_owned()];
         assert_eq!(Sandbox::new(config).unwrap_err().code(), Code::ToolInvalid, "{path}");
     }
+}
+
+/// A skill with one script, which anybody may run.
+fn charts(script: &str) -> Resources {
+    let file =
+        File { path: "scripts/draw.sh".into(), content: Content::Text(script.into()), executable: true };
+    Resources::new().with(Skills::new([Skill {
+        name: "charts".into(),
+        description: "Draws charts.".into(),
+        body: "Run `scripts/draw.sh`.".into(),
+        allowed_tools: Vec::new(),
+        license: None,
+        compatibility: None,
+        metadata: Default::default(),
+        files: vec![file],
+    }]))
+}
+
+#[tokio::test]
+async fn a_script_finds_the_skills_of_its_agent_and_cannot_change_them() {
+    let Some(place) = Place::new() else { return };
+    let call = |resources: Resources, text: &str| {
+        let arguments = json!({ "script": text });
+        place.tool(Language::Shell).call(arguments, context("one").with_resources(&resources))
+    };
+    let run = "\"$ADJUTANT_SKILLS/charts/scripts/draw.sh\"; echo $ADJUTANT_SKILLS";
+    let output = call(charts("#!/bin/sh\necho drawn"), run).await.unwrap();
+    assert_eq!(output.as_text().trim(), "drawn\n/skills");
+    // Another version of the skill is another folder: a run that has the first keeps it.
+    let output = call(charts("#!/bin/sh\necho drawn anew"), run).await.unwrap();
+    assert_eq!(output.as_text().trim(), "drawn anew\n/skills");
+    let change = "cd /skills/charts; echo x > scripts/draw.sh; rm -f SKILL.md; touch new; mv scripts gone; cat SKILL.md";
+    let output = call(charts("#!/bin/sh\necho drawn"), change).await.unwrap();
+    assert_eq!(output.as_text().trim(), "Run `scripts/draw.sh`.");
+    let output = call(charts("#!/bin/sh\necho drawn"), run).await.unwrap();
+    assert_eq!(output.as_text().trim(), "drawn\n/skills");
+    // An agent without skills sees none.
+    let output = call(Resources::new(), "ls /skills; echo \"[$ADJUTANT_SKILLS]\"").await.unwrap();
+    assert_eq!(output.as_text().trim(), "[]");
+}
+
+#[tokio::test]
+async fn without_a_sandbox_a_script_finds_the_skills_too() {
+    let work = tempfile::tempdir().unwrap();
+    let mut sandbox = adjutant_tool::sandbox::Config::new(work.path().join("work"));
+    sandbox.isolation = Isolation::Unsafe;
+    let tool = script(Config::new(Language::Shell, sandbox)).unwrap();
+    let arguments = json!({ "script": "\"$ADJUTANT_SKILLS/charts/scripts/draw.sh\"" });
+    let context = context("one").with_resources(&charts("#!/bin/sh\necho drawn"));
+    assert_eq!(tool.call(arguments, context).await.unwrap().as_text().trim(), "drawn");
 }
