@@ -1,6 +1,6 @@
 //! Finds the term that was meant by one that no tool has: by the pairs of letters that both have.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 /// The shortest term that is looked for: of shorter ones too many are alike.
 const SHORTEST: usize = 4;
@@ -34,16 +34,17 @@ impl Spelling {
             return Vec::new();
         }
         let wanted = pairs(term);
-        let mut shared: BTreeMap<u32, u32> = BTreeMap::new();
+        let mut shared = vec![0u32; self.lengths.len()];
         for number in wanted.iter().filter_map(|pair| self.pairs.get(pair)).flatten() {
-            *shared.entry(*number).or_default() += 1;
+            if let Some(count) = shared.get_mut(*number as usize) {
+                *count += 1;
+            }
         }
-        let alike = |(number, shared): (u32, u32)| {
-            let length = self.lengths.get(number as usize).copied().unwrap_or_default();
-            (number, 2.0 * f64::from(shared) / (f64::from(length) + wanted.len() as f64))
+        let alike = |(number, (shared, length)): (u32, (&u32, &u32))| {
+            (number, 2.0 * f64::from(*shared) / (f64::from(*length) + wanted.len() as f64))
         };
-        let mut found: Vec<(u32, f64)> =
-            shared.into_iter().map(alike).filter(|(_, share)| *share >= ALIKE).collect();
+        let all = (0..).zip(shared.iter().zip(&self.lengths));
+        let mut found: Vec<(u32, f64)> = all.map(alike).filter(|(_, share)| *share >= ALIKE).collect();
         found.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         found.truncate(MOST);
         found
