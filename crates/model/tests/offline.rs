@@ -377,3 +377,42 @@ proptest! {
         prop_assert!(!filed || text.contains("ticket"));
     }
 }
+
+#[test]
+fn tools_that_are_not_shown_are_searched_for_once() {
+    let all = desk();
+    let named = |name: &str| all.iter().find(|tool| tool.name == name).unwrap().clone();
+    let finder = tool(
+        "search_tools",
+        "Finds tools of yours by what they do.",
+        &object(&json!({"query": {"type": "string"}}), &["query"]),
+        Effect::Pure,
+    );
+    let mut request =
+        Request { tools: vec![named("now"), finder.clone()].into(), ..ask("Where is order 1042?") };
+    let searched = answer(&request);
+    let call = searched.calls().next().unwrap().clone();
+    assert_eq!(
+        (call.name.as_str(), call.arguments.as_str()),
+        ("search_tools", r#"{"query":"Where is order 1042?"}"#)
+    );
+    request.messages.push(searched.into());
+    request.messages.push(Message::tool(ToolResult::text(&call, "order: Finds an order.")).into());
+
+    let mut found = Request { tools: vec![named("now"), finder, named("order")].into(), ..request.clone() };
+    let (calls, said) = play(&mut found);
+    assert_eq!(calls, [r#"order {"number":1042}"#]);
+    assert!(said.contains("> status: shipped") && !said.contains("search_tools"), "{said}");
+    // Where nothing is found it says so, and does not search for ever.
+    let (calls, said) = play(&mut request);
+    assert_eq!(calls, [""; 0]);
+    assert!(said.contains("None of my tools fits that: `now`"), "{said}");
+
+    // What is shown and fits is called without a search.
+    let tools = vec![
+        named("order"),
+        tool("search_tools", "", &object(&json!({"query": {"type": "string"}}), &["query"]), Effect::Pure),
+    ];
+    let (calls, _) = play(&mut Request { tools: tools.into(), ..ask("Where is order 1042?") });
+    assert_eq!(calls, [r#"order {"number":1042}"#]);
+}

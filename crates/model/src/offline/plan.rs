@@ -1,7 +1,7 @@
 //! The rules: what to do next in a turn.
 
 use adjutant_core::message::{Message, Part, ToolCall};
-use adjutant_core::tool::{Effect, ToolSpec};
+use adjutant_core::tool::{Effect, LOAD_SKILL, SEARCH_TOOLS, ToolSpec};
 use serde_json::{Map, Value};
 
 use super::choose::{Choice, Lack, Proposal, is_list, is_search, lookups, reader, search};
@@ -12,7 +12,7 @@ use super::quote::{Quote, asked, is_nothing, places, quotes, source};
 use super::shape::{self, Material};
 use super::turn::{ANNOUNCEMENT, Turn};
 use super::wish::is_wished;
-use super::words::content;
+use super::words::{content, same, stems};
 use crate::call_id::Ids;
 use crate::request::{Request, ToolChoice};
 
@@ -28,7 +28,13 @@ const MOST_CALLS: usize = 6;
 /// something.
 pub fn answer(request: &Request) -> Message {
     let turn = Turn::of(request);
-    let plan = Plan { request, turn: &turn };
+    let tools = request
+        .tools
+        .iter()
+        .filter(|tool| ![SEARCH_TOOLS, LOAD_SKILL].contains(&tool.name.as_str()))
+        .cloned()
+        .collect();
+    let plan = Plan { request, turn: &turn, tools };
     let calls = plan.calls();
     if calls.is_empty() {
         return Message::assistant(vec![Part::text(plan.text())]);
@@ -45,13 +51,15 @@ pub fn answer(request: &Request) -> Message {
 struct Plan<'a> {
     request: &'a Request,
     turn: &'a Turn<'a>,
+    /// The tools, without the one that finds others and the one that reads skills.
+    tools: Vec<ToolSpec>,
 }
 
 impl Plan<'_> {
     fn tools(&self) -> &[ToolSpec] {
         match self.request.tool_choice {
             ToolChoice::None => &[],
-            _ => &self.request.tools,
+            _ => &self.tools,
         }
     }
 
@@ -67,9 +75,12 @@ impl Plan<'_> {
             },
             _ => self.follow_ups(),
         };
-        let mut calls = self.fresh(found);
+        let mut calls = self.fresh(self.skills().into_iter().chain(found).collect());
         if calls.is_empty() {
             calls = self.fresh(self.wished());
+        }
+        if calls.is_empty() {
+            calls.extend(self.search_for_tools());
         }
         if calls.is_empty() && self.turn.rounds == 0 {
             calls = self.fresh(self.demanded());
@@ -87,6 +98,35 @@ impl Plan<'_> {
             }
         }
         calls
+    }
+
+    /// The skills that the question names.
+    fn skills(&self) -> Vec<Proposal> {
+        let reader = self.request.tools.iter().find(|tool| tool.name == LOAD_SKILL);
+        let names = reader.and_then(|tool| tool.parameters.pointer("/properties/name/enum")?.as_array());
+        let asked = stems(&self.turn.question);
+        let is_named = |name: &&str| {
+            let words = stems(&name.replace('-', " "));
+            !words.is_empty() && words.iter().all(|word| asked.iter().any(|stem| same(stem, word)))
+        };
+        let may_call = self.turn.rounds == 0 && self.request.tool_choice == ToolChoice::Auto;
+        let named =
+            names.into_iter().flatten().filter_map(Value::as_str).filter(|_| may_call).filter(is_named);
+        let load = |name: &str| Map::from_iter([("name".to_owned(), Value::from(name))]);
+        named.map(|name| Proposal { tool: LOAD_SKILL.to_owned(), arguments: load(name) }).collect()
+    }
+
+    /// A search for the tools that the question speaks of, once in a turn, where those that are shown do not fit.
+    fn search_for_tools(&self) -> Option<Proposal> {
+        const MOST_CHARACTERS: usize = 1_000;
+        let may_call = !matches!(self.request.tool_choice, ToolChoice::None | ToolChoice::Named(_));
+        let is_offered = self.request.tools.iter().any(|tool| tool.name == SEARCH_TOOLS);
+        let asks = !content(&self.turn.question).is_empty();
+        (may_call && is_offered && asks && self.turn.rounds == 0 && !self.turn.searched).then(|| {
+            let query: String = self.turn.question.chars().take(MOST_CHARACTERS).collect();
+            let arguments = Map::from_iter([("query".to_owned(), Value::from(query))]);
+            Proposal { tool: SEARCH_TOOLS.to_owned(), arguments }
+        })
     }
 
     fn first_lookups(&self) -> Choice {
@@ -140,7 +180,7 @@ impl Plan<'_> {
     }
 
     fn is_searching(&self, name: &str) -> bool {
-        self.request.tools.iter().any(|tool| tool.name == name && is_search(tool))
+        self.tools.iter().any(|tool| tool.name == name && is_search(tool))
     }
 
     /// Whether the list itself is what the person wants.
@@ -216,7 +256,7 @@ impl Plan<'_> {
     }
 
     fn quotes(&self) -> Vec<Quote> {
-        let tools = &self.request.tools;
+        let tools = &self.tools;
         let reader = reader(tools).map(|(tool, _)| tool.name.clone());
         let listing = self.asks_for_list();
         let is_finder = |name: &str| {
@@ -274,8 +314,7 @@ impl Plan<'_> {
         if self.questions().is_some() {
             return None;
         }
-        let names: Vec<String> =
-            self.request.tools.iter().map(|tool| format!("`{}`", tool.name)).take(12).collect();
+        let names: Vec<String> = self.tools.iter().map(|tool| format!("`{}`", tool.name)).take(12).collect();
         Some(match (names.is_empty(), about.is_empty()) {
             (true, _) => "I have no tools here, and without them I know nothing.".to_owned(),
             (false, true) => format!("Hello. Ask me something that I can look up with {}.", names.join(", ")),

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use adjutant_core::id::CallId;
 use adjutant_core::message::{Message, Role, ToolCall, ToolResult};
+use adjutant_core::tool::SEARCH_TOOLS;
 use serde_json::Value;
 
 use crate::request::Request;
@@ -23,8 +24,10 @@ pub(super) struct Turn<'a> {
     pub(super) earlier: String,
     /// Calls with their results, in order.
     pub(super) done: Vec<Done<'a>>,
-    /// How often tools were called.
+    /// How often tools were called, without searches for tools.
     pub(super) rounds: usize,
+    /// Whether tools were searched for.
+    pub(super) searched: bool,
     /// Whether the conversation was told already what this model is.
     pub(super) announced: bool,
 }
@@ -57,12 +60,14 @@ impl<'a> Turn<'a> {
             question = format!("{previous}\n{question}");
         }
         question.truncate(question.floor_char_boundary(MOST_BYTES));
-        let calls_tools = |message: &&&Message| message.calls().next().is_some();
+        let calls_tools = |message: &&&Message| message.calls().any(|call| call.name != SEARCH_TOOLS);
+        let searches = |message: &&Message| message.calls().any(|call| call.name == SEARCH_TOOLS);
         Self {
             question,
             earlier: earlier.join("\n"),
             done: done(now),
             rounds: now.iter().filter(calls_tools).count(),
+            searched: now.iter().any(searches),
             announced: messages.iter().any(|m| m.role == Role::Assistant && m.text().contains(ANNOUNCEMENT)),
         }
     }
@@ -100,7 +105,8 @@ fn texts(messages: &[&Message]) -> Vec<String> {
 fn done<'a>(messages: &[&'a Message]) -> Vec<Done<'a>> {
     let results: HashMap<&CallId, &ToolResult> =
         messages.iter().flat_map(|message| message.results()).map(|result| (&result.call, result)).collect();
-    let calls = messages.iter().flat_map(|message| message.calls());
+    // What was found are tools, and says nothing of what was asked.
+    let calls = messages.iter().flat_map(|message| message.calls()).filter(|call| call.name != SEARCH_TOOLS);
     calls
         .filter_map(|call| {
             let result = *results.get(&call.id)?;
