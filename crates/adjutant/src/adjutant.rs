@@ -15,6 +15,7 @@ use adjutant_core::secret::Secrets;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Engine, Host, RunInfo, Serve};
 use adjutant_model::Model;
+use adjutant_model::embed::Embedder;
 use adjutant_store::random;
 use adjutant_tool::Resources;
 use adjutant_tool::code::Interpreter;
@@ -76,7 +77,10 @@ impl Adjutant {
     ) -> Self {
         let mut limits = Limits::default();
         project.settings().limits.iter().for_each(|setting| setting.apply(&mut limits));
-        let defaults = Defaults { limits, variables: project.settings().variables.clone() };
+        let settings = project.settings();
+        let (variables, tool_search) = (settings.variables.clone(), settings.tool_search.clone());
+        let skills = project.skills().map(|skill| (skill.name.clone(), Some(skill.clone()))).collect();
+        let defaults = Defaults { limits, variables, tool_search, skills };
         let project = Arc::new(project);
         let models = Arc::new(ProjectModels(Arc::clone(&project)));
         let host = AgentHost::new(Arc::clone(&engine), models, project.reachable_tools())
@@ -307,6 +311,10 @@ pub(crate) struct ProjectModels(Arc<Project>);
 impl adjutant_agent::Models for ProjectModels {
     fn model(&self, role_or_id: &str) -> Result<Arc<dyn Model>> {
         self.0.models().get(role_or_id)
+    }
+
+    fn embedder(&self, role_or_id: &str) -> Result<Arc<dyn Embedder>> {
+        self.0.models().keeping_embedder(role_or_id)
     }
 }
 

@@ -8,6 +8,7 @@ use adjutant_core::hash::Digest;
 use adjutant_core::id::StepKey;
 use adjutant_core::json::Json;
 use adjutant_core::message::{Message, ToolCall};
+use adjutant_core::tool::SEARCH_TOOLS;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Ctx, Effects, work};
 use futures::StreamExt;
@@ -23,6 +24,7 @@ use crate::purse::Purse;
 use crate::returned::{Called, Returned};
 use crate::routine::{Around, Routine, Scene};
 use crate::runtime::Runtime;
+use crate::search;
 
 /// The name of the steps that stand for a call that was not made.
 pub(crate) const REFUSE: &str = "refuse";
@@ -40,6 +42,8 @@ struct Deed {
     idle: bool,
     /// Whether its work was steps of the run.
     within: bool,
+    /// What it names of the tools that the model is to be shown.
+    named: Vec<String>,
 }
 
 /// Makes the calls of an answer, several at a time, and takes their results into the conversation in the order of
@@ -73,7 +77,12 @@ pub(crate) async fn act(
     memory.tally.calls(&counted, agent.definition.limits.repeats);
     let made = if deeds.iter().any(|deed| deed.within) { step.asked() - before } else { deeds.len() as u64 };
     memory.recorded += u32::try_from(made).unwrap_or(u32::MAX);
-    deeds.into_iter().for_each(|deed| memory.conversation.result(deed.step, deed.message));
+    for deed in deeds {
+        memory.conversation.result(deed.step, deed.message);
+        let joining = search::joining(&agent.definition, &memory.found, deed.named);
+        memory.conversation.grow(agent.weight(&joining));
+        memory.found.extend(joining);
+    }
     Ok(!counted.is_empty())
 }
 
@@ -193,10 +202,15 @@ fn check(agent: &Runtime, call: &ToolCall) -> Result<(Hand, Called)> {
 }
 
 fn unknown(agent: &Runtime, name: &str) -> Error {
+    const MOST_NAMED: usize = 50;
     let shown: String = name.chars().take(100).collect();
-    let names: Vec<_> = agent.definition.tools.iter().map(|tool| format!("`{}`", tool.name)).collect();
+    let tools = &agent.definition.tools;
+    let names: Vec<_> = tools.iter().take(MOST_NAMED).map(|tool| format!("`{}`", tool.name)).collect();
     let help = match names.is_empty() {
         true => "you have no tools; answer without them".to_owned(),
+        false if agent.definition.tool_search.is_some() => {
+            format!("find the right one with `{SEARCH_TOOLS}`")
+        }
         false => format!("your tools are {}", names.join(", ")),
     };
     Error::new(Code::ToolUnknown, format!("you have no tool `{shown}`")).with_help(help)
@@ -223,5 +237,6 @@ fn deed(step: StepKey, called: &Called, returned: &Returned) -> Deed {
         failed: returned.is_error(),
         idle: matches!(returned, Returned::Idle(_)),
         within: false,
+        named: search::named(&called.name, returned),
     }
 }

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use adjutant_core::{Code, Error, Result};
 use adjutant_tool::Tool;
+use adjutant_tool::skill::Skill;
 use schemars::JsonSchema;
 use serde_json::Value;
 
 use crate::definition::{
-    Asked, CodeMode, ContextWindow, Defaults, Definition, Named, Sees, Setting, Source, markdown, schema_of,
+    Asked, CodeMode, ContextWindow, Defaults, Definition, Named, Sees, Setting, Source, ToolSearchSettings,
+    markdown, schema_of,
 };
 
 /// An agent and the tools that it brings along.
@@ -20,6 +22,7 @@ pub struct Agent {
     source: Source,
     tools: Vec<Arc<dyn Tool>>,
     agents: Vec<Agent>,
+    skills: Vec<Skill>,
     errors: Vec<Error>,
 }
 
@@ -100,6 +103,23 @@ impl Agent {
             self.source.agents.push(Asked { agent: named, sees });
         }
         self.agents.push(agent.clone());
+        self
+    }
+
+    /// Adds a skill: its name and description stand in the prompt, and it reads the rest when it needs it.
+    #[must_use]
+    pub fn skill(mut self, skill: Skill) -> Self {
+        if !self.source.skills.iter().any(|named| named.name == skill.name) {
+            self.source.skills.push(Named::new(&skill.name));
+        }
+        self.skills.push(skill);
+        self
+    }
+
+    /// Sets when it searches for its tools instead of being shown all of them: above 20 where nothing is said.
+    #[must_use]
+    pub fn tool_search(mut self, settings: ToolSearchSettings) -> Self {
+        self.source.tool_search = settings;
         self
     }
 
@@ -185,11 +205,12 @@ impl Agent {
         if let Some(error) = self.errors.first() {
             return Err(error.clone());
         }
-        let resolved =
-            self.source.resolve(defaults, |name| self.specs_of(name)).and_then(|mut definition| {
-                self.source.resolve_agents(&mut definition, |name| self.definition_of(name, defaults))?;
-                Ok(definition)
-            });
+        let mut around = defaults.clone();
+        around.skills.extend(self.skills.iter().map(|skill| (skill.name.clone(), Some(skill.clone()))));
+        let resolved = self.source.resolve(&around, |name| self.specs_of(name)).and_then(|mut definition| {
+            self.source.resolve_agents(&mut definition, |name| self.definition_of(name, defaults))?;
+            Ok(definition)
+        });
         resolved.map_err(|mut errors| match errors.is_empty() {
             true => Error::new(Code::Internal, "the agent was refused without a reason"),
             false => errors.swap_remove(0),
@@ -239,7 +260,7 @@ impl Agent {
 
 impl From<Source> for Agent {
     fn from(source: Source) -> Self {
-        Self { source, tools: Vec::new(), agents: Vec::new(), errors: Vec::new() }
+        Self { source, tools: Vec::new(), agents: Vec::new(), skills: Vec::new(), errors: Vec::new() }
     }
 }
 

@@ -43,7 +43,7 @@ fn room(agent: &Runtime) -> u64 {
 /// Brings the conversation to `room` tokens, as far as that is possible.
 pub(crate) async fn make_room(step: &Ctx, agent: &Runtime, memory: &mut Memory, room: u64) -> Result<()> {
     let context = &agent.definition.context;
-    let overhead = agent.overhead();
+    let overhead = agent.overhead(&memory.found);
     let recent = recent(memory.conversation.messages(), context.keep_turns);
     shorten(memory, recent, u64::from(context.shorten_results_to), overhead);
     if memory.conversation.tokens() <= room {
@@ -65,15 +65,16 @@ pub(crate) async fn make_room(step: &Ctx, agent: &Runtime, memory: &mut Memory, 
 
 async fn compact(step: &Ctx, agent: &Runtime, memory: &mut Memory, count: usize, words: u64) -> Result<()> {
     memory.recorded += 1;
+    let overhead = agent.overhead(&memory.found);
     let conversation = &mut memory.conversation;
     match summarise(step, agent, conversation, count, words).await {
         Ok(summary) => {
             memory.tally.spend(&summary);
-            conversation.summarise(count, step.path().join(COMPACT, 0), &summary, agent.overhead());
+            conversation.summarise(count, step.path().join(COMPACT, 0), &summary, overhead);
         }
         Err(error) if error.code() == Code::RunCancelled => return Err(error),
         // The run goes on without what it would have remembered.
-        Err(_) => conversation.forget(count, agent.overhead()),
+        Err(_) => conversation.forget(count, overhead),
     }
     Ok(())
 }

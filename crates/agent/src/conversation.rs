@@ -93,11 +93,12 @@ impl Conversation {
         model: &str,
         tool_choice: ToolChoice,
         output: bool,
+        found: Vec<String>,
         unseen: Vec<Unseen>,
     ) -> Result<Json> {
         let entries = std::mem::take(&mut self.entries);
         let (previous, model) = (self.previous, model.to_owned());
-        let (json, digest) = Link { previous, entries, model, tool_choice, output, unseen }.seal()?;
+        let (json, digest) = Link { previous, entries, model, tool_choice, output, found, unseen }.seal()?;
         self.previous = Some(digest);
         Ok(json)
     }
@@ -119,7 +120,7 @@ impl Conversation {
 
     /// Ends the part of the conversation whose steps can be referred to. Its steps are in a segment of their own.
     pub(crate) fn close_segment(&mut self) -> Result<()> {
-        self.link("", ToolChoice::Auto, false, Vec::new()).map(drop)
+        self.link("", ToolChoice::Auto, false, Vec::new(), Vec::new()).map(drop)
     }
 
     /// Adds what a model said.
@@ -149,6 +150,11 @@ impl Conversation {
             self.push(message.from_step(step.clone()));
         }
         self.entries.push(Entry::Heard(step));
+    }
+
+    /// Counts what a request offers besides.
+    pub(crate) fn grow(&mut self, tokens: u64) {
+        self.tokens = self.tokens.saturating_add(tokens);
     }
 
     /// Shortens old results.

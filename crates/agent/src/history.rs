@@ -4,14 +4,12 @@
 //! changes again gives the transcript at any step. What a step said is read from its own record.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use adjutant_core::error::Audience;
 use adjutant_core::hash::Digest;
 use adjutant_core::id::StepKey;
 use adjutant_core::json::Json;
 use adjutant_core::message::Message;
-use adjutant_core::tool::ToolSpec;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Entry as Recorded, Letter, Operation, Outcome, Record};
 use adjutant_model::{Request, unseen};
@@ -27,6 +25,7 @@ use crate::output::Form;
 use crate::reply::Reply;
 use crate::returned::{Called, Returned};
 use crate::runtime;
+use crate::search;
 use crate::think::MODEL;
 use crate::transcript::{COMPACT, Transcript};
 
@@ -72,7 +71,6 @@ pub fn requests(records: &[Record], earlier: Option<&Earlier>, definition: &Defi
     let journal = Journal::read(records, earlier)?;
     journal.check()?;
     let form = definition.output.as_ref().map(|schema| Form::new(&definition.name, schema)).transpose()?;
-    let tools: Arc<[ToolSpec]> = definition.offered().cloned().collect();
     let mut known = BTreeMap::new();
     let links = journal.links.values().filter_map(|place| journal.link(place));
     links
@@ -80,6 +78,7 @@ pub fn requests(records: &[Record], earlier: Option<&Earlier>, definition: &Defi
             let transcript = journal.follow(place, &link, &mut known)?;
             let messages = unseen::hide(transcript.messages().to_vec(), &link.unseen);
             let form = form.as_ref().filter(|_| link.output);
+            let tools = search::offered(definition, &link.found);
             let request = runtime::request(definition, messages, &tools, link.tool_choice, form);
             Ok(Sent { segment: place.0, key: place.1.clone(), model: link.model, request })
         })

@@ -8,8 +8,10 @@ use adjutant_core::secret::Secrets;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Admission, Engine, Host, Program};
 use adjutant_model::Model;
+use adjutant_model::embed::Embedder;
 use adjutant_tool::code::Interpreter;
 use adjutant_tool::library::Library;
+use adjutant_tool::skill::{self, Skills};
 use adjutant_tool::{Registry, Resources};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -24,10 +26,14 @@ use crate::input::Input;
 use crate::models::Models;
 use crate::routine::Routine;
 use crate::runtime::Runtime;
+use crate::search::SearchTools;
 use crate::session::Sessions;
 use crate::subtask::Subtask;
 use crate::title::Titler;
 use crate::turn::{Begin, turn};
+
+/// The role of the model that makes vectors of tools, where one is configured.
+pub(crate) const EMBEDDER: &str = "embed";
 
 /// Brings the code of runs that are agents: their pinned definition with the models and tools of this process.
 pub struct AgentHost {
@@ -129,7 +135,15 @@ impl AgentHost {
         let mut routines = delegations.collect::<Result<Vec<_>>>()?;
         routines.extend(RunProgram::of(&definition, &self.interpreter));
         routines.extend(ProposeTool::of(&definition, self.library.as_ref(), &self.interpreter));
-        let hands = Hands::new(own.into_iter().chain([self.tools.clone()]))
+        let search = SearchTools::of(&definition, |id| self.embedder(id));
+        routines.extend(search.map(|search| Arc::new(search) as Arc<dyn Routine>));
+        let skills = Skills::new(definition.skills.clone());
+        let (mut of_skills, mut resources) = (Registry::new(), self.resources.clone());
+        if !skills.all().is_empty() {
+            of_skills.add(skill::loader(&skills))?;
+            resources = resources.with(skills);
+        }
+        let hands = Hands::new([of_skills].into_iter().chain(own).chain([self.tools.clone()]))
             .with_routines(routines)?
             .of_run(&definition.tools, is_known)?;
         let model = self.model(&definition)?;
@@ -139,7 +153,7 @@ impl AgentHost {
         let runtime = Runtime::new(definition, Arc::clone(&model), hands)?
             .with_summariser(summariser.unwrap_or(model))
             .with_titler(titler)
-            .with_resources(self.resources.clone());
+            .with_resources(resources);
         Ok(match &self.secrets {
             Some(secrets) => runtime.with_secrets(Arc::clone(secrets)),
             None => runtime,
@@ -166,6 +180,12 @@ impl AgentHost {
             }
             _ => error,
         })
+    }
+
+    /// The model of that id that makes vectors; none where it is not there any more: a search does without.
+    fn embedder(&self, id: &str) -> Option<Arc<dyn Embedder>> {
+        let of_role = self.models.embedder(EMBEDDER).ok().filter(|embedder| embedder.id() == id);
+        of_role.or_else(|| self.models.embedder(id).ok())
     }
 
     async fn find(&self, admission: &Admission) -> Result<Program> {

@@ -43,6 +43,7 @@ mod reply;
 mod returned;
 mod routine;
 mod runtime;
+mod search;
 pub mod session;
 mod shorten;
 pub mod start;

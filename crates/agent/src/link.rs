@@ -27,6 +27,9 @@ pub struct Link {
     /// Whether the provider is given the schema of the answer.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub output: bool,
+    /// The tools that were offered besides those that always are, in their order, where the agent searches for its tools.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub found: Vec<String>,
     /// Kinds of media in tool results that the model cannot take in, and is given words for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unseen: Vec<Unseen>,

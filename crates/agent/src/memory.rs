@@ -24,6 +24,9 @@ pub struct Memory {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) title: Option<String>,
     pub(crate) tried: Tried,
+    /// The tools that the agent has found, in the order in which it found them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) found: Vec<String>,
     /// About how many steps the segment has recorded.
     #[serde(skip)]
     pub(crate) recorded: u32,
@@ -38,6 +41,7 @@ impl Memory {
             tally: Tally::default(),
             title: None,
             tried: Tried::default(),
+            found: Vec::new(),
             recorded: 0,
         }
     }

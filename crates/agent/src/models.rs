@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use adjutant_core::Result;
+use adjutant_core::{Code, Error, Result};
 use adjutant_model::Model;
+use adjutant_model::embed::Embedder;
 
 /// The models that are configured.
 pub trait Models: Send + Sync + 'static {
@@ -13,4 +14,11 @@ pub trait Models: Send + Sync + 'static {
     /// Fails with [`Code::ModelUnknown`](adjutant_core::Code::ModelUnknown), and where its key is not there with
     /// [`Code::ModelKeyMissing`](adjutant_core::Code::ModelKeyMissing).
     fn model(&self, role_or_id: &str) -> Result<Arc<dyn Model>>;
+
+    /// The model of a role (`embed`), or with an id, that makes vectors of texts.
+    ///
+    /// Fails with [`Code::ModelUnknown`] and the like where there is none; who asks does without.
+    fn embedder(&self, role_or_id: &str) -> Result<Arc<dyn Embedder>> {
+        Err(Error::new(Code::ModelUnknown, format!("there is no model `{role_or_id}` that makes vectors")))
+    }
 }

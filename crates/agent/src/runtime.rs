@@ -16,6 +16,7 @@ use adjutant_tool::{Context, Resources};
 use crate::definition::Definition;
 use crate::hands::Hands;
 use crate::output::Form;
+use crate::search;
 use crate::title::Titler;
 
 /// The context window of a model of which nothing is known, in tokens. Many local servers load models with less than
@@ -37,6 +38,7 @@ pub struct Runtime {
     pub(crate) user: Option<String>,
     pub(crate) files: Option<Owner>,
     pub(crate) form: Option<Form>,
+    /// The tools that every request offers.
     offered: Arc<[ToolSpec]>,
     overhead: u64,
 }
@@ -47,7 +49,7 @@ impl Runtime {
     pub fn new(definition: Definition, model: Arc<dyn Model>, tools: impl Into<Hands>) -> Result<Self> {
         let form =
             definition.output.as_ref().map(|schema| Form::new(&definition.name, schema)).transpose()?;
-        let offered: Arc<[ToolSpec]> = definition.offered().cloned().collect();
+        let offered = search::offered(&definition, &[]);
         let summariser = Arc::clone(&model);
         let (tools, secrets, resources, session) = (tools.into(), None, Resources::new(), None);
         let mut runtime = Self {
@@ -65,7 +67,7 @@ impl Runtime {
             offered,
             overhead: 0,
         };
-        runtime.overhead = token::estimate_request(&runtime.request(&Arc::default(), ToolChoice::Auto));
+        runtime.overhead = token::estimate_request(&runtime.request(&Arc::default(), &[], ToolChoice::Auto));
         Ok(runtime)
     }
 
@@ -123,10 +125,19 @@ impl Runtime {
         &self.definition
     }
 
-    /// The request that sends these messages.
-    pub(crate) fn request(&self, messages: &Arc<Vec<Arc<Message>>>, tool_choice: ToolChoice) -> Request {
+    /// The request that sends these messages, and offers the tools that were found besides those that it always does.
+    pub(crate) fn request(
+        &self,
+        messages: &Arc<Vec<Arc<Message>>>,
+        found: &[String],
+        tool_choice: ToolChoice,
+    ) -> Request {
         let form = self.form.as_ref().filter(|_| self.enforces_form());
-        request(&self.definition, messages.to_vec(), &self.offered, tool_choice, form)
+        let offered = match found {
+            [] => Arc::clone(&self.offered),
+            found => search::offered(&self.definition, found),
+        };
+        request(&self.definition, messages.to_vec(), &offered, tool_choice, form)
     }
 
     /// Whether the model is given the schema of the answer, to be enforced or asked for by a tool; otherwise the
@@ -136,9 +147,15 @@ impl Runtime {
         self.form.is_some() && (abilities.structured_output || abilities.tools)
     }
 
-    /// What tools and schemas add to every request, in tokens.
-    pub(crate) fn overhead(&self) -> u64 {
-        self.overhead
+    /// What tools and schemas add to every request that offers these besides, in tokens.
+    pub(crate) fn overhead(&self, found: &[String]) -> u64 {
+        self.overhead.saturating_add(self.weight(found))
+    }
+
+    /// What some tools add to a request, in tokens.
+    pub(crate) fn weight(&self, tools: &[String]) -> u64 {
+        let tools = tools.iter().filter_map(|name| self.definition.tool(name));
+        tools.map(token::estimate_tool).fold(0, u64::saturating_add)
     }
 
     /// The size of the context window, in tokens.

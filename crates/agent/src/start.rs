@@ -12,7 +12,7 @@ use adjutant_tool::Answer;
 
 use crate::approval;
 use crate::definition::Definition;
-use crate::host::AgentHost;
+use crate::host::{AgentHost, EMBEDDER};
 use crate::input::{self, Input};
 use crate::models::Models;
 use crate::subtask::Subtask;
@@ -89,6 +89,9 @@ pub fn pin(mut definition: Definition, models: &dyn Models, first: &Message) -> 
     };
     profile.check(model.id(), &request)?;
     definition.context.tokens = definition.context.tokens.or(profile.context_window);
+    if let Some(search) = &mut definition.tool_search {
+        search.embedder = models.embedder(EMBEDDER).ok().map(|embedder| embedder.id().to_owned());
+    }
     let name = std::mem::replace(&mut definition.model, model.id().to_owned());
     definition.role = Some(name).filter(|name| *name != definition.model);
     for asked in &mut definition.agents {

@@ -55,7 +55,10 @@ async fn ask(step: &Ctx, agent: &Runtime, memory: &mut Memory, count: u32) -> Re
     let choice = if memory.tried.last_turn.is_some() { ToolChoice::None } else { ToolChoice::Auto };
     let unseen = unseen::find(memory.conversation.messages(), &agent.model.profile().abilities);
     let request = Asked::new(agent, memory, choice.clone(), unseen.clone());
-    let link = memory.conversation.link(agent.model.id(), choice, agent.enforces_form(), unseen)?;
+    let link = {
+        let found = memory.found.clone();
+        memory.conversation.link(agent.model.id(), choice, agent.enforces_form(), found, unseen)?
+    };
     let limits = &agent.definition.limits;
     let timeout = limits.wall_time.saturating_sub(step.active()).max(SHORTEST_TIMEOUT);
     let request = request.within(timeout, limits.idle_time);
@@ -102,7 +105,7 @@ pub(crate) struct Asked {
 impl Asked {
     fn new(agent: &Runtime, memory: &Memory, choice: ToolChoice, unseen: Vec<Unseen>) -> Self {
         let messages = memory.conversation.transcript().shared();
-        let request = agent.request(&Arc::default(), choice);
+        let request = agent.request(&Arc::default(), &memory.found, choice);
         Self {
             model: Arc::clone(&agent.model),
             tokens: memory.conversation.tokens(),

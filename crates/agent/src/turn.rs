@@ -95,7 +95,7 @@ fn perceive(agent: &Runtime, begin: Begin) -> Result<Memory> {
         instructions = format!("{instructions}\n\n{}", form.instructions());
     }
     let conversation =
-        Conversation::begin(&instructions, earlier.as_deref(), input.message, agent.overhead())?;
+        Conversation::begin(&instructions, earlier.as_deref(), input.message, agent.overhead(&[]))?;
     Ok(Memory::new(conversation))
 }
 

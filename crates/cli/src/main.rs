@@ -14,7 +14,7 @@ use std::time::Duration;
 use clap::Parser;
 
 use arguments::{Arguments, Command};
-use commands::{chat, check, doctor, models, new, run, runs, tools};
+use commands::{chat, check, doctor, models, new, run, runs, skills, tools};
 use exit::{Ended, Failure};
 use screen::{ColorChoice, Output, report};
 
@@ -58,6 +58,7 @@ async fn execute(arguments: &Arguments, output: Output) -> Ended {
         Command::Runs(command) => runs::execute(command, shared, output).await,
         Command::Models(command) => models::execute(command, shared, output).await,
         Command::Tools(command) => tools::execute(command, shared, output).await,
+        Command::Skills(command) => skills::execute(command, shared, output),
         Command::Check(command) => check::execute(command, shared, output),
         Command::Doctor(command) => doctor::execute(command, shared, output).await,
         Command::Reference => reference::execute(output),

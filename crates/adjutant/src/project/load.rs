@@ -12,6 +12,7 @@ use adjutant_core::{Code, Error, Result};
 use adjutant_tool::Registry;
 use adjutant_tool::library::Library;
 use adjutant_tool::mcp::{Pin, Server};
+use adjutant_tool::skill::Skill;
 
 use super::agents::Agents;
 use super::colleagues;
@@ -21,6 +22,7 @@ use super::lock::Lock;
 use super::models::{Key, ModelSettings, Models};
 use super::secrets::ProjectSecrets;
 use super::settings::{self, Settings};
+use super::skills::{self, Skills};
 use super::tools::Toolsets;
 use super::unread::Unread;
 
@@ -38,6 +40,7 @@ pub struct Project {
     agents: BTreeMap<String, Source>,
     definitions: BTreeMap<String, Definition>,
     toolsets: Toolsets,
+    skills: Skills,
     lock: Lock,
     library: Library,
     models: Models,
@@ -124,10 +127,16 @@ impl Project {
         reported.append(&mut errors);
         let mut errors = reported;
 
+        let skills = skills::read_all(
+            &layout.folder.join(skills::FOLDER),
+            &layout.shown.join(skills::FOLDER),
+            &mut errors,
+        );
+
         let models = Models::new(&settings, environment, Arc::clone(&secrets));
         let mut definitions = BTreeMap::new();
         let around = Around {
-            defaults: defaults(&settings),
+            defaults: defaults(&settings, &skills),
             settings: &settings,
             toolsets: &toolsets,
             models: &models,
@@ -148,7 +157,19 @@ impl Project {
         errors.append(&mut in_agents);
         let (folder, agents) = (layout.folder, agents.whole);
         Ok((
-            Self { folder, settings, agents, definitions, toolsets, lock, library, models, secrets, named },
+            Self {
+                folder,
+                settings,
+                agents,
+                definitions,
+                toolsets,
+                skills,
+                lock,
+                library,
+                models,
+                secrets,
+                named,
+            },
             errors,
         ))
     }
@@ -169,6 +190,7 @@ impl Project {
                 &Lock::empty(&folder),
                 &Problems::new(FILE),
             ),
+            skills: Skills::new(),
             lock: Lock::empty(&folder),
             library: Library::new(
                 &folder,
@@ -271,6 +293,11 @@ impl Project {
     /// The tools that agents have made.
     pub fn library(&self) -> &Library {
         &self.library
+    }
+
+    /// The skills that could be read, by their names.
+    pub fn skills(&self) -> impl Iterator<Item = &Skill> {
+        self.skills.values().flatten()
     }
 
     /// The models, by role and id.
@@ -378,10 +405,15 @@ fn check_reception(settings: &Settings, agents: &Agents, problems: &Problems) {
     }
 }
 
-fn defaults(settings: &Settings) -> Defaults {
+fn defaults(settings: &Settings, skills: &Skills) -> Defaults {
     let mut limits = Limits::default();
     settings.limits.iter().for_each(|setting| setting.apply(&mut limits));
-    Defaults { limits, variables: settings.variables.clone() }
+    Defaults {
+        limits,
+        variables: settings.variables.clone(),
+        skills: skills.clone(),
+        tool_search: settings.tool_search.clone(),
+    }
 }
 
 /// What stands around the agents.

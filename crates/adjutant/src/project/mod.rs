@@ -12,6 +12,7 @@ mod lock;
 mod models;
 mod secrets;
 mod settings;
+mod skills;
 mod substitution;
 mod toml;
 mod tools;
@@ -26,4 +27,5 @@ pub use models::{
 };
 pub use secrets::{ProjectSecrets, SecretSource};
 pub use settings::{Budget, Settings};
+pub use skills::{read_skill, read_skills};
 pub use tools::{ToolKind, ToolSettings};

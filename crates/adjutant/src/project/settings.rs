@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use adjutant_agent::definition::document::{Problems, Table};
-use adjutant_agent::definition::{Named, Setting, read_settings};
+use adjutant_agent::definition::{Named, Setting, ToolSearchSettings, read_settings};
 use adjutant_core::id::Scope;
 use adjutant_core::money::Money;
 use adjutant_core::{Code, Error};
@@ -69,6 +69,8 @@ pub struct Settings {
     pub budget: Budget,
     /// Limits for all agents that do not say otherwise.
     pub limits: Vec<Setting>,
+    /// When agents search for their tools, where they do not say it.
+    pub tool_search: ToolSearchSettings,
     /// Values for the variables of all prompts.
     pub variables: Map<String, Value>,
     /// What is known of models without being told.
@@ -97,6 +99,7 @@ impl Settings {
             store,
             budget: Budget::default(),
             limits: Vec::new(),
+            tool_search: ToolSearchSettings::default(),
             variables: Map::new(),
             catalogue: Catalogue::built_in().clone(),
             models: BTreeMap::new(),
@@ -128,6 +131,9 @@ impl Settings {
         }
         if let Some(budget) = root.table("budget") {
             settings.budget = read_budget(budget);
+        }
+        if let Some(search) = root.table("tool_search") {
+            settings.tool_search = ToolSearchSettings::read(search, false);
         }
         if let Some(limits) = root.table("limits") {
             settings.limits = read_settings(limits);

@@ -7,6 +7,8 @@ pub struct Gaps {
     pub model: bool,
     /// Which tools there are.
     pub tools: bool,
+    /// Which skills it has.
+    pub skills: bool,
     /// Which variables are declared.
     pub variables: bool,
 }

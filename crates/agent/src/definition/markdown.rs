@@ -18,16 +18,18 @@ use adjutant_core::{Code, Error};
 use super::code::CodeMode;
 use super::delegate::Sees;
 use super::document::{Content, Node, Place, Problems, Table, parse_yaml};
+use super::front_matter::{self, Parts};
 use super::gaps::Gaps;
 use super::setting;
 use super::source::{Asked, Named, Source};
+use super::tool_search::ToolSearchSettings;
 use super::{name, schema, template};
 
 /// The longest file, in bytes.
 pub const LONGEST: usize = 1 << 20;
-/// The longest front matter, in bytes.
-const LONGEST_FRONT_MATTER: usize = 256 << 10;
-const MARK: &str = "---";
+/// What to do about a file that does not begin as it should.
+const HELP: &str =
+    "begin it with a line `---`, keys such as `model: main`, another line `---`, and then the prompt";
 
 /// Reads an agent from the text of its file. The agent is called what the front matter says, or like the file.
 ///
@@ -53,16 +55,7 @@ fn read(file: &str, text: &str, problems: &Problems) -> Option<(Source, Gaps)> {
         problems.report(start, format!("the file is longer than {LONGEST} bytes: it has {}", text.len()));
         return None;
     }
-    let Parts { front_matter, body, body_line } = split(text, problems)?;
-    if front_matter.len() > LONGEST_FRONT_MATTER {
-        let length = front_matter.len();
-        problems.report(
-            start,
-            format!("the front matter is longer than {LONGEST_FRONT_MATTER} bytes: it has {length}"),
-        );
-        return None;
-    }
-
+    let Parts { front_matter, body, body_line } = front_matter::split(text, HELP, problems)?;
     let mut source = Source::new("");
     source.file = Some(file.to_owned());
     read_body(&body.replace("\r\n", "\n"), body_line, &mut source, problems);
@@ -70,46 +63,6 @@ fn read(file: &str, text: &str, problems: &Problems) -> Option<(Source, Gaps)> {
     let table = Table::new(&root, "", problems)?;
     let gaps = read_keys(table, file, &mut source);
     Some((source, gaps))
-}
-
-struct Parts<'a> {
-    front_matter: &'a str,
-    body: &'a str,
-    /// The line of the file that the body begins with, from 1.
-    body_line: usize,
-}
-
-fn split<'a>(text: &'a str, problems: &Problems) -> Option<Parts<'a>> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut lines = text.split_inclusive('\n');
-    let first = lines.next().unwrap_or_default();
-    if first.trim_end() != MARK {
-        problems.report_with(
-            Place { line: 1, column: 1 },
-            "the file does not begin with front matter",
-            "begin it with a line `---`, keys such as `model: main`, another line `---`, and then the prompt",
-        );
-        return None;
-    }
-    let begin = first.len();
-    let mut end = begin;
-    for (index, line) in lines.enumerate() {
-        let after = end + line.len();
-        if line.trim_end() == MARK {
-            return Some(Parts {
-                front_matter: text.get(begin..end)?,
-                body: text.get(after..)?,
-                body_line: index + 3,
-            });
-        }
-        end = after;
-    }
-    problems.report_with(
-        Place { line: 1, column: 1 },
-        "the front matter that begins here has no end",
-        "put a line `---` between the last key and the prompt",
-    );
-    None
 }
 
 fn read_body(body: &str, body_line: usize, source: &mut Source, problems: &Problems) {
@@ -157,7 +110,11 @@ fn read_keys(table: Table<'_>, file: &str, source: &mut Source) -> Gaps {
 
     source.tools = names(&table, "tools");
     source.agents = read_agents(&table);
+    source.skills = names(&table, "skills");
     source.approve = names(&table, "approve");
+    if let Some(search) = table.table("tool_search") {
+        source.tool_search = ToolSearchSettings::read(search, true);
+    }
     if let Some(limits) = table.table("limits") {
         source.limits = setting::read(limits);
     }
@@ -187,6 +144,7 @@ fn read_keys(table: Table<'_>, file: &str, source: &mut Source) -> Gaps {
     let gaps = Gaps {
         model: source.model.place.is_none(),
         tools: is_gap(&table, "tools", is_list_of_texts),
+        skills: is_gap(&table, "skills", is_list_of_texts),
         variables: is_gap(&table, "variables", |node| node.entries().is_some()),
     };
     table.finish();

@@ -7,14 +7,17 @@
 mod code;
 mod delegate;
 pub mod document;
+mod front_matter;
 mod gaps;
 pub mod markdown;
 mod name;
 mod pinned;
 mod schema;
 mod setting;
+pub mod skill;
 mod source;
 pub mod template;
+mod tool_search;
 mod window;
 
 pub use code::{Code, CodeMode};
@@ -28,4 +31,5 @@ pub use setting::{
     Setting, errors, idle_time, money, parallel, read as read_settings, repeats, steps, tokens, wall_time,
 };
 pub use source::{Asked, Defaults, Named, Source};
+pub use tool_search::{ToolSearch, ToolSearchSettings};
 pub use window::ContextWindow;

@@ -3,8 +3,9 @@
 use adjutant_core::hash::Digest;
 use adjutant_core::json::Json;
 use adjutant_core::limit::Limits;
-use adjutant_core::tool::ToolSpec;
+use adjutant_core::tool::{LOAD_SKILL, SEARCH_TOOLS, ToolSpec};
 use adjutant_core::{Code, Error, Result};
+use adjutant_tool::skill::Skill;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -12,6 +13,7 @@ use super::code::Code as CodeMode;
 use super::delegate::Delegate;
 use super::document::nearest;
 use super::template;
+use super::tool_search::ToolSearch;
 use super::window::ContextWindow;
 
 /// An agent as a run knows it: complete, with the tools as they were when the run began.
@@ -46,6 +48,12 @@ pub struct Definition {
     /// The agents that it may ask. The specification of each is one of [`tools`](Self::tools) as well.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub agents: Vec<Delegate>,
+    /// The skills that it may read, with their files, as they were when the run began.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skills: Vec<Skill>,
+    /// How it is shown its tools, where it has too many to be shown all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool_search: Option<ToolSearch>,
     /// The names of the tools whose calls ask a person first; [`Definition::EVERY_TOOL`] for all of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub approve: Vec<String>,
@@ -110,9 +118,10 @@ impl Definition {
         self.tools.iter().filter(|tool| self.code.as_ref().is_none_or(|code| code.offers(&tool.name)))
     }
 
-    /// Whether a call of that tool asks a person first.
+    /// Whether a call of that tool asks a person first. Finding a tool and reading a skill are never meant by all tools.
     pub fn asks_before(&self, tool: &str) -> bool {
-        self.approve.iter().any(|name| name == tool || name == Self::EVERY_TOOL)
+        let is_looking = tool == SEARCH_TOOLS || tool == LOAD_SKILL;
+        self.approve.iter().any(|name| name == tool || (name == Self::EVERY_TOOL && !is_looking))
     }
 
     /// The prompt with its variables filled in: from `given`, otherwise from the definition.
@@ -127,7 +136,23 @@ impl Definition {
             };
             *slot = value.clone();
         }
-        template::render(&self.instructions, &values)
+        let prompt = template::render(&self.instructions, &values)?;
+        Ok(match self.skills.is_empty() {
+            true => prompt,
+            false => format!("{prompt}\n\n{}", self.skills_in_words()),
+        })
+    }
+
+    /// What the model is told of its skills before it reads one.
+    fn skills_in_words(&self) -> String {
+        let mut words = format!(
+            "You have skills: instructions for certain kinds of work. Before you do work that one of them is for, read it with `{LOAD_SKILL}`."
+        );
+        for skill in &self.skills {
+            let about = skill.description.split_whitespace().collect::<Vec<_>>().join(" ");
+            words.push_str(&format!("\n- {}: {about}", skill.name));
+        }
+        words
     }
 
     fn no_such_variable(&self, name: &str) -> Error {

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use adjutant_core::limit::Limits;
-use adjutant_core::tool::ToolSpec;
+use adjutant_core::tool::{LOAD_SKILL, ToolSpec};
 use adjutant_core::{Code, Error, Result};
+use adjutant_tool::skill::{self, Skill};
 use serde_json::{Map, Value};
 
 use super::code::{Code as Programs, CodeMode};
@@ -14,8 +15,10 @@ use super::gaps::Gaps;
 use super::pinned::Definition;
 use super::setting::Setting;
 use super::template::{self, Variable};
+use super::tool_search::ToolSearchSettings;
 use super::window::ContextWindow;
 use super::{name, schema};
+use crate::search;
 
 /// A name that something else must know, and where the author wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +66,10 @@ pub struct Source {
     pub tools: Vec<Named>,
     /// The agents that it may ask, each as a tool.
     pub agents: Vec<Asked>,
+    /// The skills that it may read.
+    pub skills: Vec<Named>,
+    /// When it searches for its tools instead of being shown all of them.
+    pub tool_search: ToolSearchSettings,
     /// The tools whose calls ask a person first; `*` for all of them.
     pub approve: Vec<Named>,
     /// The limits that differ from the defaults.
@@ -86,6 +93,10 @@ pub struct Defaults {
     pub limits: Limits,
     /// Values for the variables of prompts.
     pub variables: Map<String, Value>,
+    /// The skills that there are, by their names; none for one that could not be read.
+    pub skills: BTreeMap<String, Option<Skill>>,
+    /// When agents search for their tools.
+    pub tool_search: ToolSearchSettings,
 }
 
 impl Source {
@@ -104,6 +115,8 @@ impl Source {
             variables: Map::new(),
             tools: Vec::new(),
             agents: Vec::new(),
+            skills: Vec::new(),
+            tool_search: ToolSearchSettings::default(),
             approve: Vec::new(),
             limits: Vec::new(),
             output: None,
@@ -125,8 +138,23 @@ impl Source {
         tools: impl FnMut(&str) -> Result<Vec<ToolSpec>>,
     ) -> Result<Definition, Vec<Error>> {
         let mut errors = self.faults_of_its_own();
-        let Found { specs, code, approve, variables } =
-            self.look_up(defaults, Gaps::default(), tools, &mut errors);
+        let found = self.look_up(defaults, Gaps::default(), tools, &mut errors);
+        let Found { mut specs, code, skills, approve, mut always, variables } = found;
+        let is_brought = |spec: &&ToolSpec| {
+            code.is_some() && [Programs::TOOL, Programs::PROPOSE].contains(&spec.name.as_str())
+        };
+        always.extend(specs.iter().filter(is_brought).map(|spec| spec.name.clone()));
+        // What programs call is no matter of the model's.
+        let is_shown = |spec: &&ToolSpec| code.as_ref().is_none_or(|code| code.offers(&spec.name));
+        let shown = specs.iter().filter(is_shown).filter(|spec| !is_brought(spec)).count();
+        if !skills.is_empty() {
+            always.push(LOAD_SKILL.to_owned());
+            self.take_in(skill::spec(&skills), &mut specs, &mut errors);
+        }
+        let tool_search = self.tool_search.resolve(&defaults.tool_search, shown, always);
+        if let Some(settings) = &tool_search {
+            self.take_in(search::spec(shown, settings), &mut specs, &mut errors);
+        }
         if !errors.is_empty() {
             return Err(errors);
         }
@@ -143,6 +171,8 @@ impl Source {
             variables,
             tools: specs,
             agents: Vec::new(),
+            skills,
+            tool_search,
             approve,
             limits,
             output: self.output.clone(),
@@ -250,26 +280,41 @@ impl Source {
             code
         });
 
-        let mut approve = Vec::new();
-        for wanted in &self.approve {
-            if let Some(names) = expanded.get(wanted.name.as_str()) {
-                approve.extend(names.iter().cloned());
-            } else if wanted.name == Definition::EVERY_TOOL
-                || specs.iter().any(|spec| spec.name == wanted.name)
-                || self.agents.iter().any(|asked| asked.agent.name == wanted.name)
-            {
-                approve.push(wanted.name.clone());
-            } else if !gaps.tools {
-                let message = format!("`approve` names `{}`, which is not a tool of this agent", wanted.name);
-                let names = specs.iter().map(|spec| spec.name.as_str()).chain(expanded.keys().copied());
-                note(
-                    suggesting(Error::new(Code::ProjectInvalid, message), &wanted.name, names),
-                    wanted.place,
-                );
+        let is_agent = |name: &str| self.agents.iter().any(|asked| asked.agent.name == name);
+        let mut own = |key: &str, wanted: &[Named]| {
+            let mut chosen: Vec<String> = Vec::new();
+            for wanted in wanted {
+                if let Some(names) = expanded.get(wanted.name.as_str()) {
+                    chosen.extend(names.iter().cloned());
+                } else if (wanted.name == Definition::EVERY_TOOL && key == "approve")
+                    || specs.iter().any(|spec| spec.name == wanted.name)
+                    || is_agent(&wanted.name)
+                {
+                    chosen.push(wanted.name.clone());
+                } else if !gaps.tools {
+                    let message =
+                        format!("`{key}` names `{}`, which is not a tool of this agent", wanted.name);
+                    let names = specs.iter().map(|spec| spec.name.as_str()).chain(expanded.keys().copied());
+                    let error = Error::new(Code::ProjectInvalid, message);
+                    note(suggesting(error, key, &wanted.name, names), wanted.place);
+                }
             }
-        }
-        approve.sort_unstable();
-        approve.dedup();
+            chosen.sort_unstable();
+            chosen.dedup();
+            chosen
+        };
+        let approve = own("approve", &self.approve);
+        let always = own("tool_search.always", &self.tool_search.always);
+
+        let skills = self.skills.iter().filter_map(|wanted| match defaults.skills.get(&wanted.name) {
+            Some(skill) => skill.clone(),
+            None if gaps.skills => None,
+            None => {
+                note(no_such_skill(&defaults.skills, &wanted.name), wanted.place);
+                None
+            }
+        });
+        let skills = skills.collect();
 
         let mut variables = defaults.variables.clone();
         variables.extend(self.variables.clone());
@@ -280,7 +325,19 @@ impl Source {
         variables.retain(|name, _| {
             self.variables.contains_key(name) || self.uses.iter().any(|used| used.name == *name)
         });
-        Found { specs, code, approve, variables }
+        Found { specs, code, skills, approve, always, variables }
+    }
+
+    /// Adds a tool that the runtime brings. The name is its own.
+    fn take_in(&self, spec: ToolSpec, specs: &mut Vec<ToolSpec>, errors: &mut Vec<Error>) {
+        if specs.iter().any(|other| other.name == spec.name) {
+            let message = format!("a tool of this agent is called `{}`, as one of the runtime is", spec.name);
+            let error =
+                Error::new(Code::ProjectInvalid, message).with_help("give it another name, or a prefix");
+            errors.push(self.placed(error, None));
+        } else {
+            specs.push(spec);
+        }
     }
 
     /// Takes a prompt from Rust code: finds its variables. Fails with [`Code::ProjectInvalid`] when it is no template.
@@ -305,8 +362,20 @@ impl Source {
 struct Found {
     specs: Vec<ToolSpec>,
     code: Option<Programs>,
+    skills: Vec<Skill>,
     approve: Vec<String>,
+    always: Vec<String>,
     variables: Map<String, Value>,
+}
+
+fn no_such_skill(skills: &BTreeMap<String, Option<Skill>>, name: &str) -> Error {
+    let error = Error::new(Code::ProjectInvalid, format!("there is no skill `{name}`"));
+    match nearest(name, skills.keys().map(String::as_str)) {
+        Some(meant) => error.with_help(format!("did you mean `{meant}`?")),
+        None => {
+            error.with_help("write it: `skills/NAME/SKILL.md`, with a name, a description and instructions")
+        }
+    }
 }
 
 fn undeclared_in(variables: &Map<String, Value>, used: &Variable) -> Error {
@@ -323,9 +392,9 @@ fn undeclared_in(variables: &Map<String, Value>, used: &Variable) -> Error {
     }
 }
 
-fn suggesting<'a>(error: Error, typed: &str, candidates: impl Iterator<Item = &'a str>) -> Error {
+fn suggesting<'a>(error: Error, key: &str, typed: &str, candidates: impl Iterator<Item = &'a str>) -> Error {
     match nearest(typed, candidates) {
         Some(meant) => error.with_help(format!("did you mean `{meant}`?")),
-        None => error.with_help("add it under `tools:`, or take it out of `approve:`"),
+        None => error.with_help(format!("add it under `tools:`, or take it out of `{key}:`")),
     }
 }

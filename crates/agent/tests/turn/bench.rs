@@ -12,6 +12,7 @@ use adjutant_core::message::{Message, ToolResult, transcript_fault};
 use adjutant_core::tool::{Effect, ToolSpec};
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Engine, Entry, Observed, Record, RunState, Serve};
+use adjutant_model::embed::Embedder;
 use adjutant_model::scripted::{Scripted, Turn};
 use adjutant_model::{Model, Request};
 use adjutant_store::Store;
@@ -22,7 +23,10 @@ use tokio_util::sync::CancellationToken;
 
 /// Models by role and id.
 #[derive(Clone, Default)]
-pub(crate) struct Roles(BTreeMap<String, Arc<dyn Model>>);
+pub(crate) struct Roles {
+    models: BTreeMap<String, Arc<dyn Model>>,
+    embedder: Option<Arc<dyn Embedder>>,
+}
 
 impl Roles {
     pub(crate) fn main(model: impl Model) -> Self {
@@ -31,15 +35,26 @@ impl Roles {
 
     pub(crate) fn with(mut self, role: &str, model: impl Model) -> Self {
         let model: Arc<dyn Model> = Arc::new(model);
-        self.0.insert(model.id().to_owned(), Arc::clone(&model));
-        self.0.insert(role.to_owned(), model);
+        self.models.insert(model.id().to_owned(), Arc::clone(&model));
+        self.models.insert(role.to_owned(), model);
+        self
+    }
+
+    /// With a model that makes vectors.
+    pub(crate) fn with_embedder(mut self, embedder: impl Embedder) -> Self {
+        self.embedder = Some(Arc::new(embedder));
         self
     }
 }
 
 impl Models for Roles {
     fn model(&self, role_or_id: &str) -> Result<Arc<dyn Model>> {
-        let found = self.0.get(role_or_id).cloned();
+        let found = self.models.get(role_or_id).cloned();
+        found.ok_or_else(|| Error::new(Code::ModelUnknown, format!("there is no model `{role_or_id}`")))
+    }
+
+    fn embedder(&self, role_or_id: &str) -> Result<Arc<dyn Embedder>> {
+        let found = self.embedder.clone().filter(|known| role_or_id == "embed" || role_or_id == known.id());
         found.ok_or_else(|| Error::new(Code::ModelUnknown, format!("there is no model `{role_or_id}`")))
     }
 }

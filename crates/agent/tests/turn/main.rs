@@ -15,7 +15,11 @@ mod long;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
+mod search;
+#[cfg(test)]
 mod session;
+#[cfg(test)]
+mod skills;
 #[cfg(test)]
 mod title;
 #[cfg(test)]

@@ -40,7 +40,7 @@ fn an_unknown_key() {
     3 | colour: blue
       | ^
 
-    hint: known here are `agents`, `approve`, `context`, `description`, `limits`, `max_output_tokens`, `model`, `name`, `output`, `temperature`, `tools`, `variables`
+    hint: known here are `agents`, `approve`, `code`, `context`, `description`, `limits`, `max_output_tokens`, `model`, `name`, `output`, `skills`, `temperature`, `tool_search`, `tools`, `variables`
     ");
 }
 
@@ -96,7 +96,7 @@ fn front_matter_without_an_end() {
     1 | ---
       | ^
 
-    hint: put a line `---` between the last key and the prompt
+    hint: put a line `---` between the last key and the text
     ");
 }
 

@@ -8,6 +8,7 @@ use adjutant_model::embed::{Dimensions, Embedder, Known, Options};
 use adjutant_model::layer::Layers;
 
 use super::endpoint::Endpoint;
+use super::kept::Kept;
 use super::registry::{Models, Plan, lock};
 use super::settings::LocalModel;
 
@@ -21,6 +22,8 @@ pub(super) struct Embedders {
     pub(super) brought: HashMap<String, Arc<dyn Embedder>>,
     /// By id: what was asked for before.
     pub(super) built: HashMap<String, Arc<dyn Embedder>>,
+    /// By id: those of them that keep vectors.
+    pub(super) keeping: HashMap<String, Arc<dyn Embedder>>,
 }
 
 impl Models {
@@ -57,6 +60,18 @@ impl Models {
         };
         lock(&self.embedders).built.insert(id.clone(), Arc::clone(&embedder));
         Ok(embedder)
+    }
+
+    /// As [`embedder`](Self::embedder), and the vectors of documents are kept in a folder beside the store: the next process need
+    /// not have them made again.
+    pub fn keeping_embedder(&self, name: &str) -> Result<Arc<dyn Embedder>> {
+        let embedder = self.embedder(name)?;
+        let mut embedders = lock(&self.embedders);
+        let kept = embedders
+            .keeping
+            .entry(embedder.id().to_owned())
+            .or_insert_with(|| Arc::new(Kept::new(embedder, &self.vectors)));
+        Ok(Arc::clone(kept))
     }
 
     fn remote(&self, endpoint: &Endpoint) -> Result<Arc<dyn Embedder>> {

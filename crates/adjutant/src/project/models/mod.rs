@@ -4,6 +4,7 @@ mod absent;
 mod carriage;
 mod embedding;
 mod endpoint;
+mod kept;
 mod known;
 mod registry;
 mod settings;

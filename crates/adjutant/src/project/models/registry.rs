@@ -58,6 +58,8 @@ pub struct Models {
     pub(super) exchanges: Arc<AtomicU64>,
     /// The folder of the answers that are kept.
     answers: PathBuf,
+    /// The folder of the vectors that are kept.
+    pub(super) vectors: PathBuf,
 }
 
 /// What was decided for a name, without building it or reaching out.
@@ -173,8 +175,11 @@ impl Models {
         secrets: Arc<ProjectSecrets>,
     ) -> Self {
         // Beside the store, and by whose they are, like everything that is kept.
-        let answers = settings.store.with_file_name("answers");
-        let answers = answers.join(&*settings.scope.tenant).join(&*settings.scope.project);
+        let beside = |name| {
+            let folder = settings.store.with_file_name(name);
+            folder.join(&*settings.scope.tenant).join(&*settings.scope.project)
+        };
+        let (answers, vectors) = (beside("answers"), beside("vectors"));
         Self {
             settings: settings.models.clone(),
             catalogue: settings.catalogue.clone(),
@@ -186,6 +191,7 @@ impl Models {
             carriage: Mutex::default(),
             exchanges: Arc::default(),
             answers,
+            vectors,
         }
     }
 
