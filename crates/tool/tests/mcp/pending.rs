@@ -206,7 +206,8 @@ async fn a_task_goes_on_over_the_end_of_everything() {
     let asks = pending(patient.look("x__bake", begun.state).await);
     assert_eq!(question(&asks).message, "Who is it for?");
     let patient = patient.started_again().await;
-    let told = pending(patient.resume("x__bake", &asks.state, accept(&asks, &json!({ "name": "Ann" }))).await);
+    let told =
+        pending(patient.resume("x__bake", &asks.state, accept(&asks, &json!({ "name": "Ann" }))).await);
     patient.note("oven");
     let output = patient.look("x__bake", told.state).await.unwrap();
     assert_eq!(output.as_text(), "a cake for Ann");
