@@ -62,6 +62,12 @@ pub(crate) fn guarded(reach: Reach) -> Result<reqwest::Client, reqwest::Error> {
     builder().dns_resolver(Guard(reach)).build()
 }
 
+/// The same for calls with a long time between them: no connection is kept. One that the server has closed meanwhile
+/// would take the next call with it.
+pub(crate) fn guarded_once(reach: Reach) -> Result<reqwest::Client, reqwest::Error> {
+    builder().dns_resolver(Guard(reach)).pool_max_idle_per_host(0).build()
+}
+
 struct Guard(Reach);
 
 impl Resolve for Guard {

@@ -7,5 +7,5 @@ mod fault;
 
 pub(crate) use address::{Reach, check, is_allowed, is_loopback};
 pub(crate) use body::{Body, Kind, read};
-pub(crate) use client::{Unreachable, addresses, builder, guarded};
+pub(crate) use client::{Unreachable, addresses, builder, guarded, guarded_once};
 pub(crate) use fault::{explained, refusal};

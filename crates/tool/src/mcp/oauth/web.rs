@@ -72,7 +72,7 @@ pub(super) struct Web {
 
 impl Web {
     pub(super) fn new(rules: Rules) -> Result<Self> {
-        let client = http::guarded(rules.reach)
+        let client = http::guarded_once(rules.reach)
             .map_err(|error| Error::new(Code::Internal, "no HTTP client can be made").caused_by(&error))?;
         Ok(Self { client, rules })
     }
