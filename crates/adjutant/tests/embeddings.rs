@@ -67,7 +67,7 @@ fn what_is_known_of_a_model_is_kept_and_shown() {
     assert!(models.embedder("also").unwrap().profile().prices.is_some());
     let roles: Vec<String> = models.roles().into_iter().map(|choice| choice.unwrap().id).collect();
     assert!(roles.contains(&"openai/text-embedding-3-small".to_owned()), "{roles:?}");
-    assert_eq!(models.details("embed").unwrap().layers.len(), 1, "only retries hold");
+    assert_eq!(models.details("embed").unwrap().layers.len(), 2, "only a breaker and retries hold");
 }
 
 #[test]
