@@ -1,6 +1,6 @@
 //! Skills and tool search of projects as people write them.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 use std::path::Path;
 
@@ -112,7 +112,7 @@ fn links_pipes_and_giants_are_refused() {
     );
     check(
         &|skill| {
-            (0..5).for_each(|n| std::fs::write(skill.join(format!("{n}.bin")), vec![0; 1 << 20]).unwrap())
+            (0..5).for_each(|n| std::fs::write(skill.join(format!("{n}.bin")), vec![0; 1 << 20]).unwrap());
         },
         "the files of a skill have at most 4194304 bytes together",
     );

@@ -102,7 +102,7 @@ impl Gathered<'_> {
             }
             match std::fs::symlink_metadata(&path) {
                 Ok(found) if found.is_dir() && depth < DEEPEST => {
-                    self.folder(&path, &shown, &format!("{inside}/"), depth + 1)
+                    self.folder(&path, &shown, &format!("{inside}/"), depth + 1);
                 }
                 Ok(found) if found.is_dir() => {
                     self.refuse(&shown, format!("a skill has at most {DEEPEST} folders in each other"));

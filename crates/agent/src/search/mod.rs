@@ -104,10 +104,10 @@ mod tests {
     }
 
     fn definition(always: &[&str]) -> Definition {
-        resolve(source(always))
+        resolve(&source(always))
     }
 
-    fn resolve(source: Source) -> Definition {
+    fn resolve(source: &Source) -> Definition {
         source.resolve(&Defaults::default(), |_| Ok(["a", "b", "c", "d"].map(tool).into())).unwrap()
     }
 
@@ -162,13 +162,13 @@ mod tests {
     fn what_programs_call_is_not_searched_for() {
         let mut source = source(&[]);
         source.code = Some(CodeMode::new(Language::Javascript));
-        let all = resolve(source.clone());
+        let all = resolve(&source);
         assert_eq!(
             (all.tool_search.is_some(), names(&offered(&all, &[]))),
             (false, "run_program".to_owned())
         );
         source.code = Some(CodeMode::new(Language::Javascript).functions(["a"]));
-        let some = resolve(source);
+        let some = resolve(&source);
         assert_eq!(names(&offered(&some, &[])), "run_program search_tools");
         assert_eq!(joining(&some, &[], vec!["a".into(), "b".into(), "run_program".into()]), ["b"]);
     }

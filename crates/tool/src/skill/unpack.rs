@@ -59,7 +59,7 @@ impl Skills {
     }
 
     fn digest(&self) -> Result<String> {
-        let json = serde_json::to_vec(&self.0[..]).map_err(|error| {
+        let json = serde_json::to_vec(self.all()).map_err(|error| {
             Error::new(Code::Internal, "skills cannot be written as JSON").caused_by(&error)
         })?;
         Ok(Digest::of(&json).to_string())
