@@ -29,6 +29,8 @@ pub(crate) struct Hidden(Arc<RwLock<Vec<Form>>>);
 /// One way in which a secret may stand in a text.
 struct Form {
     secret: Secret,
+    /// Made once: every piece of every answer is searched.
+    finder: memmem::Finder<'static>,
     is_unmistakable: bool,
 }
 
@@ -36,6 +38,7 @@ impl Form {
     fn new(text: &str) -> Self {
         Self {
             secret: Secret::new(text),
+            finder: memmem::Finder::new(text).into_owned(),
             is_unmistakable: text.len() >= SHORTEST_UNMISTAKABLE && text.bytes().any(|b| b.is_ascii_digit()),
         }
     }
@@ -46,7 +49,7 @@ impl Form {
 
     /// Where it stands in a text.
     fn places(&self, text: &[u8]) -> Vec<usize> {
-        memmem::find_iter(text, self.bytes()).collect()
+        self.finder.find_iter(text).collect()
     }
 }
 
@@ -70,7 +73,7 @@ impl Hidden {
     pub(crate) fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut text = Cow::Borrowed(text);
         for form in self.known().iter() {
-            if memmem::find(text.as_bytes(), form.bytes()).is_some() {
+            if form.finder.find(text.as_bytes()).is_some() {
                 text = Cow::Owned(text.replace(form.secret.expose(), MARK));
             }
         }
