@@ -59,7 +59,7 @@ pub(crate) async fn act(
     let asks =
         |call: &&ToolCall| agent.definition.agents.iter().any(|asked| asked.definition.name == call.name);
     let purse = Purse::new(&agent.definition.limits, &memory.tally, message.calls().filter(asks).count());
-    let around = Around { conversation: &memory.conversation, purse: &purse };
+    let around = Around { conversation: &memory.conversation, purse: &purse, whole: false };
     let before = step.asked();
     let calls = message.calls().enumerate();
     let calls =
@@ -135,7 +135,9 @@ async fn settle(
     around: Around<'_>,
 ) -> Result<(Called, StepKey, Returned)> {
     match admit(&ctx, agent, call, barred).await? {
-        Ok(Admitted::Effect(permitted)) => pending::carry_out(&ctx, permitted).await,
+        Ok(Admitted::Effect(permitted)) => {
+            pending::carry_out(&ctx, Permitted { whole: around.whole, ..permitted }).await
+        }
         Ok(Admitted::Routine(routine, called)) => {
             ctx.emit(&EventKind::ToolCalled(call.clone()))?;
             let returned = routine.call(Scene::new(&ctx, agent, &called, around)).await?;
@@ -187,7 +189,14 @@ async fn admit(
         Hand::Tool(tool) => {
             let by_definition = || json!({ "allowed_by": "definition" }).into();
             let decision = approved.or_else(|| (!tool.spec().effect.is_repeatable()).then(by_definition));
-            Admitted::Effect(Permitted { agent: Arc::clone(agent), tool, called, decision, effect: None })
+            Admitted::Effect(Permitted {
+                agent: Arc::clone(agent),
+                tool,
+                called,
+                decision,
+                effect: None,
+                whole: false,
+            })
         }
         Hand::Routine(routine) => Admitted::Routine(routine, called),
     }))

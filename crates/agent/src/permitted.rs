@@ -8,7 +8,7 @@ use adjutant_core::json::Json;
 use adjutant_core::tool::Effect;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Attempt, Done, Effects, Finished, Reconciled, RetryPolicy, Work};
-use adjutant_tool::{Failure, Tool, artifact};
+use adjutant_tool::{Context, Failure, Tool, artifact};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
@@ -29,6 +29,8 @@ pub(crate) struct Permitted {
     pub(crate) decision: Option<Json>,
     /// What happens if it is gone on with twice, where it was pending and that is otherwise than with the call.
     pub(crate) effect: Option<Effect>,
+    /// Whether a program reads the result.
+    pub(crate) whole: bool,
 }
 
 impl Permitted {
@@ -39,6 +41,12 @@ impl Permitted {
         let timeout = self.agent.definition.tool(&spec.name).map_or(spec.timeout, |pinned| pinned.timeout);
         Effects::new(self.effect.unwrap_or(spec.effect)).timeout(timeout).retry(RETRY)
     }
+
+    /// What the tool knows of the run around one attempt.
+    fn context(&self, attempt: &Attempt) -> Context {
+        let context = self.agent.context(&self.called.call, attempt);
+        if self.whole { context.for_a_program() } else { context }
+    }
 }
 
 impl Work for Permitted {
@@ -48,7 +56,7 @@ impl Work for Permitted {
     }
 
     fn attempt(&self, attempt: Attempt) -> BoxFuture<'static, Finished> {
-        let context = self.agent.context(&self.called.call, &attempt);
+        let context = self.context(&attempt);
         let (agent, tool, called) = (Arc::clone(&self.agent), Arc::clone(&self.tool), self.called.clone());
         let repeatable = self.effect.unwrap_or(tool.spec().effect).is_repeatable();
         async move {
@@ -69,7 +77,7 @@ impl Work for Permitted {
                 let outcome = call.catch_unwind().await.unwrap_or_else(|_| Err(panicked(&name, repeatable)));
                 let outcome = match outcome {
                     // Before it is recorded: what the record refers to is there.
-                    Ok(output) => Ok(artifact::keep(output, &name, LONGEST_RESULT, &context).await),
+                    Ok(output) => Ok(artifact::keep(output, &name, longest(&context), &context).await),
                     Err(failure) => Err(failure),
                 };
                 finished(outcome, repeatable)
@@ -85,7 +93,7 @@ impl Work for Permitted {
     }
 
     fn reconcile(&self, attempt: Attempt) -> BoxFuture<'static, Reconciled> {
-        let context = self.agent.context(&self.called.call, &attempt);
+        let context = self.context(&attempt);
         let (tool, called) = (Arc::clone(&self.tool), self.called.clone());
         async move {
             if called.resumed.is_some() {
@@ -96,7 +104,7 @@ impl Work for Permitted {
             let look = AssertUnwindSafe(async { tool.reconcile(called.arguments, within).await });
             match look.catch_unwind().await {
                 Ok(Ok(adjutant_tool::Reconciled::Happened(output))) => {
-                    let output = artifact::keep(output, &called.name, LONGEST_RESULT, &context).await;
+                    let output = artifact::keep(output, &called.name, longest(&context), &context).await;
                     let recorded = Json::of(&Returned::Output(output));
                     recorded.map_or(Reconciled::Unknown, Reconciled::Happened)
                 }
@@ -106,6 +114,11 @@ impl Work for Permitted {
         }
         .boxed()
     }
+}
+
+/// How much text of a result is read as it is, in bytes.
+fn longest(context: &Context) -> usize {
+    if context.wants_whole() { usize::MAX } else { LONGEST_RESULT }
 }
 
 /// What a tool's outcome is for the run.

@@ -45,6 +45,8 @@ pub(crate) struct Around<'a> {
     pub(crate) conversation: &'a Conversation,
     /// What agents that are asked may take together.
     pub(crate) purse: &'a Purse,
+    /// Whether a program reads the results.
+    pub(crate) whole: bool,
 }
 
 impl<'a> Scene<'a> {
@@ -84,11 +86,12 @@ impl<'a> Scene<'a> {
         self.around.purse.settle(share, used);
     }
 
-    /// Calls a tool of the agent through the choke point, as the model itself would: what the agent was not given is
+    /// Calls a tool of the agent through the choke point, as the model itself would, for the routine to read all of the
+    /// result: what the agent was not given is
     /// refused, what asks a person asks one. The future may be joined with others; make it in the order in which the
     /// calls are to be numbered.
     pub fn call<'b>(&'b self, call: &'b ToolCall) -> BoxFuture<'b, Result<Returned>> {
         let scope = self.ctx.scope("call");
-        act::call(scope, self.agent, call, self.around).boxed()
+        act::call(scope, self.agent, call, Around { whole: true, ..self.around }).boxed()
     }
 }

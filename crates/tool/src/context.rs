@@ -32,6 +32,7 @@ struct Inner {
     progress: Arc<dyn Fn(String) + Send + Sync>,
     secrets: Option<Arc<dyn Secrets>>,
     resources: Resources,
+    whole: bool,
 }
 
 impl Context {
@@ -53,6 +54,7 @@ impl Context {
             progress: Arc::new(drop),
             secrets: None,
             resources: Resources::new(),
+            whole: false,
         }))
     }
 
@@ -122,6 +124,17 @@ impl Context {
             return self;
         }
         self.changed(|inner| inner.resources = std::mem::take(&mut inner.resources).overlaid(resources))
+    }
+
+    /// Says that a program reads the result, not a model.
+    #[must_use]
+    pub fn for_a_program(self) -> Self {
+        self.changed(|inner| inner.whole = true)
+    }
+
+    /// Whether a program reads the result: it wants all of it, also what would be cut to be read by a model.
+    pub fn wants_whole(&self) -> bool {
+        self.0.whole
     }
 
     /// The run that makes the call.

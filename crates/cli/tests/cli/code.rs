@@ -1,6 +1,8 @@
 //! Agents that write programs: through the choke point, over approvals, and over `kill -9`.
 
 use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -9,8 +11,9 @@ use serde_json::json;
 
 use crate::sandbox::{Sandbox, sees};
 
-/// Pays, and writes into a ledger what it does as which step.
-const PAY: &str = "#!/bin/sh\nread -r line\necho \"begun $ADJUTANT_STEP\" >> ledger\nsleep 0.02\n\
+/// Pays, and writes into a ledger what it does as which step. Without a whole line it was started by a process that died,
+/// and does nothing.
+const PAY: &str = "#!/bin/sh\nread -r line || exit 1\necho \"begun $ADJUTANT_STEP\" >> ledger\nsleep 0.02\n\
                    echo \"done $ADJUTANT_STEP $line\" >> ledger\necho '{\"paid\": true}'\n";
 
 const ROWS: &str = "#!/bin/sh\nread -r line\ni=0\nprintf '['\nwhile [ $i -lt 400 ]; do [ $i -gt 0 ] && printf ','; \
@@ -53,6 +56,43 @@ fn result(provider: &MockProvider) -> String {
         .as_str()
         .unwrap()
         .to_owned()
+}
+
+/// Answers every request with a list of so many numbers.
+fn numbers(most: usize) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let body = json!({ "numbers": (0..most).collect::<Vec<_>>() }).to_string();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = BufReader::new(&stream).lines().map_while(Result::ok).find(String::is_empty);
+            let length = body.len();
+            let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close";
+            let _ = write!(stream, "{head}\r\ncontent-length: {length}\r\n\r\n{body}");
+        }
+    });
+    port
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_is_given_what_no_model_could_read() {
+    const NUMBERS: usize = 20_000;
+    let source = "const { numbers } = await tools.numbers();\nreturn [numbers.length, numbers.at(-1)];";
+    let provider = model(source).await;
+    let sandbox = project(&provider, "tools: [series]\ncode: javascript");
+    let document = "openapi: 3.1.0\ninfo: { title: Series, version: '1' }\npaths:\n  /numbers:\n    get:\n      \
+                    operationId: numbers\n      summary: Gives numbers.\n      responses: { 200: { description: ok } }\n";
+    sandbox.write("series.yaml", document);
+    let settings = std::fs::read_to_string(sandbox.path("adjutant.toml")).unwrap();
+    let port = numbers(NUMBERS);
+    let series = format!(
+        "{settings}\n[tools.series]\ntype = \"openapi\"\ndocument = \"series.yaml\"\n\
+         base_url = \"http://127.0.0.1:{port}\"\n"
+    );
+    sandbox.write("adjutant.toml", &series);
+    sandbox.run(&["run", "How many are there?"]);
+    assert_eq!(result(&provider), format!("[{NUMBERS},{}]", NUMBERS - 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]

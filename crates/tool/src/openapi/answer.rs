@@ -28,6 +28,9 @@ pub(super) struct Answer {
     pub(super) body: Body,
 }
 
+/// How many characters fit where nothing is to be cut: a program reads the answer.
+pub(super) const ALL: usize = usize::MAX;
+
 /// How an answer is shown.
 pub(super) struct Show<'a> {
     /// Which part is wanted.
@@ -71,7 +74,11 @@ impl Answer {
         }
         let is_json = self.kind.media_type.ends_with("json") || self.kind.media_type.is_empty();
         if let Some(value) = is_json.then(|| serde_json::from_slice::<Value>(bytes).ok()).flatten() {
-            let (text, cut) = part::shortened(show.part.of(&value)?, show.part, show.characters, show.rest);
+            let shown = show.part.of(&value)?;
+            let (text, cut) = match show.characters {
+                ALL => (shown.to_string(), false),
+                most => part::shortened(shown, show.part, most, show.rest),
+            };
             let data = (!cut && show.part.pointer.is_empty()).then_some(value);
             return Ok((Output { data, ..Output::text(text) }, cut));
         }

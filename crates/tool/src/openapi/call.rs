@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use tokio::sync::OnceCell;
 use url::Url;
 
-use super::answer::{self, Answer, Show};
+use super::answer::{self, ALL, Answer, Show};
 use super::auth::{self, Credentials};
 use super::config::{Auth, Config, HeaderText};
 use super::document::Document;
@@ -396,7 +396,8 @@ impl Call {
         context: &Context,
         redactor: &Redactor,
     ) -> Result<Output, Failure> {
-        let show = |rest| Show { part, characters: service.config.characters, rest };
+        let characters = if context.wants_whole() { ALL } else { service.config.characters };
+        let show = |rest| Show { part, characters, rest };
         if self.inputs.part.is_some() {
             return self.outcome(service, answer, &show(Rest::Again)).map(|(output, _)| output);
         }

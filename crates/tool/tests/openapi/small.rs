@@ -8,7 +8,7 @@ use adjutant_tool::Effect;
 use adjutant_tool::openapi::{Auth, Config, HeaderText, KeyPlace};
 use serde_json::json;
 
-use crate::scene::{Seen, Service, call, config, json as answer, registry, respond, text};
+use crate::scene::{Seen, Service, call, config, context, json as answer, registry, respond, text};
 
 #[tokio::test]
 async fn operations_become_tools() {
@@ -319,6 +319,13 @@ async fn a_long_answer_is_read_in_parts() {
     assert!(cut.ends_with("[1000 more characters, part: from 2000]"), "{cut}");
     let end = text(&tickets, "scan", &json!({"id": "text", "part": "from 2000"})).await;
     assert_eq!(format!("{}{end}", &cut[..2_000]), "abc".repeat(1_000));
+    // A program is given all of it.
+    let whole = async |id: &str| {
+        let tool = tickets.get("scan").unwrap();
+        tool.call(json!({ "id": id }), context().for_a_program()).await.unwrap()
+    };
+    assert_eq!(whole("1").await.data.unwrap()["items"].as_array().unwrap().len(), 300);
+    assert_eq!(whole("text").await.as_text(), "abc".repeat(1_000));
     let image = call(&tickets, "scan", &json!({"id": "image"})).await.unwrap();
     assert!(matches!(&image.content[1], Part::Image(media) if media.media_type == "image/png"));
 }
