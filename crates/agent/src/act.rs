@@ -60,7 +60,7 @@ pub(crate) async fn act(
         |call: &&ToolCall| agent.definition.agents.iter().any(|asked| asked.definition.name == call.name);
     let purse = Purse::new(&agent.definition.limits, &memory.tally, message.calls().filter(asks).count());
     let around = Around { conversation: &memory.conversation, purse: &purse, whole: false };
-    let before = step.asked();
+    let (before, began) = (step.asked(), step.now());
     let calls = message.calls().enumerate();
     let calls =
         calls.map(|(place, call)| perform(step.scope("call"), agent, call, bar(is_last_turn, place), around));
@@ -72,7 +72,9 @@ pub(crate) async fn act(
     let deeds: Vec<Deed> = deeds.into_iter().collect::<Result<_>>()?;
 
     let counted: Vec<_> = deeds.iter().map(|deed| (deed.digest, deed.failed)).collect();
-    memory.tally.asked(&purse.spent());
+    let spent = purse.spent();
+    memory.tally.asked(&spent);
+    memory.tally.beside(spent.beside, step.now().since(began));
     memory.tally.idle |= deeds.iter().any(|deed| deed.idle);
     memory.tally.calls(&counted, agent.definition.limits.repeats);
     let made = if deeds.iter().any(|deed| deed.within) { step.asked() - before } else { deeds.len() as u64 };
@@ -136,7 +138,8 @@ async fn settle(
 ) -> Result<(Called, StepKey, Returned)> {
     match admit(&ctx, agent, call, barred).await? {
         Ok(Admitted::Effect(permitted)) => {
-            pending::carry_out(&ctx, Permitted { whole: around.whole, ..permitted }).await
+            let permitted = Permitted { whole: around.whole, ..permitted };
+            pending::carry_out(&ctx, permitted, around.purse).await
         }
         Ok(Admitted::Routine(routine, called)) => {
             ctx.emit(&EventKind::ToolCalled(call.clone()))?;

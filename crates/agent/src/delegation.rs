@@ -7,6 +7,7 @@ use adjutant_core::id::RunId;
 use adjutant_core::json::Json;
 use adjutant_core::message::{Message, Part, Role};
 use adjutant_core::tool::ToolSpec;
+use adjutant_core::usage::Usage;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Admission, Effects, Engine, work};
 use adjutant_tool::Output;
@@ -63,7 +64,7 @@ impl Delegation {
                 return Ok(Returned::Failed(Error::new(Code::ToolFailed, message)));
             }
         };
-        scene.settle(share, &Used { usage: reply.usage, cost: reply.cost });
+        scene.settle(share, &Used { usage: reply.usage, cost: reply.cost, active_ms: reply.active_ms });
         Ok(self.heard(reply))
     }
 
@@ -75,8 +76,19 @@ impl Delegation {
         let look = work(move |_| {
             let (run, engine) = (run.clone(), Arc::clone(&engine));
             async move {
-                let summary = Summary::of(&engine.history(&run, 0).await?)?;
-                Json::of(&Used { usage: summary.usage, cost: summary.cost })
+                let history = match engine.history(&run, 0).await {
+                    Ok(history) => history,
+                    // It was erased, or is that of the run that this one is a fork of, which has counted it.
+                    Err(error) if error.code() == Code::NotFound => {
+                        return Json::of(&Used { usage: Usage::default(), cost: None, active_ms: 0 });
+                    }
+                    Err(error) => return Err(error),
+                };
+                let summary = Summary::of(&history)?;
+                // What it waited for people counts as well: nobody has told how long it worked.
+                let took = summary.updated.since(summary.started);
+                let active_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+                Json::of(&Used { usage: summary.usage, cost: summary.cost, active_ms })
             }
         });
         ctx.effect(USED, Effects::pure(), Json::null(), look).await?.to()

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::act::{heard, record};
 use crate::permitted::Permitted;
+use crate::purse::Purse;
 use crate::question;
 use crate::returned::{Called, Returned};
 
@@ -30,7 +31,11 @@ const MOST_ROUNDS: u32 = 10_000;
 
 /// Makes a call: one step for each time that it works, and between them a wait, for a person or for a time. The last step
 /// has what came of it.
-pub(crate) async fn carry_out(ctx: &Ctx, mut permitted: Permitted) -> Result<(Called, StepKey, Returned)> {
+pub(crate) async fn carry_out(
+    ctx: &Ctx,
+    mut permitted: Permitted,
+    purse: &Purse,
+) -> Result<(Called, StepKey, Returned)> {
     let (mut rounds, mut questions) = (0, 0);
     loop {
         let called = permitted.called.clone();
@@ -53,13 +58,18 @@ pub(crate) async fn carry_out(ctx: &Ctx, mut permitted: Permitted) -> Result<(Ca
         if let Until::Answered(_) = pending.until {
             questions += 1;
         }
-        if rounds > MOST_ROUNDS || questions > MOST_QUESTIONS {
+        // A person may take as long as they like; work that goes on elsewhere has the time of the run.
+        let is_late = matches!(pending.until, Until::Later { .. })
+            && purse.active(ctx.active()) >= permitted.agent.definition.limits.wall_time;
+        if is_late || rounds > MOST_ROUNDS || questions > MOST_QUESTIONS {
             abandon(ctx, &permitted, pending.state).await;
-            let why = format!(
-                "`{}` does not come to an end: it asks, or is not ready, again and again",
-                called.name
-            );
-            let failed = Returned::Failed(Error::new(Code::ToolBroken, why));
+            let (code, why) = match is_late {
+                true => (Code::ToolTimeout, "was given up: the time of the run is over"),
+                false => {
+                    (Code::ToolBroken, "does not come to an end: it asks, or is not ready, again and again")
+                }
+            };
+            let failed = Returned::Failed(Error::new(code, format!("`{}` {why}", called.name)));
             return record(ctx, &permitted.called.name, rounds, called, failed).await;
         }
         let answer = match wait(ctx, &called, &pending, questions).await {
@@ -69,6 +79,10 @@ pub(crate) async fn carry_out(ctx: &Ctx, mut permitted: Permitted) -> Result<(Ca
                 return Err(error);
             }
         };
+        if let Until::Later { after_ms, .. } = pending.until {
+            // A run is not active while it sleeps.
+            purse.wait(Duration::from_millis(after_ms));
+        }
         permitted.effect = pending.effect;
         permitted.called.resumed = Some(Resumed { state: pending.state, answer });
     }

@@ -40,6 +40,9 @@ pub(crate) struct Used {
     pub(crate) usage: Usage,
     /// None where the price of any call is not known.
     pub(crate) cost: Option<Money>,
+    /// How long it worked, in milliseconds.
+    #[serde(default)]
+    pub(crate) active_ms: u64,
 }
 
 /// What is left of an agent's limits during one turn, for the agents that it asks. It is counted from what is recorded
@@ -51,6 +54,8 @@ struct State {
     money: Money,
     /// How many of the calls of the turn have not begun yet that ask an agent.
     expected: u64,
+    /// What was counted before the turn.
+    before: Duration,
     spent: Spent,
 }
 
@@ -61,6 +66,8 @@ pub(crate) struct Spent {
     pub(crate) cost: Money,
     /// Answers whose cost is not known.
     pub(crate) unpriced: u32,
+    /// How long others worked, each counted by itself.
+    pub(crate) beside: Duration,
 }
 
 impl Purse {
@@ -70,6 +77,7 @@ impl Purse {
             tokens: limits.tokens.saturating_sub(tally.usage.total()),
             money: less(limits.money, tally.cost),
             expected: expected as u64,
+            before: Duration::from_millis(tally.beside_ms),
             spent: Spent::default(),
         }))
     }
@@ -102,9 +110,22 @@ impl Purse {
         let cost = used.cost.unwrap_or(Money::ZERO);
         state.tokens = state.tokens.saturating_add(share.tokens.saturating_sub(used.usage.total()));
         state.money += less(share.money, cost);
+        state.spent.beside = state.spent.beside.saturating_add(Duration::from_millis(used.active_ms));
         state.spent.usage += used.usage;
         state.spent.cost += cost;
         state.spent.unpriced = state.spent.unpriced.saturating_add(u32::from(used.cost.is_none()));
+    }
+
+    /// Counts time in which the run waits for work elsewhere.
+    pub(crate) fn wait(&self, time: Duration) {
+        let mut state = self.state();
+        state.spent.beside = state.spent.beside.saturating_add(time);
+    }
+
+    /// How long the run has worked, where it was active itself for so long. Of others that work at once each counts.
+    pub(crate) fn active(&self, itself: Duration) -> Duration {
+        let state = self.state();
+        itself.saturating_add(state.before).saturating_add(state.spent.beside)
     }
 
     /// What was taken in all.
@@ -131,7 +152,7 @@ mod tests {
 
     fn used(tokens: u64) -> Used {
         let usage = Usage { input: tokens, ..Usage::default() };
-        Used { usage, cost: Some(Money::from_nanos(1)) }
+        Used { usage, cost: Some(Money::from_nanos(1)), active_ms: 1 }
     }
 
     #[test]

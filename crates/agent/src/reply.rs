@@ -29,6 +29,10 @@ pub struct Reply {
     pub cost: Option<Money>,
     /// Turns of the model.
     pub turns: u32,
+    /// How long it worked, with the agents that it asked and without the time in which it waited for people, in
+    /// milliseconds.
+    #[serde(default)]
+    pub active_ms: u64,
     /// What a model has called the conversation that the run begins, where one was asked for a title.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,

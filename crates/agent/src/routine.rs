@@ -1,6 +1,7 @@
 //! [`Routine`]: a tool whose work is part of the run.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use adjutant_core::Result;
 use adjutant_core::message::ToolCall;
@@ -75,10 +76,15 @@ impl<'a> Scene<'a> {
         self.around.conversation
     }
 
+    /// How long the run has worked, with those that worked for it.
+    pub(crate) fn active(&self) -> Duration {
+        self.around.purse.active(self.ctx.active())
+    }
+
     /// Takes a share of what the run has left of its limits, for a run of another agent. None where nothing is left.
     pub(crate) fn take(&self) -> Option<Allowance> {
-        let wall_time = self.agent.definition.limits.wall_time.saturating_sub(self.ctx.active());
-        self.around.purse.take(wall_time)
+        let left = self.agent.definition.limits.wall_time.saturating_sub(self.active());
+        self.around.purse.take(left)
     }
 
     /// Counts what such a run used, and puts back the rest of its share.

@@ -1,5 +1,7 @@
 //! [`Tally`]: what a run has used and done so far, counted from what is recorded.
 
+use std::time::Duration;
+
 use adjutant_core::hash::Digest;
 use adjutant_core::money::Money;
 use adjutant_core::usage::Usage;
@@ -21,6 +23,10 @@ pub struct Tally {
     pub unpriced: u32,
     /// Failed tool calls in a row.
     pub errors: u32,
+    /// Time in which the run itself was not at work and that counts all the same, in milliseconds: that of the agents that
+    /// it asked, and of work elsewhere that it waited for.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub beside_ms: u64,
     /// Whether a call was given up because nothing happened at all.
     #[serde(default)]
     pub idle: bool,
@@ -28,6 +34,11 @@ pub struct Tally {
     calls: Vec<Digest>,
     /// The latest turns that called tools, each with all its calls and results.
     rounds: Vec<Digest>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// The longest cycle that counts as repetition.
@@ -54,6 +65,17 @@ impl Tally {
         self.usage += spent.usage;
         self.cost += spent.cost;
         self.unpriced = self.unpriced.saturating_add(spent.unpriced);
+    }
+
+    /// Counts time in which others worked, out of a time that passed meanwhile: several may have worked at once.
+    pub(crate) fn beside(&mut self, worked: Duration, passed: Duration) {
+        let millis = u64::try_from(worked.min(passed).as_millis()).unwrap_or(u64::MAX);
+        self.beside_ms = self.beside_ms.saturating_add(millis);
+    }
+
+    /// How long the run has worked, where it was active itself for so long.
+    pub fn active(&self, itself: Duration) -> Duration {
+        itself.saturating_add(Duration::from_millis(self.beside_ms))
     }
 
     /// Counts the calls of one turn, each given as its digest with its result, and whether it failed. `repeats` is

@@ -60,13 +60,13 @@ async fn ask(step: &Ctx, agent: &Runtime, memory: &mut Memory, count: u32) -> Re
         memory.conversation.link(agent.model.id(), choice, agent.enforces_form(), found, unseen)?
     };
     let limits = &agent.definition.limits;
-    let timeout = limits.wall_time.saturating_sub(step.active()).max(SHORTEST_TIMEOUT);
+    let timeout = limits.wall_time.saturating_sub(memory.tally.active(step.active())).max(SHORTEST_TIMEOUT);
     let request = request.within(timeout, limits.idle_time);
     let effects = Effects::pure().retry(RETRY).reserve(request.most()).halting();
     let answer = match step.effect(MODEL, effects, link, request).await {
         Err(error) if error.code() == Code::RunLimit => {
             // What is not for want of wall time is for want of any sign of life.
-            memory.tally.idle |= step.active() < limits.wall_time;
+            memory.tally.idle |= memory.tally.active(step.active()) < limits.wall_time;
             Answer::none()
         }
         recorded => Answer::read(&recorded?)?,

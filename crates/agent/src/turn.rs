@@ -53,7 +53,7 @@ pub async fn turn(ctx: &Ctx, agent: &Arc<Runtime>, begin: Begin) -> Result<Reply
             acted,
             heard,
             tried: memory.tried,
-            limit: reached(&agent.definition.limits, &memory.tally, ctx.active()),
+            limit: reached(&agent.definition.limits, &memory.tally, memory.tally.active(ctx.active())),
             form: agent.form.as_ref(),
         };
         match decide(&facts)? {
@@ -65,7 +65,7 @@ pub async fn turn(ctx: &Ctx, agent: &Arc<Runtime>, begin: Begin) -> Result<Reply
             }
             Next::End(stop, data) => {
                 memory.call(titling.finish(ctx).await);
-                return Ok(reply(&answer, memory, stop, data));
+                return Ok(reply(ctx, &answer, memory, stop, data));
             }
         }
         remember(ctx, &mut titling, &mut memory).await?;
@@ -130,7 +130,7 @@ async fn remember(ctx: &Ctx, titling: &mut Titling<'_>, memory: &mut Memory) -> 
     match ctx.roll_over(Json::of(memory)?).await? {}
 }
 
-fn reply(answer: &Answer, memory: Memory, stop: Stop, data: Option<serde_json::Value>) -> Reply {
+fn reply(ctx: &Ctx, answer: &Answer, memory: Memory, stop: Stop, data: Option<serde_json::Value>) -> Reply {
     let tally = memory.tally;
     Reply {
         version: Reply::VERSION,
@@ -140,6 +140,7 @@ fn reply(answer: &Answer, memory: Memory, stop: Stop, data: Option<serde_json::V
         usage: tally.usage,
         cost: tally.known_cost(),
         turns: tally.turns,
+        active_ms: u64::try_from(tally.active(ctx.active()).as_millis()).unwrap_or(u64::MAX),
         title: memory.title,
         rest: memory.conversation.rest().to_vec(),
     }

@@ -81,6 +81,7 @@ impl Course<'_> {
         let mut waiting: VecDeque<Asked> = VecDeque::new();
         let mut open = FuturesUnordered::new();
         let mut given = None;
+        let mut done: Vec<String> = Vec::new();
         let mut stopped: Option<Result<Returned>> = None;
         loop {
             if stopped.is_none() {
@@ -105,6 +106,7 @@ impl Course<'_> {
             match open.next().await {
                 Some((id, Ok(returned))) => {
                     label = label.join(&told::label(&returned));
+                    done.extend(self.lasting(&told, id, &returned));
                     given = Some(Completion { id, outcome: told::outcome(&returned) });
                 }
                 // All calls come to an end, also when one stops the run, so that none is left in the middle.
@@ -113,7 +115,7 @@ impl Course<'_> {
             }
         }
         match stopped {
-            Some(outcome) => outcome.map(|returned| told::labelled(returned, label)),
+            Some(outcome) => outcome.map(|returned| told::labelled(told::warned(returned, &done), label)),
             // No calls are made any more, and the program waits for them.
             None => Ok(Returned::Failed(
                 Error::new(
@@ -125,9 +127,17 @@ impl Course<'_> {
         }
     }
 
+    /// A call that was made and must not be made again, in words.
+    fn lasting(&self, told: &[Arc<Chapter>], id: u32, returned: &Returned) -> Option<String> {
+        let asked = told.iter().flat_map(|chapter| &chapter.told.asked).find(|asked| asked.id == id)?;
+        let effect = self.scene.agent().definition.tool(&asked.name)?.effect;
+        let is_lasting = !returned.is_error() && !effect.is_repeatable();
+        is_lasting.then(|| format!("{}({})", asked.name, asked.arguments))
+    }
+
     /// Whether the run has taken the time that it may.
     fn is_late(&self) -> bool {
-        self.scene.ctx().active() >= self.scene.agent().definition.limits.wall_time
+        self.scene.active() >= self.scene.agent().definition.limits.wall_time
     }
 
     /// One step of the program, after those that are `told`.

@@ -52,6 +52,23 @@ pub(super) fn labelled(returned: Returned, label: Label) -> Returned {
     }
 }
 
+/// A program that failed, with the calls that it has made and that must not be made again.
+pub(super) fn warned(returned: Returned, done: &[String]) -> Returned {
+    const LONGEST: usize = 2_000;
+    match returned {
+        Returned::Failed(error) if !done.is_empty() => {
+            let help = error.help().unwrap_or_default();
+            let calls: String = done.join(", ").chars().take(LONGEST).collect();
+            let help = format!(
+                "{help}; {} of its calls have been made and stay so, leave them out: {calls}",
+                done.len()
+            );
+            Returned::Failed(error.with_help(help))
+        }
+        other => other,
+    }
+}
+
 /// What the model reads of a program that has ended; nothing while it has not.
 pub(super) fn returned(told: &[Arc<Chapter>], program: &Program) -> Option<Returned> {
     let end = told.last()?.told.end.as_ref()?;

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use adjutant_agent::definition::{Sees, tokens};
+use adjutant_agent::definition::{Sees, tokens, wall_time};
 use adjutant_agent::{Agent, Stop, Summary, View};
 use adjutant_core::event::EventKind;
 use adjutant_core::id::RunId;
@@ -161,6 +161,18 @@ async fn who_has_nothing_left_asks_nobody() {
     let (bench, sent) = bench(desk(Sees::Task).limit(tokens(400)), turns, vec![Turn::text("never")]);
     assert_eq!(bench.run("go").await.unwrap().stop, Stop::LimitReached(Limit::Tokens));
     assert!(sent.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn the_time_of_those_that_are_asked_is_time_of_the_run() {
+    let slow = Turn::text("found").after(std::time::Duration::from_millis(400));
+    let (model, asked) = tape(|place| asks(&[&format!("Find number {place}.")]));
+    let roles = Roles::main(model).with("scout", tape(move |_| slow.clone()).0.with_id("scripted-scout"));
+    let limit = wall_time(std::time::Duration::from_secs(1));
+    let bench = Bench::with(desk(Sees::Task).limit(limit), roles);
+    assert_eq!(bench.run("go").await.unwrap().stop, Stop::LimitReached(Limit::WallTime));
+    let asked = asked.lock().unwrap().len();
+    assert!((3..=5).contains(&asked), "{asked} turns");
 }
 
 #[tokio::test]

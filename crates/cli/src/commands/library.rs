@@ -66,7 +66,7 @@ pub(super) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
                     return Ok(exit);
                 }
             }
-            library.sign(&sign.name)?;
+            library.sign_shown(entry)?;
             output.line(&format!("signed: {}", clean(&sign.name)))?;
             Ok(Exit::Success)
         }

@@ -87,7 +87,11 @@ fn explain_question(
             let fields = request.question.fields();
             let fields = fields
                 .filter(|(name, schema)| request.question.requires(name) || schema.get("default").is_none());
-            let fields: Vec<_> = fields.map(|(name, _)| format!("\"{name}\": ...")).collect();
+            // It is to be typed into a shell: a name that would be more there than a name is left to the person.
+            let plain =
+                |name: &str| name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ' '));
+            let fields = fields.map(|(name, _)| if plain(name) { name } else { "..." });
+            let fields: Vec<_> = fields.map(|name| format!("\"{name}\": ...")).collect();
             format!(" '{{{}}}'", fields.join(", "))
         }
     };

@@ -161,9 +161,10 @@ impl Entry {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
-            put(&folder.join(MANIFEST), &format!("{manifest}\n"))?;
             put(&folder.join(PROGRAM), &self.program)?;
             put(&folder.join(TEST), &self.test)?;
+            // Without it there is no tool, so the others are there where it is.
+            put(&folder.join(MANIFEST), &format!("{manifest}\n"))?;
             signature.map_or(Ok(()), |signature| put(&folder.join(SIGNATURE), signature))
         };
         write().map_err(|error| {
@@ -173,10 +174,13 @@ impl Entry {
     }
 }
 
+/// Writes a file beside its place and moves it there: it is whole or as it was before.
 fn put(path: &Path, text: &str) -> io::Result<()> {
-    let mut file = fs::File::create(path)?;
+    let beside = path.with_extension("part");
+    let mut file = fs::File::create(&beside)?;
     file.write_all(text.as_bytes())?;
-    file.sync_all()
+    file.sync_all()?;
+    fs::rename(&beside, path)
 }
 
 fn text(path: &Path) -> io::Result<String> {

@@ -94,10 +94,15 @@ impl Library {
             Err(error) if error.code() == Code::NotFound => None,
             Err(error) => return Err(error),
         };
-        if let Some(same) = before.as_ref().filter(|entry| entry.manifest.made == *origin) {
+        let same = before.as_ref().filter(|entry| entry.manifest.made == *origin);
+        if let Some(same) = same.filter(|entry| entry.standing != Standing::Unsigned) {
             return Ok(same.manifest.version);
         }
-        let version = before.map_or(0, |entry| entry.manifest.version) + 1;
+        // One that the same step has begun to write and not signed is written again, as the same version.
+        let version = match same {
+            Some(same) => same.manifest.version,
+            None => before.map_or(0, |entry| entry.manifest.version) + 1,
+        };
         let manifest = Manifest::of(proposal, version, origin.clone());
         let entry = Entry::unsigned(manifest, proposal.program.clone(), proposal.test.clone());
         self.write(&entry)?;
@@ -106,7 +111,11 @@ impl Library {
 
     /// Signs a tool as it stands, also one that was withdrawn.
     pub fn sign(&self, name: &str) -> Result<()> {
-        let mut entry = self.entry(name)?;
+        self.sign_shown(self.entry(name)?)
+    }
+
+    /// Signs a tool as a person was shown it, whatever its files have become since.
+    pub fn sign_shown(&self, mut entry: Entry) -> Result<()> {
         entry.manifest.withdrawn = false;
         self.write(&entry)
     }

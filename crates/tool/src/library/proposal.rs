@@ -26,6 +26,10 @@ pub struct Proposal {
     pub test: String,
 }
 
+/// What the runtime itself calls its tools: a tool of such a name would stand in the way of every agent that has it.
+const RESERVED: [&str; 6] =
+    ["run_program", "propose_tool", "search_tools", "load_skill", "list_artifacts", "read_artifact"];
+
 impl Proposal {
     /// Whether it could be a tool. Fails with [`Code::ToolArguments`], for the model.
     pub fn check(&self) -> Result<()> {
@@ -35,6 +39,9 @@ impl Proposal {
         let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
         if !begins || self.name.len() > 64 || !letters.all(fits) {
             return wrong(format!("`{}` is no name: write 1 to 64 of a-z, 0-9 and _", self.name));
+        }
+        if RESERVED.contains(&self.name.as_str()) {
+            return wrong(format!("`{}` is the name of a tool that agents have already", self.name));
         }
         if self.description.trim().is_empty() || self.test.trim().is_empty() {
             return wrong("a tool needs a description and a test".to_owned());
@@ -135,6 +142,7 @@ mod tests {
         };
         assert!(refused(|p| p.name = "../evil".into()).contains("is no name"));
         assert!(refused(|p| p.name = String::new()).contains("is no name"));
+        assert!(refused(|p| p.name = "run_program".into()).contains("agents have already"));
         assert!(refused(|p| p.description = " ".into()).contains("needs a description"));
         assert!(refused(|p| p.test = "return true".into()).contains("does not call"));
         assert!(refused(|p| p.parameters = json!([1])).contains("must be a JSON schema"));

@@ -64,6 +64,18 @@ async fn constructors_lead_back_into_the_same_world() {
     }
 }
 
+/// The frames of a stack would give away the functions in them, and among these the clock that does not stand still.
+#[tokio::test]
+async fn a_stack_gives_no_function_away() {
+    let source = "let found = 0;\n\
+         try { Error.prepareStackTrace = (e, sites) => { found += sites.length; return '' } } catch (e) { }\n\
+         try { Object.defineProperty(Error, 'prepareStackTrace', { value: (e, sites) => { found += sites.length; return '' } }) }\n\
+         catch (e) { }\n\
+         try { new Date({ valueOf() { String(new Error('x').stack); return 0 } }) } catch (e) { }\n\
+         return [found, new Date().getTime() === Date.now()]";
+    assert_eq!(value(source).await, json!([0, true]));
+}
+
 #[tokio::test]
 async fn the_tools_cannot_be_bent() {
     assert!(fault("tools.add = () => 7").await.message.contains("read-only"));

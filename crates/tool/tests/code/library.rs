@@ -123,6 +123,35 @@ async fn a_test_that_fails_is_told_with_its_line() {
 }
 
 #[test]
+fn what_a_crash_left_half_written_is_written_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = library(folder.path(), OURS);
+    library.add(&median(), &origin("one")).unwrap();
+    let at = |file: &str| folder.path().join("tools/library/median").join(file);
+    // The process died before it had signed.
+    std::fs::remove_file(at("signature")).unwrap();
+    assert_eq!(library.add(&median(), &origin("one")).unwrap(), 1);
+    assert_eq!(library.entry("median").unwrap().standing, Standing::Signed);
+    // It died before there was a manifest: there is no tool yet.
+    std::fs::remove_file(at("tool.json")).unwrap();
+    std::fs::remove_file(at("signature")).unwrap();
+    assert_eq!(library.add(&median(), &origin("one")).unwrap(), 1);
+    assert_eq!(library.entry("median").unwrap().standing, Standing::Signed);
+}
+
+#[test]
+fn what_is_signed_is_what_was_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = library(folder.path(), OURS);
+    library.add(&median(), &origin("one")).unwrap();
+    let shown = library.entry("median").unwrap();
+    let program = folder.path().join("tools/library/median/program.js");
+    std::fs::write(&program, "return 'swapped'").unwrap();
+    library.sign_shown(shown.clone()).unwrap();
+    assert_eq!(library.entry("median").unwrap().program, shown.program);
+}
+
+#[test]
 fn what_was_changed_is_not_run_until_a_person_signs_it() {
     let folder = tempfile::tempdir().unwrap();
     let library = library(folder.path(), OURS);

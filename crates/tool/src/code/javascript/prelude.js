@@ -10,6 +10,11 @@
   const text = String;
   const P = Promise, E = Error, T = TypeError;
 
+  // A program that sees the frames of a stack sees the functions in them: the clock that stands still is made of one that
+  // does not.
+  delete E.prepareStackTrace;
+  defineProperty(E, "prepareStackTrace", { value: undefined, writable: false, configurable: false });
+
   class ToolError extends E {
     constructor(message, code) {
       super(message);
