@@ -11,6 +11,7 @@ use adjutant_tool::code::{Advance, Interpreter, Programs};
 use adjutant_tool::library::{Library, Origin, Proposal};
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use serde::{Deserialize, Serialize};
 
 use crate::approval;
 use crate::definition::{Code, Definition};
@@ -22,6 +23,15 @@ const TEST: &str = "test";
 
 /// The name of the step in which the tool is signed and written.
 const SIGN: &str = "sign";
+
+/// What the test of a proposal has shown.
+#[derive(Serialize, Deserialize)]
+struct Trial {
+    advance: Advance,
+    /// The version of the tool of that name that is in the library already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    replaces: Option<u32>,
+}
 
 /// The tool that proposes tools.
 pub(crate) struct ProposeTool {
@@ -50,12 +60,18 @@ impl ProposeTool {
             Ok(proposal) => proposal,
             Err(error) => return Ok(Err(error)),
         };
-        let advance = self.test(scene, &proposal).await?;
+        let Trial { advance, replaces } = self.test(scene, &proposal).await?;
         if let Err(error) = proposal.tested(&advance) {
             return Ok(Err(error));
         }
-        let why = "it is for the library of the project; its test has passed";
-        if let Err(denied) = approval::ask(scene.ctx(), scene.called(), why).await? {
+        let why = match replaces {
+            None => "it is for the library of the project; its test has passed".to_owned(),
+            Some(version) => format!(
+                "it replaces version {version} in the library of the project, for all agents that have it; its test has \
+                 passed"
+            ),
+        };
+        if let Err(denied) = approval::ask(scene.ctx(), scene.called(), &why).await? {
             return Ok(Err(denied));
         }
         let name = proposal.name.clone();
@@ -66,13 +82,18 @@ impl ProposeTool {
         ))))
     }
 
-    async fn test(&self, scene: &Scene<'_>, proposal: &Proposal) -> Result<Advance> {
+    async fn test(&self, scene: &Scene<'_>, proposal: &Proposal) -> Result<Trial> {
         let (programs, program, place) =
             (Arc::clone(&self.programs), proposal.trial(), scene.ctx().path().clone());
+        let (library, name) = (self.library.clone(), proposal.name.clone());
         let input = Json::of(&program.digest().to_string())?;
         let step = work(move |_| {
             let (programs, program, place) = (Arc::clone(&programs), program.clone(), place.clone());
-            async move { Json::of(&programs.advance(&place, &program, &[], None).await?) }
+            let replaces = library.entry(&name).ok().map(|entry| entry.manifest.version);
+            async move {
+                let advance = programs.advance(&place, &program, &[], None).await?;
+                Json::of(&Trial { advance, replaces })
+            }
         });
         scene.ctx().effect(TEST, Effects::pure().halting(), input, step).await?.to()
     }
@@ -86,7 +107,8 @@ impl ProposeTool {
             model: definition.model.clone(),
             at: ctx.now(),
         };
-        let input = Json::of(&(&proposal, &origin))?;
+        // Where it comes from is no part of what is asked: a fork asks the same.
+        let input = Json::of(&proposal)?;
         let library = self.library.clone();
         let step = work(move |_| {
             let (library, proposal, origin) = (library.clone(), proposal.clone(), origin.clone());

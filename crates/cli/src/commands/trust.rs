@@ -62,7 +62,14 @@ pub(super) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
     for (server, offer) in servers.into_iter().zip(offers) {
         match offer {
             Ok(offer) => asked.push(compare(&project, server, offer)),
-            Err(error) => failed.push(error),
+            Err(error) => {
+                let said = server.said().join("\n  ");
+                if !said.is_empty() {
+                    let name = server.name();
+                    output.talk(&format!("the MCP server `{name}` wrote:\n  {}", clean(&said)));
+                }
+                failed.push(error);
+            }
         }
     }
     if !output.json {

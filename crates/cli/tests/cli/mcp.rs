@@ -141,6 +141,8 @@ fn a_server_that_cannot_start_shows_what_it_wrote() {
     sees!(sandbox.run(&["tools", "trust", "--yes"]), @"
     exit 1
     --- stderr
+    the MCP server `sums` wrote:
+      no configuration found
     error[tool-broken]: the MCP server `sums`: it ended before it was ready; its last words: no configuration found
 
     hint: `adjutant doctor` shows what the server wrote

@@ -45,7 +45,13 @@ pub(super) fn quotes(
         let quotes = if whole {
             vec![whole_quote(done, &text)]
         } else {
-            passages(done, &text, &turn.question, &asked)
+            match passages(done, &text, &turn.question, &asked) {
+                // A document that the question names is wanted, whatever stands in it.
+                none if none.is_empty() && !finder && is_named(done, &turn.question) => {
+                    vec![whole_quote(done, &text)]
+                }
+                some => some,
+            }
         };
         all.extend(quotes.into_iter().map(|quote| (order, quote)));
     }
@@ -118,6 +124,11 @@ fn in_words(value: &Value, between: &str) -> String {
         true => value.to_string(),
         false => leaves.iter().map(line).collect::<Vec<_>>().join(between),
     }
+}
+
+fn is_named(done: &Done<'_>, question: &str) -> bool {
+    let mut given = done.arguments.as_object().into_iter().flat_map(|map| map.values());
+    given.any(|value| value.as_str().is_some_and(|word| word.contains('.') && question.contains(word)))
 }
 
 fn whole_quote(done: &Done<'_>, text: &str) -> Quote {

@@ -144,7 +144,9 @@ struct Arguments {
 pub fn script(config: Config) -> Result<Arc<dyn Tool>> {
     let command = config.command();
     command.check()?;
-    let spec = ToolSpec { effect: config.effect, ..command.spec() };
+    // It is killed at its timeout, and what came of it is heard before the call itself is given up.
+    let timeout = config.timeout.saturating_add(Duration::from_secs(5));
+    let spec = ToolSpec { effect: config.effect, timeout, ..command.spec() };
     let sandbox = Arc::new(Sandbox::new(config.sandbox)?);
     Ok(Arc::new(Script { spec, language: config.language, command: Arc::new(command), sandbox }))
 }

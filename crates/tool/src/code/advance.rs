@@ -111,3 +111,16 @@ pub enum Limit {
     /// Its process ended: it took what the system did not give, or met a flaw of the interpreter.
     Process,
 }
+
+impl Limit {
+    /// The limit in words that follow "the limit of".
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Instructions => "instructions",
+            Self::Calls => "calls",
+            Self::Memory => "memory",
+            Self::Time => "time",
+            Self::Process => "what the system gives its process",
+        }
+    }
+}

@@ -41,7 +41,7 @@ impl Tool for Made {
             let why = match advance.end {
                 Some(End::Value(value)) => return Ok(Output::json(value)),
                 Some(End::Fault(fault)) => moved(&fault).to_string(),
-                Some(End::Limit(limit)) => format!("it ran into a limit: {limit:?}"),
+                Some(End::Limit(limit)) => format!("it reached the limit of {}", limit.as_str()),
                 None => "it did not end".to_owned(),
             };
             Err(Error::new(Code::ToolFailed, format!("the tool `{name}` failed: {why}")).into())

@@ -68,7 +68,7 @@ impl Proposal {
             Some(End::Value(Value::Bool(false))) => "it returned `false`".to_owned(),
             Some(End::Value(_)) => return Ok(()),
             Some(End::Fault(fault)) => self.placed(fault),
-            Some(End::Limit(limit)) => format!("it ran into a limit: {limit:?}"),
+            Some(End::Limit(limit)) => format!("it reached the limit of {}", limit.as_str()),
             None => "it did not end".to_owned(),
         };
         Err(Error::new(Code::ProgramFailed, format!("the test of the tool failed: {why}"))

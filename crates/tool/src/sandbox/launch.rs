@@ -210,13 +210,22 @@ fn mounts(words: &mut Words, config: &Config, place: &Place<'_>, bound: &[(PathB
     }
     let open = || config.read.iter().chain(&config.write);
     let hidden = config.hidden.iter().map(PathBuf::as_path).chain([config.work.as_path(), place.work]);
-    for path in hidden.filter(|path| is_there(path) && open().any(|open| path.starts_with(open))) {
+    let hidden: Vec<_> =
+        hidden.filter(|path| is_there(path) && open().any(|open| path.starts_with(open))).collect();
+    // What is in a hidden folder is out of sight with it; nothing more can be put there.
+    let is_below = |path: &Path| hidden.iter().any(|folder| path != *folder && path.starts_with(folder));
+    for path in hidden.iter().copied().filter(|path| !is_below(path)) {
         match path.is_dir() {
             true => words.add([Path::new("--tmpfs"), path, Path::new("--remount-ro"), path]),
             false => words.add([Path::new("--ro-bind"), Path::new("/dev/null"), path]),
         }
     }
     for (host, inside) in bound {
+        // Nothing can be put upon a link in a folder of `read`; what it leads to is seen by it.
+        let is_seen = host == inside && config.read.iter().any(|open| inside.starts_with(open));
+        if is_seen && inside.is_symlink() {
+            continue;
+        }
         folders_above(words, inside);
         words.add([Path::new("--ro-bind"), host, inside]);
     }

@@ -9,7 +9,7 @@ use adjutant_core::tool::ToolSpec;
 use adjutant_core::{Code, Error, Result};
 use adjutant_store::SystemClock;
 use adjutant_tool::command::CommandTool;
-use adjutant_tool::library::{Library, Usable};
+use adjutant_tool::library::{Library, Standing, Usable};
 use adjutant_tool::mcp::{self, Server};
 use adjutant_tool::{Registry, Tool, builtin, openapi};
 
@@ -71,7 +71,10 @@ impl Toolsets {
         let Usable { tools, refused } = library.tools()?;
         let free = tools.into_iter().filter(|tool| self.registry.get(&tool.spec().name).is_none());
         let free: Vec<_> = free.collect();
-        if !free.is_empty() && !self.names.contains_key(LIBRARY) {
+        // One that was withdrawn is missed by those alone who name it; one that was changed, by all who name the library.
+        let is_sound =
+            library.entries().is_ok_and(|all| all.iter().all(|tool| tool.standing != Standing::Unsigned));
+        if (is_sound || !free.is_empty()) && !self.names.contains_key(LIBRARY) {
             self.add(LIBRARY, free)?;
         }
         self.refused = refused;
@@ -113,7 +116,8 @@ impl Toolsets {
         };
         let specs: Vec<_> =
             names.iter().filter_map(|name| self.registry.get(name)).map(|tool| tool.spec().clone()).collect();
-        if specs.is_empty() { Err(self.unknown(name)) } else { Ok(specs) }
+        let may_be_none = name == LIBRARY && self.names.contains_key(LIBRARY);
+        if specs.is_empty() && !may_be_none { Err(self.unknown(name)) } else { Ok(specs) }
     }
 
     fn unknown(&self, name: &str) -> Error {
