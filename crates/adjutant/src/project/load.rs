@@ -232,7 +232,7 @@ impl Project {
     /// only one there is, or the one called like the project.
     ///
     /// Fails with [`Code::NotFound`] when there are none, and with [`Code::InputInvalid`] when there are several; then a
-    /// model may choose where the project [says so](super::settings::Reception::routes).
+    /// model may choose where the project says so (`route` of `[project]`).
     pub fn default_agent(&self) -> Result<&Definition> {
         let named = |name: &str| self.definitions.get(name);
         let meant = self.settings.reception.agent.as_ref().map(|agent| agent.name.as_str());
