@@ -152,17 +152,9 @@ async fn ask(name: &str, output: Output) -> Ended<Option<Exit>> {
         .into());
     }
     let sign = output.painted(Style::Yellow, "sign");
-    output.raw_talk(&format!("{sign} {}? [y]es or [n]o: ", clean(name)));
-    let line = tokio::select! {
-        biased;
-        interrupt = people.interrupts.next() => {
-            output.raw_talk("\n");
-            return Ok(Some(interrupt.into()));
-        }
-        line = people.keyboard.line() => line,
-    };
-    match line.as_deref().map(str::trim) {
-        Some("y" | "yes") => Ok(None),
-        _ => Err(Error::new(Code::ToolDenied, format!("`{name}` was not signed")).into()),
+    match people.agrees(&format!("{sign} {}? ", clean(name)), output).await {
+        Err(interrupt) => Ok(Some(interrupt.into())),
+        Ok(true) => Ok(None),
+        Ok(false) => Err(Error::new(Code::ToolDenied, format!("`{name}` was not signed")).into()),
     }
 }

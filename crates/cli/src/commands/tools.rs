@@ -228,17 +228,9 @@ async fn ask(tool: &str, arguments: &str, agent: &str, output: Output) -> Ended<
         .into());
     }
     let allow = output.painted(Style::Yellow, "allow");
-    output.raw_talk(&format!("{allow} {} {}\n[y]es or [n]o: ", clean(tool), clean(arguments)));
-    let line = tokio::select! {
-        biased;
-        interrupt = people.interrupts.next() => {
-            output.raw_talk("\n");
-            return Ok(Some(interrupt.into()));
-        }
-        line = people.keyboard.line() => line,
-    };
-    match line.as_deref().map(str::trim) {
-        Some("y" | "yes") => Ok(None),
-        _ => Err(Error::new(Code::ToolDenied, format!("the call of `{tool}` was refused")).into()),
+    match people.agrees(&format!("{allow} {} {}\n", clean(tool), clean(arguments)), output).await {
+        Err(interrupt) => Ok(Some(interrupt.into())),
+        Ok(true) => Ok(None),
+        Ok(false) => Err(Error::new(Code::ToolDenied, format!("the call of `{tool}` was refused")).into()),
     }
 }

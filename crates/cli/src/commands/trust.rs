@@ -208,18 +208,13 @@ async fn settle(project: &Project, asked: &[Asked<'_>], yes: bool, output: Outpu
             let help = "look at it, then accept it at a terminal or with `--yes`";
             return Err(Failure::from(Error::new(Code::ToolDenied, message).with_help(help)));
         }
-        output.raw_talk("accept this? [y]es or [n]o: ");
-        let line = tokio::select! {
-            biased;
-            interrupt = people.interrupts.next() => {
-                output.raw_talk("\n");
-                return Ok(Some(interrupt.into()));
+        match people.agrees("accept this? ", output).await {
+            Err(interrupt) => return Ok(Some(interrupt.into())),
+            Ok(true) => {}
+            Ok(false) => {
+                output.talk("nothing was accepted");
+                return Ok(Some(Exit::Failure));
             }
-            line = people.keyboard.line() => line,
-        };
-        if !matches!(line.as_deref().map(str::trim), Some("y" | "yes")) {
-            output.talk("nothing was accepted");
-            return Ok(Some(Exit::Failure));
         }
     }
     project.accept(new)?;

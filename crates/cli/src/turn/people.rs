@@ -9,7 +9,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use tokio::sync::mpsc;
 
-use super::interrupts::Interrupts;
+use super::interrupts::{Interrupt, Interrupts};
+use crate::screen::Output;
 
 /// Who is there, with what they can do: type, and press Ctrl-C.
 pub(crate) struct People {
@@ -26,6 +27,20 @@ impl People {
     /// Whether a person sits there.
     pub(crate) fn is_terminal(&self) -> bool {
         matches!(self.keyboard, Keyboard::Terminal { .. })
+    }
+
+    /// Asks whether something is to be done: only a clear yes is one. Fails with what told the program to stop instead. Without a terminal nobody agrees.
+    pub(crate) async fn agrees(&mut self, question: &str, output: Output) -> Result<bool, Interrupt> {
+        output.raw_talk(&format!("{question}[y]es or [n]o: "));
+        let line = tokio::select! {
+            biased;
+            interrupt = self.interrupts.next() => {
+                output.raw_talk("\n");
+                return Err(interrupt);
+            }
+            line = self.keyboard.line() => line,
+        };
+        Ok(matches!(line.as_deref().map(str::trim), Some("y" | "yes")))
     }
 }
 
