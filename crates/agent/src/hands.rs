@@ -188,6 +188,7 @@ mod tests {
             effect,
             timeout: Duration::from_secs(1),
             concurrency: None,
+            flow: adjutant_core::tool::Flow::default(),
         }
     }
 

@@ -40,6 +40,7 @@ fn spec(name: &str) -> ToolSpec {
         effect: Effect::Pure,
         timeout: ToolSpec::DEFAULT_TIMEOUT,
         concurrency: None,
+        flow: adjutant_core::tool::Flow::default(),
     }
 }
 

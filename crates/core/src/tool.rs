@@ -1,5 +1,6 @@
 //! What a tool says of itself: what a model sees of it, and what the run must know before it calls it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -61,6 +62,55 @@ pub struct ToolSpec {
     /// How many calls of it one process makes at a time; no limit where none is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<u32>,
+    /// What it does with information, as far as somebody has said it.
+    #[serde(default, skip_serializing_if = "Flow::is_default")]
+    pub flow: Flow,
+}
+
+/// What a tool does with information, as far as its author or the project says it. What is not said is derived by
+/// `policy` from its effect and its schema, always to the careful side.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Flow {
+    /// Where its output comes from, as the kind and the name of a source: `mcp:github`, `web`, `file`. Each call adds
+    /// to it what is known of the one result.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// Whether its output can be believed: written by nobody but the operator or the user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trusted: Option<bool>,
+    /// Who may see its output; anybody where none is given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub readers: Option<Vec<String>>,
+    /// Whether a call carries its arguments out of the reach of the project: a message, a URL, a search.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub egress: Option<bool>,
+    /// What each argument is for, by its name or, within one, its JSON pointer.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub arguments: BTreeMap<String, Role>,
+}
+
+impl Flow {
+    /// Whether nothing is said.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What an argument of a tool is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// To whom: a recipient, an account, a host. It decides who gets what goes out.
+    Recipient,
+    /// On what: the id, the name or the path of the thing that is changed or read.
+    Target,
+    /// What goes out or is stored: a body, a subject, a query.
+    Content,
+    /// How much: an amount, a count.
+    Amount,
+    /// A choice that says neither of these: a flag, a format, a page.
+    Option,
 }
 
 impl ToolSpec {

@@ -42,6 +42,7 @@ fn look() -> ToolSpec {
         effect: Effect::Pure,
         timeout: ToolSpec::DEFAULT_TIMEOUT,
         concurrency: None,
+        flow: adjutant_core::tool::Flow::default(),
     }
 }
 

@@ -40,6 +40,7 @@ fn tool(name: &str, description: &str, parameters: &Value, effect: Effect) -> To
         effect,
         timeout: ToolSpec::DEFAULT_TIMEOUT,
         concurrency: None,
+        flow: adjutant_core::tool::Flow::default(),
     }
 }
 

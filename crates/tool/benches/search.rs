@@ -25,6 +25,7 @@ fn tools(folder: &Path) -> Vec<ToolSpec> {
         effect: Effect::Pure,
         timeout: ToolSpec::DEFAULT_TIMEOUT,
         concurrency: None,
+        flow: adjutant_core::tool::Flow::default(),
     };
     read.iter().cycle().take(if read.is_empty() { 0 } else { TOOLS }).enumerate().map(spec).collect()
 }

@@ -27,6 +27,7 @@ pub fn specification<A: schemars::JsonSchema>(
         effect,
         timeout: timeout_ms.map_or(ToolSpec::DEFAULT_TIMEOUT, Duration::from_millis),
         concurrency,
+        flow: adjutant_core::tool::Flow::default(),
     }
 }
 

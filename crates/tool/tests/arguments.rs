@@ -15,6 +15,7 @@ fn spec(parameters: Value) -> ToolSpec {
         effect: Effect::Pure,
         timeout: ToolSpec::DEFAULT_TIMEOUT,
         concurrency: None,
+        flow: adjutant_core::tool::Flow::default(),
     }
 }
 

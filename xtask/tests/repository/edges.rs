@@ -10,13 +10,14 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("macros", &[]),
     ("model", &["core"]),
     ("tool", &["core", "macros"]),
+    ("policy", &["core"]),
     ("durable", &["core"]),
     ("powerloss", &[]),
-    ("agent", &["core", "model", "tool", "durable"]),
+    ("agent", &["core", "model", "tool", "policy", "durable"]),
     ("store", &["core", "durable"]),
-    ("adjutant", &["core", "model", "tool", "durable", "agent", "store", "macros"]),
+    ("adjutant", &["core", "model", "tool", "policy", "durable", "agent", "store", "macros"]),
     ("cli", &["core", "adjutant"]),
-    ("testkit", &["core", "macros", "model", "tool", "durable", "agent", "store", "adjutant"]),
+    ("testkit", &["core", "macros", "model", "tool", "policy", "durable", "agent", "store", "adjutant"]),
     ("xtask", &[]),
 ];
 

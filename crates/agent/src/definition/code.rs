@@ -221,6 +221,7 @@ impl Code {
             effect: Effect::Pure,
             timeout: limits.time(),
             concurrency: None,
+            flow: adjutant_core::tool::Flow::default(),
         }
     }
 }
@@ -248,6 +249,6 @@ fn propose() -> ToolSpec {
         }),
         effect: Effect::Idempotent,
         timeout: ToolSpec::DEFAULT_TIMEOUT,
-        concurrency: None,
-    }
+        concurrency: None, flow: adjutant_core::tool::Flow::default(),
+}
 }

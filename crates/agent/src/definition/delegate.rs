@@ -95,6 +95,7 @@ impl Delegate {
             effect: Effect::Idempotent,
             timeout: self.definition.limits.wall_time,
             concurrency: None,
+            flow: adjutant_core::tool::Flow::default(),
         }
     }
 }

@@ -45,6 +45,7 @@ pub(crate) fn spec(count: usize, settings: &ToolSearch) -> ToolSpec {
         effect: Effect::Pure,
         timeout: ToolSpec::DEFAULT_TIMEOUT,
         concurrency: None,
+        flow: adjutant_core::tool::Flow::default(),
     }
 }
 

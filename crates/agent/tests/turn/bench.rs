@@ -214,6 +214,7 @@ pub(crate) fn spec(name: &str, effect: Effect) -> ToolSpec {
         effect,
         timeout: Duration::from_secs(10),
         concurrency: None,
+        flow: adjutant_core::tool::Flow::default(),
     }
 }
 

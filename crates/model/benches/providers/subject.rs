@@ -109,6 +109,7 @@ pub(crate) fn question() -> Request {
         effect: Effect::Pure,
         timeout: ToolSpec::DEFAULT_TIMEOUT,
         concurrency: None,
+        flow: adjutant_core::tool::Flow::default(),
     };
     let messages = [Message::system("You run the service desk."), Message::user("Where is order 1042?")];
     Request { tools: [look].into(), max_output_tokens: Some(4_096), ..Request::new(messages) }

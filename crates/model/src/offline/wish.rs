@@ -137,6 +137,7 @@ mod tests {
             effect,
             timeout: ToolSpec::DEFAULT_TIMEOUT,
             concurrency: None,
+            flow: adjutant_core::tool::Flow::default(),
         }
     }
 

@@ -30,6 +30,7 @@ pub(super) fn asked_by_tool(mut request: Request) -> Request {
         effect: Effect::Pure,
         timeout: ToolSpec::DEFAULT_TIMEOUT,
         concurrency: None,
+        flow: adjutant_core::tool::Flow::default(),
     };
     let alone = request.tools.is_empty() || request.tool_choice == ToolChoice::None;
     request.tool_choice = match request.tool_choice {

@@ -103,5 +103,6 @@ pub(crate) fn look() -> ToolSpec {
         effect: Effect::Pure,
         timeout: ToolSpec::DEFAULT_TIMEOUT,
         concurrency: None,
+        flow: adjutant_core::tool::Flow::default(),
     }
 }

@@ -126,6 +126,7 @@ pub(crate) fn question() -> Request {
         effect: Effect::Pure,
         timeout: ToolSpec::DEFAULT_TIMEOUT,
         concurrency: None,
+        flow: adjutant_core::tool::Flow::default(),
     };
     let messages = [
         Message::user("Where is order 1042?"),

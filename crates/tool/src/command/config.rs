@@ -156,6 +156,7 @@ impl Config {
             effect: self.effect,
             timeout: self.timeout,
             concurrency: self.concurrency,
+            flow: adjutant_core::tool::Flow::default(),
         }
     }
 

@@ -75,6 +75,7 @@ pub(super) fn tool(server: &Server, accepted: &BTreeMap<String, PinnedTool>) -> 
         effect: Effect::Pure,
         timeout: config.timeout,
         concurrency: config.concurrency,
+        flow: adjutant_core::tool::Flow::default(),
     };
     Arc::new(Prompts { server: server.clone(), accepted, spec })
 }

@@ -31,6 +31,7 @@ pub(super) fn arguments(schema: &Value) -> Result<Value, String> {
         effect: Effect::Pure,
         timeout: Duration::from_secs(1),
         concurrency: None,
+        flow: adjutant_core::tool::Flow::default(),
     };
     match Validator::new(&spec) {
         Ok(_) => Ok(schema),

@@ -143,6 +143,7 @@ impl Reader {
             effect: Effect::Pure,
             timeout: config.timeout,
             concurrency: config.concurrency,
+            flow: adjutant_core::tool::Flow::default(),
         };
         Self { spec, work: keep.work.clone(), characters: config.characters }
     }

@@ -35,8 +35,8 @@ pub fn spec(skills: &[Skill]) -> ToolSpec {
         }),
         effect: Effect::Pure,
         timeout: ToolSpec::DEFAULT_TIMEOUT,
-        concurrency: None,
-    }
+        concurrency: None, flow: adjutant_core::tool::Flow::default(),
+}
 }
 
 /// The tool that reads these skills.

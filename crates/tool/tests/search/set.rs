@@ -45,6 +45,7 @@ impl Set {
             effect: Effect::Pure,
             timeout: ToolSpec::DEFAULT_TIMEOUT,
             concurrency: None,
+            flow: adjutant_core::tool::Flow::default(),
         });
         Self { tools: tools.collect(), queries }
     }

@@ -102,6 +102,7 @@ mod tests {
             effect: Effect::Pure,
             timeout: ToolSpec::DEFAULT_TIMEOUT,
             concurrency: None,
+            flow: adjutant_core::tool::Flow::default(),
         }
     }
 

@@ -222,6 +222,7 @@ mod tests {
             effect: Effect::Pure,
             timeout: Duration::from_secs(1),
             concurrency: None,
+            flow: adjutant_core::tool::Flow::default(),
         };
         let expected = "\
 declare const tools: {
