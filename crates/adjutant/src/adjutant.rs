@@ -140,7 +140,7 @@ impl Adjutant {
             Some(id) => run_of(id),
             None => random::run_id()?,
         };
-        let input = Input::new(task.message).with_variables(task.variables);
+        let input = Input::new(task.message).with_variables(task.variables).with_claims(task.claims);
         let start = Start {
             session: task.session.clone(),
             user: task.user,

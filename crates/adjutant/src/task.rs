@@ -19,6 +19,7 @@ pub struct Task {
     pub(crate) variables: Map<String, Value>,
     pub(crate) session: Option<SessionId>,
     pub(crate) user: Option<String>,
+    pub(crate) claims: Map<String, Value>,
     pub(crate) model: Option<String>,
     pub(crate) budget: Option<Amount>,
     pub(crate) id: Option<String>,
@@ -43,6 +44,13 @@ impl Task {
     #[must_use]
     pub fn user(mut self, user: impl Into<String>) -> Self {
         self.user = Some(user.into());
+        self
+    }
+
+    /// Says something of the [user](Self::user) that policies may ask for, such as their role. Whoever calls this vouches for it.
+    #[must_use]
+    pub fn claim(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.claims.insert(name.into(), value.into());
         self
     }
 
@@ -84,6 +92,7 @@ impl From<Message> for Task {
             variables: Map::new(),
             session: None,
             user: None,
+            claims: Map::new(),
             model: None,
             budget: None,
             id: None,

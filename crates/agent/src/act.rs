@@ -11,8 +11,11 @@ use adjutant_core::message::{Message, ToolCall};
 use adjutant_core::tool::SEARCH_TOOLS;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Ctx, Effects, work};
-use futures::StreamExt;
-use serde_json::json;
+use adjutant_policy::facts::Action;
+use adjutant_policy::{Outcome, Verdict};
+use futures::future::join_all;
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 use crate::answer::Answer;
 use crate::approval;
@@ -23,6 +26,7 @@ use crate::permitted::Permitted;
 use crate::purse::Purse;
 use crate::returned::{Called, Returned};
 use crate::routine::{Around, Routine, Scene};
+use crate::rules::{self, Considered, Log, Place, Queue};
 use crate::runtime::Runtime;
 use crate::search;
 
@@ -52,6 +56,7 @@ pub(crate) async fn act(
     step: &Ctx,
     agent: &Arc<Runtime>,
     memory: &mut Memory,
+    log: &Log,
     answer: &Answer,
 ) -> Result<bool> {
     let Some(message) = answer.message() else { return Ok(false) };
@@ -59,17 +64,22 @@ pub(crate) async fn act(
     let asks =
         |call: &&ToolCall| agent.definition.agents.iter().any(|asked| asked.definition.name == call.name);
     let purse = Purse::new(&agent.definition.limits, &memory.tally, message.calls().filter(asks).count());
-    let around = Around { conversation: &memory.conversation, purse: &purse, whole: false };
+    let slots = Semaphore::new(agent.definition.limits.parallel.max(1) as usize);
+    let around =
+        Around { conversation: &memory.conversation, purse: &purse, whole: false, log, slots: Some(&slots) };
     let (before, began) = (step.asked(), step.now());
-    let calls = message.calls().enumerate();
-    let calls =
-        calls.map(|(place, call)| perform(step.scope("call"), agent, call, bar(is_last_turn, place), around));
-    let parallel = agent.definition.limits.parallel.max(1) as usize;
+    let queue = Queue::default();
+    let reach = |call: &ToolCall| rules::reach(&agent.definition, agent.policies.as_deref(), &call.name);
+    let places = queue.join(message.calls().map(reach));
     // Collected before they run: their scopes are numbered in the order of the calls. All of them come to an end,
     // also when one stops the run, so that none is left in the middle.
-    let calls: Vec<_> = calls.collect();
-    let deeds: Vec<Result<Deed>> = futures::stream::iter(calls).buffered(parallel).collect().await;
-    let deeds: Vec<Deed> = deeds.into_iter().collect::<Result<_>>()?;
+    let calls = message.calls().zip(places).enumerate();
+    let calls: Vec<_> = calls
+        .map(|(index, (call, place))| {
+            perform(step.scope("call"), agent, call, bar(is_last_turn, index), place, around)
+        })
+        .collect();
+    let deeds: Vec<Deed> = join_all(calls).await.into_iter().collect::<Result<_>>()?;
 
     let counted: Vec<_> = deeds.iter().map(|deed| (deed.digest, deed.failed)).collect();
     let spent = purse.spent();
@@ -111,9 +121,10 @@ async fn perform(
     agent: &Arc<Runtime>,
     call: &ToolCall,
     barred: Option<String>,
+    place: Place<'_>,
     around: Around<'_>,
 ) -> Result<Deed> {
-    let (called, step, returned) = settle(ctx, agent, call, barred, around).await?;
+    let (called, step, returned) = settle(ctx, agent, call, barred, Some(place), around).await?;
     let within = matches!(agent.tools.get(&called.name), Some(Hand::Routine(_)));
     Ok(Deed { within, ..deed(step, &called, &returned) })
 }
@@ -123,9 +134,10 @@ pub(crate) async fn call(
     ctx: Ctx,
     agent: &Arc<Runtime>,
     call: &ToolCall,
+    place: Option<Place<'_>>,
     around: Around<'_>,
 ) -> Result<Returned> {
-    settle(ctx, agent, call, None, around).await.map(|(_, _, returned)| returned)
+    settle(ctx, agent, call, None, place, around).await.map(|(_, _, returned)| returned)
 }
 
 /// What came of one call, and the step that has recorded it.
@@ -134,21 +146,28 @@ async fn settle(
     agent: &Arc<Runtime>,
     call: &ToolCall,
     barred: Option<String>,
+    place: Option<Place<'_>>,
     around: Around<'_>,
 ) -> Result<(Called, StepKey, Returned)> {
-    match admit(&ctx, agent, call, barred).await? {
-        Ok(Admitted::Effect(permitted)) => {
-            let permitted = Permitted { whole: around.whole, ..permitted };
-            pending::carry_out(&ctx, permitted, around.purse).await
-        }
+    let admitted = admit(&ctx, agent, call, barred, place.as_ref(), around).await?;
+    // Taken only now: a call that waits for a person keeps no other from being made.
+    let _slot = match around.slots {
+        Some(slots) => slots.acquire().await.ok(),
+        None => None,
+    };
+    let at = ctx.now();
+    let (called, step, returned) = match admitted {
+        Ok(Admitted::Effect(permitted)) => pending::carry_out(&ctx, permitted, around.purse).await?,
         Ok(Admitted::Routine(routine, called)) => {
             ctx.emit(&EventKind::ToolCalled(call.clone()))?;
             let returned = routine.call(Scene::new(&ctx, agent, &called, around)).await?;
             let name = called.name.clone();
-            record(&ctx, &name, 0, called, returned).await
+            record(&ctx, &name, 0, called, returned).await?
         }
-        Err(error) => record(&ctx, REFUSE, 0, Called::raw(call), Returned::Failed(error)).await,
-    }
+        Err(error) => record(&ctx, REFUSE, 0, Called::raw(call), Returned::Failed(error)).await?,
+    };
+    around.log.made(&called, at, &returned);
+    Ok((called, step, returned))
 }
 
 /// Records what came of a call otherwise than by work outside. So many steps of this name stand before.
@@ -165,14 +184,16 @@ pub(crate) async fn record(
     Ok((called, ctx.path().join(name, before), Returned::read(&recorded)))
 }
 
-/// Decides whether a call may be made: the agent must have been given the tool, the arguments must fit, and a person
-/// must agree where the agent asks for that. `barred` says why none may be made at all. The inner error is for the
-/// model, the outer one stops the run.
+/// Decides whether a call may be made: the agent must have been given the tool, the arguments must fit, the policies must
+/// permit it, and a person must agree where they or the agent's definition ask for that. `barred` says why none may be
+/// made at all. The inner error is for the model, the outer one stops the run.
 async fn admit(
     ctx: &Ctx,
     agent: &Arc<Runtime>,
     call: &ToolCall,
     barred: Option<String>,
+    place: Option<&Place<'_>>,
+    around: Around<'_>,
 ) -> Result<Result<Admitted>> {
     if let Some(why) = barred {
         return Ok(Err(Error::new(Code::ToolDenied, why)));
@@ -181,28 +202,83 @@ async fn admit(
         Ok(checked) => checked,
         Err(error) => return Ok(Err(error)),
     };
-    let approved = match agent.definition.asks_before(&called.name) {
-        true => match approval::ask(ctx, &called, "the agent's definition asks for it").await? {
-            Ok(approved) => Some(approved),
-            Err(denied) => return Ok(Err(denied)),
-        },
-        false => None,
+    if let Some(place) = place {
+        place.turn().await;
+    }
+    let considered = considered(agent, &called);
+    let verdict = judge(ctx, agent, &hand, &considered, around).await?;
+    if let Some(place) = place {
+        place.decided();
+    }
+    let asks = match &verdict {
+        Some(verdict) if verdict.outcome == Outcome::Deny => return Ok(Err(rules::denied(verdict))),
+        Some(verdict) if verdict.outcome == Outcome::Ask => Some(verdict.reason.clone()),
+        _ => None,
+    };
+    let by_definition = agent.definition.asks_before(&called.name);
+    let asks = asks.or_else(|| by_definition.then(|| "the agent's definition asks for it".to_owned()));
+    let approved = match asks {
+        Some(why) => {
+            if let Some(place) = place {
+                place.all_decided().await;
+            }
+            match approval::ask(ctx, &called, &why).await? {
+                Ok(approved) => Some(approved),
+                Err(denied) => return Ok(Err(denied)),
+            }
+        }
+        None => None,
     };
     Ok(Ok(match hand {
         Hand::Tool(tool) => {
-            let by_definition = || json!({ "allowed_by": "definition" }).into();
-            let decision = approved.or_else(|| (!tool.spec().effect.is_repeatable()).then(by_definition));
+            let allowed = || match &verdict {
+                Some(verdict) => json!({ "allowed_by": "policies", "policies": verdict.policies }).into(),
+                None => json!({ "allowed_by": "definition" }).into(),
+            };
+            let decision = approved.or_else(|| (!tool.spec().effect.is_repeatable()).then(allowed));
+            let label = around.conversation.transcript().label();
             Admitted::Effect(Permitted {
                 agent: Arc::clone(agent),
                 tool,
                 called,
                 decision,
                 effect: None,
-                whole: false,
+                whole: around.whole,
+                request: Arc::new(rules::request(ctx, agent, &considered, label)),
             })
         }
         Hand::Routine(routine) => Admitted::Routine(routine, called),
     }))
+}
+
+/// What the policies say of a call, and of what it reads; the more severe of two counts. None where there are no policies.
+async fn judge(
+    ctx: &Ctx,
+    agent: &Arc<Runtime>,
+    hand: &Hand,
+    considered: &Considered,
+    around: Around<'_>,
+) -> Result<Option<Verdict>> {
+    let decide = |considered| rules::decide(ctx, agent, considered, around.conversation, around.log);
+    let Some(ruling) = decide(considered.clone()).await? else { return Ok(None) };
+    let arguments = Value::Object(considered.arguments.clone());
+    let read = match hand {
+        Hand::Tool(tool) => tool.reads(&arguments),
+        Hand::Routine(_) => None,
+    };
+    let Some((server, uri)) = read else { return Ok(Some(ruling.verdict)) };
+    let resource = Considered { action: Action::Resource { server, uri }, ..considered.clone() };
+    let of_resource = decide(resource).await?.map(|ruling| ruling.verdict);
+    Ok([Some(ruling.verdict), of_resource].into_iter().flatten().reduce(Verdict::stricter))
+}
+
+/// A call as the policies are asked about it.
+fn considered(agent: &Runtime, called: &Called) -> Considered {
+    Considered {
+        action: rules::action(&agent.definition, &called.name),
+        arguments: called.arguments.as_object().cloned().unwrap_or_default(),
+        approved: false,
+    }
 }
 
 /// Checks a call against the definition and the tool's schema.

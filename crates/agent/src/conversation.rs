@@ -8,6 +8,7 @@ use adjutant_core::id::{RunId, StepKey};
 use adjutant_core::json::Json;
 use adjutant_core::message::Message;
 use adjutant_model::{ToolChoice, token};
+use adjutant_policy::facts::Past;
 use serde::{Deserialize, Serialize};
 
 use crate::answer::Answer;
@@ -32,6 +33,8 @@ pub struct Earlier {
     pub run: RunId,
     /// All that was said up to its end.
     pub transcript: Transcript,
+    /// The calls that were made up to its end.
+    pub past: Arc<[Past]>,
 }
 
 impl Earlier {

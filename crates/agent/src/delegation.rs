@@ -7,7 +7,6 @@ use adjutant_core::id::RunId;
 use adjutant_core::json::Json;
 use adjutant_core::message::{Message, Part, Role};
 use adjutant_core::tool::ToolSpec;
-use adjutant_core::usage::Usage;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Admission, Effects, Engine, work};
 use adjutant_tool::Output;
@@ -23,6 +22,7 @@ use crate::purse::{Allowance, Used};
 use crate::reply::Reply;
 use crate::returned::Returned;
 use crate::routine::{Routine, Scene};
+use crate::rules;
 use crate::summary::Summary;
 use crate::termination::Stop;
 
@@ -59,12 +59,17 @@ impl Delegation {
             // The run itself is to stop, and the child with it.
             Err(error) if scene.ctx().cancelled().is_some() => return Err(error),
             Err(error) => {
-                scene.settle(share, &self.used(scene).await?);
+                let used = self.used(scene).await?;
+                scene.settle(share, &used);
+                scene.log().join(used.past);
                 let message = format!("the agent `{}` gave no answer: {error}", self.name());
                 return Ok(Returned::Failed(Error::new(Code::ToolFailed, message)));
             }
         };
-        scene.settle(share, &Used { usage: reply.usage, cost: reply.cost, active_ms: reply.active_ms });
+        let used =
+            Used { usage: reply.usage, cost: reply.cost, active_ms: reply.active_ms, past: Vec::new() };
+        scene.settle(share, &used);
+        scene.log().join(reply.past.clone());
         Ok(self.heard(reply))
     }
 
@@ -80,7 +85,7 @@ impl Delegation {
                     Ok(history) => history,
                     // It was erased, or is that of the run that this one is a fork of, which has counted it.
                     Err(error) if error.code() == Code::NotFound => {
-                        return Json::of(&Used { usage: Usage::default(), cost: None, active_ms: 0 });
+                        return Json::of(&Used::default());
                     }
                     Err(error) => return Err(error),
                 };
@@ -88,7 +93,8 @@ impl Delegation {
                 // What it waited for people counts as well: nobody has told how long it worked.
                 let took = summary.updated.since(summary.started);
                 let active_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-                Json::of(&Used { usage: summary.usage, cost: summary.cost, active_ms })
+                let past = rules::past(&history);
+                Json::of(&Used { usage: summary.usage, cost: summary.cost, active_ms, past })
             }
         });
         ctx.effect(USED, Effects::pure(), Json::null(), look).await?.to()
@@ -102,6 +108,12 @@ impl Delegation {
     fn admission(&self, scene: &Scene<'_>, share: Allowance) -> Result<Admission> {
         let arguments = scene.called().arguments.as_object().cloned().unwrap_or_default();
         let input = input(arguments, self.delegate.sees, scene.conversation(), share);
+        let input = Input {
+            behind: scene.agent().principal.agents.clone(),
+            claims: scene.agent().principal.user.clone().unwrap_or_default().claims,
+            past: scene.log().all(),
+            ..input
+        };
         Ok(Admission {
             user: scene.agent().user.clone(),
             ..Admission::new(RunId::from(""), self.name(), AgentHost::PROGRAM, self.digest, Json::of(&input)?)
@@ -116,7 +128,7 @@ impl Delegation {
             Stop::LimitReached(_) | Stop::CutOff => {
                 Some(format!("(`{name}`: {}; this is what it had)\n\n", reply.stop.describe()))
             }
-            Stop::Refused | Stop::Filtered | Stop::Empty => {
+            Stop::Refused | Stop::Filtered | Stop::Empty | Stop::Withheld => {
                 let message = format!("the agent `{name}` gave no answer: {}", reply.stop.describe());
                 return Returned::Failed(Error::new(Code::ToolFailed, message));
             }

@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use adjutant_core::hash::Digest;
 use adjutant_core::json::Json;
 use adjutant_core::secret::Secrets;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Admission, Engine, Host, Program};
 use adjutant_model::Model;
 use adjutant_model::embed::Embedder;
+use adjutant_policy::cedar::{Pinned, Policies};
+use adjutant_policy::facts::User;
 use adjutant_tool::code::Interpreter;
 use adjutant_tool::library::Library;
 use adjutant_tool::skill::{self, Skills};
@@ -25,6 +28,7 @@ use crate::hands::Hands;
 use crate::input::Input;
 use crate::models::Models;
 use crate::routine::Routine;
+use crate::rules::Forbids;
 use crate::runtime::Runtime;
 use crate::search::SearchTools;
 use crate::session::Sessions;
@@ -48,6 +52,9 @@ pub struct AgentHost {
     interpreter: Interpreter,
     library: Option<Library>,
     sessions: Sessions,
+    forbids: Option<Arc<dyn Forbids>>,
+    /// The policies of runs that were brought to life, by their digests.
+    policies: RwLock<BTreeMap<Digest, Arc<Policies>>>,
 }
 
 impl AgentHost {
@@ -67,6 +74,8 @@ impl AgentHost {
             interpreter: Interpreter::own(),
             library: None,
             sessions: Sessions::default(),
+            forbids: None,
+            policies: RwLock::default(),
         }
     }
 
@@ -104,6 +113,32 @@ impl AgentHost {
     pub fn with_library(mut self, library: Library) -> Self {
         self.library = Some(library);
         self
+    }
+
+    /// Sets what is forbidden by now, whatever policies runs have pinned.
+    #[must_use]
+    pub fn with_forbids(mut self, forbids: Arc<dyn Forbids>) -> Self {
+        self.forbids = Some(forbids);
+        self
+    }
+
+    /// The policies that a run is pinned to. Fails with [`Code::RunDefinitionMissing`] when they are not here or cannot be
+    /// read: a run that has policies never goes on without them.
+    async fn policies(&self, digest: Option<Digest>) -> Result<Option<Arc<Policies>>> {
+        let Some(digest) = digest else { return Ok(None) };
+        let known = self.policies.read().unwrap_or_else(PoisonError::into_inner).get(&digest).cloned();
+        if known.is_some() {
+            return Ok(known);
+        }
+        let pinned: Pinned = self.engine.definition(digest).await?.to()?;
+        let policies = Arc::new(pinned.open().map_err(|problems| {
+            let first = problems.first().map(ToString::to_string).unwrap_or_default();
+            let message = format!("the policies of the run cannot be read: {first}");
+            Error::new(Code::RunDefinitionMissing, message)
+                .with_help("use the version of the program that the run was started with, or a later one")
+        })?);
+        self.policies.write().unwrap_or_else(PoisonError::into_inner).insert(digest, Arc::clone(&policies));
+        Ok(Some(policies))
     }
 
     /// Adds an agent whose tools no other is given. One of the same name gives way to it; those of its tools that the
@@ -199,10 +234,17 @@ impl AgentHost {
         if let Some(allowance) = input.allowance {
             definition.limits = allowance.within(definition.limits);
         }
+        let digest = definition.policies;
         let runtime = self.runtime(definition)?;
         let (session, origin) = (admission.session.as_ref(), admission.origin.as_ref());
         let files = files::owner(self.engine.as_ref(), &admission.run, session, origin).await?;
-        let runtime = runtime.with_session(admission.session.clone()).with_user(admission.user.clone());
+        let user = admission.user.clone().map(|id| User { id, claims: input.claims.clone() });
+        let runtime = runtime
+            .with_session(admission.session.clone())
+            .with_user(admission.user.clone())
+            .with_policies(self.policies(digest).await?)
+            .with_forbids(self.forbids.clone())
+            .acting_for(user, &input.behind);
         let agent = Arc::new(runtime.with_files(files));
         let earlier = self.sessions.resume(self.engine.as_ref(), admission).await?;
         Ok(Arc::new(move |ctx, state| {

@@ -3,6 +3,7 @@
 use adjutant_core::json::Json;
 use adjutant_core::message::{Message, Part, Role};
 use adjutant_core::{Code, Error, Result};
+use adjutant_policy::facts::Past;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -19,12 +20,28 @@ pub struct Input {
     /// The most that the run may take of what the one that started it has left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allowance: Option<Allowance>,
+    /// What is known of the person for whom the run works: their role, their team. Policies speak of it.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub claims: Map<String, Value>,
+    /// The agents for which the run works, the nearest first: those that asked for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub behind: Vec<String>,
+    /// The calls that these have made, as far as a policy asks about them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub past: Vec<Past>,
 }
 
 impl Input {
     /// A message without variables.
     pub fn new(message: Message) -> Self {
-        Self { message, variables: Map::new(), allowance: None }
+        Self {
+            message,
+            variables: Map::new(),
+            allowance: None,
+            claims: Map::new(),
+            behind: Vec::new(),
+            past: Vec::new(),
+        }
     }
 
     /// A text without variables.
@@ -36,6 +53,13 @@ impl Input {
     #[must_use]
     pub fn with_variables(mut self, variables: Map<String, Value>) -> Self {
         self.variables = variables;
+        self
+    }
+
+    /// Sets what is known of the person for whom the run works.
+    #[must_use]
+    pub fn with_claims(mut self, claims: Map<String, Value>) -> Self {
+        self.claims = claims;
         self
     }
 }

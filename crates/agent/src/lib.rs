@@ -5,6 +5,7 @@
 //! async code over a [`Ctx`](adjutant_durable::Ctx), so it survives its process.
 //!
 //! - `act` is the one choke point of all tool calls; [`approval`] is what a person is asked before one.
+//! - [`rules`] is what decides there: the policies that a run has pinned, and what is forbidden by now.
 //! - [`termination`] holds the limits and every reason to stop, `output` the form of an answer, `context` what happens
 //!   when a conversation outgrows its model.
 //! - [`AgentHost`] brings the code of runs that are agents; [`start`](mod@start) starts them and speaks to them.
@@ -42,6 +43,7 @@ pub mod question;
 mod reply;
 mod returned;
 mod routine;
+pub mod rules;
 mod runtime;
 mod search;
 pub mod session;

@@ -2,6 +2,7 @@
 
 use adjutant_core::json::Json;
 use adjutant_core::{Code, Error, Result};
+use adjutant_policy::facts::Past;
 use serde::{Deserialize, Serialize};
 
 use crate::answer::Answer;
@@ -27,6 +28,12 @@ pub struct Memory {
     /// The tools that the agent has found, in the order in which it found them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) found: Vec<String>,
+    /// The calls that were made, as far as a policy asks about them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) past: Vec<Past>,
+    /// Those that were made before by whom the run works for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) given: Vec<Past>,
     /// About how many steps the segment has recorded.
     #[serde(skip)]
     pub(crate) recorded: u32,
@@ -42,6 +49,8 @@ impl Memory {
             title: None,
             tried: Tried::default(),
             found: Vec::new(),
+            past: Vec::new(),
+            given: Vec::new(),
             recorded: 0,
         }
     }

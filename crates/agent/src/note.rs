@@ -20,6 +20,8 @@ pub enum Note {
     Unfinished,
     /// The answer does not fit the schema, for these reasons.
     Misfit(String),
+    /// The answer may not go out, for this reason.
+    Withheld(String),
 }
 
 /// The note as a step: which, without its words, so that better words in a later version change no recorded step.
@@ -30,6 +32,7 @@ enum Kind {
     Empty,
     Unfinished,
     Misfit,
+    Withheld,
 }
 
 impl Note {
@@ -39,6 +42,7 @@ impl Note {
             Self::Empty => Kind::Empty,
             Self::Unfinished => Kind::Unfinished,
             Self::Misfit(_) => Kind::Misfit,
+            Self::Withheld(_) => Kind::Withheld,
         }
     }
 
@@ -58,6 +62,10 @@ impl Note {
             Self::Misfit(violations) => format!(
                 "Your last answer does not have the required form:\n{violations}\nAnswer again, with nothing but JSON \
                  that fits the schema."
+            ),
+            Self::Withheld(why) => format!(
+                "Your last answer was not given to anybody: {why}. Answer again without what must not go out, or say that \
+                 you may not tell."
             ),
         };
         format!("[Note from the runtime, not from the user] {text}")

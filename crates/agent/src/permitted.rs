@@ -8,12 +8,14 @@ use adjutant_core::json::Json;
 use adjutant_core::tool::Effect;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Attempt, Done, Effects, Finished, Reconciled, RetryPolicy, Work};
+use adjutant_policy::Request;
 use adjutant_tool::{Context, Failure, Tool, artifact};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use crate::patience::{silence, unless};
 use crate::returned::{Called, LONGEST_RESULT, Returned};
+use crate::rules::denied;
 use crate::runtime::Runtime;
 
 /// A tool that says that its failure passes is called four times in all.
@@ -31,6 +33,8 @@ pub(crate) struct Permitted {
     pub(crate) effect: Option<Effect>,
     /// Whether a program reads the result.
     pub(crate) whole: bool,
+    /// What it is for those who may forbid it by now.
+    pub(crate) request: Arc<Request>,
 }
 
 impl Permitted {
@@ -51,8 +55,12 @@ impl Permitted {
 
 impl Work for Permitted {
     fn decide(&self, _attempt: &Attempt) -> BoxFuture<'static, Result<Option<Json>>> {
-        let decision = self.decision.clone();
-        async move { Ok(decision) }.boxed()
+        let forbidden = self.agent.forbids.as_ref().and_then(|forbids| forbids.forbid(&self.request));
+        let decision = match forbidden {
+            Some(verdict) => Err(denied(&verdict)),
+            None => Ok(self.decision.clone()),
+        };
+        async move { decision }.boxed()
     }
 
     fn attempt(&self, attempt: Attempt) -> BoxFuture<'static, Finished> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use adjutant_core::limit::Limits;
 use adjutant_core::money::Money;
 use adjutant_core::usage::Usage;
+use adjutant_policy::facts::Past;
 use serde::{Deserialize, Serialize};
 
 use crate::tally::Tally;
@@ -35,7 +36,7 @@ impl Allowance {
 }
 
 /// What a run has used.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Used {
     pub(crate) usage: Usage,
     /// None where the price of any call is not known.
@@ -43,6 +44,9 @@ pub(crate) struct Used {
     /// How long it worked, in milliseconds.
     #[serde(default)]
     pub(crate) active_ms: u64,
+    /// The calls that it has made, for the policies that ask about them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) past: Vec<Past>,
 }
 
 /// What is left of an agent's limits during one turn, for the agents that it asks. It is counted from what is recorded
@@ -152,7 +156,7 @@ mod tests {
 
     fn used(tokens: u64) -> Used {
         let usage = Usage { input: tokens, ..Usage::default() };
-        Used { usage, cost: Some(Money::from_nanos(1)), active_ms: 1 }
+        Used { usage, cost: Some(Money::from_nanos(1)), active_ms: 1, past: Vec::new() }
     }
 
     #[test]

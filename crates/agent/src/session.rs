@@ -11,6 +11,7 @@ use adjutant_durable::{Admission, Engine, Entry, Origin, Record};
 use crate::conversation::Earlier;
 use crate::history;
 use crate::host::AgentHost;
+use crate::rules::past;
 
 /// How many sessions' latest turns are kept in memory.
 const MOST: usize = 64;
@@ -75,7 +76,9 @@ impl Sessions {
             let records = engine.history(turn, 0).await?;
             if is_agent(&records) {
                 let transcript = history::transcript(&records, earlier.as_deref())?;
-                earlier = Some(self.keep(mark, Earlier { run: turn.clone(), transcript }));
+                let before = earlier.as_ref().map(|earlier| earlier.past.iter().cloned());
+                let past = before.into_iter().flatten().chain(past(&records)).collect();
+                earlier = Some(self.keep(mark, Earlier { run: turn.clone(), transcript, past }));
             }
         }
         Ok(earlier)

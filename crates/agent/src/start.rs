@@ -2,6 +2,7 @@
 //!
 //! Ids come in as arguments: nothing here is random, and who sends the same again under the same id is understood.
 
+use adjutant_core::hash::Digest;
 use adjutant_core::id::{RunId, SessionId, StepKey};
 use adjutant_core::json::Json;
 use adjutant_core::message::Message;
@@ -35,12 +36,15 @@ pub struct Start {
     pub budget: Option<Amount>,
     /// Whether a model gives it a title, where it begins a conversation and there is a model for that.
     pub titled: bool,
+    /// The policies that decide what it and all that it starts may do, as they are kept; none where its definition alone
+    /// decides.
+    pub policies: Option<Json>,
 }
 
 impl Start {
     /// A run with nothing optional.
     pub fn new(run: RunId, definition: Definition, input: Input) -> Self {
-        Self { run, definition, input, session: None, user: None, budget: None, titled: true }
+        Self { run, definition, input, session: None, user: None, budget: None, titled: true, policies: None }
     }
 }
 
@@ -51,7 +55,7 @@ impl Start {
 /// value, a model that is not configured or lacks its key or what the agent needs of it, a message that a person
 /// cannot say.
 pub async fn start(engine: &dyn Engine, models: &dyn Models, start: Start) -> Result<Admitted> {
-    let Start { run, definition, input, session, user, budget, titled } = start;
+    let Start { run, definition, input, session, user, budget, titled, policies } = start;
     input::check(&input.message)?;
     definition.prompt(&input.variables)?;
     let mut definition = pin(definition, models, &input.message)?;
@@ -59,6 +63,9 @@ pub async fn start(engine: &dyn Engine, models: &dyn Models, start: Start) -> Re
     if titled && title.is_some() {
         let titler = Subtask::Title.model(models, || models.model(&definition.model))?;
         definition.titled_by = titler.map(|model| model.id().to_owned());
+    }
+    if let Some(policies) = policies {
+        govern(&mut definition, engine.put_definition(policies).await?);
     }
     for asked in definition.nested() {
         engine.put_definition(sorted(asked)?).await?;
@@ -73,6 +80,12 @@ pub async fn start(engine: &dyn Engine, models: &dyn Models, start: Start) -> Re
         ..Admission::new(run, name, AgentHost::PROGRAM, definition, Json::of(&input)?)
     };
     engine.start(admission).await
+}
+
+/// Puts an agent and all that it asks under the same policies.
+fn govern(definition: &mut Definition, policies: Digest) {
+    definition.policies = Some(policies);
+    definition.agents.iter_mut().for_each(|asked| govern(&mut asked.definition, policies));
 }
 
 /// Fixes what the definition leaves to the configuration: which model a role means, and how much it takes in. So a

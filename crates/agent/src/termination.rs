@@ -29,6 +29,8 @@ pub enum Stop {
     CutOff,
     /// The model answered nothing, also when it was asked again.
     Empty,
+    /// The policies do not let the answer go out.
+    Withheld,
 }
 
 impl Stop {
@@ -41,6 +43,7 @@ impl Stop {
             Self::Filtered => "the provider held the answer back".to_owned(),
             Self::CutOff => "the answer was cut off at the limit of output tokens".to_owned(),
             Self::Empty => "the model gave no answer".to_owned(),
+            Self::Withheld => "the answer was withheld by the policies".to_owned(),
         }
     }
 }
@@ -65,6 +68,9 @@ pub(crate) struct Tried {
     pub(crate) nudge: bool,
     /// The model was told what is wrong with the form of its answer.
     pub(crate) repair: bool,
+    /// The model was told that its answer may not go out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) withheld: bool,
     /// The model was given its last turn.
     pub(crate) last_turn: Option<Limit>,
 }

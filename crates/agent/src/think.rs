@@ -11,6 +11,7 @@ use adjutant_durable::stream::{Piece, Sink};
 use adjutant_durable::{Amount, Attempt, Ctx, Done, Effects, Finished, RetryPolicy, Work};
 use adjutant_model::unseen::{self, Unseen};
 use adjutant_model::{Call, Collector, Delta, Deltas, Model, Note, Profile, Request, ToolChoice, token};
+use adjutant_policy::facts::Action;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 use serde_json::json;
@@ -19,6 +20,7 @@ use crate::answer::Answer;
 use crate::context::make_room;
 use crate::memory::Memory;
 use crate::patience::{after, silence, unless};
+use crate::rules::{self, Considered, Forbids};
 use crate::runtime::Runtime;
 
 /// The name of the steps in which the model is asked.
@@ -54,7 +56,7 @@ pub(crate) async fn think(step: &Ctx, agent: &Runtime, memory: &mut Memory) -> R
 async fn ask(step: &Ctx, agent: &Runtime, memory: &mut Memory, count: u32) -> Result<Answer> {
     let choice = if memory.tried.last_turn.is_some() { ToolChoice::None } else { ToolChoice::Auto };
     let unseen = unseen::find(memory.conversation.messages(), &agent.model.profile().abilities);
-    let request = Asked::new(agent, memory, choice.clone(), unseen.clone());
+    let request = Asked::new(step, agent, memory, choice.clone(), unseen.clone());
     let link = {
         let found = memory.found.clone();
         memory.conversation.link(agent.model.id(), choice, agent.enforces_form(), found, unseen)?
@@ -100,13 +102,19 @@ pub(crate) struct Asked {
     /// What a call that is given up for want of time fails with. A limit of the run is the step's answer, and the
     /// run goes on to its last turn; the code of a timeout has the call made again.
     given_up: Code,
+    /// What may forbid by now that this model is asked.
+    forbids: Option<(Arc<dyn Forbids>, Arc<adjutant_policy::Request>)>,
 }
 
 impl Asked {
-    fn new(agent: &Runtime, memory: &Memory, choice: ToolChoice, unseen: Vec<Unseen>) -> Self {
+    fn new(step: &Ctx, agent: &Runtime, memory: &Memory, choice: ToolChoice, unseen: Vec<Unseen>) -> Self {
         let messages = memory.conversation.transcript().shared();
+        let forbids = agent.forbids.clone();
         let request = agent.request(&Arc::default(), &memory.found, choice);
+        let considered = Considered::new(Action::Model(agent.definition.model.clone()));
+        let rules = rules::request(step, agent, &considered, memory.conversation.transcript().label());
         Self {
+            forbids: forbids.map(|forbids| (forbids, Arc::new(rules))),
             model: Arc::clone(&agent.model),
             tokens: memory.conversation.tokens(),
             max_output: request.max_output_tokens.map(u64::from),
@@ -124,6 +132,7 @@ impl Asked {
     /// A request that stands alone, and whose answer is nobody's but the runtime's.
     pub(crate) fn alone(model: Arc<dyn Model>, request: Request) -> Self {
         Self {
+            forbids: None,
             model,
             tokens: token::estimate_request(&request),
             max_output: request.max_output_tokens.map(u64::from),
@@ -158,6 +167,16 @@ impl Asked {
 }
 
 impl Work for Asked {
+    fn decide(&self, _attempt: &Attempt) -> BoxFuture<'static, Result<Option<Json>>> {
+        let forbidden = self.forbids.as_ref().and_then(|(forbids, request)| forbids.forbid(request));
+        let decision = match forbidden {
+            Some(verdict) => Err(Error::new(Code::RunDenied, rules::why(&verdict))
+                .with_help("`adjutant policy forbids` lists what is forbidden by now")),
+            None => Ok(None),
+        };
+        std::future::ready(decision).boxed()
+    }
+
     fn attempt(&self, attempt: Attempt) -> BoxFuture<'static, Finished> {
         let (model, request, show) = (Arc::clone(&self.model), (self.request)(), self.show);
         let (timeout, idle, given_up) = (self.timeout, self.idle, self.given_up);

@@ -15,6 +15,7 @@ use crate::input::{self, Input};
 use crate::memory::Memory;
 use crate::note::{Note, tell};
 use crate::reply::Reply;
+use crate::rules::{self, Log, Released};
 use crate::runtime::Runtime;
 use crate::termination::{Facts, Next, Stop, decide, reached};
 use crate::think::think;
@@ -41,12 +42,15 @@ pub enum Begin {
 /// error of a model or a tool that nothing said to the model could mend.
 pub async fn turn(ctx: &Ctx, agent: &Arc<Runtime>, begin: Begin) -> Result<Reply> {
     let mut titling = entitle(ctx, agent, &begin)?;
+    let earlier = earlier(&begin);
     let mut memory = perceive(agent, begin)?;
+    let log = remembered(agent, &memory, earlier.as_deref());
+    rules::admit_model(ctx, agent, &memory.conversation, &log).await?;
     loop {
         let step = ctx.scope("turn");
         fit(&step, agent, &mut memory).await?;
         let answer = titling.beside(think(&step, agent, &mut memory)).await?;
-        let acted = act(&step, agent, &mut memory, &answer).await?;
+        let acted = act(&step, agent, &mut memory, &log, &answer).await?;
         let heard = listen(&step, &mut memory).await?;
         let facts = Facts {
             answer: &answer,
@@ -64,11 +68,21 @@ pub async fn turn(ctx: &Ctx, agent: &Arc<Runtime>, begin: Begin) -> Result<Reply
                 nudge(&step, &mut memory, Note::LastTurn(limit)).await?;
             }
             Next::End(stop, data) => {
-                memory.call(titling.finish(ctx).await);
-                return Ok(reply(ctx, &answer, memory, stop, data));
+                match rules::release(&step, agent, &answer.text(), &memory.conversation, &log).await? {
+                    Released::Withheld(why) if memory.tried.withheld || memory.tried.last_turn.is_some() => {
+                        memory.call(titling.finish(ctx).await);
+                        return Ok(withheld(reply(ctx, &answer, memory, &log, stop, None), why));
+                    }
+                    Released::Withheld(why) => nudge(&step, &mut memory, Note::Withheld(why)).await?,
+                    Released::As(masked) => {
+                        memory.call(titling.finish(ctx).await);
+                        let reply = reply(ctx, &answer, memory, &log, stop, data);
+                        return Ok(reply.masked(&masked));
+                    }
+                }
             }
         }
-        remember(ctx, &mut titling, &mut memory).await?;
+        remember(ctx, &mut titling, &mut memory, &log).await?;
     }
 }
 
@@ -96,7 +110,24 @@ fn perceive(agent: &Runtime, begin: Begin) -> Result<Memory> {
     }
     let conversation =
         Conversation::begin(&instructions, earlier.as_deref(), input.message, agent.overhead(&[]))?;
-    Ok(Memory::new(conversation))
+    let mut memory = Memory::new(conversation);
+    memory.given = input.past;
+    Ok(memory)
+}
+
+/// What was said before the run in its session.
+fn earlier(begin: &Begin) -> Option<Arc<Earlier>> {
+    match begin {
+        Begin::First(_, earlier) | Begin::Next(_, earlier) => earlier.clone(),
+    }
+}
+
+/// What was done before, as far as a policy asks about it.
+fn remembered(agent: &Runtime, memory: &Memory, earlier: Option<&Earlier>) -> Log {
+    let concerned = rules::concerned(&agent.definition, agent.policies.as_deref());
+    let before = earlier.map(|earlier| earlier.past.as_ref()).unwrap_or_default();
+    let before: Vec<_> = before.iter().chain(&memory.given).cloned().collect();
+    Log::new(concerned, &before, memory.past.clone())
 }
 
 /// Takes in what people said to the run meanwhile.
@@ -115,22 +146,36 @@ async fn nudge(step: &Ctx, memory: &mut Memory, note: Note) -> Result<()> {
         Note::LastTurn(limit) => memory.tried.last_turn = Some(*limit),
         Note::Misfit(_) => memory.tried.repair = true,
         Note::Empty | Note::Unfinished => memory.tried.nudge = true,
+        Note::Withheld(_) => memory.tried.withheld = true,
     }
     tell(step, &mut memory.conversation, note).await
 }
 
 /// Begins a new segment when this one has grown long.
-async fn remember(ctx: &Ctx, titling: &mut Titling<'_>, memory: &mut Memory) -> Result<()> {
+async fn remember(ctx: &Ctx, titling: &mut Titling<'_>, memory: &mut Memory, log: &Log) -> Result<()> {
     memory.recorded += 2;
     if memory.recorded < SEGMENT {
         return Ok(());
     }
     memory.call(titling.finish(ctx).await);
     memory.conversation.close_segment()?;
+    memory.past = log.own();
     match ctx.roll_over(Json::of(memory)?).await? {}
 }
 
-fn reply(ctx: &Ctx, answer: &Answer, memory: Memory, stop: Stop, data: Option<serde_json::Value>) -> Reply {
+/// The reply in the place of one that may not go out.
+fn withheld(reply: Reply, why: String) -> Reply {
+    Reply { text: format!("The answer was withheld: {why}"), data: None, stop: Stop::Withheld, ..reply }
+}
+
+fn reply(
+    ctx: &Ctx,
+    answer: &Answer,
+    memory: Memory,
+    log: &Log,
+    stop: Stop,
+    data: Option<serde_json::Value>,
+) -> Reply {
     let tally = memory.tally;
     Reply {
         version: Reply::VERSION,
@@ -143,5 +188,6 @@ fn reply(ctx: &Ctx, answer: &Answer, memory: Memory, stop: Stop, data: Option<se
         active_ms: u64::try_from(tally.active(ctx.active()).as_millis()).unwrap_or(u64::MAX),
         title: memory.title,
         rest: memory.conversation.rest().to_vec(),
+        past: log.own(),
     }
 }

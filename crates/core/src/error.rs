@@ -168,6 +168,8 @@ codes! {
     RunFenced = "run-fenced": Run, Run, Never;
     /// A limit was reached where no last turn was possible.
     RunLimit = "run-limit": Run, Run, Never;
+    /// The policies do not allow what the run cannot do without.
+    RunDenied = "run-denied": Run, Run, Never;
     /// The shared budget has no room for the call.
     RunBudget = "run-budget": Run, Run, Never;
     /// The answer does not fit the agent's output schema, also after one repair.

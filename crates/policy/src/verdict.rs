@@ -25,6 +25,23 @@ pub struct Verdict {
     pub version: Option<Digest>,
 }
 
+impl Verdict {
+    /// The stricter of two that both hold. What either would mask is masked.
+    #[must_use]
+    pub fn stricter(self, other: Self) -> Self {
+        let (mut stricter, other) = if other.outcome > self.outcome { (other, self) } else { (self, other) };
+        if let (Outcome::Redact(kinds), Outcome::Redact(more)) = (&mut stricter.outcome, &other.outcome) {
+            kinds.extend(more.iter().cloned());
+            kinds.sort();
+            kinds.dedup();
+        }
+        if stricter.watched.is_none() {
+            stricter.watched = other.watched.filter(|watched| watched.outcome > stricter.outcome);
+        }
+        stricter
+    }
+}
+
 /// What is to be done. The order is that of severity: of two that both hold, the later one counts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -53,6 +53,13 @@ pub trait Tool: Send + Sync + 'static {
         futures::future::ready(()).boxed()
     }
 
+    /// What a call with these arguments reads of a server of MCP, so that it can be decided by what it is: the name of the
+    /// server and the URI. None of a call that reads no such resource.
+    fn reads(&self, arguments: &Value) -> Option<(String, String)> {
+        let _ = arguments;
+        None
+    }
+
     /// The resources that a call takes from its context and that the tool does not hold itself.
     fn needs(&self) -> &[Need] {
         &[]

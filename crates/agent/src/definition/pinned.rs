@@ -74,6 +74,10 @@ pub struct Definition {
     /// Whether it writes programs that call its tools, and what they may do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<CodeMode>,
+    /// The policies that decide what it may do, by the digest under which they are kept; none where its definition alone
+    /// decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policies: Option<Digest>,
 }
 
 impl Definition {

@@ -180,6 +180,7 @@ impl Source {
             max_output_tokens: self.max_output_tokens,
             context: self.context,
             code,
+            policies: None,
         })
     }
 

@@ -6,8 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use adjutant_agent::definition::Definition;
+use adjutant_agent::rules::Forbids;
 use adjutant_agent::{Agent, AgentHost, Earlier, Input, Models, Reply, Start, history, start};
 use adjutant_core::id::{RunId, Scope, SessionId};
+use adjutant_core::json::Json;
 use adjutant_core::message::{Message, ToolResult, transcript_fault};
 use adjutant_core::tool::{Effect, ToolSpec};
 use adjutant_core::{Code, Error, Result};
@@ -15,6 +17,7 @@ use adjutant_durable::{Engine, Entry, Observed, Record, RunState, Serve};
 use adjutant_model::embed::Embedder;
 use adjutant_model::scripted::{Scripted, Turn};
 use adjutant_model::{Model, Request};
+use adjutant_policy::cedar::{Claim, File, Mode, Pinned, Schema, Vocabulary};
 use adjutant_store::Store;
 use adjutant_tool::{Context, Failure, FunctionTool, Output, Registry, Tool};
 use futures::StreamExt;
@@ -65,6 +68,8 @@ pub(crate) struct Bench {
     pub(crate) host: Arc<AgentHost>,
     pub(crate) agent: Agent,
     pub(crate) models: Roles,
+    /// What decides what its runs may do.
+    pub(crate) policies: Option<Pinned>,
     stop: CancellationToken,
     next: AtomicU32,
 }
@@ -81,10 +86,42 @@ impl Bench {
 
     /// A second host, as after a crash, may be put on the engine of a first.
     pub(crate) fn on(engine: Arc<dyn Engine>, agent: Agent, models: Roles) -> Self {
-        let host = AgentHost::new(Arc::clone(&engine), Arc::new(models.clone()), Registry::new());
+        Self::governed(engine, agent, models, None)
+    }
+
+    /// With what may be forbidden while its runs are under way.
+    pub(crate) fn governed(
+        engine: Arc<dyn Engine>,
+        agent: Agent,
+        models: Roles,
+        forbids: Option<Arc<dyn Forbids>>,
+    ) -> Self {
+        let mut host = AgentHost::new(Arc::clone(&engine), Arc::new(models.clone()), Registry::new());
+        if let Some(forbids) = forbids {
+            host = host.with_forbids(forbids);
+        }
         host.add(&agent).unwrap();
         let stop = CancellationToken::new();
-        Self { engine, host: Arc::new(host), agent, models, stop, next: AtomicU32::new(0) }
+        Self { engine, host: Arc::new(host), agent, models, policies: None, stop, next: AtomicU32::new(0) }
+    }
+
+    /// Has its runs decided by these policies, which can speak of the tools of its agents.
+    pub(crate) fn under(mut self, policies: &str) -> Self {
+        let definition = self.definition();
+        let agents: Vec<_> = std::iter::once(&definition).chain(definition.nested()).collect();
+        let vocabulary = Vocabulary {
+            agents: agents.iter().map(|agent| agent.name.clone()).collect(),
+            claims: [("role".to_owned(), Claim::String)].into(),
+            ..Vocabulary::default()
+        };
+        let schema = Schema::of(agents.iter().flat_map(|agent| &agent.tools), vocabulary);
+        let files = vec![File { name: "test.cedar".to_owned(), text: policies.to_owned() }];
+        let pinned = Pinned { files, mode: Mode::Enforce, schema };
+        if let Err(problems) = pinned.open() {
+            panic!("{problems:#?}");
+        }
+        self.policies = Some(pinned);
+        self
     }
 
     pub(crate) fn definition(&self) -> Definition {
@@ -102,6 +139,7 @@ impl Bench {
         let mut start = Start::new(run.clone(), self.definition(), Input::text(text));
         start.session = session.map(SessionId::from);
         start.user = user.map(str::to_owned);
+        start.policies = self.policies.as_ref().map(|policies| Json::of(policies).unwrap());
         start::start(self.engine.as_ref(), &self.models, start).await.unwrap();
         run
     }

@@ -15,6 +15,7 @@ mod long;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
+mod rules;
 mod search;
 #[cfg(test)]
 mod session;

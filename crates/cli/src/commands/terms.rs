@@ -24,6 +24,10 @@ pub(crate) struct Terms {
     /// The person whose data the run handles; `adjutant runs erase --user` goes by it.
     #[arg(long, value_name = "NAME", value_parser = name)]
     user: Option<String>,
+    /// What is known of that person, for the policies to ask for, such as role=manager. JSON is read as JSON, anything else as
+    /// text.
+    #[arg(long = "claim", value_name = "NAME=VALUE", value_parser = variable, requires = "user")]
+    claims: Vec<(String, Value)>,
     /// Another model than the agent's: a role or a model id, such as openai/gpt-4.1-mini.
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<String>,
@@ -38,6 +42,9 @@ impl Terms {
         let mut task = Task::new(question);
         for (name, value) in &self.variables {
             task = task.variable(name, value.clone());
+        }
+        for (name, value) in &self.claims {
+            task = task.claim(name, value.clone());
         }
         if let Some(session) = &self.session {
             task = task.session(session.as_str());

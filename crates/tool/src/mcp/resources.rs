@@ -78,6 +78,14 @@ impl Tool for Resources {
         &self.spec
     }
 
+    fn reads(&self, arguments: &Value) -> Option<(String, String)> {
+        let uri = match self.act {
+            Act::Read => arguments.get("uri")?.as_str()?.to_owned(),
+            Act::List => return None,
+        };
+        Some((self.server.config().name.clone(), uri))
+    }
+
     fn call(&self, arguments: Value, context: Context) -> BoxFuture<'static, Result<Output, Failure>> {
         let text = |key: &str| arguments.get(key).and_then(Value::as_str).map(str::to_owned);
         let request = match self.act {

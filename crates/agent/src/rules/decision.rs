@@ -1,0 +1,107 @@
+//! [`decide`]: asks the policies, and records what they say.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use adjutant_core::json::Json;
+use adjutant_core::label::Label;
+use adjutant_core::{Code, Error, Result};
+use adjutant_durable::{Ctx, Effects, work};
+use adjutant_policy::Verdict;
+use adjutant_policy::facts::{Action, Request, Session};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::log::Log;
+use crate::conversation::Conversation;
+use crate::runtime::Runtime;
+
+/// The name of the steps in which the policies are asked.
+pub const DECIDE: &str = "decide";
+
+/// What an agent is about to do: the input of the step that decides it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Considered {
+    /// What.
+    pub action: Action,
+    /// With these arguments.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub arguments: Map<String, Value>,
+    /// Whether a person has agreed to it already, and has changed it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub approved: bool,
+}
+
+impl Considered {
+    /// Something without arguments.
+    pub fn new(action: Action) -> Self {
+        Self { action, arguments: Map::new(), approved: false }
+    }
+}
+
+/// What was decided, and what was known then: the output of the step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ruling {
+    /// What was decided.
+    pub verdict: Verdict,
+    /// What was known, without what other records of the run hold: the arguments stand in the step's input, and what was done
+    /// before in the steps before ([`past`](super::past)).
+    pub request: Request,
+}
+
+/// Asks the pinned policies and what is forbidden by now. None where the run has no policies: then the definition of the
+/// agent decides alone.
+pub(crate) async fn decide(
+    ctx: &Ctx,
+    agent: &Arc<Runtime>,
+    considered: Considered,
+    conversation: &Conversation,
+    log: &Log,
+) -> Result<Option<Ruling>> {
+    let Some(policies) = &agent.policies else { return Ok(None) };
+    let request = Request {
+        session: log.of(&policies.depends_on(&considered.action)),
+        ..request(ctx, agent, &considered, conversation.transcript().label())
+    };
+    let (policies, deciding, request) = (Arc::clone(policies), Arc::clone(agent), Arc::new(request));
+    let known = conversation.transcript().shared();
+    let decided = work(move |_| {
+        let mut request = Request::clone(&request);
+        request.origins = deciding.origins(&request, &known);
+        let forbidden = deciding.forbids.as_ref().and_then(|forbids| forbids.forbid(&request));
+        let verdict = forbidden.unwrap_or_else(|| policies.decide(&request));
+        request.arguments = Map::new();
+        request.session.calls = Vec::new();
+        let ruling = Json::of(&Ruling { verdict, request });
+        async move { ruling }
+    });
+    let recorded = ctx.effect(DECIDE, Effects::pure(), Json::of(&considered)?, decided).await?;
+    recorded.to().map(Some)
+}
+
+/// Why something is denied, for the model.
+pub(crate) fn why(verdict: &Verdict) -> String {
+    verdict.tell.clone().unwrap_or_else(|| "the policies of this project do not allow it".to_owned())
+}
+
+/// The denial of a call, for its model.
+pub(crate) fn denied(verdict: &Verdict) -> Error {
+    Error::new(Code::ToolDenied, why(verdict))
+        .with_help("do not try the same again; find another way, or say what you would need")
+}
+
+/// What is known of something without looking at where its arguments came from and at what was done before.
+pub(crate) fn request(ctx: &Ctx, agent: &Runtime, considered: &Considered, label: &Label) -> Request {
+    let mut principal = agent.principal.clone();
+    ctx.owner().tenant.as_ref().clone_into(&mut principal.tenant);
+    Request {
+        principal,
+        action: considered.action.clone(),
+        arguments: considered.arguments.clone(),
+        origins: BTreeMap::new(),
+        label: label.clone(),
+        session: Session::default(),
+        now: ctx.now(),
+        approved: considered.approved,
+    }
+}

@@ -1,0 +1,85 @@
+//! [`Log`]: the calls that were made, for the rules that ask about them.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use adjutant_core::Code;
+use adjutant_core::time::Timestamp;
+use adjutant_policy::facts::{Past, Session};
+use serde_json::{Map, Value};
+
+use crate::returned::{Called, Returned};
+
+/// The calls that were made in a session up to now, as far as a rule may ask about them. It grows as calls come to their end, which a replay
+/// repeats in the same order.
+#[derive(Debug, Default)]
+pub(crate) struct Log {
+    /// The tools that some rule asks about.
+    concerned: BTreeSet<String>,
+    /// In earlier turns, and by those for whom the run works.
+    before: Arc<[Past]>,
+    calls: Mutex<Vec<Past>>,
+}
+
+impl Log {
+    /// A log of calls of these tools; `calls` were made in this run, `before` earlier.
+    pub(crate) fn new(concerned: BTreeSet<String>, before: &[Past], calls: Vec<Past>) -> Self {
+        let before = before.iter().filter(|past| concerned.contains(&past.tool)).cloned().collect();
+        Self { concerned, before, calls: Mutex::new(calls) }
+    }
+
+    /// Takes in what came of a call that was decided at that moment.
+    pub(crate) fn made(&self, called: &Called, at: Timestamp, returned: &Returned) {
+        if self.concerned.contains(&called.name) {
+            self.calls().extend(made(called, at, returned));
+        }
+    }
+
+    /// Takes in what somebody did who worked for this run.
+    pub(crate) fn join(&self, past: Vec<Past>) {
+        self.calls().extend(past.into_iter().filter(|past| self.concerned.contains(&past.tool)));
+    }
+
+    /// All calls of these tools.
+    pub(crate) fn of(&self, tools: &BTreeSet<String>) -> Session {
+        if tools.is_empty() {
+            return Session::default();
+        }
+        let calls = self.calls();
+        let asked = self.before.iter().chain(calls.iter()).filter(|past| tools.contains(&past.tool));
+        Session { calls: asked.cloned().collect() }
+    }
+
+    /// All that a run that is started by this one is to know.
+    pub(crate) fn all(&self) -> Vec<Past> {
+        self.before.iter().cloned().chain(self.calls().iter().cloned()).collect()
+    }
+
+    /// What was done in this run.
+    pub(crate) fn own(&self) -> Vec<Past> {
+        self.calls().clone()
+    }
+
+    fn calls(&self) -> MutexGuard<'_, Vec<Past>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A call as something that was done; none where it was not made, or is not over.
+pub(super) fn made(called: &Called, at: Timestamp, returned: &Returned) -> Option<Past> {
+    let (data, failed) = match returned {
+        Returned::Output(output) => (output.data.clone(), false),
+        Returned::Failed(error) if matches!(error.code(), Code::ToolDenied | Code::ToolUnknown) => {
+            return None;
+        }
+        Returned::Failed(_) => (None, true),
+        // Given up: nobody knows that it did not happen.
+        Returned::Idle(_) => (None, false),
+        Returned::Pending(_) => return None,
+    };
+    let arguments = match &called.arguments {
+        Value::Object(arguments) => arguments.clone(),
+        _ => Map::new(),
+    };
+    Some(Past { tool: called.name.clone(), at, arguments, data, failed })
+}

@@ -1,0 +1,51 @@
+//! What calls of an agent touch and depend on.
+
+use std::collections::BTreeSet;
+
+use adjutant_policy::cedar::Policies;
+use adjutant_policy::facts::Action;
+
+use super::queue::Reach;
+use crate::definition::{Code, Definition};
+
+/// What a call of that name is for the policies: that of an agent, or of a tool.
+pub(crate) fn action(definition: &Definition, name: &str) -> Action {
+    match definition.agents.iter().any(|asked| asked.definition.name == name) {
+        true => Action::Agent(name.to_owned()),
+        false => Action::Tool(name.to_owned()),
+    }
+}
+
+/// What a call of that name touches and depends on: with a program or another agent, all that these may call.
+pub(crate) fn reach(definition: &Definition, policies: Option<&Policies>, name: &str) -> Reach {
+    let Some(policies) = policies else { return Reach::default() };
+    let mut reach = Reach { touches: BTreeSet::from([name.to_owned()]), depends: BTreeSet::new() };
+    reach.depends.extend(policies.depends_on(&action(definition, name)));
+    let within: Vec<&str> = match definition.agents.iter().find(|asked| asked.definition.name == name) {
+        Some(asked) => {
+            let agents = std::iter::once(&asked.definition).chain(asked.definition.nested());
+            agents.flat_map(|agent| agent.tools.iter().map(|tool| tool.name.as_str())).collect()
+        }
+        None if name == Code::TOOL && definition.code.is_some() => {
+            let others = definition.tools.iter().map(|tool| tool.name.as_str());
+            others.filter(|other| *other != name).collect()
+        }
+        None => Vec::new(),
+    };
+    for tool in within {
+        reach.touches.insert(tool.to_owned());
+        reach.depends.extend(policies.depends_on(&action(definition, tool)));
+    }
+    reach
+}
+
+/// The tools whose calls some policy asks about, of all that an agent and those that it asks may call.
+pub(crate) fn concerned(definition: &Definition, policies: Option<&Policies>) -> BTreeSet<String> {
+    let Some(policies) = policies else { return BTreeSet::new() };
+    let agents = std::iter::once(definition).chain(definition.nested());
+    let actions = agents.flat_map(|agent| {
+        let calls = agent.tools.iter().map(|tool| action(agent, &tool.name));
+        calls.chain([Action::Answer, Action::Model(agent.model.clone())])
+    });
+    actions.flat_map(|action| policies.depends_on(&action)).collect()
+}

@@ -1,0 +1,90 @@
+//! What is no call of a tool and is decided all the same: which model is asked, and whether an answer may go out.
+
+use std::sync::Arc;
+
+use adjutant_core::{Code, Error, Result};
+use adjutant_durable::Ctx;
+use adjutant_policy::Outcome;
+use adjutant_policy::facts::Action;
+use serde_json::{Map, Value};
+
+use super::decision::{Considered, decide, why};
+use super::log::Log;
+use crate::approval;
+use crate::conversation::Conversation;
+use crate::returned::Called;
+use crate::runtime::Runtime;
+
+/// Whether an answer may go out.
+pub(crate) enum Released {
+    /// As it is, or with these kinds of things masked.
+    As(Vec<String>),
+    /// It may not, for this reason.
+    Withheld(String),
+}
+
+/// Decides whether the model of the agent may be asked with what was said up to now. Fails with [`Code::RunDenied`].
+pub(crate) async fn admit_model(
+    ctx: &Ctx,
+    agent: &Arc<Runtime>,
+    conversation: &Conversation,
+    log: &Log,
+) -> Result<()> {
+    let action = Action::Model(agent.definition.model.clone());
+    match settle(&ctx.scope("model_choice"), agent, action, Map::new(), conversation, log).await? {
+        Released::As(_) => Ok(()),
+        Released::Withheld(why) => {
+            let message = format!("the model `{}` may not be asked: {why}", agent.definition.model);
+            Err(Error::new(Code::RunDenied, message)
+                .with_help("`adjutant policy explain` shows which policies decided; give the agent another model, or change them"))
+        }
+    }
+}
+
+/// Decides whether an answer may go out to whom the run works for. What an agent answers that works for another one goes
+/// to that, not out.
+pub(crate) async fn release(
+    ctx: &Ctx,
+    agent: &Arc<Runtime>,
+    text: &str,
+    conversation: &Conversation,
+    log: &Log,
+) -> Result<Released> {
+    if agent.principal.agents.len() > 1 {
+        return Ok(Released::As(Vec::new()));
+    }
+    let arguments = Map::from_iter([("text".to_owned(), Value::from(text))]);
+    settle(ctx, agent, Action::Answer, arguments, conversation, log).await
+}
+
+async fn settle(
+    ctx: &Ctx,
+    agent: &Arc<Runtime>,
+    action: Action,
+    arguments: Map<String, Value>,
+    conversation: &Conversation,
+    log: &Log,
+) -> Result<Released> {
+    let name = match &action {
+        Action::Answer => "answer".to_owned(),
+        Action::Model(id) => id.clone(),
+        _ => return Err(Error::new(Code::Internal, "this is decided at the choke point of calls")),
+    };
+    let considered = Considered { action, arguments, approved: false };
+    let asked = Value::Object(considered.arguments.clone());
+    let Some(ruling) = decide(ctx, agent, considered, conversation, log).await? else {
+        return Ok(Released::As(Vec::new()));
+    };
+    Ok(match &ruling.verdict.outcome {
+        Outcome::Allow => Released::As(Vec::new()),
+        Outcome::Redact(kinds) => Released::As(kinds.clone()),
+        Outcome::Deny => Released::Withheld(why(&ruling.verdict)),
+        Outcome::Ask => {
+            let called = Called { call: "".into(), name, arguments: asked, resumed: None };
+            match approval::ask(ctx, &called, &ruling.verdict.reason).await? {
+                Ok(_) => Released::As(Vec::new()),
+                Err(denied) => Released::Withheld(denied.message().to_owned()),
+            }
+        }
+    })
+}

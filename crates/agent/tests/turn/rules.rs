@@ -1,0 +1,280 @@
+//! What the policies decide: of every call, of the model, and of the answer.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use adjutant_agent::rules::{Forbids, decisions};
+use adjutant_agent::{Agent, Stop, start};
+use adjutant_core::id::{RunId, Scope};
+use adjutant_core::message::{Message, ToolResult};
+use adjutant_core::tool::Effect;
+use adjutant_core::{Code, Error};
+use adjutant_durable::{RunState, Wait, waits};
+use adjutant_model::scripted::{Scripted, Turn};
+use adjutant_policy::{Outcome, Request, Verdict};
+use adjutant_store::Store;
+use adjutant_tool::{Failure, Output};
+use serde_json::json;
+
+use crate::bench::{Bench, Roles, agent, deed, echo, echoes, spec, tool};
+
+/// Permits everything that the tests do not ask about.
+const REST: &str = r#"
+@id("model") permit (principal, action == Action::"run.model", resource);
+@id("answer") permit (principal, action == Action::"run.answer", resource);
+@id("ask") permit (principal, action == Action::"run.agent", resource);
+"#;
+
+fn rest(more: &str) -> String {
+    format!("{REST}{more}")
+}
+
+/// A turn that calls `deed` with these texts at once.
+fn deeds(texts: &[&str]) -> Turn {
+    Turn::calls(texts.iter().map(|text| ("deed", json!({ "text": text }))))
+}
+
+/// The results that the model of a run has read.
+async fn results(bench: &Bench, run: &RunId) -> Vec<String> {
+    let messages = bench.check(run).await;
+    messages.iter().flat_map(Message::results).map(ToolResult::as_text).collect()
+}
+
+#[tokio::test]
+async fn what_no_policy_permits_is_denied_and_the_journal_says_why() {
+    let (tool, done) = deed(Effect::AtMostOnce);
+    let bench = Bench::new(agent().tool(tool), [deeds(&["a"]), echoes("b"), Turn::text("ok")])
+        .under(&rest(r#"@id("looking") permit (principal, action in Action::"tools.pure", resource);"#));
+    bench.serve();
+    let run = bench.begin("go", None).await;
+    assert_eq!(bench.end(&run).await.unwrap().text, "ok");
+    assert!(done.lock().unwrap().is_empty());
+    let heard = results(&bench, &run).await;
+    assert!(heard[0].starts_with("tool-denied: "), "{heard:?}");
+    assert_eq!(heard[1], "echo: b");
+    let decisions = decisions(&bench.records(&run).await, &[]);
+    let said: Vec<_> =
+        decisions.iter().map(|one| (&one.verdict.outcome, one.verdict.policies.join(","))).collect();
+    assert_eq!(
+        said,
+        [
+            (&Outcome::Allow, "model".to_owned()),
+            (&Outcome::Deny, String::new()),
+            (&Outcome::Allow, "looking".to_owned()),
+            (&Outcome::Allow, "answer".to_owned()),
+        ]
+    );
+    assert!(decisions.iter().all(|one| one.verdict.version.is_some()));
+    assert_eq!(decisions[1].request.arguments["text"], "a");
+    assert_eq!(decisions[3].request.session.calls.len(), 1, "what was denied was not done");
+}
+
+#[tokio::test]
+async fn a_permit_that_asks_waits_for_a_person() {
+    let (tool, done) = deed(Effect::AtMostOnce);
+    let bench = Bench::new(agent().tool(tool), [deeds(&["a"]), Turn::text("ok")]).under(&rest(
+        r#"@id("deeds") @ask("it cannot be undone") permit (principal, action == Action::"deed", resource);"#,
+    ));
+    bench.serve();
+    let run = bench.begin("go", None).await;
+    bench.until_state(&run, RunState::Waiting).await;
+    assert!(done.lock().unwrap().is_empty());
+    let open = waits(&run, &bench.records(&run).await);
+    let [Wait::Signal { name, request, .. }] = open.as_slice() else { panic!("{open:?}") };
+    assert!(request.as_str().contains("it cannot be undone"), "{request:?}");
+    start::approve(bench.engine.as_ref(), &run, name, true, None).await.unwrap();
+    assert_eq!(bench.end(&run).await.unwrap().text, "ok");
+    assert_eq!(*done.lock().unwrap(), ["a"]);
+}
+
+#[tokio::test]
+async fn calls_are_counted_over_a_session_and_denied_ones_take_nothing() {
+    let (tool, done) = deed(Effect::AtMostOnce);
+    let turns =
+        [deeds(&["1", "no", "2", "3", "4"]), Turn::text("first"), deeds(&["5"]), Turn::text("second")];
+    let bench = Bench::new(agent().tool(tool), turns).under(&rest(
+        r#"@id("three") permit (principal, action == Action::"deed", resource) when { context.session.count.deed < 3 };
+           @id("never") forbid (principal, action == Action::"deed", resource) when { context.arguments.text.value == "no" };"#,
+    ));
+    bench.serve();
+    let first = bench.begin("go", Some("s")).await;
+    bench.end(&first).await.unwrap();
+    // Asked for at once, and counted one after the other.
+    assert_eq!(*done.lock().unwrap(), ["1", "2", "3"]);
+    let second = bench.begin("go", Some("s")).await;
+    bench.end(&second).await.unwrap();
+    assert_eq!(*done.lock().unwrap(), ["1", "2", "3"], "the session has used all three");
+    let other = bench.begin("go", Some("other")).await;
+    bench.end(&other).await.unwrap();
+    assert_eq!(done.lock().unwrap().len(), 6, "another session has its own three");
+}
+
+#[tokio::test]
+async fn a_call_waits_for_the_one_that_its_rule_asks_about() {
+    let (tool, done) = deed(Effect::AtMostOnce);
+    let both = Turn::calls([
+        ("deed", json!({ "text": "7" })),
+        ("echo", json!({ "text": "7" })),
+        ("deed", json!({ "text": "8" })),
+    ]);
+    let bench = Bench::new(agent().tool(tool), [both, Turn::text("ok")]).under(&rest(
+        r#"@id("looking") permit (principal, action == Action::"echo", resource);
+           @id("read first") permit (principal, action == Action::"deed", resource)
+           when { context.session.seen.echo.text.contains(context.arguments.text.value) };"#,
+    ));
+    bench.serve();
+    let run = bench.begin("go", None).await;
+    bench.end(&run).await.unwrap();
+    assert_eq!(*done.lock().unwrap(), ["7"]);
+    let heard = results(&bench, &run).await;
+    assert_eq!((heard[0].as_str(), heard[1].as_str()), ("done", "echo: 7"));
+    assert!(heard[2].contains("`echo`"), "the model hears what is missing: {heard:?}");
+}
+
+fn asking(scout: &Agent) -> Agent {
+    Agent::new("desk").instructions("You are a desk.").agent(scout)
+}
+
+fn scout(tool: Arc<dyn adjutant_tool::Tool>) -> Agent {
+    Agent::new("scout").description("Does deeds.").model("scout").instructions("x").tool(tool)
+}
+
+fn task() -> Turn {
+    Turn::calls([("scout", json!({ "task": "do it" })), ("scout", json!({ "task": "do it" }))])
+}
+
+#[tokio::test]
+async fn nobody_may_more_than_the_agent_that_asked_for_it() {
+    let (tool, done) = deed(Effect::AtMostOnce);
+    let scouts = Scripted::from_fn(|request, _| {
+        Some(if request.messages.len() < 4 { deeds(&["a"]) } else { Turn::text("done") })
+    });
+    let roles = Roles::main(Scripted::new([task(), Turn::text("ok")]))
+        .with("scout", scouts.with_id("scripted-scout"));
+    let bench = Bench::with(asking(&scout(tool)), roles).under(&rest(
+        r#"@id("deeds") permit (principal, action == Action::"deed", resource);
+           @id("not the desk") forbid (principal == Agent::"desk", action == Action::"deed", resource);"#,
+    ));
+    bench.serve();
+    let run = bench.begin("go", None).await;
+    bench.end(&run).await.unwrap();
+    assert!(done.lock().unwrap().is_empty(), "the scout works for the desk");
+}
+
+#[tokio::test]
+async fn what_asked_agents_do_counts_for_all() {
+    let (tool, done) = deed(Effect::AtMostOnce);
+    let scouts = Scripted::from_fn(|request, _| {
+        Some(if request.messages.len() < 4 { deeds(&["a", "b"]) } else { Turn::text("done") })
+    });
+    let roles = Roles::main(Scripted::new([task(), Turn::text("ok")]))
+        .with("scout", scouts.with_id("scripted-scout"));
+    let bench = Bench::with(asking(&scout(tool)), roles).under(&rest(
+        r#"@id("three") permit (principal, action == Action::"deed", resource) when { context.session.count.deed < 3 };"#,
+    ));
+    bench.serve();
+    let run = bench.begin("go", None).await;
+    let reply = bench.end(&run).await.unwrap();
+    assert_eq!(*done.lock().unwrap(), ["a", "b", "a"]);
+    assert_eq!(reply.past.len(), 3);
+}
+
+/// Forbids everything once it is told so.
+#[derive(Default)]
+struct Switch(AtomicBool, Mutex<Vec<Request>>);
+
+impl Forbids for Switch {
+    fn forbid(&self, request: &Request) -> Option<Verdict> {
+        self.1.lock().unwrap().push(request.clone());
+        self.0.load(Ordering::SeqCst).then(|| Verdict {
+            outcome: Outcome::Deny,
+            policies: vec!["switch".into()],
+            reason: "somebody has pulled it".into(),
+            tell: Some("everything is off".into()),
+            watched: None,
+            version: None,
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_switch_stops_what_was_permitted_and_approved() {
+    let (tool, done) = deed(Effect::AtMostOnce);
+    let switch = Arc::new(Switch::default());
+    let agent = agent().tool(tool).approve("deed");
+    let engine = Store::in_memory().unwrap().engine(Scope::default());
+    let models = Roles::main(Scripted::new([deeds(&["a"]), Turn::text("ok")]));
+    let bench = Bench::governed(engine, agent, models, Some(Arc::clone(&switch) as Arc<dyn Forbids>));
+    bench.serve();
+    let run = bench.begin("go", None).await;
+    bench.until_state(&run, RunState::Waiting).await;
+    switch.0.store(true, Ordering::SeqCst);
+    let open = waits(&run, &bench.records(&run).await);
+    let [Wait::Signal { name, .. }] = open.as_slice() else { panic!("{open:?}") };
+    start::approve(bench.engine.as_ref(), &run, name, true, None).await.unwrap();
+    // It forbids that the model is asked, too, which ends the run.
+    let error = bench.end(&run).await.unwrap_err();
+    assert_eq!((error.code(), error.message()), (Code::RunDenied, "everything is off"));
+    assert!(done.lock().unwrap().is_empty());
+    let heard = results(&bench, &run).await;
+    assert!(heard[0].contains("everything is off"), "{heard:?}");
+}
+
+#[tokio::test]
+async fn an_answer_that_may_not_go_out_is_withheld() {
+    let secret = tool("echo", |_| Ok::<_, Failure>(Output::text("the code is 1234")));
+    let agent = Agent::new("desk").instructions("x").tool(secret);
+    let turns = [echoes("x"), Turn::text("It is 1234."), Turn::text("It is 1234, really.")];
+    let bench = Bench::new(agent, turns).under(
+        r#"@id("model") permit (principal, action == Action::"run.model", resource);
+           @id("tools") permit (principal, action in Action::"tools", resource);
+           @id("answer") permit (principal, action == Action::"run.answer", resource);
+           @id("codes") @tell("codes stay here")
+           forbid (principal, action == Action::"run.answer", resource) when { context.text like "*1234*" };"#,
+    );
+    bench.serve();
+    let run = bench.begin("go", None).await;
+    let reply = bench.end(&run).await.unwrap();
+    assert_eq!(reply.stop, Stop::Withheld);
+    assert!(!reply.text.contains("1234") && reply.text.contains("codes stay here"), "{}", reply.text);
+    assert_eq!(reply.turns, 3, "the model was told once, and tried again");
+}
+
+#[tokio::test]
+async fn a_model_that_is_not_permitted_is_not_asked() {
+    let bench = Bench::new(agent(), [Turn::text("ok")])
+        .under(r#"@id("answer") permit (principal, action == Action::"run.answer", resource);"#);
+    let error = bench.run("go").await.unwrap_err();
+    assert_eq!(error.code(), Code::RunDenied);
+}
+
+#[tokio::test]
+async fn policies_know_the_person_and_what_is_said_of_them() {
+    let (tool, done) = deed(Effect::AtMostOnce);
+    let bench =
+        Bench::new(agent().tool(tool), [deeds(&["a"]), Turn::text("ok"), deeds(&["b"]), Turn::text("ok")])
+            .under(&rest(
+                r#"@id("deeds") permit (principal in User::"ann", action == Action::"deed", resource);"#,
+            ));
+    bench.serve();
+    for (user, expected) in [("bob", 0), ("ann", 1)] {
+        let run = bench.begin_for(Some(user), "go", None).await;
+        bench.end(&run).await.unwrap();
+        assert_eq!(done.lock().unwrap().len(), expected, "{user}");
+    }
+}
+
+#[tokio::test]
+async fn a_tool_that_says_that_it_failed_has_done_nothing() {
+    let failing =
+        adjutant_tool::FunctionTool::new(spec("deed", Effect::AtMostOnce), |_: serde_json::Value, _| async {
+            Err::<Output, _>(Failure::from(Error::new(Code::ToolFailed, "no paper")))
+        });
+    let bench = Bench::new(Agent::new("desk").instructions("x").tool(failing).tool(echo()), [deeds(&["a"]), deeds(&["b"]), Turn::text("ok")])
+        .under(&rest(r#"@id("once") permit (principal, action == Action::"deed", resource) when { context.session.count.deed < 1 };"#));
+    bench.serve();
+    let run = bench.begin("go", None).await;
+    bench.end(&run).await.unwrap();
+    let heard = results(&bench, &run).await;
+    assert!(heard.iter().all(|heard| heard.contains("no paper")), "{heard:?}");
+}

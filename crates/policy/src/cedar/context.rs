@@ -1,0 +1,350 @@
+//! What a request is to policies: the context, and the entities that conditions look into.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::str::FromStr;
+
+use adjutant_core::label::{Label, Readers, Sources};
+use adjutant_core::tool::Role;
+use cedar_policy::{
+    Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, RestrictedExpression as Expression,
+};
+use serde_json::{Map, Value};
+
+use super::needs::Needs;
+use super::schema::{AGENT, ALL_TOOLS, ROLES, SESSION, Schema, TENANT, TOOL, Tool, USER};
+use super::session;
+use super::types::{Slot, Type};
+use super::value::{Unfit, moment, plain, record, text, texts};
+use crate::facts::{Action, Evidence, Origin, Principal, Request};
+
+/// The names of the types, read once.
+#[derive(Clone, Debug)]
+pub(super) struct Names(BTreeMap<&'static str, EntityTypeName>);
+
+impl Names {
+    /// Reads them.
+    pub(super) fn new() -> Result<Self, Unfit> {
+        let all = ["Action", AGENT, USER, TENANT, TOOL, SESSION, "Model", "Resource", "Memory"];
+        let read = all.into_iter().map(|name| Some((name, EntityTypeName::from_str(name).ok()?)));
+        read.collect::<Option<_>>()
+            .map(Self)
+            .ok_or_else(|| Unfit("the names of the types cannot be read".to_owned()))
+    }
+
+    pub(super) fn uid(&self, kind: &str, id: &str) -> Result<EntityUid, Unfit> {
+        let kind = self.0.get(kind).ok_or_else(|| Unfit(format!("there is no type `{kind}`")))?;
+        Ok(EntityUid::from_type_name_and_id(kind.clone(), EntityId::new(id)))
+    }
+}
+
+/// What is the same for every agent of a request.
+pub(super) struct Scene {
+    pub(super) action: EntityUid,
+    pub(super) resource: EntityUid,
+    pub(super) context: Context,
+    /// The action within its groups, and the session.
+    around: Vec<Entity>,
+}
+
+/// The name of an action in policies.
+pub(super) fn action_name(action: &Action) -> &str {
+    match action {
+        Action::Tool(name) => name,
+        Action::Agent(_) => "run.agent",
+        Action::Model(_) => "run.model",
+        Action::Resource { .. } => "run.resource",
+        Action::Remember(_) => "run.remember",
+        Action::Answer => "run.answer",
+    }
+}
+
+impl Scene {
+    /// Makes what `needs` looks at, and nothing else.
+    pub(super) fn of(
+        request: &Request,
+        schema: &Schema,
+        names: &Names,
+        needs: &Needs,
+    ) -> Result<Self, Unfit> {
+        let name = action_name(&request.action);
+        let user = || request.principal.user.as_ref().map_or("", |user| user.id.as_str());
+        let resource = match &request.action {
+            Action::Tool(tool) => names.uid(TOOL, tool)?,
+            Action::Agent(agent) => names.uid(AGENT, agent)?,
+            Action::Model(model) => names.uid("Model", model)?,
+            Action::Resource { uri, .. } => names.uid("Resource", uri)?,
+            Action::Remember(memory) => names.uid("Memory", memory)?,
+            Action::Answer => names.uid(USER, user())?,
+        };
+        let action = names.uid("Action", name)?;
+        let groups = match &request.action {
+            Action::Tool(tool) => schema.groups(tool),
+            _ => Vec::new(),
+        };
+        let groups =
+            groups.iter().map(|group| names.uid("Action", group)).collect::<Result<HashSet<_>, _>>()?;
+        let mut around = vec![Entity::new_no_attrs(action.clone(), groups)];
+
+        let mut pairs = Vec::new();
+        if let Some(needs) = needs.get("context") {
+            let session = names.uid(SESSION, "this")?;
+            if let Some(needs) = needs.get("session") {
+                let attributes = session::attributes(request, schema, needs)?;
+                let entity = Entity::new(session.clone(), attributes, HashSet::new());
+                around.push(entity.map_err(|error| Unfit(error.to_string()))?);
+                pairs.push(("session".to_owned(), Expression::new_entity_uid(session)));
+            }
+            pairs.extend(Self::always(request, needs)?);
+            if let Action::Tool(tool) = &request.action
+                && let Some(tool) = schema.tools.get(tool)
+            {
+                pairs.extend(Self::of_call(request, tool, needs)?);
+            }
+            if let Action::Resource { server, uri } = &request.action {
+                let host = super::types::Form::Url.part_of(uri);
+                pairs.push(("server".to_owned(), Expression::new_string(server.clone())));
+                pairs.push(("host".to_owned(), Expression::new_string(host)));
+            }
+        }
+        let context = Context::from_pairs(pairs).map_err(|error| Unfit(error.to_string()))?;
+        Ok(Self { action, resource, context, around })
+    }
+
+    fn always(request: &Request, needs: &Needs) -> Result<Vec<(String, Expression)>, Unfit> {
+        let mut pairs = Vec::new();
+        if needs.get("run").is_some() {
+            pairs.push(("run".to_owned(), record(label(&request.label))?));
+        }
+        if needs.get("now").is_some() {
+            pairs.push(("now".to_owned(), moment(request.now.0)));
+        }
+        if needs.get("approved").is_some() {
+            pairs.push(("approved".to_owned(), Expression::new_bool(request.approved)));
+        }
+        Ok(pairs)
+    }
+
+    fn of_call(request: &Request, tool: &Tool, needs: &Needs) -> Result<Vec<(String, Expression)>, Unfit> {
+        let mut pairs = Vec::new();
+        if let Some(needs) = needs.get("arguments") {
+            let arguments = labelled(&tool.arguments, &request.arguments, request, "", needs)?;
+            pairs.push(("arguments".to_owned(), record(arguments)?));
+        }
+        if let Some(needs) = needs.get("roles") {
+            let named = ROLES.iter().filter(|(name, _)| needs.get(name).is_some());
+            let roles = named.map(|(name, role)| Ok(((*name).to_owned(), of_role(request, tool, *role)?)));
+            pairs.push(("roles".to_owned(), record(roles.collect::<Result<_, Unfit>>()?)?));
+        }
+        Ok(pairs)
+    }
+
+    /// The entities as they are for one agent.
+    pub(super) fn entities(
+        &self,
+        names: &Names,
+        schema: &Schema,
+        principal: &Principal,
+        agent: &str,
+    ) -> Result<(EntityUid, Entities), Unfit> {
+        let tenant = names.uid(TENANT, &principal.tenant)?;
+        let uid = names.uid(AGENT, agent)?;
+        let mut parents = HashSet::from([tenant.clone()]);
+        let mut attributes = HashMap::new();
+        let mut all = self.around.clone();
+        if let Some(user) = &principal.user {
+            let known = names.uid(USER, &user.id)?;
+            let claims = claims(schema, &user.claims)?;
+            let entity = Entity::new(known.clone(), claims, HashSet::from([tenant.clone()]));
+            all.push(entity.map_err(|error| Unfit(error.to_string()))?);
+            attributes.insert("user".to_owned(), Expression::new_entity_uid(known.clone()));
+            parents.insert(known);
+        }
+        all.push(Entity::new_no_attrs(tenant, HashSet::new()));
+        let entity = Entity::new(uid.clone(), attributes, parents);
+        all.push(entity.map_err(|error| Unfit(error.to_string()))?);
+        // Whoever an agent hands to may be an agent too, and is no other entity than the one that asks.
+        let entities = Entities::from_entities(all, None).map_err(|error| Unfit(error.to_string()))?;
+        Ok((uid, entities))
+    }
+}
+
+/// Whether a tool's calls are decided at all.
+pub(super) fn is_known(schema: &Schema, action: &Action) -> bool {
+    match action {
+        Action::Tool(tool) => schema.tools.contains_key(tool) && tool != ALL_TOOLS,
+        _ => true,
+    }
+}
+
+/// What is declared of the claims; others nobody can ask for.
+fn claims(schema: &Schema, claims: &Map<String, Value>) -> Result<HashMap<String, Expression>, Unfit> {
+    let declared = schema.vocabulary.claims.iter().filter_map(|(name, claim)| {
+        let value = claims.get(name).filter(|value| !value.is_null())?;
+        let read =
+            plain(&claim.kind(), value).map_err(|Unfit(why)| Unfit(format!("the claim `{name}` {why}")));
+        Some(read.map(|value| (name.clone(), value)))
+    });
+    declared.collect()
+}
+
+/// Arguments that are looked at, each with where it came from.
+fn labelled(
+    slots: &BTreeMap<String, Slot>,
+    values: &Map<String, Value>,
+    request: &Request,
+    above: &str,
+    needs: &Needs,
+) -> Result<Vec<(String, Expression)>, Unfit> {
+    let mut all = Vec::new();
+    for (name, slot) in slots {
+        let Some(needs) = needs.get(name) else { continue };
+        let Some(value) = values.get(name).filter(|value| !value.is_null()) else {
+            if slot.required {
+                return Err(Unfit(format!("`{name}` is missing")));
+            }
+            continue;
+        };
+        let pointer = format!("{above}/{}", escaped(name));
+        let named = |Unfit(why): Unfit| Unfit(format!("`{name}` {why}"));
+        let mut pairs = Vec::new();
+        if ["trusted", "from", "readers", "public", "evidence"].iter().any(|part| needs.get(part).is_some()) {
+            let origin = origin(request, &pointer, value);
+            pairs.extend(label(&origin.label));
+            pairs.push(("evidence".to_owned(), Expression::new_string(evidence(origin.evidence).to_owned())));
+        }
+        if let Some(needs) = needs.get("value") {
+            let value = match (&slot.kind, value) {
+                (Type::Record(fields), Value::Object(inner)) => {
+                    record(labelled(fields, inner, request, &pointer, needs)?)?
+                }
+                (Type::Record(_), _) => return Err(Unfit(format!("`{name}` is no object"))),
+                (kind, value) => plain(kind, value).map_err(named)?,
+            };
+            pairs.push(("value".to_owned(), value));
+        }
+        if slot.kind.is_scalar() && needs.get("text").is_some() {
+            pairs.push(("text".to_owned(), Expression::new_string(text(value))));
+        }
+        if let Some((one, several)) = slot.form.part() {
+            let part = |value: &Value| slot.form.part_of(&text(value));
+            match value {
+                Value::Array(items) if needs.get(several).is_some() => {
+                    pairs.push((several.to_owned(), texts(items.iter().map(part))));
+                }
+                Value::Array(_) => {}
+                value if needs.get(one).is_some() => {
+                    pairs.push((one.to_owned(), Expression::new_string(part(value))));
+                }
+                _ => {}
+            }
+        }
+        all.push((name.clone(), record(pairs)?));
+    }
+    Ok(all)
+}
+
+/// What is known together of all arguments of one role: believable if all are, for those who may see each of them.
+fn of_role(request: &Request, tool: &Tool, role: Role) -> Result<Expression, Unfit> {
+    let mut joined = Label::default();
+    let mut values = BTreeSet::new();
+    for (name, of) in &tool.roles {
+        let pointer = if name.starts_with('/') { name.clone() } else { format!("/{}", escaped(name)) };
+        if *of != role {
+            continue;
+        }
+        if let Some(value) = at(&request.arguments, &pointer).filter(|value| !value.is_null()) {
+            joined = joined.join(&origin(request, &pointer, value).label);
+            leaves(value, &mut |leaf| {
+                values.insert(text(leaf));
+            });
+        }
+    }
+    let mut pairs = label(&joined);
+    pairs.push(("values".to_owned(), texts(values)));
+    record(pairs)
+}
+
+fn at<'a>(arguments: &'a Map<String, Value>, pointer: &str) -> Option<&'a Value> {
+    let (name, rest) = match pointer.get(1..)?.split_once('/') {
+        Some((name, rest)) => (name, Some(rest)),
+        None => (pointer.get(1..)?, None),
+    };
+    let value = arguments.get(&name.replace("~1", "/").replace("~0", "~"))?;
+    match rest {
+        Some(rest) => value.pointer(&format!("/{rest}")),
+        None => Some(value),
+    }
+}
+
+fn leaves(value: &Value, each: &mut impl FnMut(&Value)) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| leaves(item, each)),
+        Value::Object(fields) => fields.values().for_each(|field| leaves(field, each)),
+        leaf => each(leaf),
+    }
+}
+
+/// Where a value came from, with all within it.
+fn origin(request: &Request, pointer: &str, value: &Value) -> Origin {
+    let own = request.origins.get(pointer);
+    let inherited = own.or_else(|| {
+        let mut above = pointer;
+        while let Some((parent, _)) = above.rsplit_once('/') {
+            if let Some(origin) = request.origins.get(parent) {
+                return Some(origin);
+            }
+            above = parent;
+        }
+        None
+    });
+    within(request, pointer, value, inherited)
+}
+
+fn within(request: &Request, pointer: &str, value: &Value, inherited: Option<&Origin>) -> Origin {
+    let inherited = request.origins.get(pointer).or(inherited);
+    let parts: Vec<(String, &Value)> = match value {
+        Value::Array(items) => {
+            items.iter().enumerate().map(|(index, item)| (index.to_string(), item)).collect()
+        }
+        Value::Object(fields) => fields.iter().map(|(name, field)| (escaped(name), field)).collect(),
+        _ => Vec::new(),
+    };
+    let parts =
+        parts.iter().map(|(name, part)| within(request, &format!("{pointer}/{name}"), part, inherited));
+    let joined =
+        parts.reduce(|a, b| Origin { evidence: a.evidence.max(b.evidence), label: a.label.join(&b.label) });
+    joined.unwrap_or_else(|| inherited.cloned().unwrap_or_else(Origin::unknown))
+}
+
+fn escaped(name: &str) -> String {
+    if name.contains(['~', '/']) { name.replace('~', "~0").replace('/', "~1") } else { name.to_owned() }
+}
+
+fn label(label: &Label) -> Vec<(String, Expression)> {
+    let from = match &label.sources {
+        Sources::Known(known) => texts(known.iter().cloned()),
+        // Whoever lists what is allowed must not meet a list that could be within it.
+        Sources::Many => texts(["*".to_owned()]),
+    };
+    let (readers, public) = match &label.readers {
+        Readers::Anyone => (BTreeSet::new(), true),
+        Readers::Only(readers) => (readers.clone(), false),
+    };
+    vec![
+        ("trusted".to_owned(), Expression::new_bool(label.is_trusted())),
+        ("from".to_owned(), from),
+        ("readers".to_owned(), texts(readers)),
+        ("public".to_owned(), Expression::new_bool(public)),
+    ]
+}
+
+fn evidence(evidence: Evidence) -> &'static str {
+    match evidence {
+        Evidence::Exact => "exact",
+        Evidence::Fixed => "fixed",
+        Evidence::Words => "words",
+        Evidence::Result => "result",
+        Evidence::Endorsed => "endorsed",
+        Evidence::None => "none",
+    }
+}

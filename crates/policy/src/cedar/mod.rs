@@ -1,0 +1,24 @@
+//! Policies in Cedar: what a project's files say of what its agents may do.
+//!
+//! A [`Schema`] is what policies can speak of, [`Policies`] are read against it once, and decide a
+//! [`Request`](crate::Request) in microseconds: only the policies of its action and its principal are looked at
+//! (`slice`), and only what these look at is made (`needs`).
+
+mod annotation;
+mod context;
+mod decide;
+mod needs;
+mod problem;
+mod row;
+mod rule;
+mod schema;
+mod session;
+mod set;
+mod slice;
+mod tell;
+mod types;
+mod value;
+
+pub use problem::Problem;
+pub use schema::{Claim, Schema, Vocabulary};
+pub use set::{File, Mode, Pinned, Policies};

@@ -1,0 +1,94 @@
+//! [`Problem`]: what is wrong with a policy, and where.
+
+use std::fmt;
+
+use adjutant_core::{Code, Error};
+use miette::Diagnostic;
+
+/// What is wrong with a file of policies, and where.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    /// The file.
+    pub file: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+impl Problem {
+    /// A problem that Cedar reports, of a file with this text.
+    pub(super) fn reported(file: &str, text: &str, error: &dyn Diagnostic) -> Self {
+        let label = error.labels().and_then(|mut labels| labels.next());
+        let (line, column) = place(text, label.as_ref().map_or(0, miette::LabeledSpan::offset));
+        // What Cedar expected stands in the label; what it says of the error itself may be in several sentences.
+        let expected = label.as_ref().and_then(|label| label.label()).map(str::to_owned);
+        let message = error.to_string();
+        let help = error
+            .help()
+            .map(|help| help.to_string())
+            .or(expected)
+            .filter(|help| !message.contains(help.as_str()));
+        Self { file: file.to_owned(), line, column, message: message.trim_end_matches('.').to_owned(), help }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}: {}", self.file, self.line, self.column, self.message)
+    }
+}
+
+impl From<Problem> for Error {
+    fn from(problem: Problem) -> Self {
+        let error = Self::new(Code::ProjectInvalid, problem.message);
+        let error = match problem.help {
+            Some(help) => error.with_help(help),
+            None => error,
+        };
+        error.at(problem.file, Some(problem.line), Some(problem.column))
+    }
+}
+
+/// The line and the column, in characters and from 1, of a byte of a text.
+pub(super) fn place(text: &str, offset: usize) -> (usize, usize) {
+    let mut end = offset.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let before = text.get(..end).unwrap_or_default();
+    let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let column = before.get(start..).unwrap_or_default().chars().count() + 1;
+    (before.matches('\n').count() + 1, column)
+}
+
+/// The one of several words that was probably meant: one with at most a third of its letters changed.
+pub(super) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let letters = |word: &str| word.to_lowercase().chars().take(64).collect::<Vec<_>>();
+    let typed = letters(word);
+    let scored = known.map(|known| {
+        let meant = letters(known);
+        (changes(&typed, &meant), typed.len().max(meant.len()), known)
+    });
+    let near = scored.filter(|(changes, longest, _)| *changes <= (longest / 3).max(1));
+    near.min_by_key(|(changes, ..)| *changes).map(|(.., known)| known)
+}
+
+/// How many letters must be added, removed or replaced.
+fn changes(a: &[char], b: &[char]) -> usize {
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    for (row, left) in a.iter().enumerate() {
+        let mut line = vec![row + 1];
+        for (pair, right) in last.windows(2).zip(b) {
+            let &[diagonal, above] = pair else { continue };
+            let before = line.last().copied().unwrap_or_default();
+            line.push((diagonal + usize::from(left != right)).min(above + 1).min(before + 1));
+        }
+        last = line;
+    }
+    last.last().copied().unwrap_or_default()
+}

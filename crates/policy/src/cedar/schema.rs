@@ -1,0 +1,346 @@
+//! [`Schema`]: what policies can speak of in a project.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use adjutant_core::tool::{Effect, Role, ToolSpec};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::row;
+use super::types::{Slot, Type};
+
+/// The names of a project beside its tools.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Vocabulary {
+    /// The agents.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub agents: BTreeSet<String>,
+    /// The models, by id.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub models: BTreeSet<String>,
+    /// What may be known of a user, by the name of the claim.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub claims: BTreeMap<String, Claim>,
+    /// The tools of each server of MCP.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub servers: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// What a claim about a user is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Claim {
+    /// Text.
+    String,
+    /// A whole number.
+    Integer,
+    /// `true` or `false`.
+    Boolean,
+    /// A list of text.
+    Strings,
+}
+
+impl Claim {
+    /// The words for them in `adjutant.toml`.
+    pub const WORDS: [(&'static str, Self); 4] = [
+        ("string", Self::String),
+        ("integer", Self::Integer),
+        ("boolean", Self::Boolean),
+        ("strings", Self::Strings),
+    ];
+
+    /// What a value of it is to policies.
+    pub(super) fn kind(self) -> Type {
+        match self {
+            Self::String => Type::Text,
+            Self::Integer => Type::Long,
+            Self::Boolean => Type::Bool,
+            Self::Strings => Type::Set(Box::new(Type::Text)),
+        }
+    }
+}
+
+/// What policies can speak of in a project: its tools with the types of their arguments, its agents and models, and what
+/// is known of a user. It can be stored, so that a run decides by what it started with.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Schema {
+    pub(super) tools: BTreeMap<String, Tool>,
+    pub(super) vocabulary: Vocabulary,
+}
+
+/// What policies know of a tool.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Tool {
+    pub(super) effect: Effect,
+    /// Whether a call carries its arguments out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) egress: bool,
+    /// Whether its output can be believed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) trusted: bool,
+    /// Whether only some may see its output.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) private: bool,
+    pub(super) arguments: BTreeMap<String, Slot>,
+    /// What the arguments are for, by name or JSON pointer.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) roles: BTreeMap<String, Role>,
+}
+
+/// All roles with their words.
+pub(super) const ROLES: [(&str, Role); 5] = [
+    ("recipient", Role::Recipient),
+    ("target", Role::Target),
+    ("content", Role::Content),
+    ("amount", Role::Amount),
+    ("option", Role::Option),
+];
+
+/// The actions that are no call of a tool, with the types that they are done to.
+pub(super) const OTHER_ACTIONS: [(&str, &str); 5] = [
+    ("run.answer", "User"),
+    ("run.model", "Model"),
+    ("run.agent", "Agent"),
+    ("run.resource", "Resource"),
+    ("run.remember", "Memory"),
+];
+
+/// The group of all tools.
+pub(super) const ALL_TOOLS: &str = "tools";
+
+/// The names of the types, which policies use.
+pub(super) const AGENT: &str = "Agent";
+pub(super) const USER: &str = "User";
+pub(super) const TENANT: &str = "Tenant";
+pub(super) const TOOL: &str = "Tool";
+pub(super) const SESSION: &str = "Session";
+
+impl Schema {
+    /// Reads what policies can speak of out of the tools of a project.
+    pub fn of<'a>(tools: impl IntoIterator<Item = &'a ToolSpec>, vocabulary: Vocabulary) -> Self {
+        let tools = tools.into_iter().map(|spec| (spec.name.clone(), Tool::of(spec)));
+        Self { tools: tools.collect(), vocabulary }
+    }
+
+    /// The names of the tools.
+    pub fn tools(&self) -> impl Iterator<Item = &str> {
+        self.tools.keys().map(String::as_str)
+    }
+
+    /// The names beside the tools.
+    pub fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
+    }
+
+    /// The groups that a tool is in: `tools`, `tools.pure`, `tools.egress`, ...
+    pub(super) fn groups(&self, name: &str) -> Vec<String> {
+        let mut groups = vec![ALL_TOOLS.to_owned()];
+        let Some(tool) = self.tools.get(name) else { return groups };
+        groups.push(format!("{ALL_TOOLS}.{}", tool.effect.as_str()));
+        let more = [("egress", tool.egress), ("untrusted", !tool.trusted), ("private", tool.private)];
+        groups.extend(more.iter().filter(|(_, is)| *is).map(|(name, _)| format!("{ALL_TOOLS}.{name}")));
+        let servers = self.vocabulary.servers.iter().filter(|(_, tools)| tools.contains(name));
+        groups.extend(servers.map(|(server, _)| format!("{ALL_TOOLS}.server.{server}")));
+        groups
+    }
+
+    /// All groups, also those without a tool.
+    fn all_groups(&self) -> BTreeSet<String> {
+        let fixed = ["pure", "idempotent", "at_most_once", "reconcile", "egress", "untrusted", "private"];
+        let servers = self.vocabulary.servers.keys().map(|server| format!("{ALL_TOOLS}.server.{server}"));
+        let mut all: BTreeSet<String> =
+            fixed.iter().map(|name| format!("{ALL_TOOLS}.{name}")).chain(servers).collect();
+        all.insert(ALL_TOOLS.to_owned());
+        all
+    }
+
+    /// The schema as Cedar reads it. What tools return has no schema, so the fields of it are those that the policies
+    /// name: `returned` has them by tool.
+    pub fn cedar(&self, returned: &BTreeMap<String, BTreeSet<String>>) -> Value {
+        json!({ "": {
+            "commonTypes": { "Label": record(label()) },
+            "entityTypes": self.entities(returned),
+            "actions": self.actions(),
+        } })
+    }
+
+    fn entities(&self, returned: &BTreeMap<String, BTreeSet<String>>) -> Value {
+        let claims =
+            self.vocabulary.claims.iter().map(|(name, claim)| (name.clone(), optional(claim.kind().cedar())));
+        // A listed type turns a slip in a name into an error.
+        let listed = |names: Vec<&str>| if names.is_empty() { json!({}) } else { json!({ "enum": names }) };
+        json!({
+            AGENT: { "memberOfTypes": [USER, TENANT], "shape": record([("user", optional(entity(USER)))]) },
+            USER: { "memberOfTypes": [TENANT], "shape": record(claims) },
+            TENANT: {},
+            TOOL: listed(self.tools().collect()),
+            "Model": listed(self.vocabulary.models.iter().map(String::as_str).collect()),
+            "Resource": {},
+            "Memory": {},
+            SESSION: { "shape": self.session(returned) },
+        })
+    }
+
+    /// What a session has of each tool. It is an entity, since a record would stand anew in the type of every action.
+    fn session(&self, returned: &BTreeMap<String, BTreeSet<String>>) -> Value {
+        let each = |of: fn(&Tool) -> Option<Value>| {
+            let tools = self.tools.iter().filter_map(|(name, tool)| Some((name.clone(), of(tool)?)));
+            record(tools)
+        };
+        let count = || each(|_| Some(json!({ "type": "Long" })));
+        let sum = || {
+            each(|tool| {
+                let numbers = tool.arguments.iter().filter(|(_, slot)| is_number(&slot.kind));
+                some_record(numbers.map(|(name, slot)| (name.clone(), Value::Object(slot.kind.cedar()))))
+            })
+        };
+        let seen = each(|tool| {
+            let plain = tool.arguments.iter().filter(|(_, slot)| slot.kind.element().is_scalar());
+            some_record(plain.map(|(name, slot)| {
+                (name.clone(), Value::Object(Type::Set(Box::new(slot.kind.element().clone())).cedar()))
+            }))
+        });
+        let text = || Value::Object(Type::Set(Box::new(Type::Text)).cedar());
+        let returned = self.tools.keys().filter_map(|tool| {
+            let fields = returned.get(tool)?.iter().map(|field| (field.clone(), text()));
+            Some((tool.clone(), record(fields)))
+        });
+        record([
+            ("count", count()),
+            ("today", count()),
+            ("sum", sum()),
+            ("sum_today", sum()),
+            ("seen", seen),
+            ("returned", record(returned)),
+        ])
+    }
+
+    fn actions(&self) -> Value {
+        let mut actions = Map::new();
+        for group in self.all_groups() {
+            let within = if group == ALL_TOOLS { json!([]) } else { json!([{ "id": ALL_TOOLS }]) };
+            actions.insert(group, json!({ "memberOf": within }));
+        }
+        for (name, tool) in &self.tools {
+            let within: Vec<_> = self.groups(name).into_iter().map(|group| json!({ "id": group })).collect();
+            let roles = ROLES.iter().map(|(name, _)| (*name, record(role())));
+            let more = [("arguments", record(arguments(&tool.arguments))), ("roles", record(roles))];
+            actions.insert(
+                name.clone(),
+                json!({ "memberOf": within, "appliesTo": applies(TOOL, context(more)) }),
+            );
+        }
+        for (name, resource) in OTHER_ACTIONS {
+            let more = match name {
+                "run.resource" => vec![("server", text()), ("host", text())],
+                _ => Vec::new(),
+            };
+            actions.insert(name.to_owned(), json!({ "appliesTo": applies(resource, context(more)) }));
+        }
+        Value::Object(actions)
+    }
+}
+
+impl Tool {
+    fn of(spec: &ToolSpec) -> Self {
+        let row = row::of(spec);
+        Self {
+            effect: spec.effect,
+            egress: row.egress,
+            trusted: row.trusted,
+            private: row.private,
+            arguments: Type::arguments(&spec.parameters),
+            roles: row.roles,
+        }
+    }
+}
+
+/// Whether sums can be made of it.
+pub(super) fn is_number(kind: &Type) -> bool {
+    matches!(kind, Type::Long | Type::Decimal)
+}
+
+fn applies(resource: &str, context: Value) -> Value {
+    json!({ "principalTypes": [AGENT], "resourceTypes": [resource], "context": context })
+}
+
+/// What is known whatever is done, with what is known of this.
+fn context<'a>(more: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
+    let always = [
+        ("run", json!({ "type": "Label" })),
+        ("session", entity(SESSION)),
+        ("now", json!({ "type": "Extension", "name": "datetime" })),
+        ("approved", json!({ "type": "Boolean" })),
+    ];
+    record(always.into_iter().chain(more))
+}
+
+fn label() -> Vec<(&'static str, Value)> {
+    let set = || Value::Object(Type::Set(Box::new(Type::Text)).cedar());
+    let bool = || Value::Object(Type::Bool.cedar());
+    vec![("trusted", bool()), ("from", set()), ("readers", set()), ("public", bool())]
+}
+
+fn role() -> Vec<(&'static str, Value)> {
+    let mut role = label();
+    role.push(("values", Value::Object(Type::Set(Box::new(Type::Text)).cedar())));
+    role
+}
+
+/// Arguments with their labels; those within an object have labels of their own.
+fn arguments(slots: &BTreeMap<String, Slot>) -> impl Iterator<Item = (String, Value)> {
+    slots.iter().map(|(name, slot)| {
+        let mut declared = label();
+        declared.push(("evidence", text()));
+        let value = match &slot.kind {
+            Type::Record(fields) => record(arguments(fields)),
+            kind => Value::Object(kind.cedar()),
+        };
+        declared.push(("value", value));
+        if slot.kind.is_scalar() {
+            declared.push(("text", text()));
+        }
+        if let Some((one, several)) = slot.form.part() {
+            match &slot.kind {
+                Type::Set(_) => {
+                    declared.push((several, Value::Object(Type::Set(Box::new(Type::Text)).cedar())))
+                }
+                _ => declared.push((one, text())),
+            }
+        }
+        let mut declared = record(declared);
+        if let Some(declared) = declared.as_object_mut() {
+            declared.insert("required".to_owned(), slot.required.into());
+        }
+        (name.clone(), declared)
+    })
+}
+
+fn text() -> Value {
+    Value::Object(Type::Text.cedar())
+}
+
+fn entity(name: &str) -> Value {
+    json!({ "type": "Entity", "name": name })
+}
+
+fn optional(declared: impl Into<Value>) -> Value {
+    let mut declared = declared.into();
+    if let Some(declared) = declared.as_object_mut() {
+        declared.insert("required".to_owned(), false.into());
+    }
+    declared
+}
+
+fn record(attributes: impl IntoIterator<Item = (impl Into<String>, Value)>) -> Value {
+    let attributes: Map<_, _> =
+        attributes.into_iter().map(|(name, declared)| (name.into(), declared)).collect();
+    json!({ "type": "Record", "attributes": attributes })
+}
+
+fn some_record(attributes: impl Iterator<Item = (String, Value)>) -> Option<Value> {
+    let mut attributes = attributes.peekable();
+    attributes.peek()?;
+    Some(record(attributes))
+}

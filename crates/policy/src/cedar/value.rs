@@ -1,0 +1,169 @@
+//! Values as Cedar takes them.
+
+use cedar_policy::RestrictedExpression as Expression;
+use serde_json::Value;
+
+use super::types::Type;
+
+/// Why a value cannot be told to policies. Who meets one denies: what policies cannot see they cannot allow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Unfit(pub(super) String);
+
+/// A value without a label of its own.
+pub(super) fn plain(kind: &Type, value: &Value) -> Result<Expression, Unfit> {
+    Ok(match kind {
+        Type::Text => Expression::new_string(text(value)),
+        Type::Long => Expression::new_long(long(value)?),
+        Type::Decimal => Expression::new_decimal(decimal_text(decimal(value)?)),
+        Type::Bool => match value {
+            Value::Bool(value) => Expression::new_bool(*value),
+            _ => return Err(Unfit("is neither true nor false".to_owned())),
+        },
+        Type::Set(element) => {
+            let items = value.as_array().ok_or_else(|| Unfit("is no list".to_owned()))?;
+            let items = items.iter().map(|item| plain(element, item)).collect::<Result<Vec<_>, _>>()?;
+            Expression::new_set(items)
+        }
+        Type::Record(fields) => {
+            let object = value.as_object().ok_or_else(|| Unfit("is no object".to_owned()))?;
+            let present = fields.iter().filter_map(|(name, slot)| {
+                let value = object.get(name).filter(|value| !value.is_null());
+                match (value, slot.required) {
+                    (Some(value), _) => Some(plain(&slot.kind, value).map(|value| (name.clone(), value))),
+                    (None, true) => Some(Err(Unfit(format!("has no `{name}`")))),
+                    (None, false) => None,
+                }
+            });
+            record(present.collect::<Result<Vec<_>, _>>()?)?
+        }
+    })
+}
+
+/// A record of distinct names.
+pub(super) fn record(pairs: Vec<(String, Expression)>) -> Result<Expression, Unfit> {
+    Expression::new_record(pairs).map_err(|error| Unfit(error.to_string()))
+}
+
+/// A set of texts.
+pub(super) fn texts(texts: impl IntoIterator<Item = String>) -> Expression {
+    Expression::new_set(texts.into_iter().map(Expression::new_string))
+}
+
+/// A value as text: a text as it is, everything else as compact JSON.
+pub(super) fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// A whole number of 64 bits.
+pub(super) fn long(value: &Value) -> Result<i64, Unfit> {
+    let unfit = || Unfit("is no whole number of 64 bits".to_owned());
+    if let Some(number) = value.as_i64() {
+        return Ok(number);
+    }
+    // A schema takes 3.0 for a whole number.
+    let number = decimal(value).map_err(|_| unfit())?;
+    if number % SCALE == 0 { Ok(number / SCALE) } else { Err(unfit()) }
+}
+
+/// What a decimal of Cedar is counted in: the fourth digit after the point.
+const SCALE: i64 = 10_000;
+
+/// A decimal of Cedar, in ten-thousandths. One with more digits is refused, not rounded: a sum of rounded amounts is
+/// another sum.
+pub(super) fn decimal(value: &Value) -> Result<i64, Unfit> {
+    let unfit = || Unfit("is no number with at most four digits after the point".to_owned());
+    let Value::Number(number) = value else { return Err(unfit()) };
+    if let Some(whole) = number.as_i64() {
+        return whole.checked_mul(SCALE).ok_or_else(unfit);
+    }
+    // Written without an exponent, and as short as tells it from its neighbours.
+    let written = number.as_f64().map(|number| format!("{number}")).ok_or_else(unfit)?;
+    let (sign, digits) = match written.strip_prefix('-') {
+        Some(digits) => (-1, digits),
+        None => (1, written.as_str()),
+    };
+    let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
+    if part.len() > 4 {
+        return Err(unfit());
+    }
+    let whole: i64 = whole.parse().map_err(|_| unfit())?;
+    let part: i64 = format!("{part:0<4}").parse().map_err(|_| unfit())?;
+    let scaled = whole.checked_mul(SCALE).and_then(|whole| whole.checked_add(part)).ok_or_else(unfit)?;
+    Ok(sign * scaled)
+}
+
+/// A decimal as Cedar and people write it.
+pub(super) fn decimal_text(number: i64) -> String {
+    let (sign, size) = if number < 0 { ("-", number.unsigned_abs()) } else { ("", number.unsigned_abs()) };
+    let scale = SCALE.unsigned_abs();
+    format!("{sign}{}.{:04}", size / scale, size % scale)
+}
+
+/// A moment as Cedar writes it.
+pub(super) fn moment(millis: i64) -> Expression {
+    let days = millis.div_euclid(86_400_000);
+    let rest = millis.rem_euclid(86_400_000);
+    let (year, month, day) = date(days);
+    let (hour, minute, second) = (rest / 3_600_000, rest / 60_000 % 60, rest / 1000 % 60);
+    let milli = rest % 1000;
+    Expression::new_datetime(format!(
+        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z"
+    ))
+}
+
+/// The date of a day counted from 1970-01-01, by eras of 400 years that begin in March, so that a leap day is the last.
+fn date(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let of_era = days.rem_euclid(146_097);
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * march + 2) / 5 + 1;
+    let month = if march < 10 { march + 3 } else { march - 9 };
+    (year + era * 400 + i64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn decimals_are_exact_or_refused() {
+        for (value, expected) in [
+            (json!(1), Some("1.0000")),
+            (json!(0.1), Some("0.1000")),
+            (json!(-12.5), Some("-12.5000")),
+            (json!(-0.5), Some("-0.5000")),
+            (json!(499.9999), Some("499.9999")),
+            (json!(499.99999), None),
+            (json!(1e300), None),
+            (json!("1"), None),
+            (json!(u64::MAX), None),
+            (json!(i64::MAX), None),
+        ] {
+            assert_eq!(decimal(&value).ok().map(decimal_text).as_deref(), expected, "{value}");
+        }
+        assert_eq!(long(&json!(3.0)), Ok(3));
+        assert!(long(&json!(3.5)).is_err() && long(&json!(u64::MAX)).is_err());
+    }
+
+    #[test]
+    fn days_have_their_dates() {
+        for (days, expected) in [
+            (0, (1970, 1, 1)),
+            (-1, (1969, 12, 31)),
+            (11_016, (2000, 2, 29)),
+            (11_017, (2000, 3, 1)),
+            (20_821, (2027, 1, 3)),
+            (-719_468, (0, 3, 1)),
+        ] {
+            assert_eq!(date(days), expected, "{days}");
+        }
+    }
+}
