@@ -5,6 +5,7 @@
 //! Nothing here asks a person, a model or a network; who does so (approvals, judges, solvers) stands around it.
 
 pub mod cedar;
+pub mod detect;
 pub mod facts;
 pub mod verdict;
 
