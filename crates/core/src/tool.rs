@@ -1,6 +1,6 @@
 //! What a tool says of itself: what a model sees of it, and what the run must know before it calls it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -79,9 +79,13 @@ pub struct Flow {
     /// Whether its output can be believed: written by nobody but the operator or the user.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trusted: Option<bool>,
-    /// Who may see its output; anybody where none is given.
+    /// Who may see its output; anybody where none is given, and where `*` is among them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub readers: Option<Vec<String>>,
+    /// The fields of its output, by name, that the service itself issues and nobody outside writes, though the rest may be
+    /// anybody's: the id of a mail, the size of a file.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub issued: BTreeSet<String>,
     /// Whether a call carries its arguments out of the reach of the project: a message, a URL, a search.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub egress: Option<bool>,

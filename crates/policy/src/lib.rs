@@ -7,6 +7,7 @@
 pub mod cedar;
 pub mod detect;
 pub mod facts;
+pub mod flow;
 pub mod verdict;
 
 pub use facts::Request;

@@ -1,0 +1,251 @@
+//! [`Seen`]: a result that an agent has read, as it is searched.
+
+use std::collections::BTreeSet;
+
+use adjutant_core::label::Label;
+use adjutant_core::tool::Role;
+use serde_json::Value;
+
+use super::name;
+use super::row;
+use super::spoken::{Spoken, Wanted};
+use super::text::{Edge, Text, stands};
+use super::value::{Kind, Leaf};
+
+/// More fields of one result are not told apart.
+const MOST_FIELDS: usize = 20_000;
+
+/// How deep a result is looked into.
+const DEPTH: usize = 32;
+
+/// Something that an agent reads.
+#[derive(Clone, Copy, Debug)]
+pub struct Read<'a> {
+    /// The tool whose result it is; empty for what is no result.
+    pub tool: &'a str,
+    /// Its text.
+    pub text: &'a str,
+    /// The same as data, where there is data.
+    pub data: Option<&'a Value>,
+    /// What the tool was asked with: a result that repeats it vouches for none of it.
+    pub asked: Option<&'a Value>,
+    /// The fields that the service itself issues.
+    pub issued: &'a BTreeSet<String>,
+    /// Its label.
+    pub label: &'a Label,
+}
+
+/// A result that was read.
+#[derive(Clone, Debug)]
+pub(super) struct Seen {
+    pub(super) label: Label,
+    /// Whether a program was given it, and no model has read it.
+    pub(super) given: bool,
+    fields: Vec<Field>,
+    /// What of it anybody may have written: its text, and its fields that are not issued by the service.
+    text: Text,
+    /// What the tool was asked with.
+    asked: Text,
+    /// Whether there is more of it than is searched.
+    more: bool,
+}
+
+/// One value in the data of a result.
+#[derive(Clone, Debug)]
+struct Field {
+    leaf: Leaf,
+    kinds: Vec<String>,
+    /// Which object it is a field of.
+    entry: usize,
+    /// Whether the service issues it.
+    issued: bool,
+}
+
+impl Seen {
+    /// What was read, as it is searched. `room` is how many bytes may still be searched.
+    pub(super) fn new(read: &Read<'_>, room: &mut usize) -> Self {
+        let Read { text, data, label, .. } = *read;
+        let parsed = || {
+            let is_json = text.trim_start().starts_with(['{', '[']);
+            is_json.then(|| serde_json::from_str(text).ok()).flatten()
+        };
+        let parsed: Option<Value> = if data.is_none() && text.len() <= *room { parsed() } else { None };
+        let is_told_twice = match data {
+            Some(Value::String(data)) => data == text,
+            Some(data) => is_written(data, text),
+            None => parsed.is_some(),
+        };
+        let mut seen = Self {
+            label: label.clone(),
+            given: false,
+            fields: Vec::new(),
+            text: Text::default(),
+            asked: Text::default(),
+            more: text.len() > *room,
+        };
+        let mut words = String::new();
+        if !seen.more && !is_told_twice {
+            words.push_str(text);
+        }
+        if let Some(data) = data.or(parsed.as_ref()) {
+            let mut walk = Walk { read, seen: &mut seen, words: &mut words, entries: 0, room: *room };
+            walk.value(data, &mut Vec::new(), 0, DEPTH);
+        }
+        *room = room.saturating_sub(words.len());
+        seen.text = Text::new(&words);
+        let mut asked = String::new();
+        if let Some(arguments) = read.asked {
+            written(arguments, &mut asked, DEPTH);
+        }
+        seen.asked = Text::new(&asked);
+        seen
+    }
+
+    /// The same as what a program was given.
+    pub(super) fn given(self) -> Self {
+        Self { given: true, ..self }
+    }
+
+    /// Where the value stands as what the argument is; none where it does not.
+    pub(super) fn holds(&self, leaf: &Leaf, wanted: &Wanted<'_>) -> Option<Held> {
+        let needs_kind = !leaf.is_telling() && leaf.kind != Kind::Name;
+        let is_kind =
+            |field: &&Field| !needs_kind || field.kinds.iter().any(|kind| wanted.kinds.contains(kind));
+        let same: Vec<_> =
+            self.fields.iter().filter(|field| field.leaf.is_same(leaf)).filter(is_kind).collect();
+        if !same.is_empty() {
+            return Some(Held {
+                entries: same.iter().map(|field| field.entry).collect(),
+                issued: same.iter().all(|field| field.issued),
+            });
+        }
+        let verbatim = match leaf.kind {
+            Kind::Text => leaf.is_telling() && stands(&self.text.folded, &leaf.folded, Edge::Word),
+            Kind::Iban => {
+                stands(&super::value::compact(&self.text.exact).to_uppercase(), &leaf.exact, Edge::Word)
+            }
+            Kind::Email => stands(&self.text.folded, &leaf.folded, Edge::Token),
+            _ => leaf.is_telling() && stands(&self.text.exact, &leaf.exact, Edge::Token),
+        };
+        // The role of a text says whether a part of what was read is still what was read.
+        let may_be_part = leaf.kind != Kind::Text || !matches!(wanted.role, Role::Recipient | Role::Target);
+        (verbatim && may_be_part).then(|| Held { entries: Vec::new(), issued: false })
+    }
+
+    /// Whether the value is a whole field of it that is not there by chance.
+    pub(super) fn has_field(&self, leaf: &Leaf, wanted: &Wanted<'_>) -> bool {
+        let is_long = leaf.exact.chars().count() >= 4 && leaf.kind != Kind::Flag;
+        let is_kind = |field: &Field| field.kinds.iter().any(|kind| wanted.kinds.contains(kind));
+        self.fields.iter().any(|field| field.leaf.exact == leaf.exact && (is_long || is_kind(field)))
+    }
+
+    /// Whether somebody outside may have written the value there, however it was meant.
+    pub(super) fn mentions(&self, leaf: &Leaf) -> bool {
+        let edge = match leaf.kind {
+            Kind::Name | Kind::Text => Edge::Word,
+            _ => Edge::Token,
+        };
+        let written = |field: &Field| !field.issued && field.leaf.is_same(leaf);
+        self.more
+            || stands(&self.text.folded, &leaf.folded, edge)
+            || self.fields.iter().any(written)
+            || (leaf.kind == Kind::Iban
+                && super::value::compact(&self.text.folded).contains(leaf.folded.as_str()))
+    }
+
+    /// Whether the tool was asked with the value, so that its result may only repeat it.
+    pub(super) fn repeats(&self, leaf: &Leaf) -> bool {
+        let edge = if matches!(leaf.kind, Kind::Name | Kind::Text) { Edge::Word } else { Edge::Token };
+        stands(&self.asked.folded, &leaf.folded, edge)
+            || (leaf.kind == Kind::Iban
+                && super::value::compact(&self.asked.folded).contains(leaf.folded.as_str()))
+    }
+
+    /// Whether one of those it works for has named the thing: another value of one of these entries.
+    pub(super) fn is_meant(&self, entries: &[usize], spoken: &[Spoken]) -> bool {
+        let is_meant = |field: &Field| spoken.iter().any(|spoken| spoken.means(&field.leaf));
+        self.fields.iter().filter(|field| entries.contains(&field.entry)).any(is_meant)
+    }
+}
+
+/// Where a value stands in a result.
+#[derive(Clone, Debug)]
+pub(super) struct Held {
+    /// The objects that it is a field of.
+    pub(super) entries: Vec<usize>,
+    /// Whether the service issues it wherever it stands.
+    pub(super) issued: bool,
+}
+
+/// Whether a text is the data in JSON, as a model reads it.
+fn is_written(data: &Value, text: &str) -> bool {
+    let written = data.to_string();
+    written == text
+}
+
+/// All values of some arguments, one after the other.
+fn written(value: &Value, words: &mut String, depth: usize) {
+    let Some(deeper) = depth.checked_sub(1) else { return };
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| written(item, words, deeper)),
+        Value::Object(fields) => fields.values().for_each(|item| written(item, words, deeper)),
+        leaf => {
+            if let Some(leaf) = Leaf::of(leaf) {
+                words.push('\n');
+                words.push_str(&leaf.exact);
+            }
+        }
+    }
+}
+
+struct Walk<'a> {
+    read: &'a Read<'a>,
+    seen: &'a mut Seen,
+    words: &'a mut String,
+    entries: usize,
+    room: usize,
+}
+
+impl Walk<'_> {
+    fn value<'v>(&mut self, value: &'v Value, path: &mut Vec<&'v str>, entry: usize, depth: usize) {
+        let Some(deeper) = depth.checked_sub(1) else {
+            self.seen.more = true;
+            return;
+        };
+        match value {
+            Value::Object(fields) => {
+                self.entries += 1;
+                let entry = self.entries;
+                for (name, inner) in fields {
+                    path.push(name);
+                    self.value(inner, path, entry, deeper);
+                    path.pop();
+                }
+            }
+            Value::Array(items) => items.iter().for_each(|item| self.value(item, path, entry, deeper)),
+            leaf => self.leaf(leaf, path, entry),
+        }
+    }
+
+    fn leaf(&mut self, value: &Value, path: &[&str], entry: usize) {
+        let Some(leaf) = Leaf::of(value) else { return };
+        if self.seen.fields.len() >= MOST_FIELDS || self.words.len() > self.room {
+            self.seen.more = true;
+            return;
+        }
+        let name = path.last().copied().unwrap_or_default();
+        let issued = self.read.issued.contains(name);
+        let mut kinds = name::kinds(name, path.iter().rev().skip(1).copied());
+        if kinds.is_empty() {
+            kinds = row::kinds(self.read.tool);
+        }
+        if !issued {
+            self.words.push('\n');
+            self.words.push_str(&match value {
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            });
+        }
+        self.seen.fields.push(Field { leaf, kinds, entry, issued });
+    }
+}
