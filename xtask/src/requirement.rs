@@ -23,6 +23,7 @@ pub(crate) const REQUIREMENTS: &[Requirement] = &[
         needed_by: "the command tool of the sample project",
     },
     Requirement { program: "bwrap", package: "bubblewrap", needed_by: "sandboxed tools" },
+    Requirement { program: "cvc5", package: "cvc5", needed_by: "proofs about policies" },
 ];
 
 /// The requirements that no folder of a `PATH` fulfils.
