@@ -22,6 +22,7 @@ use adjutant_tool::code::Interpreter;
 use adjutant_tool::sandbox::Folder;
 use tokio_util::sync::CancellationToken;
 
+use crate::approvals::Approvals;
 use crate::builder::Builder;
 use crate::project::Project;
 use crate::run::Run;
@@ -77,7 +78,7 @@ impl Adjutant {
     ) -> Self {
         let mut limits = Limits::default();
         project.settings().limits.iter().for_each(|setting| setting.apply(&mut limits));
-        let settings = project.settings();
+        let settings = project.settings().clone();
         let (variables, tool_search) = (settings.variables.clone(), settings.tool_search.clone());
         let skills = project.skills().map(|skill| (skill.name.clone(), Some(skill.clone()))).collect();
         let defaults = Defaults { limits, variables, tool_search, skills };
@@ -85,6 +86,7 @@ impl Adjutant {
         let models = Arc::new(ProjectModels(Arc::clone(&project)));
         let host = AgentHost::new(Arc::clone(&engine), models, project.reachable_tools())
             .with_known(project.agents().map(|agent| agent.name.clone()))
+            .with_approvals(settings.approvals.terms, settings.approvals.notifier(&secrets))
             .with_secrets(secrets)
             .with_resources(resources.with(files.work().clone()).with(interpreter.clone()))
             .with_library(project.library().clone())
@@ -156,6 +158,11 @@ impl Adjutant {
             _ => {}
         }
         Ok(run)
+    }
+
+    /// The calls that wait for a person, and what people have allowed beforehand.
+    pub fn approvals(&self) -> Approvals {
+        Approvals::new(self.clone())
     }
 
     /// A conversation.

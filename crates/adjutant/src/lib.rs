@@ -33,9 +33,11 @@
 //!   `adjutant.toml` and `agents/*.md`.
 //! - [`Adjutant::run`] asks and waits. [`Adjutant::start`] gives the [`Run`]: to watch, approve, steer, cancel, fork.
 //! - [`Adjutant::session`] is a conversation. [`Task::id`] makes a task happen once, also over crashes.
+//! - [`Adjutant::approvals`] is what waits for a person, over all runs.
 //! - [`Adjutant::serve`] drives every run that can go on, also those that dead processes left behind.
 
 mod adjutant;
+mod approvals;
 mod builder;
 mod hand;
 pub mod project;
@@ -63,6 +65,7 @@ pub use adjutant_core::{Code, Error, Result};
 pub use adjutant_store::Options as StoreOptions;
 
 pub use crate::adjutant::Adjutant;
+pub use approvals::{Approval, Approvals, Holds, Verdict};
 pub use builder::Builder;
 pub use hand::call_tool;
 pub use project::Project;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use adjutant_agent::approval::Decision;
 use adjutant_agent::{Input, Reply, Summary, question, start, title};
 use adjutant_core::id::{RunId, SessionId, StepKey};
 use adjutant_core::json::Json;
@@ -230,16 +231,16 @@ impl Run {
 
     /// Lets a call that waits for a person happen. Fails with [`Code::Conflict`] when nothing waits under that name.
     pub async fn approve(&self, signal: &str) -> Result<()> {
-        self.decide(signal, true, None).await
+        self.decide(signal, Decision::Approve).await
     }
 
     /// Refuses a call that waits for a person; the model is told the reason. Fails with [`Code::Conflict`] when
     /// nothing waits under that name.
     pub async fn deny(&self, signal: &str, reason: &str) -> Result<()> {
-        self.decide(signal, false, Some(reason.to_owned())).await
+        self.decide(signal, Decision::Deny(Some(reason.to_owned()))).await
     }
 
-    async fn decide(&self, signal: &str, approve: bool, reason: Option<String>) -> Result<()> {
+    async fn decide(&self, signal: &str, decision: Decision) -> Result<()> {
         if self.asked(signal).await?.to::<question::Request>().is_ok() {
             return Err(Error::new(
                 Code::Conflict,
@@ -247,7 +248,7 @@ impl Run {
             )
             .with_help(format!("`adjutant runs answer {}` gives it", self.id)));
         }
-        start::approve(self.engine(), &self.id, signal, approve, reason).await
+        start::approve(self.engine(), &self.id, signal, &decision.into_answer()).await
     }
 
     /// Answers what a call asks a person before it goes on. What is left out and has a default gets it.

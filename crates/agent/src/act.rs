@@ -1,5 +1,6 @@
 //! The choke point: every tool call of every agent goes through [`act`].
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use adjutant_core::error::Audience;
@@ -11,14 +12,15 @@ use adjutant_core::message::{Message, ToolCall};
 use adjutant_core::tool::SEARCH_TOOLS;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Ctx, Effects, work};
+use adjutant_policy::Outcome;
 use adjutant_policy::facts::Action;
-use adjutant_policy::{Outcome, Verdict};
-use futures::future::join_all;
+use adjutant_tool::Output;
+use futures::StreamExt;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use crate::answer::Answer;
-use crate::approval;
+use crate::approval::{self, Answered, Edited};
 use crate::hands::Hand;
 use crate::memory::Memory;
 use crate::pending;
@@ -26,12 +28,18 @@ use crate::permitted::Permitted;
 use crate::purse::Purse;
 use crate::returned::{Called, Returned};
 use crate::routine::{Around, Routine, Scene};
-use crate::rules::{self, Considered, Log, Place, Queue};
+use crate::rules::{self, Considered, Log, Place, Queue, Ruling};
 use crate::runtime::Runtime;
 use crate::search;
 
 /// The name of the steps that stand for a call that was not made.
 pub(crate) const REFUSE: &str = "refuse";
+
+/// The name of the steps that stand for a call that a person answered in the tool's place.
+pub(crate) const INSTEAD: &str = "instead";
+
+/// Marks runs in which calls that wait for a person keep no others from being made.
+const APART: &str = "waits-apart";
 
 /// How many calls of one answer are made; a model that wants more has lost its way.
 const MOST_CALLS: usize = 128;
@@ -64,13 +72,17 @@ pub(crate) async fn act(
     let asks =
         |call: &&ToolCall| agent.definition.agents.iter().any(|asked| asked.definition.name == call.name);
     let purse = Purse::new(&agent.definition.limits, &memory.tally, message.calls().filter(asks).count());
-    let slots = Semaphore::new(agent.definition.limits.parallel.max(1) as usize);
+    let parallel = agent.definition.limits.parallel.max(1) as usize;
+    let slots = Semaphore::new(parallel);
     let around =
         Around { conversation: &memory.conversation, purse: &purse, whole: false, log, slots: Some(&slots) };
     let (before, began) = (step.asked(), step.now());
     let queue = Queue::default();
     let reach = |call: &ToolCall| rules::reach(&agent.definition, agent.policies.as_deref(), &call.name);
     let places = queue.join(message.calls().map(reach));
+    // Older runs made no call before one in front of it was over, with the time that a person took.
+    let apart = places.len() <= parallel || step.version(APART).await?;
+    let at_a_time = if apart { places.len().max(1) } else { parallel };
     // Collected before they run: their scopes are numbered in the order of the calls. All of them come to an end,
     // also when one stops the run, so that none is left in the middle.
     let calls = message.calls().zip(places).enumerate();
@@ -79,7 +91,8 @@ pub(crate) async fn act(
             perform(step.scope("call"), agent, call, bar(is_last_turn, index), place, around)
         })
         .collect();
-    let deeds: Vec<Deed> = join_all(calls).await.into_iter().collect::<Result<_>>()?;
+    let deeds: Vec<Result<Deed>> = futures::stream::iter(calls).buffered(at_a_time).collect().await;
+    let deeds: Vec<Deed> = deeds.into_iter().collect::<Result<_>>()?;
 
     let counted: Vec<_> = deeds.iter().map(|deed| (deed.digest, deed.failed)).collect();
     let spent = purse.spent();
@@ -113,6 +126,8 @@ enum Admitted {
     Effect(Permitted),
     /// As part of the run.
     Routine(Arc<dyn Routine>, Called),
+    /// Not at all: a person has answered in its place.
+    Instead(Called, Output),
 }
 
 /// Makes one call, or refuses it.
@@ -164,6 +179,9 @@ async fn settle(
             let name = called.name.clone();
             record(&ctx, &name, 0, called, returned).await?
         }
+        Ok(Admitted::Instead(called, output)) => {
+            record(&ctx, INSTEAD, 0, called, Returned::Output(output)).await?
+        }
         Err(error) => record(&ctx, REFUSE, 0, Called::raw(call), Returned::Failed(error)).await?,
     };
     around.log.made(&called, at, &returned);
@@ -198,7 +216,7 @@ async fn admit(
     if let Some(why) = barred {
         return Ok(Err(Error::new(Code::ToolDenied, why)));
     }
-    let (hand, called) = match check(agent, call) {
+    let (hand, mut called) = match check(agent, call) {
         Ok(checked) => checked,
         Err(error) => return Ok(Err(error)),
     };
@@ -206,25 +224,46 @@ async fn admit(
         place.turn().await;
     }
     let considered = considered(agent, &called);
-    let verdict = judge(ctx, agent, &hand, &considered, around).await?;
+    let ruling = judge(ctx, agent, &hand, &considered, around).await?;
     if let Some(place) = place {
         place.decided();
     }
-    let asks = match &verdict {
+    let verdict = ruling.as_ref().map(|ruling| &ruling.verdict);
+    let asks = match verdict {
         Some(verdict) if verdict.outcome == Outcome::Deny => return Ok(Err(rules::denied(verdict))),
-        Some(verdict) if verdict.outcome == Outcome::Ask => Some(verdict.reason.clone()),
+        Some(verdict) if verdict.outcome == Outcome::Ask => Some(verdict.reason.as_str()),
         _ => None,
     };
+    if let Some(masked) = ruling.as_ref().and_then(|ruling| ruling.masked.clone()) {
+        called.arguments = Value::Object(masked);
+    }
     let by_definition = agent.definition.asks_before(&called.name);
-    let asks = asks.or_else(|| by_definition.then(|| "the agent's definition asks for it".to_owned()));
+    let asks = asks.or_else(|| by_definition.then_some("the agent's definition asks for it"));
     let approved = match asks {
         Some(why) => {
             if let Some(place) = place {
                 place.all_decided().await;
             }
-            match approval::ask(ctx, &called, &why).await? {
-                Ok(approved) => Some(approved),
-                Err(denied) => return Ok(Err(denied)),
+            let unknown = BTreeMap::new();
+            let asked = approval::Asked {
+                called: &called,
+                why,
+                policies: verdict.map(|verdict| verdict.policies.as_slice()).unwrap_or_default(),
+                origins: ruling.as_ref().map_or(&unknown, |ruling| &ruling.request.origins),
+                read: around.conversation.transcript().label(),
+                each_time: false,
+            };
+            match approval::ask(ctx, agent, &asked).await? {
+                Answered::Approved(reason) => Some(reason),
+                Answered::Edited(edited) => match edit(ctx, agent, &hand, &called, &edited, around).await? {
+                    Ok(changed) => {
+                        called = changed;
+                        Some(edited.reason)
+                    }
+                    Err(error) => return Ok(Err(error)),
+                },
+                Answered::Instead(output) => return Ok(Ok(Admitted::Instead(called, output))),
+                Answered::Denied(denied) => return Ok(Err(denied)),
             }
         }
         None => None,
@@ -251,14 +290,14 @@ async fn admit(
     }))
 }
 
-/// What the policies say of a call, and of what it reads; the more severe of two counts. None where there are no policies.
+/// What the policies say of a call, and of what it reads: of two the stricter. None where there are no policies.
 async fn judge(
     ctx: &Ctx,
     agent: &Arc<Runtime>,
     hand: &Hand,
     considered: &Considered,
     around: Around<'_>,
-) -> Result<Option<Verdict>> {
+) -> Result<Option<Ruling>> {
     let decide = |considered| rules::decide(ctx, agent, considered, around.conversation, around.log);
     let Some(ruling) = decide(considered.clone()).await? else { return Ok(None) };
     let arguments = Value::Object(considered.arguments.clone());
@@ -266,10 +305,12 @@ async fn judge(
         Hand::Tool(tool) => tool.reads(&arguments),
         Hand::Routine(_) => None,
     };
-    let Some((server, uri)) = read else { return Ok(Some(ruling.verdict)) };
+    let Some((server, uri)) = read else { return Ok(Some(ruling)) };
     let resource = Considered { action: Action::Resource { server, uri }, ..considered.clone() };
-    let of_resource = decide(resource).await?.map(|ruling| ruling.verdict);
-    Ok([Some(ruling.verdict), of_resource].into_iter().flatten().reduce(Verdict::stricter))
+    Ok(Some(match decide(resource).await? {
+        Some(of_resource) => Ruling { verdict: ruling.verdict.stricter(of_resource.verdict), ..ruling },
+        None => ruling,
+    }))
 }
 
 /// A call as the policies are asked about it.
@@ -286,7 +327,37 @@ fn check(agent: &Runtime, call: &ToolCall) -> Result<(Hand, Called)> {
     let given = agent.definition.tool(&call.name).and_then(|spec| agent.tools.get(&spec.name));
     let hand = given.ok_or_else(|| unknown(agent, &call.name))?;
     let arguments = agent.tools.arguments(&call.name, &call.arguments)?;
-    Ok((hand, Called { call: call.id.clone(), name: call.name.clone(), arguments, resumed: None }))
+    let called =
+        Called { call: call.id.clone(), name: call.name.clone(), arguments, resumed: None, edited: None };
+    Ok((hand, called))
+}
+
+/// The call as a person has changed it. It is checked as any other, and decided again: a person can agree to what asks, and
+/// not to what is forbidden.
+async fn edit(
+    ctx: &Ctx,
+    agent: &Arc<Runtime>,
+    hand: &Hand,
+    called: &Called,
+    edited: &Edited,
+    around: Around<'_>,
+) -> Result<Result<Called>> {
+    let refused = |why: String| {
+        let message = format!("{} changed the call, and {why}", edited.by);
+        Err(Error::new(Code::ToolDenied, message).with_help("make the call again, or find another way"))
+    };
+    let arguments = match agent.tools.arguments(&called.name, &edited.arguments.to_string()) {
+        Ok(arguments) => arguments,
+        Err(error) => return Ok(refused(format!("it does not fit: {error}"))),
+    };
+    let changed = Called { arguments, edited: Some(edited.by.clone()), ..called.clone() };
+    let considered = Considered { approved: true, ..considered(agent, &changed) };
+    match judge(ctx, agent, hand, &considered, around).await? {
+        Some(ruling) if ruling.verdict.outcome == Outcome::Deny => {
+            Ok(refused(format!("the policies deny that: {}", rules::why(&ruling.verdict))))
+        }
+        _ => Ok(Ok(changed)),
+    }
 }
 
 fn unknown(agent: &Runtime, name: &str) -> Error {

@@ -1,6 +1,7 @@
 //! Agents in Rust.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use adjutant_core::{Code, Error, Result};
 use adjutant_tool::Tool;
@@ -127,6 +128,13 @@ impl Agent {
     #[must_use]
     pub fn approve(mut self, tool: impl Into<String>) -> Self {
         self.source.approve.push(Named::new(tool));
+        self
+    }
+
+    /// Sets how long a person has to answer before a call that asks is refused.
+    #[must_use]
+    pub fn approve_within(mut self, within: Duration) -> Self {
+        self.source.approve_within = Some(within);
         self
     }
 

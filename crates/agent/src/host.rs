@@ -19,6 +19,7 @@ use adjutant_tool::{Registry, Resources};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
+use crate::approval::{Desk, Notifier, Terms};
 use crate::builder::Agent;
 use crate::code::{ProposeTool, RunProgram};
 use crate::definition::Definition;
@@ -51,6 +52,7 @@ pub struct AgentHost {
     resources: Resources,
     interpreter: Interpreter,
     library: Option<Library>,
+    desk: Arc<Desk>,
     sessions: Sessions,
     forbids: Option<Arc<dyn Forbids>>,
     /// The policies of runs that were brought to life, by their digests.
@@ -63,6 +65,7 @@ impl AgentHost {
 
     /// A host whose agents share these tools; each is given those that its definition names.
     pub fn new(engine: Arc<dyn Engine>, models: Arc<dyn Models>, tools: Registry) -> Self {
+        let desk = Arc::new(Desk::new(Arc::clone(&engine), Terms::default()));
         Self {
             engine,
             models,
@@ -73,6 +76,7 @@ impl AgentHost {
             resources: Resources::new(),
             interpreter: Interpreter::own(),
             library: None,
+            desk,
             sessions: Sessions::default(),
             forbids: None,
             policies: RwLock::default(),
@@ -141,6 +145,17 @@ impl AgentHost {
         Ok(Some(policies))
     }
 
+    /// Sets how requests for approval are treated, and who is told of them.
+    #[must_use]
+    pub fn with_approvals(mut self, terms: Terms, notifier: Option<Arc<dyn Notifier>>) -> Self {
+        let desk = Desk::new(Arc::clone(&self.engine), terms);
+        self.desk = Arc::new(match notifier {
+            Some(notifier) => desk.with_notifier(notifier),
+            None => desk,
+        });
+        self
+    }
+
     /// Adds an agent whose tools no other is given. One of the same name gives way to it; those of its tools that the
     /// new one lacks stay for the runs that were started with them. Fails with [`Code::ToolInvalid`] when its tools are
     /// not valid or lack something. The agents that it asks are added, too.
@@ -188,6 +203,7 @@ impl AgentHost {
         let runtime = Runtime::new(definition, Arc::clone(&model), hands)?
             .with_summariser(summariser.unwrap_or(model))
             .with_titler(titler)
+            .with_desk(Arc::clone(&self.desk))
             .with_resources(resources);
         Ok(match &self.secrets {
             Some(secrets) => runtime.with_secrets(Arc::clone(secrets)),

@@ -13,6 +13,7 @@ use adjutant_tool::{Context, Failure, Tool, artifact};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
+use crate::approval;
 use crate::patience::{silence, unless};
 use crate::returned::{Called, LONGEST_RESULT, Returned};
 use crate::rules::denied;
@@ -56,11 +57,18 @@ impl Permitted {
 impl Work for Permitted {
     fn decide(&self, _attempt: &Attempt) -> BoxFuture<'static, Result<Option<Json>>> {
         let forbidden = self.agent.forbids.as_ref().and_then(|forbids| forbids.forbid(&self.request));
-        let decision = match forbidden {
-            Some(verdict) => Err(denied(&verdict)),
-            None => Ok(self.decision.clone()),
-        };
-        async move { decision }.boxed()
+        let (agent, decision) = (Arc::clone(&self.agent), self.decision.clone());
+        let tool = self.called.name.clone();
+        async move {
+            if let Some(verdict) = forbidden {
+                return Err(denied(&verdict));
+            }
+            if let Some(reason) = &decision {
+                approval::recheck(&agent, reason, &tool).await?;
+            }
+            Ok(decision)
+        }
+        .boxed()
     }
 
     fn attempt(&self, attempt: Attempt) -> BoxFuture<'static, Finished> {

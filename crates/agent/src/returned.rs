@@ -26,6 +26,9 @@ pub struct Called {
     /// What the call goes on with, where it was pending.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resumed: Option<Resumed>,
+    /// Who has changed the call, where a person has; the arguments are theirs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited: Option<String>,
 }
 
 /// What the step of a call records.
@@ -75,7 +78,12 @@ impl Returned {
             Self::Output(output) => output.label(),
             Self::Failed(_) | Self::Idle(_) | Self::Pending(_) => Label::untrusted(),
         };
-        Message::tool(self.result(&called.call, &called.name)).from_step(key).labelled(label)
+        let mut result = self.result(&called.call, &called.name);
+        if let Some(by) = &called.edited {
+            let told = format!("[{by} has changed the call; it was made with {}]\n", called.arguments);
+            result.content.insert(0, Part::text(told));
+        }
+        Message::tool(result).from_step(key).labelled(label)
     }
 
     /// Whether the model is told that it failed.
@@ -92,6 +100,7 @@ impl Called {
             name: call.name.clone(),
             arguments: Value::String(call.arguments.clone()),
             resumed: None,
+            edited: None,
         }
     }
 

@@ -15,6 +15,7 @@ use adjutant_policy::facts::{Origin, Principal, User};
 use adjutant_tool::sandbox::Owner;
 use adjutant_tool::{Context, Resources};
 
+use crate::approval::Desk;
 use crate::definition::Definition;
 use crate::hands::Hands;
 use crate::output::Form;
@@ -40,6 +41,8 @@ pub struct Runtime {
     /// The person whose data the run handles.
     pub(crate) user: Option<String>,
     pub(crate) files: Option<Owner>,
+    /// The host's side of approvals.
+    pub(crate) desk: Option<Arc<Desk>>,
     pub(crate) form: Option<Form>,
     /// What decides what it may do, besides its definition.
     pub(crate) policies: Option<Arc<Policies>>,
@@ -73,6 +76,7 @@ impl Runtime {
             session,
             user: None,
             files: None,
+            desk: None,
             form,
             policies: None,
             forbids: None,
@@ -123,6 +127,13 @@ impl Runtime {
     #[must_use]
     pub fn with_files(mut self, owner: Owner) -> Self {
         self.files = Some(owner);
+        self
+    }
+
+    /// Sets the host's side of approvals; without one nothing can be allowed beforehand, and nobody is told.
+    #[must_use]
+    pub fn with_desk(mut self, desk: Arc<Desk>) -> Self {
+        self.desk = Some(desk);
         self
     }
 

@@ -155,10 +155,9 @@ pub async fn approve(
     engine: &dyn Engine,
     run: &RunId,
     signal: &str,
-    approve: bool,
-    reason: Option<String>,
+    answer: &approval::Answer,
 ) -> Result<()> {
-    signal_once(engine, run, signal, Json::of(&approval::Answer { approve, reason })?).await
+    signal_once(engine, run, signal, Json::of(answer)?).await
 }
 
 /// Answers a question. The answer must [fit](adjutant_tool::Question::fitting); the first one counts.

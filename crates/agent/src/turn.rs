@@ -74,6 +74,10 @@ pub async fn turn(ctx: &Ctx, agent: &Arc<Runtime>, begin: Begin) -> Result<Reply
                         return Ok(withheld(reply(ctx, &answer, memory, &log, stop, None), why));
                     }
                     Released::Withheld(why) => nudge(&step, &mut memory, Note::Withheld(why)).await?,
+                    Released::Instead(text) => {
+                        memory.call(titling.finish(ctx).await);
+                        return Ok(Reply { text, ..reply(ctx, &answer, memory, &log, stop, None) });
+                    }
                     Released::As(masked) => {
                         memory.call(titling.finish(ctx).await);
                         let reply = reply(ctx, &answer, memory, &log, stop, data);

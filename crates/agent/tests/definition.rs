@@ -148,7 +148,9 @@ fn the_keys_of_the_front_matter() {
         ("modle: fast", &["agents/desk.md:3:1: unknown key `modle` | did you mean `model`?"]),
         (
             "weather: fine",
-            &["agents/desk.md:3:1: unknown key `weather` | known here are `agents`, `approve`, `code`, "],
+            &[
+                "agents/desk.md:3:1: unknown key `weather` | known here are `agents`, `approve`, `approve_within`, `code`, ",
+            ],
         ),
         (
             "limits: { stesp: 3 }",

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admission::{Admission, Origin};
 use crate::ctx::Ctx;
+use crate::grant::{Asking, Grant, Revoked};
 use crate::mail::Mail;
 use crate::record::{Outcome, Record};
 use crate::stream::Delta;
@@ -76,11 +77,25 @@ pub trait Engine: Send + Sync + 'static {
     /// The newest runs, newest first.
     fn runs(&self, most: usize) -> BoxFuture<'_, Result<Vec<RunInfo>>>;
 
+    /// The signals that runs wait for and whose names begin with `prefix`, those that have waited longest first. It
+    /// reads no whole journals, however many runs wait.
+    fn asking<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<Asking>>>;
+
+    /// Keeps a grant. Idempotent on its id; returns whether it is new.
+    fn grant(&self, grant: Grant) -> BoxFuture<'_, Result<bool>>;
+
+    /// The grants of a tool, or of all tools, the newest first; those too that are over.
+    fn grants<'a>(&'a self, tool: Option<&'a str>) -> BoxFuture<'a, Result<Vec<Grant>>>;
+
+    /// Takes a grant back; the first who does so counts. Returns it as it is then. Fails with
+    /// [`adjutant_core::Code::NotFound`].
+    fn revoke<'a>(&'a self, id: &'a str, revoked: Revoked) -> BoxFuture<'a, Result<Grant>>;
+
     /// Forgets ended runs whose end is longer ago than `keep`, with everything that only they refer to. A run that a
     /// living fork or an unfinished session refers to stays. Returns how many runs went.
     fn prune(&self, keep: Duration) -> BoxFuture<'_, Result<u64>>;
 
-    /// Erases every run of one person, with what was forked from it. Fails with
+    /// Erases every run of one person, with what was forked from it, and every grant for them. Fails with
     /// [`adjutant_core::Code::Conflict`] while one of them is being driven. Returns how many runs went.
     fn erase_user<'a>(&'a self, user: &'a str) -> BoxFuture<'a, Result<u64>>;
 }

@@ -32,6 +32,7 @@ pub mod conformance;
 mod ctx;
 mod driver;
 mod engine;
+mod grant;
 mod mail;
 mod operation;
 mod record;
@@ -46,6 +47,7 @@ pub use driver::{Driven, drive};
 pub use engine::{
     Admitted, Edit, Engine, Fork, Forked, Host, Observed, Program, RunInfo, RunState, Serve, Wait,
 };
+pub use grant::{Asking, Grant, Revoked, Within};
 pub use mail::{Letter, Mail, Resolution};
 pub use operation::{Amount, Effects, Kind, Operation, OperationHash, RetryPolicy};
 pub use record::{Divergence, Entry, Outcome, RECORD_VERSION, Record};

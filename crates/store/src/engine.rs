@@ -10,7 +10,8 @@ use adjutant_core::json::Json;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::stream::Reader;
 use adjutant_durable::{
-    Admission, Admitted, Amount, Engine, Fork, Forked, Host, Mail, Observed, Record, RunInfo, RunState, Serve,
+    Admission, Admitted, Amount, Asking, Engine, Fork, Forked, Grant, Host, Mail, Observed, Record, Revoked,
+    RunInfo, RunState, Serve,
 };
 use futures::StreamExt;
 use futures::future::BoxFuture;
@@ -23,7 +24,7 @@ use crate::connection::fault;
 use crate::day::Day;
 use crate::store::Inner;
 use crate::worker::Service;
-use crate::{claim, erase, fork, query};
+use crate::{claim, erase, fork, grant, query};
 
 /// How often a watcher looks for what another process wrote.
 const LOOK: Duration = Duration::from_millis(100);
@@ -207,6 +208,34 @@ impl Engine for SqliteEngine {
         Box::pin(
             async move { self.store.read(move |connection| query::newest(connection, &scope, most)).await },
         )
+    }
+
+    fn asking<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<Asking>>> {
+        let (scope, prefix) = (self.scope.clone(), prefix.to_owned());
+        Box::pin(async move {
+            self.store.read(move |connection| query::asking(connection, &scope, &prefix)).await
+        })
+    }
+
+    fn grant(&self, grant: Grant) -> BoxFuture<'_, Result<bool>> {
+        let scope = self.scope.clone();
+        Box::pin(async move {
+            self.store.writer.call(move |connection| grant::put(connection, &scope, &grant)).await
+        })
+    }
+
+    fn grants<'a>(&'a self, tool: Option<&'a str>) -> BoxFuture<'a, Result<Vec<Grant>>> {
+        let (scope, tool) = (self.scope.clone(), tool.map(str::to_owned));
+        Box::pin(async move {
+            self.store.read(move |connection| grant::list(connection, &scope, tool.as_deref())).await
+        })
+    }
+
+    fn revoke<'a>(&'a self, id: &'a str, revoked: Revoked) -> BoxFuture<'a, Result<Grant>> {
+        let (scope, id) = (self.scope.clone(), id.to_owned());
+        Box::pin(async move {
+            self.store.writer.call(move |connection| grant::revoke(connection, &scope, &id, &revoked)).await
+        })
     }
 
     fn prune(&self, keep: Duration) -> BoxFuture<'_, Result<u64>> {

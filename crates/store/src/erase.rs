@@ -66,6 +66,12 @@ pub(crate) fn user(connection: &Connection, scope: &Scope, user: &str, now: Time
     }
     let rows: Vec<i64> = rows.into_iter().map(|(row, _)| row).collect();
     remove(connection, &rows)?;
+    connection
+        .execute(
+            "DELETE FROM grants WHERE tenant = ?1 AND project = ?2 AND user = ?3",
+            params![scope.tenant, scope.project, user],
+        )
+        .map_err(fault)?;
     collect(connection, scope, now)?;
     Ok(rows.len() as u64)
 }

@@ -22,6 +22,7 @@ mod engine;
 mod erase;
 mod folder;
 mod fork;
+mod grant;
 mod lease;
 mod query;
 pub mod random;

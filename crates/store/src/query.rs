@@ -1,10 +1,10 @@
 //! What is known of runs without reading their journals.
 
-use adjutant_core::id::{RunId, Scope, SessionId};
+use adjutant_core::id::{RunId, Scope, SessionId, StepKey};
 use adjutant_core::json::Json;
 use adjutant_core::time::Timestamp;
 use adjutant_core::{Code, Error, Result};
-use adjutant_durable::{Admission, RunInfo, RunState};
+use adjutant_durable::{Admission, Asking, Entry, Letter, RunInfo, RunState, Wait, waits};
 use rusqlite::{Connection, Params, Row, params};
 
 use crate::claim::{self, digest};
@@ -80,6 +80,96 @@ fn read(connection: &Connection, scope: &Scope, row: &Row<'_>) -> Result<RunInfo
         outcome: if state == RunState::Ended { fork::outcome(connection, scope, id)? } else { None },
         halted,
     })
+}
+
+/// The signals that runs wait for, those that have waited longest first.
+pub(crate) fn asking(connection: &Connection, scope: &Scope, prefix: &str) -> Result<Vec<Asking>> {
+    let mut select = connection.prepare_cached(ASKING).map_err(fault)?;
+    let mut rows = select.query(params![scope.tenant, scope.project, prefix]).map_err(fault)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().map_err(fault)? {
+        let text = |index: usize| row.get::<_, String>(index).map_err(fault);
+        let maybe = |index: usize| row.get::<_, Option<String>>(index).map_err(fault);
+        found.push(Asking {
+            run: RunId::new(text(0)?),
+            agent: text(1)?,
+            state: state(&text(2)?)?,
+            session: maybe(3)?.map(SessionId::new),
+            user: maybe(4)?,
+            key: StepKey::parse(&text(5)?),
+            signal: text(6)?,
+            request: Json::parse(&text(7)?)?,
+            since: Timestamp(row.get(8).map_err(fault)?),
+            answer: maybe(9)?.and_then(|letter| sent(&letter)),
+        });
+    }
+    drop(rows);
+    found.extend(asking_forks(connection, scope, prefix)?);
+    found.sort_by_key(|asking| asking.since);
+    Ok(found)
+}
+
+/// Of each run that is not over, the signals of its segment that have no answer. Of a fork they may be in the journal
+/// of another run.
+const ASKING: &str = r#"
+    SELECT r.run, r.name, r.state, r.session, r.user, j.key, json_extract(j.meta, '$.name') AS signal,
+           coalesce(j.body, b.bytes), j.at,
+           (SELECT m.letter FROM mail m WHERE m.run = r.id AND m.taken = 0
+              AND m.mail_id = 'outside:signal:' || json_extract(j.meta, '$.name'))
+    FROM runs r
+    JOIN journal j ON j.id >= (r.id << 32) + r.segment_start AND j.id < ((r.id + 1) << 32)
+      AND j.kind = 'issued' AND substr(j.meta, 1, 16) = '{"kind":"signal"'
+    LEFT JOIN blobs b ON b.tenant = r.tenant AND b.digest = j.blob
+    WHERE r.state IN ('ready', 'running', 'waiting', 'paused', 'halted') AND r.tenant = ?1 AND r.project = ?2
+      AND r.fork_of IS NULL AND substr(signal, 1, length(?3)) = ?3
+      AND NOT EXISTS (SELECT 1 FROM journal c WHERE c.id > j.id AND c.id < ((r.id + 1) << 32) AND c.key = j.key
+                        AND c.kind IN ('completed', 'failed', 'dropped', 'late', 'late_error'))"#;
+
+/// The same of forks, of which there are few: by their records.
+fn asking_forks(connection: &Connection, scope: &Scope, prefix: &str) -> Result<Vec<Asking>> {
+    let parameters = params![scope.tenant, scope.project];
+    let forks = list(connection, scope, "r.fork_of IS NOT NULL AND r.state <> 'ended'", "", parameters)?;
+    let mut found = Vec::new();
+    for info in forks {
+        let row = claim::row_of(connection, scope, &info.run)?;
+        let records = fork::records(connection, scope, row, 0)?;
+        let mail = claim::mail(connection, row, 0)?;
+        for wait in waits(&info.run, &records) {
+            let Wait::Signal { key, name, request } = wait else { continue };
+            if !name.starts_with(prefix) {
+                continue;
+            }
+            let asked = records
+                .iter()
+                .rev()
+                .find(|record| matches!(&record.entry, Entry::Issued { key: issued, .. } if *issued == key));
+            let answer = mail.iter().find_map(|mail| match &mail.letter {
+                Letter::Signal { name: to, payload } if *to == name => Some(payload.clone()),
+                _ => None,
+            });
+            found.push(Asking {
+                run: info.run.clone(),
+                agent: info.name.clone(),
+                state: info.state,
+                session: info.session.clone(),
+                user: info.user.clone(),
+                key,
+                signal: name,
+                request,
+                since: asked.map_or(info.created, |record| record.at),
+                answer,
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// What a letter answers to a signal.
+fn sent(letter: &str) -> Option<Json> {
+    match Json::parse(letter).ok()?.to::<Letter>().ok()? {
+        Letter::Signal { payload, .. } => Some(payload),
+        _ => None,
+    }
 }
 
 /// How a run stands, and how far its journal goes.

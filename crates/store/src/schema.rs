@@ -140,6 +140,25 @@ CREATE TABLE day_reservations (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX day_reservations_by_day ON day_reservations (day);
 ",
+    r#"
+-- What people have allowed beforehand.
+CREATE TABLE grants (
+    id        INTEGER PRIMARY KEY AUTOINCREMENT,
+    tenant    TEXT NOT NULL,
+    project   TEXT NOT NULL,
+    grant_id  TEXT NOT NULL,
+    tool      TEXT NOT NULL,
+    user      TEXT,
+    body      TEXT NOT NULL,                -- JSON, without who took it back
+    revoked   TEXT,                         -- JSON: who did
+    UNIQUE (tenant, project, grant_id)
+) STRICT;
+CREATE INDEX grants_by_tool ON grants (tenant, project, tool, id);
+CREATE INDEX grants_by_user ON grants (tenant, project, user) WHERE user IS NOT NULL;
+
+-- The signals that runs have asked for: few among many records, so those that wait are found without reading journals.
+CREATE INDEX journal_signals ON journal (id) WHERE kind = 'issued' AND substr(meta, 1, 16) = '{"kind":"signal"';
+"#,
 ];
 
 /// What marks a file as ours in its header, so that `file` and SQLite can tell it: `adjt` in ASCII. Stores that were made

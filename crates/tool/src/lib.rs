@@ -20,6 +20,7 @@ mod failure;
 mod function;
 #[doc(hidden)]
 pub mod generated;
+pub mod hook;
 mod http;
 pub mod library;
 pub mod mcp;

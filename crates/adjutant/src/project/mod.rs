@@ -4,6 +4,7 @@
 //! there are ([`Project::definition`]), with which tools ([`Project::tools`]) and models ([`Project::models`]).
 
 mod agents;
+mod approvals;
 mod colleagues;
 mod environment;
 mod file;
@@ -19,6 +20,7 @@ mod tools;
 mod unread;
 mod vault;
 
+pub use approvals::ApprovalSettings;
 pub use environment::Environment;
 pub use load::Project;
 pub use models::{

@@ -14,6 +14,7 @@ use adjutant_tool::sandbox;
 use adjutant_tool::vault::Vault;
 use serde_json::{Map, Value};
 
+use super::approvals::{self, ApprovalSettings};
 use super::environment::Environment;
 use super::models::{self, ModelSettings};
 use super::secrets::SecretSource;
@@ -67,6 +68,8 @@ pub struct Settings {
     pub store: PathBuf,
     /// What the project may spend on a day.
     pub budget: Budget,
+    /// How long people have to answer approvals, and who is told of them.
+    pub approvals: ApprovalSettings,
     /// Limits for all agents that do not say otherwise.
     pub limits: Vec<Setting>,
     /// When agents search for their tools, where they do not say it.
@@ -98,6 +101,7 @@ impl Settings {
             sandbox: tools::default_in(folder, &store),
             store,
             budget: Budget::default(),
+            approvals: ApprovalSettings::default(),
             limits: Vec::new(),
             tool_search: ToolSearchSettings::default(),
             variables: Map::new(),
@@ -142,6 +146,9 @@ impl Settings {
             settings.variables.insert(entry.key.clone(), entry.value.to_json());
         }
         settings.secrets = read_secrets(&root, folder);
+        if let Some(table) = root.table("approvals") {
+            settings.approvals = approvals::read(table, folder, &settings.secrets);
+        }
         settings.catalogue = read_catalogue(&root, folder, settings.catalogue);
         settings.models = models::read(&root, folder);
         settings.sandbox = tools::read_defaults(&root, folder, &settings.store);

@@ -1,5 +1,6 @@
 //! [`ProposeTool`]: the routine by which an agent proposes a tool for the library of its project.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use adjutant_core::json::Json;
@@ -13,7 +14,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
-use crate::approval;
+use crate::approval::{self, Answered, Asked};
 use crate::definition::{Code, Definition};
 use crate::returned::Returned;
 use crate::routine::{Routine, Scene};
@@ -71,8 +72,23 @@ impl ProposeTool {
                  passed"
             ),
         };
-        if let Err(denied) = approval::ask(scene.ctx(), scene.called(), &why).await? {
-            return Ok(Err(denied));
+        let asked = Asked {
+            called: scene.called(),
+            why: &why,
+            policies: &[],
+            origins: &BTreeMap::new(),
+            read: scene.conversation().transcript().label(),
+            each_time: true,
+        };
+        match approval::ask(scene.ctx(), scene.agent(), &asked).await? {
+            Answered::Approved(_) => {}
+            // Only what was tested is signed.
+            Answered::Edited(edited) => {
+                let message = format!("{} wants it otherwise: {}", edited.by, edited.arguments);
+                return Ok(Err(Error::new(ErrorCode::ToolDenied, message).with_help("propose it so")));
+            }
+            Answered::Instead(output) => return Ok(Ok(output)),
+            Answered::Denied(denied) => return Ok(Err(denied)),
         }
         let name = proposal.name.clone();
         let version: u32 = self.sign(scene, proposal).await?.to()?;

@@ -112,6 +112,7 @@ fn read_keys(table: Table<'_>, file: &str, source: &mut Source) -> Gaps {
     source.agents = read_agents(&table);
     source.skills = names(&table, "skills");
     source.approve = names(&table, "approve");
+    source.approve_within = table.duration("approve_within");
     if let Some(search) = table.table("tool_search") {
         source.tool_search = ToolSearchSettings::read(search, true);
     }

@@ -57,6 +57,9 @@ pub struct Definition {
     /// The names of the tools whose calls ask a person first; [`Definition::EVERY_TOOL`] for all of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub approve: Vec<String>,
+    /// How long a person has to answer when it asks, in milliseconds; what the project says where none is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approve_within_ms: Option<u64>,
     /// When a run of it must stop.
     pub limits: Limits,
     /// The JSON schema (2020-12) of the answer; free text where none is given.

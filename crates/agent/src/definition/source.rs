@@ -1,6 +1,7 @@
 //! An agent as its author writes it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use adjutant_core::limit::Limits;
 use adjutant_core::tool::{LOAD_SKILL, ToolSpec};
@@ -72,6 +73,8 @@ pub struct Source {
     pub tool_search: ToolSearchSettings,
     /// The tools whose calls ask a person first; `*` for all of them.
     pub approve: Vec<Named>,
+    /// How long a person has to answer; what the project says where none is given.
+    pub approve_within: Option<Duration>,
     /// The limits that differ from the defaults.
     pub limits: Vec<Setting>,
     /// The JSON schema of the answer; free text where none is given.
@@ -118,6 +121,7 @@ impl Source {
             skills: Vec::new(),
             tool_search: ToolSearchSettings::default(),
             approve: Vec::new(),
+            approve_within: None,
             limits: Vec::new(),
             output: None,
             temperature: None,
@@ -174,6 +178,9 @@ impl Source {
             skills,
             tool_search,
             approve,
+            approve_within_ms: self
+                .approve_within
+                .map(|within| u64::try_from(within.as_millis()).unwrap_or(u64::MAX)),
             limits,
             output: self.output.clone(),
             temperature: self.temperature,

@@ -7,8 +7,9 @@ use adjutant_core::json::Json;
 use adjutant_core::label::Label;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Ctx, Effects, work};
-use adjutant_policy::Verdict;
+use adjutant_policy::detect::mask;
 use adjutant_policy::facts::{Action, Request, Session};
+use adjutant_policy::{Outcome, Verdict};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -47,6 +48,9 @@ pub struct Ruling {
     /// What was known, without what other records of the run hold: the arguments stand in the step's input, and what was done
     /// before in the steps before ([`past`](super::past)).
     pub request: Request,
+    /// The arguments with which it may be done, where something in them was masked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub masked: Option<Map<String, Value>>,
 }
 
 /// Asks the pinned policies and what is forbidden by now. None where the run has no policies: then the definition of the
@@ -70,13 +74,25 @@ pub(crate) async fn decide(
         request.origins = deciding.origins(&request, &known);
         let forbidden = deciding.forbids.as_ref().and_then(|forbids| forbids.forbid(&request));
         let verdict = forbidden.unwrap_or_else(|| policies.decide(&request));
-        request.arguments = Map::new();
+        let arguments = std::mem::take(&mut request.arguments);
         request.session.calls = Vec::new();
-        let ruling = Json::of(&Ruling { verdict, request });
+        let masked = match &verdict.outcome {
+            Outcome::Redact(kinds) => Some(masked(arguments, kinds)),
+            _ => None,
+        };
+        let ruling = Json::of(&Ruling { verdict, request, masked });
         async move { ruling }
     });
     let recorded = ctx.effect(DECIDE, Effects::pure(), Json::of(&considered)?, decided).await?;
     recorded.to().map(Some)
+}
+
+/// Arguments without what is of these kinds.
+fn masked(arguments: Map<String, Value>, kinds: &[String]) -> Map<String, Value> {
+    match mask::value(&Value::Object(arguments), &mask::kinds(kinds)) {
+        Value::Object(masked) => masked,
+        _ => Map::new(),
+    }
 }
 
 /// Why something is denied, for the model.

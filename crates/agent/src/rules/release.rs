@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::decision::{Considered, decide, why};
 use super::log::Log;
-use crate::approval;
+use crate::approval::{self, Answered, Asked};
 use crate::conversation::Conversation;
 use crate::returned::Called;
 use crate::runtime::Runtime;
@@ -19,6 +19,8 @@ use crate::runtime::Runtime;
 pub(crate) enum Released {
     /// As it is, or with these kinds of things masked.
     As(Vec<String>),
+    /// In other words, those of a person.
+    Instead(String),
     /// It may not, for this reason.
     Withheld(String),
 }
@@ -32,7 +34,7 @@ pub(crate) async fn admit_model(
 ) -> Result<()> {
     let action = Action::Model(agent.definition.model.clone());
     match settle(&ctx.scope("model_choice"), agent, action, Map::new(), conversation, log).await? {
-        Released::As(_) => Ok(()),
+        Released::As(_) | Released::Instead(_) => Ok(()),
         Released::Withheld(why) => {
             let message = format!("the model `{}` may not be asked: {why}", agent.definition.model);
             Err(Error::new(Code::RunDenied, message)
@@ -80,10 +82,23 @@ async fn settle(
         Outcome::Redact(kinds) => Released::As(kinds.clone()),
         Outcome::Deny => Released::Withheld(why(&ruling.verdict)),
         Outcome::Ask => {
-            let called = Called { call: "".into(), name, arguments: asked, resumed: None };
-            match approval::ask(ctx, &called, &ruling.verdict.reason).await? {
-                Ok(_) => Released::As(Vec::new()),
-                Err(denied) => Released::Withheld(denied.message().to_owned()),
+            let called = Called { call: "".into(), name, arguments: asked, resumed: None, edited: None };
+            let asked = Asked {
+                called: &called,
+                why: &ruling.verdict.reason,
+                policies: &ruling.verdict.policies,
+                origins: &ruling.request.origins,
+                read: conversation.transcript().label(),
+                each_time: false,
+            };
+            match approval::ask(ctx, agent, &asked).await? {
+                Answered::Approved(_) => Released::As(Vec::new()),
+                Answered::Edited(edited) => match edited.arguments.get("text").and_then(Value::as_str) {
+                    Some(text) => Released::Instead(text.to_owned()),
+                    None => Released::Withheld(format!("{} has changed what cannot be changed", edited.by)),
+                },
+                Answered::Instead(output) => Released::Instead(output.as_text()),
+                Answered::Denied(denied) => Released::Withheld(denied.message().to_owned()),
             }
         }
     })

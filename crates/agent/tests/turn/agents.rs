@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use adjutant_agent::approval::Decision;
 use adjutant_agent::definition::{Sees, tokens, wall_time};
 use adjutant_agent::{Agent, Stop, Summary, View};
 use adjutant_core::event::EventKind;
@@ -243,7 +244,9 @@ async fn a_person_may_have_to_agree() {
         .await;
     assert!(sent.lock().unwrap().is_empty());
     let signal = "approve:turn0.call0";
-    adjutant_agent::start::approve(bench.engine.as_ref(), &run, signal, false, None).await.unwrap();
+    adjutant_agent::start::approve(bench.engine.as_ref(), &run, signal, &Decision::Deny(None).into_answer())
+        .await
+        .unwrap();
     assert_eq!(bench.end(&run).await.unwrap().text, "ok");
     assert!(sent.lock().unwrap().is_empty(), "nobody agreed");
 }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use adjutant_agent::approval::Answer;
 use adjutant_agent::definition::{ContextWindow, errors, repeats, steps};
 use adjutant_agent::{Agent, start};
 use adjutant_core::message::{Message, Role, transcript_fault};
@@ -170,7 +171,8 @@ async fn run(case: &Case) -> (Vec<Request>, Result<String, Code>) {
         for wait in waits(&run, &records) {
             if let Wait::Signal { name, .. } = wait {
                 // It may have been answered and be over by now.
-                let _ = start::approve(bench.engine.as_ref(), &run, &name, case.approve, None).await;
+                let answer = Answer { approve: case.approve, ..Answer::default() };
+                let _ = start::approve(bench.engine.as_ref(), &run, &name, &answer).await;
             }
         }
         if !done && records.len() >= case.after {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use adjutant_agent::approval::Decision;
 use adjutant_agent::definition::parallel;
 use adjutant_agent::{Agent, Reply, Stop, start};
 use adjutant_core::message::{Media, MediaSource, Message, Part, ToolResult};
@@ -258,7 +259,7 @@ async fn a_run_goes_on_without_a_tool_that_is_gone() {
         loop {
             let info = bench.engine.info(&run).await.unwrap();
             let waiting = waits(&run, &bench.records(&run).await);
-            if let (RunState::Waiting, [Wait::Signal { name, .. }]) = (info.state, waiting.as_slice()) {
+            if let (RunState::Waiting, [Wait::Signal { name, .. }, ..]) = (info.state, waiting.as_slice()) {
                 break name.clone();
             }
             pause_for(Duration::from_millis(5)).await;
@@ -269,7 +270,7 @@ async fn a_run_goes_on_without_a_tool_that_is_gone() {
     drop(bench);
     // What `echo` said before it was gone is replayed.
     let bench = Bench::on(engine, with(tool), models);
-    start::approve(bench.engine.as_ref(), &run, &name, true, None).await.unwrap();
+    start::approve(bench.engine.as_ref(), &run, &name, &Decision::Approve.into_answer()).await.unwrap();
     bench.serve();
     assert_eq!(bench.end(&run).await.unwrap().text, "ok");
     assert_eq!(*done.lock().unwrap(), ["a"]);

@@ -4,6 +4,7 @@
 mod agents;
 #[cfg(test)]
 mod any;
+mod approvals;
 #[cfg(test)]
 mod bench;
 #[cfg(test)]

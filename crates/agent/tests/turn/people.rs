@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use adjutant_agent::approval::Decision;
 use adjutant_agent::{Agent, start};
 use adjutant_core::Code;
 use adjutant_core::id::RunId;
@@ -47,7 +48,7 @@ async fn an_approved_call_is_made() {
     let (run, name) = waiting(&bench).await;
     assert_eq!(name, "approve:turn0.call0");
     assert!(done.lock().unwrap().is_empty());
-    start::approve(bench.engine.as_ref(), &run, &name, true, None).await.unwrap();
+    start::approve(bench.engine.as_ref(), &run, &name, &Decision::Approve.into_answer()).await.unwrap();
     assert_eq!(bench.end(&run).await.unwrap().text, "ok");
     assert_eq!(*done.lock().unwrap(), ["a"]);
     let allowed = bench.records(&run).await.iter().any(|record| {
@@ -63,7 +64,14 @@ async fn a_denied_call_is_not_made_and_the_model_hears_why() {
     let agent = Agent::new("desk").instructions("x").tool(tool).approve("*");
     let bench = Bench::new(agent, [asks(), Turn::text("ok").expecting_last("too much")]);
     let (run, name) = waiting(&bench).await;
-    start::approve(bench.engine.as_ref(), &run, &name, false, Some("too much".into())).await.unwrap();
+    start::approve(
+        bench.engine.as_ref(),
+        &run,
+        &name,
+        &Decision::Deny(Some("too much".into())).into_answer(),
+    )
+    .await
+    .unwrap();
     assert_eq!(bench.end(&run).await.unwrap().text, "ok");
     assert!(done.lock().unwrap().is_empty());
     bench.check(&run).await;

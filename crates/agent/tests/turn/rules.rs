@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use adjutant_agent::approval::Decision;
 use adjutant_agent::rules::{Forbids, decisions};
 use adjutant_agent::{Agent, Stop, start};
 use adjutant_core::id::{RunId, Scope};
@@ -82,7 +83,7 @@ async fn a_permit_that_asks_waits_for_a_person() {
     let open = waits(&run, &bench.records(&run).await);
     let [Wait::Signal { name, request, .. }] = open.as_slice() else { panic!("{open:?}") };
     assert!(request.as_str().contains("it cannot be undone"), "{request:?}");
-    start::approve(bench.engine.as_ref(), &run, name, true, None).await.unwrap();
+    start::approve(bench.engine.as_ref(), &run, name, &Decision::Approve.into_answer()).await.unwrap();
     assert_eq!(bench.end(&run).await.unwrap().text, "ok");
     assert_eq!(*done.lock().unwrap(), ["a"]);
 }
@@ -211,7 +212,7 @@ async fn a_switch_stops_what_was_permitted_and_approved() {
     switch.0.store(true, Ordering::SeqCst);
     let open = waits(&run, &bench.records(&run).await);
     let [Wait::Signal { name, .. }] = open.as_slice() else { panic!("{open:?}") };
-    start::approve(bench.engine.as_ref(), &run, name, true, None).await.unwrap();
+    start::approve(bench.engine.as_ref(), &run, name, &Decision::Approve.into_answer()).await.unwrap();
     // It forbids that the model is asked, too, which ends the run.
     let error = bench.end(&run).await.unwrap_err();
     assert_eq!((error.code(), error.message()), (Code::RunDenied, "everything is off"));

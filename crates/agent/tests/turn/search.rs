@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use adjutant_agent::approval::Decision;
 use adjutant_agent::definition::{ContextWindow, Named, ToolSearchSettings, steps, tokens};
 use adjutant_agent::{Agent, history, start};
 use adjutant_core::id::{RunId, StepKey};
@@ -152,7 +153,9 @@ async fn what_was_found_survives_a_crash_and_a_fork() {
     let (engine, models) = (Arc::clone(&bench.engine), bench.models.clone());
     drop(bench);
     let bench = Bench::on(engine, searcher().approve("echo"), models);
-    start::approve(bench.engine.as_ref(), &run, &signal.unwrap(), true, None).await.unwrap();
+    start::approve(bench.engine.as_ref(), &run, &signal.unwrap(), &Decision::Approve.into_answer())
+        .await
+        .unwrap();
     bench.serve();
     assert_eq!(bench.end(&run).await.unwrap().text, "ok");
     let whole = sent.lock().unwrap().clone();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use adjutant_agent::approval::Decision;
 use adjutant_agent::definition::ContextWindow;
 use adjutant_agent::{Agent, Earlier, Input, Start, history, session, start};
 use adjutant_core::Code;
@@ -290,7 +291,9 @@ async fn a_run_that_has_seen_an_erased_turn_halts_and_the_session_goes_on() {
     // Nothing of it is in the memory of another process.
     let other = Bench::on(bench.engine.clone(), bench.agent.clone(), bench.models.clone());
     drop(bench);
-    start::approve(other.engine.as_ref(), &parked, &name.unwrap(), true, None).await.unwrap();
+    start::approve(other.engine.as_ref(), &parked, &name.unwrap(), &Decision::Approve.into_answer())
+        .await
+        .unwrap();
     other.serve();
     let halted = other.end(&parked).await.unwrap_err();
     assert_eq!(halted.code(), Code::NotFound);

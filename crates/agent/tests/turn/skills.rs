@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use adjutant_agent::approval::Decision;
 use adjutant_agent::definition::ToolSearchSettings;
 use adjutant_agent::{Agent, start};
 use adjutant_durable::{Entry, Kind};
@@ -86,7 +87,7 @@ async fn a_skill_that_is_edited_changes_nothing_for_a_run_under_way() {
     let (engine, models) = (Arc::clone(&bench.engine), bench.models.clone());
     drop(bench);
     let bench = Bench::on(engine, with_skill("As it is now.").approve("echo"), models);
-    start::approve(bench.engine.as_ref(), &run, &name, true, None).await.unwrap();
+    start::approve(bench.engine.as_ref(), &run, &name, &Decision::Approve.into_answer()).await.unwrap();
     bench.serve();
     bench.end(&run).await.unwrap();
     let said = shown(&bench.check(&run).await);

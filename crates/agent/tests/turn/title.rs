@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use adjutant_agent::approval::Decision;
 use adjutant_agent::{Agent, Input, Start, start, title};
 use adjutant_core::id::{RunId, Scope};
 use adjutant_core::money::Prices;
@@ -125,7 +126,7 @@ async fn a_run_goes_on_as_it_began_when_the_model_for_titles_is_gone() {
     bench.serve();
     let waits = adjutant_durable::waits(&run, &bench.records(&run).await);
     let adjutant_durable::Wait::Signal { name, .. } = &waits[0] else { panic!("{waits:?}") };
-    start::approve(bench.engine.as_ref(), &run, name, true, None).await.unwrap();
+    start::approve(bench.engine.as_ref(), &run, name, &Decision::Approve.into_answer()).await.unwrap();
     let reply = bench.end(&run).await.unwrap();
     assert_eq!((reply.text.as_str(), reply.title.as_deref()), ("Done.", Some("Order 1042")));
     assert_eq!(*done.lock().unwrap(), ["x"]);

@@ -8,6 +8,7 @@ mod admission;
 mod budget;
 mod conversation;
 mod fork;
+mod grant;
 mod journal;
 mod keeping;
 mod mail;
@@ -31,6 +32,7 @@ pub use admission::{
 pub use budget::{budgets_are_shared_with_children, budgets_are_upper_bounds, lost_calls_are_charged};
 pub use conversation::turns_run_one_after_the_other;
 pub use fork::{forks_keep_what_came_before, forks_need_a_step_that_is_there};
+pub use grant::{grants_are_kept_and_taken_back, signals_that_wait_are_listed};
 pub use journal::{histories_are_complete, runs_are_listed, watches_miss_nothing, watches_show_tokens};
 pub use keeping::{pruning_forgets_ended_runs, scopes_do_not_see_each_other, users_can_be_erased};
 pub use mail::{
@@ -127,6 +129,8 @@ macro_rules! conformance_suite {
             budgets_are_shared_with_children
             lost_calls_are_charged
             turns_run_one_after_the_other
+            grants_are_kept_and_taken_back
+            signals_that_wait_are_listed
             pruning_forgets_ended_runs
             users_can_be_erased
             scopes_do_not_see_each_other

@@ -23,6 +23,7 @@ mod tool;
 
 pub use config::{Config, Exit, Format, Variable};
 pub(crate) use interpret::outcome;
+pub(crate) use process::{End, Job};
 pub(crate) use redact::Redactor;
 pub use tool::CommandTool;
 pub(crate) use tool::run;

@@ -58,7 +58,7 @@ pub(super) fn read(name: &str, table: &Table<'_>, folder: &Path) -> Option<Confi
 }
 
 /// A command. A program with a path stands where the file says, wherever the command runs.
-pub(super) fn words(table: &Table<'_>, key: &'static str, folder: &Path) -> Option<Vec<String>> {
+pub(in crate::project) fn words(table: &Table<'_>, key: &'static str, folder: &Path) -> Option<Vec<String>> {
     let mut words: Vec<String> = table.texts(key)?.into_iter().map(|(word, _)| word.to_owned()).collect();
     if let Some(program) = words.first_mut()
         && program.contains('/')

@@ -12,6 +12,7 @@ mod settings;
 
 pub use settings::{ToolKind, ToolSettings};
 
+pub(super) use command::words;
 pub(super) use sandbox::{default_in, read_defaults};
 pub(super) use sets::Toolsets;
 pub(super) use settings::read;
