@@ -38,12 +38,9 @@ impl<'a> Folded<'a> {
                 text.push(c.to_ascii_lowercase());
                 return;
             }
-            for c in std::iter::once(c).nfkc().filter(|c| !is_unseen(*c)) {
-                match lookalike(c) {
-                    Some(ascii) => text.push(ascii),
-                    None => text.extend(c.to_lowercase()),
-                }
-            }
+            // In lower case first: a capital may look like another letter than its small one.
+            let read = std::iter::once(c).nfkc().filter(|c| !is_unseen(*c)).flat_map(char::to_lowercase);
+            text.extend(read.map(|c| lookalike(c).unwrap_or(c)));
         });
         folded.squeeze();
         folded

@@ -5,19 +5,28 @@
 //! may do is decided by the policies, which look at where a value came from and not at its words.
 
 mod address;
+pub mod canary;
 mod card;
+pub mod decode;
 mod email;
 mod folded;
+pub mod grounding;
 mod hit;
 mod iban;
+pub mod injection;
 mod ip;
 mod kind;
+pub mod language;
+pub mod length;
 pub mod mask;
 mod pattern;
 mod phone;
+mod pseudonym;
 mod secret;
 pub mod unseen;
+pub mod words;
 
 pub use folded::Folded;
 pub use hit::Hit;
 pub use kind::{Kind, sensitive};
+pub use pseudonym::Pseudonyms;
