@@ -12,8 +12,8 @@ use adjutant_core::message::{Message, ToolCall};
 use adjutant_core::tool::SEARCH_TOOLS;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Ctx, Effects, work};
-use adjutant_policy::Outcome;
 use adjutant_policy::facts::Action;
+use adjutant_policy::{Outcome, Request};
 use adjutant_tool::Output;
 use futures::StreamExt;
 use serde_json::{Value, json};
@@ -274,8 +274,10 @@ async fn admit(
                 Some(verdict) => json!({ "allowed_by": "policies", "policies": verdict.policies }).into(),
                 None => json!({ "allowed_by": "definition" }).into(),
             };
+            let was_masked = ruling.as_ref().is_some_and(|ruling| ruling.masked.is_some());
+            let considered = Considered { approved: approved.is_some(), ..self::considered(agent, &called) };
+            let request = Arc::new(attempted(ctx, agent, considered, ruling.as_ref(), around));
             let decision = approved.or_else(|| (!tool.spec().effect.is_repeatable()).then(allowed));
-            let label = around.conversation.transcript().label();
             Admitted::Effect(Permitted {
                 agent: Arc::clone(agent),
                 tool,
@@ -283,7 +285,8 @@ async fn admit(
                 decision,
                 effect: None,
                 whole: around.whole,
-                request: Arc::new(rules::request(ctx, agent, &considered, label)),
+                request,
+                was_masked,
             })
         }
         Hand::Routine(routine) => Admitted::Routine(routine, called),
@@ -332,6 +335,26 @@ fn check(agent: &Runtime, call: &ToolCall) -> Result<(Hand, Called)> {
     Ok((hand, called))
 }
 
+/// What is known of a call when it is about to be made, for those who may forbid it by then: what was known when it was
+/// decided, and what has become of it since.
+fn attempted(
+    ctx: &Ctx,
+    agent: &Runtime,
+    considered: Considered,
+    ruling: Option<&Ruling>,
+    around: Around<'_>,
+) -> Request {
+    match ruling {
+        Some(ruling) => Request {
+            arguments: considered.arguments,
+            approved: considered.approved,
+            session: around.log.all_of_session(),
+            ..ruling.request.clone()
+        },
+        None => rules::request(ctx, agent, &considered, around.conversation.transcript().label()),
+    }
+}
+
 /// The call as a person has changed it. It is checked as any other, and decided again: a person can agree to what asks, and
 /// not to what is forbidden.
 async fn edit(
@@ -355,6 +378,9 @@ async fn edit(
     match judge(ctx, agent, hand, &considered, around).await? {
         Some(ruling) if ruling.verdict.outcome == Outcome::Deny => {
             Ok(refused(format!("the policies deny that: {}", rules::why(&ruling.verdict))))
+        }
+        Some(Ruling { masked: Some(masked), .. }) => {
+            Ok(Ok(Called { arguments: Value::Object(masked), ..changed }))
         }
         _ => Ok(Ok(changed)),
     }

@@ -16,7 +16,7 @@ use futures::future::BoxFuture;
 use crate::approval;
 use crate::patience::{silence, unless};
 use crate::returned::{Called, LONGEST_RESULT, Returned};
-use crate::rules::denied;
+use crate::rules::{denial, denied};
 use crate::runtime::Runtime;
 
 /// A tool that says that its failure passes is called four times in all.
@@ -36,6 +36,8 @@ pub(crate) struct Permitted {
     pub(crate) whole: bool,
     /// What it is for those who may forbid it by now.
     pub(crate) request: Arc<Request>,
+    /// Whether something in its arguments was masked.
+    pub(crate) was_masked: bool,
 }
 
 impl Permitted {
@@ -56,7 +58,8 @@ impl Permitted {
 
 impl Work for Permitted {
     fn decide(&self, _attempt: &Attempt) -> BoxFuture<'static, Result<Option<Json>>> {
-        let forbidden = self.agent.forbids.as_ref().and_then(|forbids| forbids.forbid(&self.request));
+        let forbids = self.agent.forbids.as_ref();
+        let forbidden = forbids.and_then(|forbids| denial(forbids.as_ref(), &self.request, self.was_masked));
         let (agent, decision) = (Arc::clone(&self.agent), self.decision.clone());
         let tool = self.called.name.clone();
         async move {

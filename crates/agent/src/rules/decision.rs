@@ -72,8 +72,11 @@ pub(crate) async fn decide(
     let decided = work(move |_| {
         let mut request = Request::clone(&request);
         request.origins = deciding.origins(&request, &known);
-        let forbidden = deciding.forbids.as_ref().and_then(|forbids| forbids.forbid(&request));
-        let verdict = forbidden.unwrap_or_else(|| policies.decide(&request));
+        let decided = policies.decide(&request);
+        let verdict = match deciding.forbids.as_ref().and_then(|forbids| forbids.forbid(&request)) {
+            Some(forbidden) => decided.stricter(forbidden),
+            None => decided,
+        };
         let arguments = std::mem::take(&mut request.arguments);
         request.session.calls = Vec::new();
         let masked = match &verdict.outcome {

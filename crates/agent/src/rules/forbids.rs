@@ -1,11 +1,24 @@
 //! [`Forbids`]: what is forbidden from now on, also to runs that are under way.
 
-use adjutant_policy::{Request, Verdict};
+use adjutant_policy::{Outcome, Request, Verdict};
 
 /// What is forbidden from now on, also to runs that are under way and have pinned other policies. It is asked before
 /// each attempt, and can only turn a permit into a denial.
 pub trait Forbids: Send + Sync + 'static {
-    /// The denial of something that a run is about to do; none where nothing forbids it. What cannot be read forbids
-    /// everything.
+    /// What the forbids say of something that a run is about to do: that it may not be done, that a person must have agreed
+    /// to it, or what is to be masked in it. None where they say nothing. What cannot be read forbids everything.
     fn forbid(&self, request: &Request) -> Option<Verdict>;
+}
+
+/// The denial of an attempt by what is forbidden by now. What was masked when it was decided may be made so; where a person
+/// is to be asked only now, the call is to be made again, so that they are.
+pub(crate) fn denial(forbids: &dyn Forbids, request: &Request, was_masked: bool) -> Option<Verdict> {
+    let verdict = forbids.forbid(request)?;
+    let denies = match &verdict.outcome {
+        Outcome::Deny => true,
+        Outcome::Ask => !request.approved,
+        Outcome::Redact(_) => !was_masked,
+        Outcome::Allow => false,
+    };
+    denies.then_some(verdict)
 }

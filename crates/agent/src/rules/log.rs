@@ -50,6 +50,11 @@ impl Log {
         Session { calls: asked.cloned().collect() }
     }
 
+    /// All that is known of the session.
+    pub(crate) fn all_of_session(&self) -> Session {
+        Session { calls: self.all() }
+    }
+
     /// All that a run that is started by this one is to know.
     pub(crate) fn all(&self) -> Vec<Past> {
         self.before.iter().cloned().chain(self.calls().iter().cloned()).collect()

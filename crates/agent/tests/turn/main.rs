@@ -16,6 +16,8 @@ mod long;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
+mod permits;
+#[cfg(test)]
 mod rules;
 mod search;
 #[cfg(test)]

@@ -81,7 +81,7 @@ async fn a_permit_that_asks_waits_for_a_person() {
     bench.until_state(&run, RunState::Waiting).await;
     assert!(done.lock().unwrap().is_empty());
     let open = waits(&run, &bench.records(&run).await);
-    let [Wait::Signal { name, request, .. }] = open.as_slice() else { panic!("{open:?}") };
+    let Some(Wait::Signal { name, request, .. }) = open.first() else { panic!("{open:?}") };
     assert!(request.as_str().contains("it cannot be undone"), "{request:?}");
     start::approve(bench.engine.as_ref(), &run, name, &Decision::Approve.into_answer()).await.unwrap();
     assert_eq!(bench.end(&run).await.unwrap().text, "ok");
@@ -211,7 +211,7 @@ async fn a_switch_stops_what_was_permitted_and_approved() {
     bench.until_state(&run, RunState::Waiting).await;
     switch.0.store(true, Ordering::SeqCst);
     let open = waits(&run, &bench.records(&run).await);
-    let [Wait::Signal { name, .. }] = open.as_slice() else { panic!("{open:?}") };
+    let Some(Wait::Signal { name, .. }) = open.first() else { panic!("{open:?}") };
     start::approve(bench.engine.as_ref(), &run, name, &Decision::Approve.into_answer()).await.unwrap();
     // It forbids that the model is asked, too, which ends the run.
     let error = bench.end(&run).await.unwrap_err();

@@ -100,6 +100,10 @@ impl Scene {
             {
                 pairs.extend(Self::of_call(request, tool, needs)?);
             }
+            if request.action == Action::Answer && needs.get("text").is_some() {
+                let text = request.arguments.get("text").and_then(Value::as_str).unwrap_or_default();
+                pairs.push(("text".to_owned(), Expression::new_string(text.to_owned())));
+            }
             if let Action::Resource { server, uri } = &request.action {
                 let host = super::types::Form::Url.part_of(uri);
                 pairs.push(("server".to_owned(), Expression::new_string(server.clone())));

@@ -234,6 +234,7 @@ impl Schema {
         for (name, resource) in OTHER_ACTIONS {
             let more = match name {
                 "run.resource" => vec![("server", text()), ("host", text())],
+                "run.answer" => vec![("text", text())],
                 _ => Vec::new(),
             };
             actions.insert(name.to_owned(), json!({ "appliesTo": applies(resource, context(more)) }));

@@ -28,8 +28,9 @@ pub(super) fn attributes(
         let mut tools = Vec::new();
         for (name, tool, needs) in asked {
             let since = if part.ends_with("today") { request.now.minus(DAY).0 } else { i64::MIN };
-            let calls: Vec<&Past> =
-                request.session.calls.iter().filter(|call| call.tool == *name && call.at.0 > since).collect();
+            // A tool that says that it failed has done nothing that counts.
+            let done = request.session.calls.iter().filter(|call| !call.failed && call.at.0 > since);
+            let calls: Vec<&Past> = done.filter(|call| call.tool == *name).collect();
             let value = match part {
                 "count" | "today" => {
                     Some(Expression::new_long(i64::try_from(calls.len()).unwrap_or(i64::MAX)))
@@ -89,12 +90,12 @@ fn seen(tool: &Tool, calls: &[&Past], needs: &Needs) -> Result<Option<Expression
     }
     let mut all = Vec::new();
     for (argument, slot) in plain_ones.into_iter().filter(|(argument, _)| needs.get(argument).is_some()) {
-        let calls = calls.iter().filter(|call| !call.failed);
-        let values = calls.filter_map(|call| call.arguments.get(argument)).flat_map(|value| match value {
-            Value::Array(items) => items.iter().collect(),
-            Value::Null => Vec::new(),
-            value => vec![value],
-        });
+        let values =
+            calls.iter().filter_map(|call| call.arguments.get(argument)).flat_map(|value| match value {
+                Value::Array(items) => items.iter().collect(),
+                Value::Null => Vec::new(),
+                value => vec![value],
+            });
         let values = values.map(|value| plain(slot.kind.element(), value)).collect::<Result<Vec<_>, _>>();
         let values = values.map_err(|Unfit(why)| Unfit(format!("`{argument}` of an earlier call {why}")))?;
         all.push((argument.clone(), Expression::new_set(values)));
@@ -107,7 +108,7 @@ fn returned(calls: &[&Past], needs: &Needs) -> Result<Expression, Unfit> {
     let mut all = Vec::new();
     for (field, _) in needs.names() {
         let mut values = BTreeSet::new();
-        for data in calls.iter().filter(|call| !call.failed).filter_map(|call| call.data.as_ref()) {
+        for data in calls.iter().filter_map(|call| call.data.as_ref()) {
             let records = match data {
                 Value::Array(items) => items.iter().collect(),
                 one => vec![one],
