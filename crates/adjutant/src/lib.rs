@@ -56,6 +56,8 @@ pub use adjutant_core as core;
 pub use adjutant_durable as durable;
 /// The brain: models.
 pub use adjutant_model as model;
+/// The rules: decisions, labels, detectors.
+pub use adjutant_policy as policy;
 /// The hands: tools.
 pub use adjutant_tool as tool;
 

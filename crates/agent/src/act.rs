@@ -21,6 +21,7 @@ use tokio::sync::Semaphore;
 
 use crate::answer::Answer;
 use crate::approval::{self, Answered, Edited};
+use crate::guard::{self, Watch};
 use crate::hands::Hand;
 use crate::memory::Memory;
 use crate::pending;
@@ -65,6 +66,7 @@ pub(crate) async fn act(
     agent: &Arc<Runtime>,
     memory: &mut Memory,
     log: &Log,
+    watch: &Watch,
     answer: &Answer,
 ) -> Result<bool> {
     let Some(message) = answer.message() else { return Ok(false) };
@@ -74,8 +76,9 @@ pub(crate) async fn act(
     let purse = Purse::new(&agent.definition.limits, &memory.tally, message.calls().filter(asks).count());
     let parallel = agent.definition.limits.parallel.max(1) as usize;
     let slots = Semaphore::new(parallel);
+    let slots = Some(&slots);
     let around =
-        Around { conversation: &memory.conversation, purse: &purse, whole: false, log, slots: Some(&slots) };
+        Around { conversation: &memory.conversation, purse: &purse, whole: false, log, slots, watch };
     let (before, began) = (step.asked(), step.now());
     let queue = Queue::default();
     let reach = |call: &ToolCall| rules::reach(&agent.definition, agent.policies.as_deref(), &call.name);
@@ -171,6 +174,7 @@ async fn settle(
         None => None,
     };
     let at = ctx.now();
+    let made = admitted.is_ok();
     let (called, step, returned) = match admitted {
         Ok(Admitted::Effect(permitted)) => pending::carry_out(&ctx, permitted, around.purse).await?,
         Ok(Admitted::Routine(routine, called)) => {
@@ -185,7 +189,10 @@ async fn settle(
         Err(error) => record(&ctx, REFUSE, 0, Called::raw(call), Returned::Failed(error)).await?,
     };
     around.log.made(&called, at, &returned);
-    Ok((called, step, returned))
+    match made {
+        true => guard::result(&ctx, agent, (called, step, returned), around.conversation, around.watch).await,
+        false => Ok((called, step, returned)),
+    }
 }
 
 /// Records what came of a call otherwise than by work outside. So many steps of this name stand before.
@@ -216,8 +223,12 @@ async fn admit(
     if let Some(why) = barred {
         return Ok(Err(Error::new(Code::ToolDenied, why)));
     }
-    let (hand, mut called) = match check(agent, call) {
+    let (hand, called) = match check(agent, call, around.watch) {
         Ok(checked) => checked,
+        Err(error) => return Ok(Err(error)),
+    };
+    let mut called = match guarded(ctx, agent, called, around).await? {
+        Ok(called) => called,
         Err(error) => return Ok(Err(error)),
     };
     if let Some(place) = place {
@@ -326,9 +337,12 @@ fn considered(agent: &Runtime, called: &Called) -> Considered {
 }
 
 /// Checks a call against the definition and the tool's schema.
-fn check(agent: &Runtime, call: &ToolCall) -> Result<(Hand, Called)> {
+fn check(agent: &Runtime, call: &ToolCall, watch: &Watch) -> Result<(Hand, Called)> {
     let given = agent.definition.tool(&call.name).and_then(|spec| agent.tools.get(&spec.name));
     let hand = given.ok_or_else(|| unknown(agent, &call.name))?;
+    // What is part of the run, as another agent is, needs to know no more than the model does.
+    let restored = matches!(hand, Hand::Tool(_)).then(|| guard::restored(call, watch));
+    let call = restored.as_ref().unwrap_or(call);
     let arguments = agent.tools.arguments(&call.name, &call.arguments)?;
     let called =
         Called { call: call.id.clone(), name: call.name.clone(), arguments, resumed: None, edited: None };
@@ -384,6 +398,18 @@ async fn edit(
         }
         _ => Ok(Ok(changed)),
     }
+}
+
+/// A call with its arguments as guardrails leave them; they must fit still. The inner error is for the model.
+async fn guarded(ctx: &Ctx, agent: &Runtime, called: Called, around: Around<'_>) -> Result<Result<Called>> {
+    let left = guard::arguments(ctx, agent, &called, around.conversation, around.watch).await?;
+    Ok(left.and_then(|arguments| match arguments == called.arguments {
+        true => Ok(called),
+        false => {
+            let arguments = agent.tools.arguments(&called.name, &arguments.to_string())?;
+            Ok(Called { arguments, ..called })
+        }
+    }))
 }
 
 fn unknown(agent: &Runtime, name: &str) -> Error {

@@ -10,8 +10,8 @@ use schemars::JsonSchema;
 use serde_json::Value;
 
 use crate::definition::{
-    Asked, CodeMode, ContextWindow, Defaults, Definition, Named, Sees, Setting, Source, ToolSearchSettings,
-    markdown, schema_of,
+    Asked, CodeMode, ContextWindow, Defaults, Definition, Guardrail, Named, Sees, Setting, Source,
+    ToolSearchSettings, Wanted, markdown, schema_of,
 };
 
 /// An agent and the tools that it brings along.
@@ -190,6 +190,20 @@ impl Agent {
     #[must_use]
     pub fn code(mut self, mode: CodeMode) -> Self {
         self.source.code = Some(mode);
+        self
+    }
+
+    /// Adds a guardrail.
+    #[must_use]
+    pub fn guardrail(mut self, guardrail: Guardrail) -> Self {
+        self.source.guardrails.push(Wanted::Own(guardrail));
+        self
+    }
+
+    /// Puts what it reads of strangers between marks that they cannot write.
+    #[must_use]
+    pub fn mark(mut self) -> Self {
+        self.source.mark = true;
         self
     }
 

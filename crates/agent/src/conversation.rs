@@ -8,6 +8,7 @@ use adjutant_core::id::{RunId, StepKey};
 use adjutant_core::json::Json;
 use adjutant_core::message::Message;
 use adjutant_model::{ToolChoice, token};
+use adjutant_policy::detect::Pseudonyms;
 use adjutant_policy::facts::Past;
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +36,8 @@ pub struct Earlier {
     pub transcript: Transcript,
     /// The calls that were made up to its end.
     pub past: Arc<[Past]>,
+    /// What the pseudonyms in it stand for.
+    pub names: Pseudonyms,
 }
 
 impl Earlier {
@@ -98,10 +101,12 @@ impl Conversation {
         output: bool,
         found: Vec<String>,
         unseen: Vec<Unseen>,
+        held: bool,
     ) -> Result<Json> {
         let entries = std::mem::take(&mut self.entries);
         let (previous, model) = (self.previous, model.to_owned());
-        let (json, digest) = Link { previous, entries, model, tool_choice, output, found, unseen }.seal()?;
+        let (json, digest) =
+            Link { previous, entries, model, tool_choice, output, found, unseen, held }.seal()?;
         self.previous = Some(digest);
         Ok(json)
     }
@@ -123,7 +128,7 @@ impl Conversation {
 
     /// Ends the part of the conversation whose steps can be referred to. Its steps are in a segment of their own.
     pub(crate) fn close_segment(&mut self) -> Result<()> {
-        self.link("", ToolChoice::Auto, false, Vec::new(), Vec::new()).map(drop)
+        self.link("", ToolChoice::Auto, false, Vec::new(), Vec::new(), false).map(drop)
     }
 
     /// Adds what a model said.

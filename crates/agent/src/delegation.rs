@@ -128,7 +128,7 @@ impl Delegation {
             Stop::LimitReached(_) | Stop::CutOff => {
                 Some(format!("(`{name}`: {}; this is what it had)\n\n", reply.stop.describe()))
             }
-            Stop::Refused | Stop::Filtered | Stop::Empty | Stop::Withheld => {
+            Stop::Refused | Stop::Filtered | Stop::Empty | Stop::Blocked | Stop::Withheld => {
                 let message = format!("the agent `{name}` gave no answer: {}", reply.stop.describe());
                 return Returned::Failed(Error::new(Code::ToolFailed, message));
             }

@@ -9,7 +9,7 @@ use adjutant_core::error::Audience;
 use adjutant_core::hash::Digest;
 use adjutant_core::id::StepKey;
 use adjutant_core::json::Json;
-use adjutant_core::message::Message;
+use adjutant_core::message::{Message, Part};
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Entry as Recorded, Letter, Operation, Outcome, Record};
 use adjutant_model::{Request, unseen};
@@ -17,7 +17,8 @@ use adjutant_model::{Request, unseen};
 use crate::answer::Answer;
 use crate::compact::Compaction;
 use crate::conversation::Earlier;
-use crate::definition::Definition;
+use crate::definition::{Definition, Point};
+use crate::guard::{self, Blocked};
 use crate::input::{Input, heard};
 use crate::link::{Entry, Link};
 use crate::memory::Memory;
@@ -45,7 +46,10 @@ pub fn transcript(records: &[Record], earlier: Option<&Earlier>) -> Result<Trans
     };
     let mut transcript = journal.follow(place, &link, &mut BTreeMap::new())?;
     match journal.ended.and_then(|outcome| outcome.as_ref().ok()).and_then(|json| json.to::<Reply>().ok()) {
-        Some(reply) => journal.apply(&mut transcript, place.0, &reply.rest)?,
+        Some(reply) => match &reply.blocked {
+            Some(blocked) => return journal.without(transcript, place.0, &reply.rest, blocked),
+            None => journal.apply(&mut transcript, place.0, &reply.rest)?,
+        },
         None => journal.close(&mut transcript, place)?,
     }
     Ok(journal.left_unheard(transcript))
@@ -77,6 +81,7 @@ pub fn requests(records: &[Record], earlier: Option<&Earlier>, definition: &Defi
         .map(|(place, link)| {
             let transcript = journal.follow(place, &link, &mut known)?;
             let messages = unseen::hide(transcript.messages().to_vec(), &link.unseen);
+            let messages = if definition.mark { guard::marked(messages) } else { messages };
             let form = form.as_ref().filter(|_| link.output);
             let tools = search::offered(definition, &link.found);
             let request = runtime::request(definition, messages, &tools, link.tool_choice, form);
@@ -306,6 +311,27 @@ impl<'a> Journal<'a> {
         Ok(())
     }
 
+    /// The transcript of a run that a guardrail has ended: without what it did not let pass.
+    fn without(
+        &self,
+        mut transcript: Transcript,
+        segment: u32,
+        rest: &[Entry],
+        blocked: &Blocked,
+    ) -> Result<Transcript> {
+        if blocked.on == Point::Input {
+            let mut transcript = self.begin(0)?;
+            self.follow_session(&mut transcript);
+            transcript.push(guard::held_back(blocked));
+            return Ok(self.left_unheard(transcript));
+        }
+        let passed: Vec<_> =
+            rest.iter().filter(|entry| !matches!(entry, Entry::Answer(_))).cloned().collect();
+        self.apply(&mut transcript, segment, &passed)?;
+        transcript.push(Message::assistant(vec![Part::text(guard::held_back(blocked).text())]));
+        Ok(self.left_unheard(transcript))
+    }
+
     /// Adds what is left of what was said in the session before.
     fn follow_session(&self, transcript: &mut Transcript) {
         if let Some(earlier) = self.earlier {
@@ -359,12 +385,17 @@ impl<'a> Journal<'a> {
     fn said(&self) -> Result<Message> {
         let input =
             self.input.ok_or_else(|| Error::new(Code::StoreCorrupt, "the journal has no beginning"))?;
-        Ok(input.to::<Input>()?.message)
+        let message = input.to::<Input>()?.message;
+        let left = self.outcomes.get(&(0, guard::said_at())).and_then(|outcome| outcome.as_ref().ok());
+        Ok(left.and_then(guard::left).and_then(|left| left.into_iter().next()).unwrap_or(message))
     }
 
     fn hear(&self, transcript: &mut Transcript, segment: u32, key: &StepKey) -> Result<()> {
         let messages = self.outcome(segment, key)?.clone()?.to::<Vec<Json>>()?;
-        messages.iter().for_each(|message| transcript.push(heard(message).from_step(key.clone())));
+        let left =
+            self.outcomes.get(&(segment, guard::heard_at(key))).and_then(|outcome| outcome.as_ref().ok());
+        let messages = left.and_then(guard::left).unwrap_or_else(|| messages.iter().map(heard).collect());
+        messages.into_iter().for_each(|message| transcript.push(message.from_step(key.clone())));
         Ok(())
     }
 

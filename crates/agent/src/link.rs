@@ -33,6 +33,9 @@ pub struct Link {
     /// Kinds of media in tool results that the model cannot take in, and is given words for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unseen: Vec<Unseen>,
+    /// Whether the answer is shown only in the end, since a guardrail may still change it or hold it back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub held: bool,
 }
 
 /// One change of a transcript. What some step of the run has recorded is referred to, never repeated.

@@ -2,11 +2,13 @@
 
 use adjutant_core::json::Json;
 use adjutant_core::{Code, Error, Result};
+use adjutant_policy::detect::Pseudonyms;
 use adjutant_policy::facts::Past;
 use serde::{Deserialize, Serialize};
 
 use crate::answer::Answer;
 use crate::conversation::Conversation;
+use crate::guard::Watch;
 use crate::tally::Tally;
 use crate::termination::Tried;
 
@@ -34,6 +36,9 @@ pub struct Memory {
     /// Those that were made before by whom the run works for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) given: Vec<Past>,
+    /// What the pseudonyms of the conversation stand for.
+    #[serde(default, skip_serializing_if = "Pseudonyms::is_empty")]
+    pub(crate) names: Pseudonyms,
     /// About how many steps the segment has recorded.
     #[serde(skip)]
     pub(crate) recorded: u32,
@@ -51,8 +56,14 @@ impl Memory {
             found: Vec::new(),
             past: Vec::new(),
             given: Vec::new(),
+            names: Pseudonyms::default(),
             recorded: 0,
         }
+    }
+
+    /// Counts what the judges of guardrails took.
+    pub(crate) fn judged(&mut self, watch: &Watch) {
+        watch.spent().iter().for_each(|answer| self.tally.spend(answer));
     }
 
     /// Takes in the title that a model has made, and what that took.

@@ -9,6 +9,7 @@ use adjutant_policy::facts::Past;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::guard::Blocked;
 use crate::link::Entry;
 use crate::termination::Stop;
 
@@ -38,6 +39,9 @@ pub struct Reply {
     /// What a model has called the conversation that the run begins, where one was asked for a title.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
+    /// What a guardrail has not let pass, where that ended the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocked: Option<Blocked>,
     /// What was said since the last request, which no link holds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rest: Vec<Entry>,

@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 
 use crate::act;
 use crate::conversation::Conversation;
+use crate::guard::Watch;
 use crate::purse::{Allowance, Purse, Used};
 use crate::returned::{Called, Returned};
 use crate::rules::{self, Log, Queue};
@@ -56,6 +57,8 @@ pub(crate) struct Around<'a> {
     /// How many calls work at a time; no bound where whoever makes them has one. A call that waits for a person or for
     /// another call takes no place.
     pub(crate) slots: Option<&'a Semaphore>,
+    /// What the guardrails of the run have learned.
+    pub(crate) watch: &'a Watch,
 }
 
 impl<'a> Scene<'a> {

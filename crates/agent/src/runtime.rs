@@ -33,6 +33,8 @@ pub struct Runtime {
     pub(crate) model: Arc<dyn Model>,
     /// The model that summarises.
     pub(crate) summariser: Arc<dyn Model>,
+    /// The model that judges for guardrails.
+    pub(crate) judge: Arc<dyn Model>,
     pub(crate) titler: Option<Titler>,
     pub(crate) tools: Hands,
     pub(crate) secrets: Option<Arc<dyn Secrets>>,
@@ -62,13 +64,14 @@ impl Runtime {
         let form =
             definition.output.as_ref().map(|schema| Form::new(&definition.name, schema)).transpose()?;
         let offered = search::offered(&definition, &[]);
-        let summariser = Arc::clone(&model);
+        let (summariser, judge) = (Arc::clone(&model), Arc::clone(&model));
         let (tools, secrets, resources, session) = (tools.into(), None, Resources::new(), None);
         let principal = Principal { agents: vec![definition.name.clone()], ..Principal::default() };
         let mut runtime = Self {
             definition,
             model,
             summariser,
+            judge,
             titler: None,
             tools,
             secrets,
@@ -92,6 +95,13 @@ impl Runtime {
     #[must_use]
     pub fn with_summariser(mut self, model: Arc<dyn Model>) -> Self {
         self.summariser = model;
+        self
+    }
+
+    /// Sets the model that judges for guardrails.
+    #[must_use]
+    pub fn with_judge(mut self, model: Arc<dyn Model>) -> Self {
+        self.judge = model;
         self
     }
 

@@ -9,6 +9,7 @@ use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Admission, Engine, Entry, Origin, Record};
 
 use crate::conversation::Earlier;
+use crate::guard;
 use crate::history;
 use crate::host::AgentHost;
 use crate::rules::past;
@@ -78,7 +79,9 @@ impl Sessions {
                 let transcript = history::transcript(&records, earlier.as_deref())?;
                 let before = earlier.as_ref().map(|earlier| earlier.past.iter().cloned());
                 let past = before.into_iter().flatten().chain(past(&records)).collect();
-                earlier = Some(self.keep(mark, Earlier { run: turn.clone(), transcript, past }));
+                let mut names = earlier.as_ref().map(|earlier| earlier.names.clone()).unwrap_or_default();
+                names.extend(guard::names(&records));
+                earlier = Some(self.keep(mark, Earlier { run: turn.clone(), transcript, past, names }));
             }
         }
         Ok(earlier)

@@ -17,6 +17,8 @@ pub enum Subtask {
     Title,
     /// Chooses the agent for what somebody asks.
     Route,
+    /// Judges a text by the rubric of a guardrail.
+    Judge,
 }
 
 /// Who does a subtask where no model has its role.
@@ -33,12 +35,13 @@ impl Subtask {
     pub fn role(self) -> &'static str {
         match self {
             Self::Summary | Self::Title | Self::Route => "fast",
+            Self::Judge => "judge",
         }
     }
 
     fn otherwise(self) -> Otherwise {
         match self {
-            Self::Summary | Self::Route => Otherwise::TheAgents,
+            Self::Summary | Self::Route | Self::Judge => Otherwise::TheAgents,
             // Nobody asked for it, so it is paid from no purse but the one that was set up for such work.
             Self::Title => Otherwise::Nobody,
         }
@@ -94,6 +97,7 @@ mod tests {
             (Subtask::Title, &none, None),
             (Subtask::Route, &fast, Some("small")),
             (Subtask::Route, &none, Some("own")),
+            (Subtask::Judge, &fast, Some("own")),
         ];
         for (subtask, models, expected) in cases {
             let model = subtask.model(models, || Ok(named("own"))).unwrap();

@@ -31,6 +31,8 @@ pub enum Stop {
     Empty,
     /// The policies do not let the answer go out.
     Withheld,
+    /// A guardrail let the input or the answer not pass.
+    Blocked,
 }
 
 impl Stop {
@@ -43,6 +45,7 @@ impl Stop {
             Self::Filtered => "the provider held the answer back".to_owned(),
             Self::CutOff => "the answer was cut off at the limit of output tokens".to_owned(),
             Self::Empty => "the model gave no answer".to_owned(),
+            Self::Blocked => "held back by a guardrail".to_owned(),
             Self::Withheld => "the answer was withheld by the policies".to_owned(),
         }
     }

@@ -18,6 +18,7 @@ use serde_json::json;
 
 use crate::answer::Answer;
 use crate::context::make_room;
+use crate::guard;
 use crate::memory::Memory;
 use crate::patience::{after, silence, unless};
 use crate::rules::{self, Considered, Forbids};
@@ -59,7 +60,8 @@ async fn ask(step: &Ctx, agent: &Runtime, memory: &mut Memory, count: u32) -> Re
     let request = Asked::new(step, agent, memory, choice.clone(), unseen.clone());
     let link = {
         let found = memory.found.clone();
-        memory.conversation.link(agent.model.id(), choice, agent.enforces_form(), found, unseen)?
+        let held = agent.definition.holds_answers();
+        memory.conversation.link(agent.model.id(), choice, agent.enforces_form(), found, unseen, held)?
     };
     let limits = &agent.definition.limits;
     let timeout = limits.wall_time.saturating_sub(memory.tally.active(step.active())).max(SHORTEST_TIMEOUT);
@@ -118,14 +120,18 @@ impl Asked {
             model: Arc::clone(&agent.model),
             tokens: memory.conversation.tokens(),
             max_output: request.max_output_tokens.map(u64::from),
-            show: Show::Everything,
+            show: if agent.definition.holds_answers() { Show::Layers } else { Show::Everything },
             timeout: SHORTEST_TIMEOUT,
             idle: SHORTEST_TIMEOUT,
             given_up: Code::ModelTimeout,
-            request: Box::new(move || Request {
-                messages: unseen::hide(messages.to_vec(), &unseen),
-                ..request.clone()
-            }),
+            request: {
+                let mark = agent.definition.mark;
+                Box::new(move || {
+                    let messages = unseen::hide(messages.to_vec(), &unseen);
+                    let messages = if mark { guard::marked(messages) } else { messages };
+                    Request { messages, ..request.clone() }
+                })
+            },
         }
     }
 

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use adjutant_core::Result;
 use adjutant_core::event::EventKind;
 use adjutant_core::json::Json;
+use adjutant_core::message::Message;
 use adjutant_durable::Ctx;
 
 use crate::act::act;
-use crate::answer::Answer;
 use crate::context::fit;
 use crate::conversation::{Conversation, Earlier};
+use crate::guard::{self, Agreement, Blocked, Watch};
 use crate::input::{self, Input};
 use crate::memory::Memory;
 use crate::note::{Note, tell};
@@ -41,17 +42,30 @@ pub enum Begin {
 /// [`Code::RunOutputInvalid`](adjutant_core::Code::RunOutputInvalid) when the answer has the wrong form, and with the
 /// error of a model or a tool that nothing said to the model could mend.
 pub async fn turn(ctx: &Ctx, agent: &Arc<Runtime>, begin: Begin) -> Result<Reply> {
-    let mut titling = entitle(ctx, agent, &begin)?;
     let earlier = earlier(&begin);
-    let mut memory = perceive(agent, begin)?;
+    let watch = watch(&begin, earlier.as_deref())?;
+    let (begin, blocked) = let_in(ctx, agent, begin, &watch).await?;
+    let mut titling = entitle(ctx, agent, &begin, blocked.is_none())?;
+    let mut agreement = Agreement::new(ctx, agent, first(&begin), &watch);
+    let mut memory = perceive(ctx, agent, begin)?;
     let log = remembered(agent, &memory, earlier.as_deref());
+    if let Some(blocked) = blocked {
+        return Ok(held_back(ctx, memory, &log, &watch, blocked));
+    }
     rules::admit_model(ctx, agent, &memory.conversation, &log).await?;
     loop {
         let step = ctx.scope("turn");
         fit(&step, agent, &mut memory).await?;
-        let answer = titling.beside(think(&step, agent, &mut memory)).await?;
-        let acted = act(&step, agent, &mut memory, &log, &answer).await?;
-        let heard = listen(&step, &mut memory).await?;
+        let thinking = titling.beside(think(&step, agent, &mut memory));
+        let (answer, blocked) = agreement.beside(thinking).await?;
+        let answer = answer?;
+        if let Some(blocked) = blocked {
+            memory.call(titling.finish(ctx).await);
+            return Ok(held_back(ctx, memory, &log, &watch, blocked));
+        }
+        let acted = act(&step, agent, &mut memory, &log, &watch, &answer).await?;
+        let heard = listen(&step, agent, &mut memory, &watch).await?;
+        memory.judged(&watch);
         let facts = Facts {
             answer: &answer,
             acted,
@@ -68,10 +82,20 @@ pub async fn turn(ctx: &Ctx, agent: &Arc<Runtime>, begin: Begin) -> Result<Reply
                 nudge(&step, &mut memory, Note::LastTurn(limit)).await?;
             }
             Next::End(stop, data) => {
-                match rules::release(&step, agent, &answer.text(), &memory.conversation, &log).await? {
+                let said = (answer.text(), data);
+                let left = guard::answer(&step, agent, said, &memory.conversation, &watch).await?;
+                memory.judged(&watch);
+                let (text, data) = match left {
+                    Ok(left) => left,
+                    Err(blocked) => {
+                        memory.call(titling.finish(ctx).await);
+                        return Ok(held_back(ctx, memory, &log, &watch, blocked));
+                    }
+                };
+                match rules::release(&step, agent, &text, &memory.conversation, &log).await? {
                     Released::Withheld(why) if memory.tried.withheld || memory.tried.last_turn.is_some() => {
                         memory.call(titling.finish(ctx).await);
-                        return Ok(withheld(reply(ctx, &answer, memory, &log, stop, None), why));
+                        return Ok(withheld(reply(ctx, text, memory, &log, stop, None), why));
                     }
                     Released::Withheld(why) => nudge(&step, &mut memory, Note::Withheld(why)).await?,
                     Released::Instead(text) => {
@@ -80,26 +104,57 @@ pub async fn turn(ctx: &Ctx, agent: &Arc<Runtime>, begin: Begin) -> Result<Reply
                     }
                     Released::As(masked) => {
                         memory.call(titling.finish(ctx).await);
-                        let reply = reply(ctx, &answer, memory, &log, stop, data);
+                        let reply = reply(ctx, text, memory, &log, stop, data);
                         return Ok(reply.masked(&masked));
                     }
                 }
             }
         }
-        remember(ctx, &mut titling, &mut memory, &log).await?;
+        remember(ctx, &mut titling, &mut memory, &log, &watch).await?;
     }
 }
 
 /// Has a title made of what begins a conversation, where the run was started so.
-fn entitle<'a>(ctx: &'a Ctx, agent: &Runtime, begin: &Begin) -> Result<Titling<'a>> {
+fn entitle<'a>(ctx: &'a Ctx, agent: &Runtime, begin: &Begin, goes_on: bool) -> Result<Titling<'a>> {
     match (begin, &agent.titler) {
-        (Begin::First(input, None), Some(titler)) => Titling::new(ctx, titler, &input.message),
+        (Begin::First(input, None), Some(titler)) if goes_on => Titling::new(ctx, titler, &input.message),
         _ => Ok(Titling::none()),
     }
 }
 
+/// What guardrails have learned before, in the session and in the segment before.
+fn watch(begin: &Begin, earlier: Option<&Earlier>) -> Result<Watch> {
+    let mut names = earlier.map(|earlier| earlier.names.clone()).unwrap_or_default();
+    if let Begin::Next(recorded, _) = begin {
+        names.extend(Memory::read(recorded)?.names);
+    }
+    Ok(Watch::new(names))
+}
+
+/// Has guardrails look at what the run was started with, before anybody else does.
+async fn let_in(ctx: &Ctx, agent: &Runtime, begin: Begin, watch: &Watch) -> Result<(Begin, Option<Blocked>)> {
+    let (input, earlier) = match begin {
+        Begin::First(input, earlier) => (input, earlier),
+        next @ Begin::Next(..) => return Ok((next, None)),
+    };
+    let left = guard::begin(ctx, agent, input.message.clone(), watch).await?;
+    let (message, blocked) = match left {
+        Ok(message) => (message, None),
+        Err(blocked) => (guard::held_back(&blocked), Some(blocked)),
+    };
+    Ok((Begin::First(Input { message, ..input }, earlier), blocked))
+}
+
+/// The message that the run was started with, where this is its first segment.
+fn first(begin: &Begin) -> Option<Message> {
+    match begin {
+        Begin::First(input, _) => Some(input.message.clone()),
+        Begin::Next(..) => None,
+    }
+}
+
 /// Begins with what the run was started with, or goes on from where the segment before ended.
-fn perceive(agent: &Runtime, begin: Begin) -> Result<Memory> {
+fn perceive(ctx: &Ctx, agent: &Runtime, begin: Begin) -> Result<Memory> {
     let (input, earlier) = match begin {
         Begin::First(input, earlier) => (input, earlier),
         Begin::Next(recorded, earlier) => {
@@ -112,6 +167,7 @@ fn perceive(agent: &Runtime, begin: Begin) -> Result<Memory> {
     if let Some(form) = agent.form.as_ref().filter(|_| !agent.enforces_form()) {
         instructions = format!("{instructions}\n\n{}", form.instructions());
     }
+    let instructions = guard::prompt(ctx, agent, instructions);
     let conversation =
         Conversation::begin(&instructions, earlier.as_deref(), input.message, agent.overhead(&[]))?;
     let mut memory = Memory::new(conversation);
@@ -135,10 +191,11 @@ fn remembered(agent: &Runtime, memory: &Memory, earlier: Option<&Earlier>) -> Lo
 }
 
 /// Takes in what people said to the run meanwhile.
-async fn listen(step: &Ctx, memory: &mut Memory) -> Result<bool> {
+async fn listen(step: &Ctx, agent: &Runtime, memory: &mut Memory, watch: &Watch) -> Result<bool> {
     let messages: Vec<_> = step.inbox().await?.messages.iter().map(input::heard).collect();
     let heard = !messages.is_empty();
     if heard {
+        let messages = guard::hear(step, agent, messages, watch).await?;
         memory.conversation.hear(step.path().join("inbox", 0), messages);
     }
     Ok(heard)
@@ -156,7 +213,13 @@ async fn nudge(step: &Ctx, memory: &mut Memory, note: Note) -> Result<()> {
 }
 
 /// Begins a new segment when this one has grown long.
-async fn remember(ctx: &Ctx, titling: &mut Titling<'_>, memory: &mut Memory, log: &Log) -> Result<()> {
+async fn remember(
+    ctx: &Ctx,
+    titling: &mut Titling<'_>,
+    memory: &mut Memory,
+    log: &Log,
+    watch: &Watch,
+) -> Result<()> {
     memory.recorded += 2;
     if memory.recorded < SEGMENT {
         return Ok(());
@@ -164,6 +227,7 @@ async fn remember(ctx: &Ctx, titling: &mut Titling<'_>, memory: &mut Memory, log
     memory.call(titling.finish(ctx).await);
     memory.conversation.close_segment()?;
     memory.past = log.own();
+    memory.names = watch.names();
     match ctx.roll_over(Json::of(memory)?).await? {}
 }
 
@@ -172,9 +236,16 @@ fn withheld(reply: Reply, why: String) -> Reply {
     Reply { text: format!("The answer was withheld: {why}"), data: None, stop: Stop::Withheld, ..reply }
 }
 
+/// The reply in the place of what a guardrail does not let pass.
+fn held_back(ctx: &Ctx, mut memory: Memory, log: &Log, watch: &Watch, blocked: Blocked) -> Reply {
+    memory.judged(watch);
+    let reply = reply(ctx, blocked.why.clone(), memory, log, Stop::Blocked, None);
+    Reply { blocked: Some(blocked), ..reply }
+}
+
 fn reply(
     ctx: &Ctx,
-    answer: &Answer,
+    text: String,
     memory: Memory,
     log: &Log,
     stop: Stop,
@@ -183,7 +254,7 @@ fn reply(
     let tally = memory.tally;
     Reply {
         version: Reply::VERSION,
-        text: answer.text(),
+        text,
         data,
         stop,
         usage: tally.usage,
@@ -193,5 +264,6 @@ fn reply(
         title: memory.title,
         rest: memory.conversation.rest().to_vec(),
         past: log.own(),
+        blocked: None,
     }
 }

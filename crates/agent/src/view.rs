@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use adjutant_core::event::{EVENT_VERSION, Event, EventKind};
 use adjutant_core::id::{RunId, StepKey};
 use adjutant_core::json::Json;
-use adjutant_core::message::ToolCall;
+use adjutant_core::message::{Part, ToolCall};
 use adjutant_core::time::Timestamp;
 use adjutant_durable::stream::{Delta, Piece};
 use adjutant_durable::{Entry, Kind, Letter, Operation, Outcome, Record};
@@ -13,6 +13,7 @@ use adjutant_tool::{Pending, Until};
 use serde_json::Value;
 
 use crate::answer::Answer;
+use crate::guard::KEPT;
 use crate::input::{Input, heard};
 use crate::link::Link;
 use crate::question;
@@ -33,7 +34,10 @@ pub struct View {
 
 /// What an open step is.
 enum Step {
-    Model,
+    Model {
+        /// Whether its words are for nobody yet.
+        held: bool,
+    },
     Call(Called),
     Approval(String),
     Question(String),
@@ -132,8 +136,10 @@ impl View {
         match &operation.kind {
             Kind::Effect(_) => match (operation.input.to::<Link>(), Called::read(&operation.input)) {
                 (Ok(link), _) if operation.name == MODEL => {
-                    (Step::Model, Some(EventKind::ModelCalled { model: link.model }))
+                    (Step::Model { held: link.held }, Some(EventKind::ModelCalled { model: link.model }))
                 }
+                // The call was told of, and what came of it.
+                (_, Ok(_)) if operation.name == KEPT => (Step::Other, None),
                 (_, Ok(called)) => {
                     let is_news = called.resumed.is_none() && !self.announced.contains(&key.scope());
                     let event = is_news.then(|| EventKind::ToolCalled(as_call(&called)));
@@ -176,10 +182,14 @@ fn as_call(called: &Called) -> ToolCall {
 /// The event of an answer.
 fn answered(step: Step, outcome: &Outcome) -> Option<EventKind> {
     match (step, outcome) {
-        (Step::Model, Ok(recorded)) => {
+        (Step::Model { held }, Ok(recorded)) => {
             let answer = Answer::read(recorded).ok()?;
             let (usage, cost) = (answer.usage(), answer.cost);
-            Some(EventKind::ModelAnswered { message: answer.response.message, usage, cost })
+            let mut message = answer.response.message;
+            if held {
+                message.parts.retain(|part| matches!(part, Part::ToolCall(_)));
+            }
+            Some(EventKind::ModelAnswered { message, usage, cost })
         }
         (Step::Call(called), outcome) => {
             let returned = match outcome {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{chat, check, doctor, models, new, run, runs, skills, tools};
+use crate::commands::{chat, check, doctor, models, new, run, runs, scan, skills, tools};
 use crate::screen::ColorChoice;
 
 /// Runs LLM agents that survive: every step is recorded, so a run that is killed goes on where it was.
@@ -54,6 +54,7 @@ pub(crate) enum Command {
     Models(models::Arguments),
     Tools(tools::Arguments),
     Skills(skills::Arguments),
+    Scan(scan::Arguments),
     Check(check::Arguments),
     Doctor(doctor::Arguments),
     /// Writes the reference of all commands as Markdown.

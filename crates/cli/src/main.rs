@@ -14,7 +14,7 @@ use std::time::Duration;
 use clap::Parser;
 
 use arguments::{Arguments, Command};
-use commands::{chat, check, doctor, models, new, run, runs, skills, tools};
+use commands::{chat, check, doctor, models, new, run, runs, scan, skills, tools};
 use exit::{Ended, Failure};
 use screen::{ColorChoice, Output, report};
 
@@ -59,6 +59,7 @@ async fn execute(arguments: &Arguments, output: Output) -> Ended {
         Command::Models(command) => models::execute(command, shared, output).await,
         Command::Tools(command) => tools::execute(command, shared, output).await,
         Command::Skills(command) => skills::execute(command, shared, output),
+        Command::Scan(command) => scan::execute(command, output),
         Command::Check(command) => check::execute(command, shared, output),
         Command::Doctor(command) => doctor::execute(command, shared, output).await,
         Command::Reference => reference::execute(output),

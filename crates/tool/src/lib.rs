@@ -24,6 +24,7 @@ pub mod hook;
 mod http;
 pub mod library;
 pub mod mcp;
+pub mod moderation;
 pub mod openapi;
 mod output;
 mod pending;

@@ -413,6 +413,7 @@ fn defaults(settings: &Settings, skills: &Skills) -> Defaults {
         variables: settings.variables.clone(),
         skills: skills.clone(),
         tool_search: settings.tool_search.clone(),
+        guardrails: settings.guardrails.clone(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use adjutant_agent::definition::document::{Problems, Table};
-use adjutant_agent::definition::{Named, Setting, ToolSearchSettings, read_settings};
+use adjutant_agent::definition::{Guardrail, Named, Setting, ToolSearchSettings, read_settings};
 use adjutant_core::id::Scope;
 use adjutant_core::money::Money;
 use adjutant_core::{Code, Error};
@@ -74,6 +74,8 @@ pub struct Settings {
     pub limits: Vec<Setting>,
     /// When agents search for their tools, where they do not say it.
     pub tool_search: ToolSearchSettings,
+    /// Guardrails by the names that agents use for them; none for one that could not be read.
+    pub guardrails: BTreeMap<String, Option<Guardrail>>,
     /// Values for the variables of all prompts.
     pub variables: Map<String, Value>,
     /// What is known of models without being told.
@@ -104,6 +106,7 @@ impl Settings {
             approvals: ApprovalSettings::default(),
             limits: Vec::new(),
             tool_search: ToolSearchSettings::default(),
+            guardrails: BTreeMap::new(),
             variables: Map::new(),
             catalogue: Catalogue::built_in().clone(),
             models: BTreeMap::new(),
@@ -141,6 +144,12 @@ impl Settings {
         }
         if let Some(limits) = root.table("limits") {
             settings.limits = read_settings(limits);
+        }
+        for entry in root.named("guardrails") {
+            let table =
+                Table::new(&entry.value, root.name_of(&format!("guardrails.{}", entry.key)), problems);
+            let read = table.and_then(|table| Guardrail::read(&entry.key, table));
+            settings.guardrails.insert(entry.key.clone(), read);
         }
         for entry in root.named("variables") {
             settings.variables.insert(entry.key.clone(), entry.value.to_json());

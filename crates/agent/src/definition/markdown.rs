@@ -20,6 +20,7 @@ use super::delegate::Sees;
 use super::document::{Content, Node, Place, Problems, Table, parse_yaml};
 use super::front_matter::{self, Parts};
 use super::gaps::Gaps;
+use super::guardrail::Wanted;
 use super::setting;
 use super::source::{Asked, Named, Source};
 use super::tool_search::ToolSearchSettings;
@@ -142,6 +143,8 @@ fn read_keys(table: Table<'_>, file: &str, source: &mut Source) -> Gaps {
         source.context = source.context.read(context);
     }
     source.code = CodeMode::read(&table);
+    source.guardrails = Wanted::read_all(&table);
+    source.mark = table.flag("mark").unwrap_or_default();
     let gaps = Gaps {
         model: source.model.place.is_none(),
         tools: is_gap(&table, "tools", is_list_of_texts),

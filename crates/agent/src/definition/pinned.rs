@@ -12,9 +12,11 @@ use serde_json::{Map, Value};
 use super::code::Code as CodeMode;
 use super::delegate::Delegate;
 use super::document::nearest;
+use super::guardrail::{Check, Guardrail};
 use super::template;
 use super::tool_search::ToolSearch;
 use super::window::ContextWindow;
+use crate::guard::EXPLAINED;
 
 /// An agent as a run knows it: complete, with the tools as they were when the run began.
 ///
@@ -81,6 +83,12 @@ pub struct Definition {
     /// decides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policies: Option<Digest>,
+    /// What is looked at on its way in and out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guardrails: Vec<Guardrail>,
+    /// Whether what a model reads of strangers stands between marks that they cannot write.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mark: bool,
 }
 
 impl Definition {
@@ -144,10 +152,21 @@ impl Definition {
             *slot = value.clone();
         }
         let prompt = template::render(&self.instructions, &values)?;
-        Ok(match self.skills.is_empty() {
+        let prompt = match self.skills.is_empty() {
             true => prompt,
             false => format!("{prompt}\n\n{}", self.skills_in_words()),
-        })
+        };
+        Ok(if self.mark { format!("{prompt}\n\n{EXPLAINED}") } else { prompt })
+    }
+
+    /// Whether the prompt of each run has a canary.
+    pub(crate) fn has_canary(&self) -> bool {
+        self.guardrails.iter().any(|guardrail| matches!(guardrail.check, Check::Canary { prompt: true, .. }))
+    }
+
+    /// Whether an answer is shown only once it is whole, since a guardrail may still change it or hold it back.
+    pub(crate) fn holds_answers(&self) -> bool {
+        self.guardrails.iter().any(Guardrail::holds)
     }
 
     /// What the model is told of its skills before it reads one.

@@ -13,6 +13,7 @@ use super::code::{Code as Programs, CodeMode};
 use super::delegate::{Delegate, Sees};
 use super::document::{Place, nearest};
 use super::gaps::Gaps;
+use super::guardrail::{Guardrail, Wanted};
 use super::pinned::Definition;
 use super::setting::Setting;
 use super::template::{self, Variable};
@@ -87,6 +88,10 @@ pub struct Source {
     pub context: ContextWindow,
     /// Whether it writes programs that call its tools.
     pub code: Option<CodeMode>,
+    /// What is looked at on its way in and out.
+    pub guardrails: Vec<Wanted>,
+    /// Whether what it reads of strangers stands between marks that they cannot write.
+    pub mark: bool,
 }
 
 /// What stands around an agent and holds where it says nothing itself.
@@ -100,6 +105,8 @@ pub struct Defaults {
     pub skills: BTreeMap<String, Option<Skill>>,
     /// When agents search for their tools.
     pub tool_search: ToolSearchSettings,
+    /// The guardrails that there are, by their names; none for one that could not be read.
+    pub guardrails: BTreeMap<String, Option<Guardrail>>,
 }
 
 impl Source {
@@ -128,6 +135,8 @@ impl Source {
             max_output_tokens: None,
             context: ContextWindow::default(),
             code: None,
+            guardrails: Vec::new(),
+            mark: false,
         }
     }
 
@@ -143,7 +152,7 @@ impl Source {
     ) -> Result<Definition, Vec<Error>> {
         let mut errors = self.faults_of_its_own();
         let found = self.look_up(defaults, Gaps::default(), tools, &mut errors);
-        let Found { mut specs, code, skills, approve, mut always, variables } = found;
+        let Found { mut specs, code, skills, approve, mut always, variables, guardrails } = found;
         let is_brought = |spec: &&ToolSpec| {
             code.is_some() && [Programs::TOOL, Programs::PROPOSE].contains(&spec.name.as_str())
         };
@@ -188,6 +197,8 @@ impl Source {
             context: self.context,
             code,
             policies: None,
+            guardrails,
+            mark: self.mark,
         })
     }
 
@@ -324,6 +335,14 @@ impl Source {
         });
         let skills = skills.collect();
 
+        let mut guardrails = Vec::new();
+        for wanted in &self.guardrails {
+            match wanted.resolve(&defaults.guardrails) {
+                Ok(found) => guardrails.extend(found),
+                Err((error, place)) => note(error, place),
+            }
+        }
+
         let mut variables = defaults.variables.clone();
         variables.extend(self.variables.clone());
         let undeclared =
@@ -333,7 +352,7 @@ impl Source {
         variables.retain(|name, _| {
             self.variables.contains_key(name) || self.uses.iter().any(|used| used.name == *name)
         });
-        Found { specs, code, skills, approve, always, variables }
+        Found { specs, code, skills, approve, always, variables, guardrails }
     }
 
     /// Adds a tool that the runtime brings. The name is its own.
@@ -374,6 +393,7 @@ struct Found {
     approve: Vec<String>,
     always: Vec<String>,
     variables: Map<String, Value>,
+    guardrails: Vec<Guardrail>,
 }
 
 fn no_such_skill(skills: &BTreeMap<String, Option<Skill>>, name: &str) -> Error {

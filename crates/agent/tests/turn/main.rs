@@ -12,6 +12,8 @@ mod calls;
 #[cfg(test)]
 mod ends;
 #[cfg(test)]
+mod guard;
+#[cfg(test)]
 mod long;
 #[cfg(test)]
 mod people;

@@ -11,6 +11,7 @@ pub(crate) mod new;
 mod program;
 pub(crate) mod run;
 pub(crate) mod runs;
+pub(crate) mod scan;
 pub(crate) mod skills;
 mod terms;
 pub(crate) mod tools;
