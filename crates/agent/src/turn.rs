@@ -100,7 +100,7 @@ pub async fn turn(ctx: &Ctx, agent: &Arc<Runtime>, begin: Begin) -> Result<Reply
                     Released::Withheld(why) => nudge(&step, &mut memory, Note::Withheld(why)).await?,
                     Released::Instead(text) => {
                         memory.call(titling.finish(ctx).await);
-                        return Ok(Reply { text, ..reply(ctx, &answer, memory, &log, stop, None) });
+                        return Ok(reply(ctx, text, memory, &log, stop, None));
                     }
                     Released::As(masked) => {
                         memory.call(titling.finish(ctx).await);
