@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use adjutant_agent::approval::Decision;
 use adjutant_agent::definition::{Action, Check, Guardrail, Point};
 use adjutant_agent::{Agent, Did, GuardRuling, Reply, Stop, start};
 use adjutant_core::id::RunId;
@@ -242,7 +243,7 @@ async fn what_people_say_meanwhile_is_looked_at_as_well() {
     let bench = Bench::with(agent, Roles::main(model));
     bench.serve();
     let run = bench.begin("go", None).await;
-    bench.until_state(&run, RunState::Parked).await;
+    bench.until_state(&run, RunState::Waiting).await;
     start::steer(bench.engine.as_ref(), &run, "1", &Message::user("cc bob@example.org")).await.unwrap();
     approve(&bench, &run).await;
     bench.end(&run).await.unwrap();
@@ -254,7 +255,9 @@ async fn what_people_say_meanwhile_is_looked_at_as_well() {
 async fn approve(bench: &Bench, run: &RunId) {
     for wait in waits(run, &bench.records(run).await) {
         if let Wait::Signal { name, .. } = wait {
-            start::approve(bench.engine.as_ref(), run, &name, true, None).await.unwrap();
+            start::approve(bench.engine.as_ref(), run, &name, &Decision::Approve.into_answer())
+                .await
+                .unwrap();
         }
     }
 }
@@ -278,7 +281,7 @@ async fn another_process_goes_on_with_what_was_recorded() {
     let first = Bench::with(agent().0, model());
     first.serve();
     let run = first.begin("Write to ann@example.org", None).await;
-    first.until_state(&run, RunState::Parked).await;
+    first.until_state(&run, RunState::Waiting).await;
     let engine = Arc::clone(&first.engine);
     drop(first);
     let (agent, done) = agent();
