@@ -103,7 +103,8 @@ pub(crate) async fn act(
     memory.tally.beside(spent.beside, step.now().since(began));
     memory.tally.idle |= deeds.iter().any(|deed| deed.idle);
     memory.tally.calls(&counted, agent.definition.limits.repeats);
-    let made = if deeds.iter().any(|deed| deed.within) { step.asked() - before } else { deeds.len() as u64 };
+    let counts = agent.policies.is_some() || deeds.iter().any(|deed| deed.within);
+    let made = if counts { step.asked() - before } else { deeds.len() as u64 };
     memory.recorded += u32::try_from(made).unwrap_or(u32::MAX);
     for deed in deeds {
         memory.conversation.result(deed.step, deed.message);

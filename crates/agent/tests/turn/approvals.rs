@@ -198,6 +198,11 @@ async fn a_call_that_waits_keeps_no_other_from_being_made() {
     bench
         .until(&run, |record| matches!(&record.entry, Entry::Completed { key, .. } if key.name() == "echo"))
         .await;
+    for call in ["call#0", "call#1"] {
+        bench.until(&run, |record| {
+            matches!(&record.entry, Entry::Issued { key, .. } if key.name().starts_with("approve") && key.as_str().contains(call))
+        }).await;
+    }
     // Both are shown together.
     let asking = bench.engine.asking(PREFIX).await.unwrap();
     assert_eq!(asking.len(), 2);
