@@ -69,7 +69,8 @@ pub(crate) async fn before(
         let records = engine.history(&info.run, 0).await?;
         if admission(&records)?.program == AgentHost::PROGRAM {
             let transcript = history::transcript(&records, earlier.as_ref())?;
-            earlier = Some(Earlier { run: info.run, transcript });
+            // What was called is no matter of what was said.
+            earlier = Some(Earlier { run: info.run, transcript, past: [].into() });
         }
     }
     Ok(earlier)

@@ -21,6 +21,8 @@ use tokio::sync::Semaphore;
 
 use crate::answer::Answer;
 use crate::approval::{self, Answered, Edited};
+use crate::definition::Extraction;
+use crate::flow::Knowledge;
 use crate::guard::{self, Watch};
 use crate::hands::Hand;
 use crate::memory::Memory;
@@ -71,14 +73,23 @@ pub(crate) async fn act(
 ) -> Result<bool> {
     let Some(message) = answer.message() else { return Ok(false) };
     let is_last_turn = memory.tried.last_turn.is_some();
-    let asks =
-        |call: &&ToolCall| agent.definition.agents.iter().any(|asked| asked.definition.name == call.name);
+    let asks = |call: &&ToolCall| {
+        (call.name == Extraction::TOOL && agent.definition.extraction.is_some())
+            || agent.definition.agents.iter().any(|asked| asked.definition.name == call.name)
+    };
     let purse = Purse::new(&agent.definition.limits, &memory.tally, message.calls().filter(asks).count());
     let parallel = agent.definition.limits.parallel.max(1) as usize;
     let slots = Semaphore::new(parallel);
     let slots = Some(&slots);
-    let around =
-        Around { conversation: &memory.conversation, purse: &purse, whole: false, log, slots, watch };
+    let around = Around {
+        conversation: &memory.conversation,
+        purse: &purse,
+        whole: false,
+        log,
+        slots,
+        watch,
+        program: None,
+    };
     let (before, began) = (step.asked(), step.now());
     let queue = Queue::default();
     let reach = |call: &ToolCall| rules::reach(&agent.definition, agent.policies.as_deref(), &call.name);
@@ -313,7 +324,8 @@ async fn judge(
     considered: &Considered,
     around: Around<'_>,
 ) -> Result<Option<Ruling>> {
-    let decide = |considered| rules::decide(ctx, agent, considered, around.conversation, around.log);
+    let known = Knowledge::of(around.conversation, around.program);
+    let decide = |considered| rules::decide(ctx, agent, considered, known.clone(), around.log);
     let Some(ruling) = decide(considered.clone()).await? else { return Ok(None) };
     let arguments = Value::Object(considered.arguments.clone());
     let read = match hand {
@@ -366,7 +378,10 @@ fn attempted(
             session: around.log.all_of_session(),
             ..ruling.request.clone()
         },
-        None => rules::request(ctx, agent, &considered, around.conversation.transcript().label()),
+        None => {
+            let label = Knowledge::of(around.conversation, around.program).label();
+            rules::request(ctx, agent, &considered, &label)
+        }
     }
 }
 

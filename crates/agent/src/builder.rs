@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adjutant_core::{Code, Error, Result};
+use adjutant_policy::flow::Closed;
 use adjutant_tool::Tool;
 use adjutant_tool::skill::Skill;
 use schemars::JsonSchema;
@@ -204,6 +205,20 @@ impl Agent {
     #[must_use]
     pub fn mark(mut self) -> Self {
         self.source.mark = true;
+        self
+    }
+
+    /// Keeps the results of a tool from its model, which has values extracted out of them by a model that has no tools.
+    #[must_use]
+    pub fn quarantine(mut self, tool: impl Into<String>) -> Self {
+        self.source.quarantine.push(Named::new(tool));
+        self
+    }
+
+    /// Makes extracted values of this kind count as trusted.
+    #[must_use]
+    pub fn endorse(mut self, kind: Closed) -> Self {
+        self.source.endorse.insert(kind);
         self
     }
 

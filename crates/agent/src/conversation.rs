@@ -160,6 +160,11 @@ impl Conversation {
         self.entries.push(Entry::Heard(step));
     }
 
+    /// Adds words of those for whom the run works, which no model is sent.
+    pub(crate) fn entrust(&mut self, words: Vec<String>) {
+        self.transcript.entrust(words);
+    }
+
     /// Counts what a request offers besides.
     pub(crate) fn grow(&mut self, tokens: u64) {
         self.tokens = self.tokens.saturating_add(tokens);

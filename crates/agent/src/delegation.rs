@@ -5,6 +5,7 @@ use std::sync::Arc;
 use adjutant_core::hash::Digest;
 use adjutant_core::id::RunId;
 use adjutant_core::json::Json;
+use adjutant_core::label::Label;
 use adjutant_core::message::{Message, Part, Role};
 use adjutant_core::tool::ToolSpec;
 use adjutant_core::{Code, Error, Result};
@@ -29,6 +30,9 @@ use crate::termination::Stop;
 /// The name of the steps that look up what a run used.
 const USED: &str = "used";
 
+/// The change since which an asked agent is told the user's own words.
+const WORDS: &str = "words";
+
 /// Asks another agent, which works in a run of its own: a child of the run that asks, within what that has left of its
 /// limits, and cancelled with it.
 pub(crate) struct Delegation {
@@ -52,7 +56,12 @@ impl Delegation {
                 Error::new(Code::ToolDenied, message).with_help("answer with what you have"),
             ));
         };
-        let admission = self.admission(scene, share)?;
+        // Runs that were under way before asked without them.
+        let words = match scene.ctx().version(WORDS).await? {
+            true => words(scene.conversation()),
+            false => Vec::new(),
+        };
+        let admission = self.admission(scene, share, words)?;
         let outcome = scene.ctx().child(self.name(), &admission).await;
         let reply = match outcome.and_then(|json| json.to::<Reply>()) {
             Ok(reply) => reply,
@@ -105,13 +114,14 @@ impl Delegation {
     }
 
     /// The child run. Its id and where it comes from are set where it is recorded.
-    fn admission(&self, scene: &Scene<'_>, share: Allowance) -> Result<Admission> {
+    fn admission(&self, scene: &Scene<'_>, share: Allowance, words: Vec<String>) -> Result<Admission> {
         let arguments = scene.called().arguments.as_object().cloned().unwrap_or_default();
         let input = input(arguments, self.delegate.sees, scene.conversation(), share);
         let input = Input {
             behind: scene.agent().principal.agents.clone(),
             claims: scene.agent().principal.user.clone().unwrap_or_default().claims,
             past: scene.log().all(),
+            words,
             ..input
         };
         Ok(Admission {
@@ -140,7 +150,14 @@ impl Delegation {
         if let Some(cut) = cut {
             output.content.insert(0, Part::text(cut));
         }
-        Returned::Output(output)
+        let source = Label::untrusted_from(format!("agent:{name}"));
+        // What an agent says that has read nothing untrusted is as good as what it was asked.
+        let label = match reply.label {
+            Some(label) if label.is_trusted() => label,
+            Some(label) => label.join(&source),
+            None => source,
+        };
+        Returned::Output(output.labelled(label))
     }
 }
 
@@ -168,6 +185,12 @@ fn input(mut arguments: Map<String, Value>, sees: Sees, said: &Conversation, sha
     parts.push(Part::text(task));
     let message = Message::new(Role::User, parts).labelled(said.transcript().label().clone());
     Input { allowance: Some(share), ..Input::new(message).with_variables(arguments) }
+}
+
+/// What those have said for whom a run works, as far as it is their own.
+fn words(said: &Conversation) -> Vec<String> {
+    let own = said.transcript().words().filter(|message| message.label.is_trusted());
+    own.map(|message| message.text()).filter(|text| !text.is_empty()).collect()
 }
 
 /// What was said in a conversation, for an agent that was no part of it.

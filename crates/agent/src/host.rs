@@ -24,6 +24,7 @@ use crate::builder::Agent;
 use crate::code::{ProposeTool, RunProgram};
 use crate::definition::Definition;
 use crate::delegation::Delegation;
+use crate::extract::Extract;
 use crate::files;
 use crate::hands::Hands;
 use crate::input::Input;
@@ -187,6 +188,11 @@ impl AgentHost {
         routines.extend(ProposeTool::of(&definition, self.library.as_ref(), &self.interpreter));
         let search = SearchTools::of(&definition, |id| self.embedder(id));
         routines.extend(search.map(|search| Arc::new(search) as Arc<dyn Routine>));
+        routines.extend(Extract::of(&definition, &self.engine, || {
+            let model = || self.model(&definition);
+            let found = Subtask::Extract.model(self.models.as_ref(), model)?;
+            found.map_or_else(model, Ok)
+        })?);
         let skills = Skills::new(definition.skills.clone());
         let (mut of_skills, mut resources) = (Registry::new(), self.resources.clone());
         if !skills.all().is_empty() {

@@ -29,6 +29,10 @@ pub struct Input {
     /// The calls that these have made, as far as a policy asks about them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub past: Vec<Past>,
+    /// What the user of the run that started this one has said, word for word: it is known to be theirs in arguments of
+    /// calls. No model is sent it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub words: Vec<String>,
 }
 
 impl Input {
@@ -41,6 +45,7 @@ impl Input {
             claims: Map::new(),
             behind: Vec::new(),
             past: Vec::new(),
+            words: Vec::new(),
         }
     }
 

@@ -4,12 +4,15 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use adjutant_core::error::Audience;
+use adjutant_core::hash::Digest;
 use adjutant_core::json::Json;
+use adjutant_core::label::Label;
 use adjutant_core::tool::Effect;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Attempt, Done, Effects, Finished, Reconciled, RetryPolicy, Work};
 use adjutant_policy::Request;
-use adjutant_tool::{Context, Failure, Tool, artifact};
+use adjutant_policy::flow::Row;
+use adjutant_tool::{Context, Failure, Output, Tool, artifact};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
@@ -49,6 +52,32 @@ impl Permitted {
         Effects::new(self.effect.unwrap_or(spec.effect)).timeout(timeout).retry(RETRY)
     }
 
+    /// The output with its label: what the tool says of it, and the project of the tool. A tool that vouches for its own output
+    /// by itself has made it of its arguments, which are as good as all that was known to whoever asked.
+    fn labelled(&self, output: Output) -> Output {
+        let live = self.tool.spec();
+        let spec = self.agent.definition.tool(&live.name).unwrap_or(live);
+        let vouches = spec.flow.trusted.is_none() && output.label.as_ref().is_some_and(Label::is_trusted);
+        let said = output
+            .label
+            .as_ref()
+            .map(|label| if vouches { label.join(&self.request.label) } else { label.clone() });
+        let label = Row::label(spec, said.as_ref());
+        output.labelled(label)
+    }
+
+    /// The output, kept apart where the model of the agent is not to read it.
+    fn quarantined(&self, output: Output, context: &Context) -> Output {
+        let extraction = self.agent.definition.extraction.as_ref();
+        match extraction.is_some_and(|extraction| extraction.quarantined.contains(&self.called.name)) {
+            true => {
+                let key = Digest::of(context.idempotency_key().as_bytes()).to_string();
+                output.kept_apart(format!("apart-{}", key.get(..12).unwrap_or(&key)))
+            }
+            false => output,
+        }
+    }
+
     /// What the tool knows of the run around one attempt.
     fn context(&self, attempt: &Attempt) -> Context {
         let context = self.agent.context(&self.called.call, attempt);
@@ -77,7 +106,8 @@ impl Work for Permitted {
     fn attempt(&self, attempt: Attempt) -> BoxFuture<'static, Finished> {
         let context = self.context(&attempt);
         let (agent, tool, called) = (Arc::clone(&self.agent), Arc::clone(&self.tool), self.called.clone());
-        let repeatable = self.effect.unwrap_or(tool.spec().effect).is_repeatable();
+        let (repeatable, labelled) =
+            (self.effect.unwrap_or(tool.spec().effect).is_repeatable(), self.clone());
         async move {
             let slot = match agent.tools.slot(&called.name).await {
                 Ok(slot) => slot,
@@ -96,7 +126,10 @@ impl Work for Permitted {
                 let outcome = call.catch_unwind().await.unwrap_or_else(|_| Err(panicked(&name, repeatable)));
                 let outcome = match outcome {
                     // Before it is recorded: what the record refers to is there.
-                    Ok(output) => Ok(artifact::keep(output, &name, longest(&context), &context).await),
+                    Ok(output) => {
+                        let output = labelled.quarantined(labelled.labelled(output), &context);
+                        Ok(artifact::keep(output, &name, longest(&context), &context).await)
+                    }
                     Err(failure) => Err(failure),
                 };
                 finished(outcome, repeatable)
@@ -113,7 +146,7 @@ impl Work for Permitted {
 
     fn reconcile(&self, attempt: Attempt) -> BoxFuture<'static, Reconciled> {
         let context = self.context(&attempt);
-        let (tool, called) = (Arc::clone(&self.tool), self.called.clone());
+        let (tool, called, labelled) = (Arc::clone(&self.tool), self.called.clone(), self.clone());
         async move {
             if called.resumed.is_some() {
                 // The tool can look up calls, not how they go on.
@@ -123,6 +156,7 @@ impl Work for Permitted {
             let look = AssertUnwindSafe(async { tool.reconcile(called.arguments, within).await });
             match look.catch_unwind().await {
                 Ok(Ok(adjutant_tool::Reconciled::Happened(output))) => {
+                    let output = labelled.quarantined(labelled.labelled(output), &context);
                     let output = artifact::keep(output, &called.name, longest(&context), &context).await;
                     let recorded = Json::of(&Returned::Output(output));
                     recorded.map_or(Reconciled::Unknown, Reconciled::Happened)
@@ -141,7 +175,7 @@ fn longest(context: &Context) -> usize {
 }
 
 /// What a tool's outcome is for the run.
-fn finished(outcome: Result<adjutant_tool::Output, Failure>, repeatable: bool) -> Finished {
+fn finished(outcome: Result<Output, Failure>, repeatable: bool) -> Finished {
     let done = match outcome {
         Ok(output) => recorded(&Returned::Output(output)),
         // The engine makes such a call again where that is allowed; the model hears what came of the last one.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use adjutant_core::label::Label;
 use adjutant_core::money::Money;
 use adjutant_core::usage::Usage;
 use adjutant_policy::detect::mask;
@@ -48,6 +49,9 @@ pub struct Reply {
     /// The calls that were made, as far as a policy asks about them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub past: Vec<Past>,
+    /// The label of the answer: the join of all that was read. None in what earlier versions wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<Label>,
 }
 
 impl Reply {

@@ -9,6 +9,7 @@ use adjutant_tool::{Output, Pending, Resumed};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::act::REFUSE;
 use crate::shorten;
 
 /// The longest result that a model reads, in bytes of text. The whole one is in the journal.
@@ -76,6 +77,8 @@ impl Returned {
     pub fn message(&self, key: StepKey, called: &Called) -> Message {
         let label = match self {
             Self::Output(output) => output.label(),
+            // The call was not made: nobody outside has had a say in why.
+            Self::Failed(_) if key.name() == REFUSE => Label::default(),
             Self::Failed(_) | Self::Idle(_) | Self::Pending(_) => Label::untrusted(),
         };
         let mut result = self.result(&called.call, &called.name);

@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 
 use crate::act;
 use crate::conversation::Conversation;
+use crate::flow::Carried;
 use crate::guard::Watch;
 use crate::purse::{Allowance, Purse, Used};
 use crate::returned::{Called, Returned};
@@ -59,6 +60,8 @@ pub(crate) struct Around<'a> {
     pub(crate) slots: Option<&'a Semaphore>,
     /// What the guardrails of the run have learned.
     pub(crate) watch: &'a Watch,
+    /// The program that makes the calls, if one does.
+    pub(crate) program: Option<&'a Arc<Carried>>,
 }
 
 impl<'a> Scene<'a> {
@@ -108,15 +111,27 @@ impl<'a> Scene<'a> {
         self.around.purse.settle(share, used);
     }
 
+    /// As [`call`](Self::call), for a program with what it was given up to now.
+    pub(crate) fn call_of<'b>(
+        &'b self,
+        program: &'b Arc<Carried>,
+        call: &'b ToolCall,
+    ) -> BoxFuture<'b, Result<Returned>> {
+        self.make(call, Around { whole: true, slots: None, program: Some(program), ..self.around })
+    }
+
     /// Calls a tool of the agent through the choke point, as the model itself would, for the routine to read all of the
     /// result: what the agent was not given is
     /// refused, what asks a person asks one. The future may be joined with others; make it in the order in which the
     /// calls are to be numbered.
     pub fn call<'b>(&'b self, call: &'b ToolCall) -> BoxFuture<'b, Result<Returned>> {
+        self.make(call, Around { whole: true, slots: None, ..self.around })
+    }
+
+    fn make<'b>(&'b self, call: &'b ToolCall, around: Around<'b>) -> BoxFuture<'b, Result<Returned>> {
         let scope = self.ctx.scope("call");
         let reach = rules::reach(&self.agent.definition, self.agent.policies.as_deref(), &call.name);
         let place = self.queue.join([reach]).pop();
-        let around = Around { whole: true, slots: None, ..self.around };
         act::call(scope, self.agent, call, place, around).boxed()
     }
 }

@@ -11,12 +11,13 @@ use adjutant_durable::Attempt;
 use adjutant_durable::stream::Piece;
 use adjutant_model::{Model, Request, ToolChoice, token};
 use adjutant_policy::cedar::Policies;
-use adjutant_policy::facts::{Origin, Principal, User};
+use adjutant_policy::facts::{Principal, User};
 use adjutant_tool::sandbox::Owner;
 use adjutant_tool::{Context, Resources};
 
 use crate::approval::Desk;
 use crate::definition::Definition;
+use crate::flow::Memo;
 use crate::hands::Hands;
 use crate::output::Form;
 use crate::rules::Forbids;
@@ -52,6 +53,8 @@ pub struct Runtime {
     pub(crate) forbids: Option<Arc<dyn Forbids>>,
     /// For whom it acts.
     pub(crate) principal: Principal,
+    /// What was known at the last call.
+    pub(crate) known: Memo,
     /// The tools that every request offers.
     offered: Arc<[ToolSpec]>,
     overhead: u64,
@@ -84,6 +87,7 @@ impl Runtime {
             policies: None,
             forbids: None,
             principal,
+            known: Memo::default(),
             offered,
             overhead: 0,
         };
@@ -202,15 +206,6 @@ impl Runtime {
     pub(crate) fn enforces_form(&self) -> bool {
         let abilities = &self.model.profile().abilities;
         self.form.is_some() && (abilities.structured_output || abilities.tools)
-    }
-
-    /// Where each argument came from.
-    pub(crate) fn origins(
-        &self,
-        _request: &adjutant_policy::Request,
-        _known: &[Arc<Message>],
-    ) -> std::collections::BTreeMap<String, Origin> {
-        std::collections::BTreeMap::new()
     }
 
     /// What tools and schemas add to every request that offers these besides, in tokens.

@@ -19,6 +19,8 @@ pub enum Subtask {
     Route,
     /// Judges a text by the rubric of a guardrail.
     Judge,
+    /// Extracts values out of what cannot be trusted.
+    Extract,
 }
 
 /// Who does a subtask where no model has its role.
@@ -34,14 +36,14 @@ impl Subtask {
     /// The role of the model that does it.
     pub fn role(self) -> &'static str {
         match self {
-            Self::Summary | Self::Title | Self::Route => "fast",
+            Self::Summary | Self::Title | Self::Route | Self::Extract => "fast",
             Self::Judge => "judge",
         }
     }
 
     fn otherwise(self) -> Otherwise {
         match self {
-            Self::Summary | Self::Route | Self::Judge => Otherwise::TheAgents,
+            Self::Summary | Self::Route | Self::Judge | Self::Extract => Otherwise::TheAgents,
             // Nobody asked for it, so it is paid from no purse but the one that was set up for such work.
             Self::Title => Otherwise::Nobody,
         }

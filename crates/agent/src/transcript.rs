@@ -23,6 +23,9 @@ pub(crate) const NOTE: &str = "note";
 /// The name of the steps that summarise.
 pub(crate) const COMPACT: &str = "compact";
 
+/// How much of what people said is kept once no model is sent it any more, in bytes of text.
+const MOST_APART: usize = 1 << 20;
+
 /// What a model is sent: the messages of a conversation, oldest first. Cheap to clone.
 ///
 /// What was said in earlier turns is not written with it, or it would outlive those turns when they are erased. Only where
@@ -37,6 +40,10 @@ pub struct Transcript {
     label: Label,
     /// Whether something that was said in it is gone, because the turn that said it was erased.
     partial: bool,
+    /// What people said in this run and no model is sent any more, word for word: a summary is no word of theirs.
+    apart: Arc<Vec<Arc<Message>>>,
+    /// What people said in earlier turns, whether or not a model is still sent it.
+    before: Arc<Vec<Arc<Message>>>,
 }
 
 /// A message of an earlier turn.
@@ -60,23 +67,31 @@ struct Recorded {
     label: Label,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     partial: bool,
+    #[serde(default, skip_serializing_if = "no_messages")]
+    apart: Arc<Vec<Arc<Message>>>,
+}
+
+fn no_messages(messages: &Arc<Vec<Arc<Message>>>) -> bool {
+    messages.is_empty()
 }
 
 impl From<Transcript> for Recorded {
-    fn from(Transcript { messages, borrowed, label, partial }: Transcript) -> Self {
+    fn from(Transcript { messages, borrowed, label, partial, apart, before: _ }: Transcript) -> Self {
         let own = messages.iter().enumerate().filter(|(place, _)| !borrowed.contains_key(place));
         Self {
             messages: own.map(|(_, message)| Arc::clone(message)).collect(),
             earlier: borrowed,
             label,
             partial,
+            apart,
         }
     }
 }
 
 impl From<Recorded> for Transcript {
-    fn from(Recorded { messages, earlier, label, partial }: Recorded) -> Self {
-        Self { messages: Arc::new(messages), borrowed: earlier, label, partial }
+    fn from(Recorded { messages, earlier, label, partial, apart }: Recorded) -> Self {
+        let (messages, before) = (Arc::new(messages), Arc::default());
+        Self { messages, borrowed: earlier, label, partial, apart, before }
     }
 }
 
@@ -89,6 +104,16 @@ impl Transcript {
     /// The messages, to be held beside the transcript.
     pub(crate) fn shared(&self) -> Arc<Vec<Arc<Message>>> {
         Arc::clone(&self.messages)
+    }
+
+    /// What people have said, oldest first and word for word: also what has made way for a summary. The oldest of more than
+    /// a million bytes of the latter is let go.
+    pub fn words(&self) -> impl Iterator<Item = &Arc<Message>> {
+        let own =
+            self.messages.iter().enumerate().filter(|(place, message)| {
+                !self.borrowed.contains_key(place) && is_said_by_a_person(message)
+            });
+        self.before.iter().chain(self.apart.iter()).chain(own.map(|(_, message)| message))
     }
 
     /// The label of everything together.
@@ -137,13 +162,14 @@ impl Transcript {
         }
         messages.extend(own);
         self.messages = Arc::new(messages);
+        self.before = earlier.map(Self::said).unwrap_or_default();
         Ok(())
     }
 
     /// Leaves out of a transcript that was read what was said in earlier turns, and every summary that may tell of it:
     /// some of those turns were erased.
     pub(crate) fn forsake(&mut self) {
-        self.borrowed = Arc::default();
+        (self.borrowed, self.before) = (Arc::default(), Arc::default());
         Arc::make_mut(&mut self.messages)
             .retain(|message| message.step.as_ref().is_none_or(|step| step.name() != COMPACT));
         self.tear();
@@ -166,6 +192,14 @@ impl Transcript {
             self.push(Arc::clone(message));
         }
         self.partial |= earlier.partial;
+        // Some of what it was made of may be told by no message any more.
+        self.label = self.label.join(&earlier.label);
+        self.before = earlier.said();
+    }
+
+    /// What people have said up to its end.
+    fn said(&self) -> Arc<Vec<Arc<Message>>> {
+        Arc::new(self.words().cloned().collect())
     }
 
     /// Adds what a model said, if it said anything.
@@ -173,6 +207,11 @@ impl Transcript {
         let message = answer.message()?.from_step(step).labelled(self.label.clone());
         self.push(message);
         self.messages.last()
+    }
+
+    /// Adds words of those for whom it works, which no model is sent: those of the user of the run that asked this one.
+    pub(crate) fn entrust(&mut self, words: impl IntoIterator<Item = String>) {
+        self.set_apart(words.into_iter().map(|text| Arc::new(Message::user(text))).collect());
     }
 
     /// Shortens the tool results among the first `before` messages to so many tokens each.
@@ -217,6 +256,12 @@ impl Transcript {
         let gone: Vec<_> = messages.drain(start..end).collect();
         let words = words(&gone);
         let kept = words.iter().filter_map(|place| gone.get(*place)).map(Arc::clone);
+        let left = gone.iter().enumerate().filter(|(place, message)| {
+            !words.contains(place)
+                && !self.borrowed.contains_key(&(start + place))
+                && is_said_by_a_person(message)
+        });
+        let left: Vec<_> = left.map(|(_, message)| Arc::clone(message)).collect();
         messages.splice(start..start, std::iter::once(Arc::new(with)).chain(kept)).for_each(drop);
         // Those that are kept follow what is put in the place of all, and the rest follows them.
         let moved = |(place, borrowed): (&usize, &Borrowed)| {
@@ -228,6 +273,23 @@ impl Transcript {
             Some((place, borrowed.clone()))
         };
         self.borrowed = Arc::new(self.borrowed.iter().filter_map(moved).collect());
+        self.set_apart(left);
+    }
+
+    /// Keeps what people said and no model is sent any more.
+    fn set_apart(&mut self, left: Vec<Arc<Message>>) {
+        if left.is_empty() {
+            return;
+        }
+        let apart = Arc::make_mut(&mut self.apart);
+        apart.extend(left);
+        let mut bytes = 0_usize;
+        let kept = apart.iter().rev().take_while(|message| {
+            bytes = bytes.saturating_add(message.text().len());
+            bytes <= MOST_APART
+        });
+        let let_go = apart.len() - kept.count();
+        apart.drain(..let_go);
     }
 
     /// Where the conversation begins, after the instructions.
@@ -249,17 +311,28 @@ fn words(messages: &[Arc<Message>]) -> Vec<usize> {
 }
 
 /// Whether a message of the role `user` is not one of the runtime's own.
-fn is_said_by_a_person(message: &Message) -> bool {
+pub(crate) fn is_said_by_a_person(message: &Message) -> bool {
     let own = |step: &StepKey| matches!(step.name(), NOTE | COMPACT);
     message.role == Role::User && !message.step.as_ref().is_some_and(own)
+}
+
+/// Whether a message stands in the place of others that are left out.
+pub(crate) fn is_in_the_place_of_others(message: &Message) -> bool {
+    message.step.as_ref().is_some_and(|step| step.name() == COMPACT)
+}
+
+/// What stands where a part of an earlier result was left out.
+const LEFT_OUT: &str = "bytes of this earlier result left out here to save room";
+
+/// Whether a part of a result was left out that a model has read.
+pub(crate) fn is_shortened(result: &str) -> bool {
+    result.contains(LEFT_OUT)
 }
 
 fn shorten_results(message: &mut Message, most: usize) {
     for part in &mut message.parts {
         if let Part::ToolResult(result) = part {
-            shorten::result(result, most, |bytes| {
-                format!("{bytes} bytes of this earlier result left out here to save room")
-            });
+            shorten::result(result, most, |bytes| format!("{bytes} {LEFT_OUT}"));
         }
     }
 }
@@ -267,8 +340,103 @@ fn shorten_results(message: &mut Message, most: usize) {
 #[cfg(test)]
 mod tests {
     use adjutant_core::message::{ToolCall, ToolResult};
+    use proptest::prelude::*;
 
     use super::*;
+
+    /// What may become of a transcript.
+    #[derive(Clone, Debug)]
+    enum Happens {
+        Said(Label),
+        Read(Label),
+        Answered,
+        Shortened(u32),
+        Forgotten(usize),
+        Summarised(usize),
+        /// Another turn of the session begins.
+        Turned,
+        /// A segment ends, and the next reads what this one wrote.
+        Rolled,
+        Torn,
+    }
+
+    fn label() -> impl Strategy<Value = Label> {
+        let readers = prop_oneof![
+            Just(adjutant_core::label::Readers::Anyone),
+            prop::collection::btree_set("[ab]", 0..2).prop_map(adjutant_core::label::Readers::Only),
+        ];
+        (readers, prop::option::of("[a-c]")).prop_map(|(readers, source)| {
+            let label =
+                source.map_or_else(Label::default, |source| Label::untrusted_from(format!("web:{source}")));
+            Label { readers, ..label }
+        })
+    }
+
+    fn happens() -> impl Strategy<Value = Happens> {
+        prop_oneof![
+            label().prop_map(Happens::Said),
+            label().prop_map(Happens::Read),
+            Just(Happens::Answered),
+            (1u32..9).prop_map(Happens::Shortened),
+            (0usize..9).prop_map(Happens::Forgotten),
+            (0usize..9).prop_map(Happens::Summarised),
+            Just(Happens::Turned),
+            Just(Happens::Rolled),
+            Just(Happens::Torn),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_label_never_shrinks(all in prop::collection::vec(happens(), 0..24)) {
+            let (mut transcript, mut earlier) = (Transcript::default(), None::<Transcript>);
+            let mut read = Label::default();
+            let step = |name: &str| StepKey::root().join(name, 0);
+            let answer = Answer::read(&Json::of("what came of it").unwrap()).unwrap();
+            for one in all {
+                match one {
+                    Happens::Said(label) => {
+                        read = read.join(&label);
+                        transcript.push(Message::user("word ".repeat(20)).labelled(label));
+                    }
+                    Happens::Read(label) => {
+                        read = read.join(&label);
+                        let call = ToolCall { id: "c".into(), name: "t".into(), arguments: "{}".into() };
+                        transcript.push(Message::tool(ToolResult::text(&call, "x".repeat(99))).labelled(label));
+                    }
+                    Happens::Answered => drop(transcript.answer(step("model"), &answer).cloned()),
+                    Happens::Shortened(tokens) => transcript.shorten(usize::MAX, tokens),
+                    Happens::Forgotten(count) => transcript.forget(count),
+                    Happens::Summarised(count) => transcript.summarise(count, step(COMPACT), &answer),
+                    Happens::Turned => {
+                        let mut next = Transcript::default();
+                        next.push(Message::system("again"));
+                        next.follow(&transcript);
+                        earlier = Some(std::mem::replace(&mut transcript, next));
+                    }
+                    Happens::Rolled => {
+                        let mut next: Transcript = Json::of(&transcript).unwrap().to().unwrap();
+                        next.restore(earlier.as_ref()).unwrap();
+                        prop_assert_eq!(&next, &transcript);
+                        transcript = next;
+                    }
+                    Happens::Torn => {
+                        transcript.tear();
+                        read = read.join(&Label::untrusted());
+                    }
+                }
+                prop_assert!(read.is_within(transcript.label()), "{:?} of {:?}", transcript.label(), read);
+                let written = transcript.messages().iter().filter(|message| {
+                    message.role == Role::Assistant || is_in_the_place_of_others(message)
+                });
+                for message in written {
+                    prop_assert!(message.label.is_within(transcript.label()));
+                }
+                // What a person has said is neither lost nor made more of.
+                prop_assert!(transcript.words().all(|message| message.text().starts_with("word ")));
+            }
+        }
+    }
 
     /// An earlier turn of `before` messages, in which every word is `theirs`, and one of this run after it.
     fn said(before: usize) -> (Transcript, Transcript) {
@@ -312,6 +480,36 @@ mod tests {
                 assert!(torn.messages().iter().all(|message| !format!("{message:?}").contains("theirs")));
             }
         }
+    }
+
+    #[test]
+    fn peoples_words_outlive_what_is_put_in_their_place() {
+        let (earlier, mut transcript) = said(7);
+        let words =
+            |transcript: &Transcript| transcript.words().map(|message| message.text()).collect::<Vec<_>>();
+        let expected = words(&transcript);
+        assert_eq!(expected, ["theirs", "theirs", "theirs", "mine", "mine"]);
+        transcript.forget(8);
+        transcript.forget(3);
+        transcript.push(Message::user("more"));
+        transcript.forget(4);
+        let all: Vec<_> = expected.iter().map(String::as_str).chain(["more"]).collect();
+        assert_eq!(words(&transcript), all);
+        let written = Json::of(&transcript).unwrap();
+        let mut read: Transcript = written.to().unwrap();
+        read.restore(Some(&earlier)).unwrap();
+        assert_eq!(words(&read), all);
+    }
+
+    #[test]
+    fn the_oldest_of_very_many_words_are_let_go() {
+        let mut transcript = Transcript::default();
+        for place in 0..5 {
+            transcript.push(Message::user(format!("{place}{}", "x".repeat(400_000))));
+        }
+        transcript.forget(4);
+        let first: String = transcript.words().map(|message| message.text().remove(0)).collect();
+        assert_eq!(first, "124");
     }
 
     #[test]

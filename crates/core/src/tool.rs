@@ -95,6 +95,16 @@ pub struct Flow {
 }
 
 impl Flow {
+    /// The flow of a tool that carries nothing out, with the source of its output.
+    pub fn inside(source: impl Into<String>) -> Self {
+        Self { source: Some(source.into()), egress: Some(false), ..Self::default() }
+    }
+
+    /// The flow of a tool whose calls carry their arguments out, with the source of its output.
+    pub fn outside(source: impl Into<String>) -> Self {
+        Self { source: Some(source.into()), egress: Some(true), ..Self::default() }
+    }
+
     /// Whether nothing is said.
     pub fn is_default(&self) -> bool {
         *self == Self::default()
@@ -115,6 +125,19 @@ pub enum Role {
     Amount,
     /// A choice that says neither of these: a flag, a format, a page.
     Option,
+}
+
+impl Role {
+    /// The word for it in files and on screens.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Recipient => "recipient",
+            Self::Target => "target",
+            Self::Content => "content",
+            Self::Amount => "amount",
+            Self::Option => "option",
+        }
+    }
 }
 
 impl ToolSpec {

@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::quote;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
-use syn::{Error, Ident, LitInt, LitStr, Path, Token};
+use syn::{Error, Ident, LitBool, LitInt, LitStr, Path, Token};
 
 /// What to say where nothing is said about a second call.
 const ASK_EFFECT: &str = "say what happens if the tool is called twice: `#[tool(pure)]` (it changes nothing), \
@@ -39,6 +39,27 @@ pub(crate) struct Options {
     pub(crate) name: Option<LitStr>,
     pub(crate) timeout_ms: Option<u64>,
     pub(crate) concurrency: Option<u32>,
+    pub(crate) flow: Flow,
+}
+
+/// What it does with information, as far as that is said.
+#[derive(Default)]
+pub(crate) struct Flow {
+    source: Option<LitStr>,
+    trusted: Option<LitBool>,
+    egress: Option<LitBool>,
+}
+
+impl Flow {
+    /// The specification with it; as it is where nothing is said.
+    fn around(&self, specification: TokenStream, root: &Path) -> TokenStream {
+        if self.source.is_none() && self.trusted.is_none() && self.egress.is_none() {
+            return specification;
+        }
+        let source = optional(self.source.as_ref());
+        let (trusted, egress) = (optional(self.trusted.as_ref()), optional(self.egress.as_ref()));
+        quote!(#root::flowing(#specification, #source, #trusted, #egress))
+    }
 }
 
 impl Options {
@@ -48,9 +69,10 @@ impl Options {
         let effect = self.effect.variant();
         let timeout = optional(self.timeout_ms);
         let concurrency = optional(self.concurrency);
-        quote! {
+        let specification = quote! {
             #root::specification::<Arguments>(#name, #description, #root::Effect::#effect, #timeout, #concurrency)
-        }
+        };
+        self.flow.around(specification, root)
     }
 }
 
@@ -70,12 +92,16 @@ fn unraw(name: &Ident) -> String {
 impl Parse for Options {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let (mut effect, mut name, mut timeout_ms, mut concurrency) = (None, None, None, None);
+        let mut flow = Flow::default();
         for part in Punctuated::<Part, Token![,]>::parse_terminated(input)? {
             let word = part.word;
             let twice = match part.value {
                 Choice::Effect(value) => effect.replace(value).is_some(),
                 Choice::Name(value) => name.replace(check_name(value)?).is_some(),
                 Choice::Timeout(value) => timeout_ms.replace(millis(&value)?).is_some(),
+                Choice::Source(value) => flow.source.replace(value).is_some(),
+                Choice::Trusted(value) => flow.trusted.replace(value).is_some(),
+                Choice::Egress(value) => flow.egress.replace(value).is_some(),
                 Choice::Concurrency(value) => concurrency.replace(positive(&value)?).is_some(),
             };
             if twice {
@@ -83,7 +109,7 @@ impl Parse for Options {
             }
         }
         let effect = effect.ok_or_else(|| Error::new(Span::call_site(), ASK_EFFECT))?;
-        Ok(Self { effect, name, timeout_ms, concurrency })
+        Ok(Self { effect, name, timeout_ms, concurrency, flow })
     }
 }
 
@@ -97,6 +123,9 @@ enum Choice {
     Name(LitStr),
     Timeout(LitStr),
     Concurrency(LitInt),
+    Source(LitStr),
+    Trusted(LitBool),
+    Egress(LitBool),
 }
 
 impl Parse for Part {
@@ -116,10 +145,13 @@ impl Parse for Part {
             "name" => Choice::Name(after_equals(input)?),
             "timeout" => Choice::Timeout(after_equals(input)?),
             "concurrency" => Choice::Concurrency(after_equals(input)?),
+            "source" => Choice::Source(after_equals(input)?),
+            "trusted" => Choice::Trusted(after_equals(input)?),
+            "egress" => Choice::Egress(after_equals(input)?),
             other => {
                 let message = format!(
-                    "`{other}` is no option; there are pure, idempotent, at_most_once, reconcile, name, timeout and \
-                     concurrency"
+                    "`{other}` is no option; there are pure, idempotent, at_most_once, reconcile, name, timeout, \
+                     concurrency, source, trusted and egress"
                 );
                 return Err(Error::new(word.span(), message));
             }

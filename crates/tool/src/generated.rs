@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use adjutant_core::tool::Flow;
 use adjutant_core::{Code, Error};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -29,6 +30,17 @@ pub fn specification<A: schemars::JsonSchema>(
         concurrency,
         flow: adjutant_core::tool::Flow::default(),
     }
+}
+
+/// The specification of a tool that says what it does with information.
+pub fn flowing(
+    spec: ToolSpec,
+    source: Option<&str>,
+    trusted: Option<bool>,
+    egress: Option<bool>,
+) -> ToolSpec {
+    let flow = Flow { source: source.map(str::to_owned), trusted, egress, ..Flow::default() };
+    ToolSpec { flow, ..spec }
 }
 
 /// Reads arguments that fit the schema as the type that the schema was made from. A type can be stricter than its

@@ -123,7 +123,7 @@ pub use arguments::{MAX_ARGUMENTS, Validator, arguments};
 pub use context::Context;
 pub use failure::{Failure, ToolError};
 pub use function::FunctionTool;
-pub use output::Output;
+pub use output::{Apart, Output};
 pub use pending::{Answer, Pending, Question, Resumed, Until, Wanted};
 pub use registry::Registry;
 pub use resource::{Need, Resources};

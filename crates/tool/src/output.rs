@@ -18,12 +18,47 @@ pub struct Output {
     /// part of what the tool has said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// What is kept apart: content that its agent's model is not shown, for want of trust. What stands in `content` is then
+    /// a note on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub apart: Option<Box<Apart>>,
     /// Where the content came from. A tool that says nothing has untrusted output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<Label>,
 }
 
+/// Content that the model of an agent is not shown. It can only have values extracted from it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Apart {
+    /// What the content is called: the same in every attempt of its call, and nothing else is called so.
+    pub handle: String,
+    /// The content, as the tool gave it.
+    pub content: Vec<Part>,
+    /// The same as data, where the tool has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<Value>,
+    /// Its label.
+    pub label: Label,
+}
+
 impl Output {
+    /// The output with its content kept apart under that handle, and a note in its place that tells nothing of it but how
+    /// much it is. What the tool said of its own is not in doubt, so the note can be believed.
+    #[must_use]
+    pub fn kept_apart(self, handle: String) -> Self {
+        let bytes = self.as_text().len();
+        let files = self.content.iter().filter(|part| part.as_text().is_none()).count();
+        let files = if files == 0 { String::new() } else { format!(" and {files} files") };
+        let note = format!(
+            "[the result is kept apart as `{handle}`: {bytes} bytes of text{files} that somebody outside may have written. \
+             `extract` gives you values out of it]"
+        );
+        let (label, content, data) = (self.label(), self.content, self.data);
+        let apart = Some(Box::new(Apart { handle: handle.clone(), content, data, label }));
+        let data = Some(serde_json::json!({ "kept_apart": handle, "bytes": bytes }));
+        Self { data, apart, ..Self::text(note) }.labelled(Label::default())
+    }
+
     /// Plain text.
     pub fn text(text: impl Into<String>) -> Self {
         Self { content: vec![Part::text(text)], ..Self::default() }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use adjutant_core::hash::Digest;
 use adjutant_core::id::CallId;
 use adjutant_core::json::Json;
-use adjutant_core::label::Label;
 use adjutant_core::message::ToolCall;
 use adjutant_core::tool::ToolSpec;
 use adjutant_core::{Code as ErrorCode, Error, Result};
@@ -19,6 +18,7 @@ use serde_json::{Value, json};
 
 use super::told;
 use crate::definition::{Code, Definition};
+use crate::flow::Carried;
 use crate::patience::unless;
 use crate::returned::Returned;
 use crate::routine::{Routine, Scene};
@@ -76,7 +76,9 @@ impl Course<'_> {
     /// one result at a time, in the order in which the run was.
     async fn run(self) -> Result<Returned> {
         let parallel = self.program.limits.parallel.max(1) as usize;
-        let mut label = Label::default();
+        // The model that wrote the program may have put into it what it has read.
+        let mut label = self.scene.conversation().transcript().label().clone();
+        let mut carried = Arc::new(Carried::new(&self.program.source));
         let mut told: Vec<Arc<Chapter>> = Vec::new();
         let mut waiting: VecDeque<Asked> = VecDeque::new();
         let mut open = FuturesUnordered::new();
@@ -101,11 +103,16 @@ impl Course<'_> {
             while open.len() < parallel
                 && let Some(asked) = waiting.pop_front()
             {
-                open.push(self.call(asked));
+                open.push(self.call(asked, Arc::clone(&carried)));
             }
             match open.next().await {
                 Some((id, Ok(returned))) => {
-                    label = label.join(&told::label(&returned));
+                    let of = told::label(&returned);
+                    label = label.join(&of);
+                    if let Some(asked) = asked(&told, id) {
+                        let value = told::value(&returned);
+                        carried = Arc::new(carried.with(&asked.name, &asked.arguments, value, of));
+                    }
                     done.extend(self.lasting(&told, id, &returned));
                     given = Some(Completion { id, outcome: told::outcome(&returned) });
                 }
@@ -129,7 +136,7 @@ impl Course<'_> {
 
     /// A call that was made and must not be made again, in words.
     fn lasting(&self, told: &[Arc<Chapter>], id: u32, returned: &Returned) -> Option<String> {
-        let asked = told.iter().flat_map(|chapter| &chapter.told.asked).find(|asked| asked.id == id)?;
+        let asked = asked(told, id)?;
         let effect = self.scene.agent().definition.tool(&asked.name)?.effect;
         let is_lasting = !returned.is_error() && !effect.is_repeatable();
         is_lasting.then(|| format!("{}({})", asked.name, asked.arguments))
@@ -169,15 +176,20 @@ impl Course<'_> {
     }
 
     /// One call of the program.
-    async fn call(&self, asked: Asked) -> (u32, Result<Returned>) {
+    async fn call(&self, asked: Asked, carried: Arc<Carried>) -> (u32, Result<Returned>) {
         let outer = &self.scene.called().call;
         let call = ToolCall {
             id: CallId::from(format!("{outer}.{}", asked.id).as_str()),
             name: asked.name,
             arguments: asked.arguments.to_string(),
         };
-        (asked.id, self.scene.call(&call).await)
+        (asked.id, self.scene.call_of(&carried, &call).await)
     }
+}
+
+/// The call of that number.
+fn asked(told: &[Arc<Chapter>], id: u32) -> Option<&Asked> {
+    told.iter().flat_map(|chapter| &chapter.told.asked).find(|asked| asked.id == id)
 }
 
 impl Drop for Course<'_> {

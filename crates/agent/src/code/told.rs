@@ -36,6 +36,11 @@ fn text(content: &[Part]) -> String {
     content.iter().map(|part| part.as_text().unwrap_or("[this part is no text]")).collect()
 }
 
+/// The same as one value: what a failure says is a text.
+pub(super) fn value(returned: &Returned) -> Value {
+    outcome(returned).unwrap_or_else(|fault| Value::String(fault.to_string()))
+}
+
 /// The label of what a program is given. Why a call failed may repeat what somebody outside wrote.
 pub(super) fn label(returned: &Returned) -> Label {
     match returned {

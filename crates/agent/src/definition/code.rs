@@ -221,7 +221,7 @@ impl Code {
             effect: Effect::Pure,
             timeout: limits.time(),
             concurrency: None,
-            flow: adjutant_core::tool::Flow::default(),
+            flow: adjutant_core::tool::Flow::inside("program"),
         }
     }
 }

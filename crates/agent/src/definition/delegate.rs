@@ -95,7 +95,7 @@ impl Delegate {
             effect: Effect::Idempotent,
             timeout: self.definition.limits.wall_time,
             concurrency: None,
-            flow: adjutant_core::tool::Flow::default(),
+            flow: adjutant_core::tool::Flow::inside(format!("agent:{}", self.definition.name)),
         }
     }
 }

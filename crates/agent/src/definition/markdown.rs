@@ -24,7 +24,7 @@ use super::guardrail::Wanted;
 use super::setting;
 use super::source::{Asked, Named, Source};
 use super::tool_search::ToolSearchSettings;
-use super::{name, schema, template};
+use super::{extraction, flow, name, schema, template};
 
 /// The longest file, in bytes.
 pub const LONGEST: usize = 1 << 20;
@@ -145,6 +145,10 @@ fn read_keys(table: Table<'_>, file: &str, source: &mut Source) -> Gaps {
     source.code = CodeMode::read(&table);
     source.guardrails = Wanted::read_all(&table);
     source.mark = table.flag("mark").unwrap_or_default();
+    source.flow = flow::of_tools(&table, "flow");
+    source.extract = table.flag("extract").unwrap_or(false);
+    source.quarantine = names(&table, "quarantine");
+    source.endorse = extraction::read_endorse(&table);
     let gaps = Gaps {
         model: source.model.place.is_none(),
         tools: is_gap(&table, "tools", is_list_of_texts),

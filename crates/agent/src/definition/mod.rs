@@ -7,6 +7,8 @@
 mod code;
 mod delegate;
 pub mod document;
+mod extraction;
+pub mod flow;
 mod front_matter;
 mod gaps;
 mod guardrail;
@@ -24,6 +26,7 @@ mod window;
 pub use code::{Code, CodeMode};
 pub(crate) use delegate::TASK;
 pub use delegate::{Delegate, Sees};
+pub use extraction::Extraction;
 pub use gaps::Gaps;
 pub use guardrail::{Action, Check, Guardrail, Point, Wanted};
 pub use name::check as check_name;

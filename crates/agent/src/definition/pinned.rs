@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use super::code::Code as CodeMode;
 use super::delegate::Delegate;
 use super::document::nearest;
+use super::extraction::Extraction;
 use super::guardrail::{Check, Guardrail};
 use super::template;
 use super::tool_search::ToolSearch;
@@ -79,6 +80,9 @@ pub struct Definition {
     /// Whether it writes programs that call its tools, and what they may do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<CodeMode>,
+    /// Whether it has values extracted out of what cannot be trusted, by a model that has no tools.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extraction: Option<Extraction>,
     /// The policies that decide what it may do, by the digest under which they are kept; none where its definition alone
     /// decides.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,17 +1,19 @@
 //! An agent as its author writes it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use adjutant_core::limit::Limits;
-use adjutant_core::tool::{LOAD_SKILL, ToolSpec};
+use adjutant_core::tool::{Flow, LOAD_SKILL, ToolSpec};
 use adjutant_core::{Code, Error, Result};
+use adjutant_policy::flow::Closed;
 use adjutant_tool::skill::{self, Skill};
 use serde_json::{Map, Value};
 
 use super::code::{Code as Programs, CodeMode};
 use super::delegate::{Delegate, Sees};
 use super::document::{Place, nearest};
+use super::extraction::Extraction;
 use super::gaps::Gaps;
 use super::guardrail::{Guardrail, Wanted};
 use super::pinned::Definition;
@@ -19,7 +21,7 @@ use super::setting::Setting;
 use super::template::{self, Variable};
 use super::tool_search::ToolSearchSettings;
 use super::window::ContextWindow;
-use super::{name, schema};
+use super::{flow, name, schema};
 use crate::search;
 
 /// A name that something else must know, and where the author wrote it.
@@ -92,6 +94,14 @@ pub struct Source {
     pub guardrails: Vec<Wanted>,
     /// Whether what it reads of strangers stands between marks that they cannot write.
     pub mark: bool,
+    /// What its tools do with information, as far as it says that itself.
+    pub flow: Vec<(Named, Flow)>,
+    /// Whether it has values extracted out of earlier results by a model without tools.
+    pub extract: bool,
+    /// The tools whose results its own model is not shown: values are extracted out of them.
+    pub quarantine: Vec<Named>,
+    /// The kinds of extracted values that count as trusted.
+    pub endorse: BTreeSet<Closed>,
 }
 
 /// What stands around an agent and holds where it says nothing itself.
@@ -137,6 +147,10 @@ impl Source {
             code: None,
             guardrails: Vec::new(),
             mark: false,
+            flow: Vec::new(),
+            extract: false,
+            quarantine: Vec::new(),
+            endorse: BTreeSet::new(),
         }
     }
 
@@ -152,7 +166,7 @@ impl Source {
     ) -> Result<Definition, Vec<Error>> {
         let mut errors = self.faults_of_its_own();
         let found = self.look_up(defaults, Gaps::default(), tools, &mut errors);
-        let Found { mut specs, code, skills, approve, mut always, variables, guardrails } = found;
+        let Found { mut specs, code, skills, approve, quarantine, mut always, variables, guardrails } = found;
         let is_brought = |spec: &&ToolSpec| {
             code.is_some() && [Programs::TOOL, Programs::PROPOSE].contains(&spec.name.as_str())
         };
@@ -163,6 +177,11 @@ impl Source {
         if !skills.is_empty() {
             always.push(LOAD_SKILL.to_owned());
             self.take_in(skill::spec(&skills), &mut specs, &mut errors);
+        }
+        let extraction = Extraction::of(self.extract, quarantine, &self.endorse);
+        if extraction.is_some() {
+            always.push(Extraction::TOOL.to_owned());
+            self.take_in(Extraction::spec(), &mut specs, &mut errors);
         }
         let tool_search = self.tool_search.resolve(&defaults.tool_search, shown, always);
         if let Some(settings) = &tool_search {
@@ -196,6 +215,7 @@ impl Source {
             max_output_tokens: self.max_output_tokens,
             context: self.context,
             code,
+            extraction,
             policies: None,
             guardrails,
             mark: self.mark,
@@ -285,6 +305,26 @@ impl Source {
             }
         }
 
+        for (tool, flow) in &self.flow {
+            let of_set = expanded.get(tool.name.as_str());
+            let is_meant = |spec: &&mut ToolSpec| {
+                spec.name == tool.name || of_set.is_some_and(|names| names.contains(&spec.name))
+            };
+            let is_known = of_set.is_some() || specs.iter().any(|spec| spec.name == tool.name);
+            if is_known {
+                if let Err(error) = flow::apply(flow, specs.iter_mut().filter(is_meant)) {
+                    note(error, tool.place);
+                }
+            } else if !gaps.tools {
+                let message = format!("`flow` names `{}`, which is not a tool of this agent", tool.name);
+                let names = specs.iter().map(|spec| spec.name.as_str()).chain(expanded.keys().copied());
+                note(
+                    suggesting(Error::new(Code::ProjectInvalid, message), "flow", &tool.name, names),
+                    tool.place,
+                );
+            }
+        }
+
         let code = self.code.as_ref().map(|mode| {
             let code = mode.resolve(&specs, &expanded, !gaps.tools, |error, named| note(error, named.place));
             let made = code.specs(&specs);
@@ -323,6 +363,7 @@ impl Source {
             chosen
         };
         let approve = own("approve", &self.approve);
+        let quarantine = own("quarantine", &self.quarantine);
         let always = own("tool_search.always", &self.tool_search.always);
 
         let skills = self.skills.iter().filter_map(|wanted| match defaults.skills.get(&wanted.name) {
@@ -352,7 +393,7 @@ impl Source {
         variables.retain(|name, _| {
             self.variables.contains_key(name) || self.uses.iter().any(|used| used.name == *name)
         });
-        Found { specs, code, skills, approve, always, variables, guardrails }
+        Found { specs, code, skills, approve, quarantine, always, variables, guardrails }
     }
 
     /// Adds a tool that the runtime brings. The name is its own.
@@ -391,6 +432,7 @@ struct Found {
     code: Option<Programs>,
     skills: Vec<Skill>,
     approve: Vec<String>,
+    quarantine: Vec<String>,
     always: Vec<String>,
     variables: Map<String, Value>,
     guardrails: Vec<Guardrail>,

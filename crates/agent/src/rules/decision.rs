@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::log::Log;
-use crate::conversation::Conversation;
+use crate::flow::Knowledge;
 use crate::runtime::Runtime;
 
 /// The name of the steps in which the policies are asked.
@@ -59,19 +59,19 @@ pub(crate) async fn decide(
     ctx: &Ctx,
     agent: &Arc<Runtime>,
     considered: Considered,
-    conversation: &Conversation,
+    known: impl Into<Knowledge>,
     log: &Log,
 ) -> Result<Option<Ruling>> {
     let Some(policies) = &agent.policies else { return Ok(None) };
+    let known = known.into();
     let request = Request {
         session: log.of(&policies.depends_on(&considered.action)),
-        ..request(ctx, agent, &considered, conversation.transcript().label())
+        ..request(ctx, agent, &considered, &known.label())
     };
     let (policies, deciding, request) = (Arc::clone(policies), Arc::clone(agent), Arc::new(request));
-    let known = conversation.transcript().shared();
     let decided = work(move |_| {
         let mut request = Request::clone(&request);
-        request.origins = deciding.origins(&request, &known);
+        request.origins = known.origins(&deciding, &request);
         let decided = policies.decide(&request);
         let verdict = match deciding.forbids.as_ref().and_then(|forbids| forbids.forbid(&request)) {
             Some(forbidden) => decided.stricter(forbidden),

@@ -45,7 +45,10 @@ pub(crate) fn spec(count: usize, settings: &ToolSearch) -> ToolSpec {
         effect: Effect::Pure,
         timeout: ToolSpec::DEFAULT_TIMEOUT,
         concurrency: None,
-        flow: adjutant_core::tool::Flow::default(),
+        flow: adjutant_core::tool::Flow {
+            trusted: Some(true),
+            ..adjutant_core::tool::Flow::inside("definition")
+        },
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adjutant_core::json::Json;
+use adjutant_core::label::Label;
 use adjutant_core::tool::{LOAD_SKILL, SEARCH_TOOLS, ToolSpec};
 use adjutant_core::{Code, Result};
 use adjutant_durable::{Ctx, Effects};
@@ -15,7 +16,7 @@ use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
 use super::rank::{Catalogue, Rank, Ranked};
-use crate::definition::{Code as Programs, Definition};
+use crate::definition::{Code as Programs, Definition, Extraction};
 use crate::returned::Returned;
 use crate::routine::{Routine, Scene};
 
@@ -42,7 +43,7 @@ impl SearchTools {
         let search = definition.tool_search.as_ref()?;
         let spec = definition.tool(SEARCH_TOOLS)?.clone();
         // What the runtime brings is always shown.
-        let own = [SEARCH_TOOLS, LOAD_SKILL, Programs::TOOL, Programs::PROPOSE];
+        let own = [SEARCH_TOOLS, LOAD_SKILL, Programs::TOOL, Programs::PROPOSE, Extraction::TOOL];
         let others =
             definition.offered().filter(|tool| !own.contains(&tool.name.as_str())).cloned().collect();
         let embedder = search.embedder.as_deref().and_then(embedder);
@@ -62,7 +63,7 @@ impl SearchTools {
         ctx.effect(RANK, effects, Json::of(&rank.query)?, rank).await
     }
 
-    fn tell(&self, ranked: &Ranked) -> Output {
+    fn tell(&self, ranked: &Ranked, label: Label) -> Output {
         let mut text = match ranked.tools.len() {
             0 => "No tool of yours says anything of that. Search again in other words, those of what is to be done.".to_owned(),
             1 => "This tool fits best, and can be called now:".to_owned(),
@@ -74,7 +75,9 @@ impl SearchTools {
             // Writing to a text cannot fail.
             let _ = write!(text, "\n- {name}: {about}");
         }
-        Output { data: Some(json!({ "tools": ranked.tools })), ..Output::text(text) }
+        // It says what the definition holds, which the model chose by its own words.
+        let found = Output { data: Some(json!({ "tools": ranked.tools })), ..Output::text(text) };
+        found.labelled(label)
     }
 }
 
@@ -100,7 +103,8 @@ impl Routine for SearchTools {
                 Err(error) if error.code() == Code::RunBudget => self.rank(scene.ctx(), query, false).await?,
                 ranked => ranked?,
             };
-            Ok(Returned::Output(self.tell(&recorded.to().unwrap_or_default())))
+            let label = scene.conversation().transcript().label().clone();
+            Ok(Returned::Output(self.tell(&recorded.to().unwrap_or_default(), label)))
         }
         .boxed()
     }

@@ -12,6 +12,10 @@ mod calls;
 #[cfg(test)]
 mod ends;
 #[cfg(test)]
+mod extract;
+#[cfg(test)]
+mod flow;
+#[cfg(test)]
 mod guard;
 #[cfg(test)]
 mod long;

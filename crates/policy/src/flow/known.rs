@@ -1,6 +1,7 @@
 //! [`Known`]: what an agent knows when it makes a call.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use adjutant_core::label::Label;
 
@@ -10,11 +11,12 @@ use super::spoken::Spoken;
 /// So much of what was read is searched, in bytes. Beyond, nothing is known of a value but that it may stand there.
 const ROOM: usize = 4 << 20;
 
-/// What an agent knows when it makes a call: what those have said whom it works for, and what it has read since.
+/// What an agent knows when it makes a call: what those have said whom it works for, and what it has read since. A clone
+/// shares what was read up to then.
 #[derive(Clone, Debug)]
 pub struct Known {
-    pub(super) spoken: Vec<Spoken>,
-    pub(super) seen: Vec<Seen>,
+    pub(super) spoken: Vec<Arc<Spoken>>,
+    pub(super) seen: Vec<Arc<Seen>>,
     pub(super) handles: BTreeMap<String, Label>,
     pub(super) program: Option<String>,
     label: Label,
@@ -39,7 +41,7 @@ impl Known {
     pub fn said(&mut self, text: &str, label: &Label) {
         if label.is_trusted() {
             self.taint(label);
-            self.spoken.push(Spoken::new(text, label.clone()));
+            self.spoken.push(Arc::new(Spoken::new(text, label.clone())));
         } else {
             self.read(&Read { tool: "", text, data: None, asked: None, issued: &BTreeSet::new(), label });
         }
@@ -48,13 +50,19 @@ impl Known {
     /// Adds what the agent has read.
     pub fn read(&mut self, read: &Read<'_>) {
         self.taint(read.label);
-        self.seen.push(Seen::new(read, &mut self.room));
+        self.seen.push(Arc::new(Seen::new(read, &mut self.room)));
+    }
+
+    /// Says that something was read that is not here any more: it may have mentioned anything.
+    pub fn forgotten(&mut self, label: &Label) {
+        self.taint(label);
+        self.seen.push(Arc::new(Seen::forgotten(label.clone())));
     }
 
     /// Adds what a program of the agent was given: its variables carry it exactly.
     pub fn given(&mut self, read: &Read<'_>) {
         self.taint(read.label);
-        self.seen.push(Seen::new(read, &mut self.room).given());
+        self.seen.push(Arc::new(Seen::new(read, &mut self.room).given()));
     }
 
     /// Says which program makes the call. What stands in its own text is the model's.

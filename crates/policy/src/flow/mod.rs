@@ -4,7 +4,9 @@
 //! it works for, and what it has read. [`origins`] holds the arguments of a call against it. What cannot be told is
 //! taken for the worst: made by a model of all that it has read.
 
+mod closed;
 mod endorsement;
+mod exposure;
 mod known;
 mod name;
 mod origins;
@@ -15,7 +17,9 @@ mod spoken;
 mod text;
 mod value;
 
+pub use closed::{Closed, closed};
 pub use endorsement::{Endorsement, Endorser};
+pub use exposure::Exposure;
 pub use known::Known;
 pub use origins::origins;
 pub use role::role;

@@ -1,6 +1,7 @@
 //! [`origins`]: where the arguments of a call came from.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use adjutant_core::label::{Label, Readers};
 use adjutant_core::tool::ToolSpec;
@@ -134,7 +135,7 @@ impl Search<'_> {
             }
         }
         // What somebody outside mentions may have been chosen by them.
-        let mentions = |seen: &&Seen| !seen.label.is_trusted() && seen.mentions(leaf);
+        let mentions = |seen: &&Arc<Seen>| !seen.label.is_trusted() && seen.mentions(leaf);
         if vouched.is_some() && !is_meant {
             let mentioned = self.known.seen.iter().filter(mentions).map(|seen| seen.label.clone());
             doubted = mentioned.chain(doubted.take()).reduce(|a, b| a.join(&b));

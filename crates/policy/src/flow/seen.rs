@@ -1,6 +1,7 @@
 //! [`Seen`]: a result that an agent has read, as it is searched.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use adjutant_core::label::Label;
 use adjutant_core::tool::Role;
@@ -62,6 +63,12 @@ struct Field {
 }
 
 impl Seen {
+    /// What was read and is not here any more.
+    pub(super) fn forgotten(label: Label) -> Self {
+        let (text, asked) = (Text::default(), Text::default());
+        Self { label, given: false, fields: Vec::new(), text, asked, more: true }
+    }
+
     /// What was read, as it is searched. `room` is how many bytes may still be searched.
     pub(super) fn new(read: &Read<'_>, room: &mut usize) -> Self {
         let Read { text, data, label, .. } = *read;
@@ -162,7 +169,7 @@ impl Seen {
     }
 
     /// Whether one of those it works for has named the thing: another value of one of these entries.
-    pub(super) fn is_meant(&self, entries: &[usize], spoken: &[Spoken]) -> bool {
+    pub(super) fn is_meant(&self, entries: &[usize], spoken: &[Arc<Spoken>]) -> bool {
         let is_meant = |field: &Field| spoken.iter().any(|spoken| spoken.means(&field.leaf));
         self.fields.iter().filter(|field| entries.contains(&field.entry)).any(is_meant)
     }

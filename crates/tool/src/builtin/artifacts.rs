@@ -26,7 +26,7 @@ pub fn artifacts() -> Vec<Arc<dyn Tool>> {
 }
 
 /// Lists the files of this conversation: what scripts have written, and results of tools that are files or too long.
-#[tool(pure, timeout = "30s")]
+#[tool(pure, timeout = "30s", source = "file", egress = false)]
 async fn list_artifacts(work: &Work, context: &Context) -> Result<Output, Failure> {
     let folder = work.folder(context);
     Ok(blocking(&context.cancelled(), move |_| list(&folder)).await?)
@@ -34,7 +34,7 @@ async fn list_artifacts(work: &Work, context: &Context) -> Result<Output, Failur
 
 /// Reads a file of this conversation. Text is read in pieces, each with a note on how to read on; a picture and a PDF are
 /// shown.
-#[tool(pure, timeout = "30s")]
+#[tool(pure, timeout = "30s", source = "file", egress = false)]
 async fn read_artifact(
     /// The file, as `list_artifacts` or a result has named it.
     path: String,

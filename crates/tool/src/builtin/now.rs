@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use adjutant_core::label::Label;
 use adjutant_core::time::Clock;
+use adjutant_core::tool::Flow;
 use adjutant_core::{Code, Error, Result};
 use jiff::tz::TimeZone;
 use serde_json::json;
@@ -26,7 +27,8 @@ pub fn now(clock: Arc<dyn Clock>, time_zone: &str) -> Result<Arc<dyn Tool>> {
         Error::new(Code::ToolInvalid, unknown_zone(time_zone)).with_help("use a name such as Europe/Berlin")
     })?;
     let description = format!("Says what date and time it is, in {time_zone} or in another time zone.");
-    let spec = specification::<Question>("now", &description, Effect::Pure, None, None);
+    let mut spec = specification::<Question>("now", &description, Effect::Pure, None, None);
+    spec.flow = Flow::inside("clock");
     let tool = FunctionTool::new(spec, move |arguments, _context| {
         let (clock, usual) = (Arc::clone(&clock), usual.clone());
         async move { answer(&*clock, usual, &crate::generated::read(arguments)?).map_err(Failure::from) }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adjutant_core::Result;
-use adjutant_core::tool::{Effect, ToolSpec};
+use adjutant_core::tool::{Effect, Flow, ToolSpec};
 use futures::future::{BoxFuture, FutureExt};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -146,7 +146,10 @@ pub fn script(config: Config) -> Result<Arc<dyn Tool>> {
     command.check()?;
     // It is killed at its timeout, and what came of it is heard before the call itself is given up.
     let timeout = config.timeout.saturating_add(Duration::from_secs(5));
-    let spec = ToolSpec { effect: config.effect, timeout, ..command.spec() };
+    let is_closed = config.sandbox.isolation == Isolation::Sandbox && config.sandbox.hosts.is_empty();
+    let flow =
+        Flow { source: Some("script".to_owned()), egress: is_closed.then_some(false), ..Flow::default() };
+    let spec = ToolSpec { effect: config.effect, timeout, flow, ..command.spec() };
     let sandbox = Arc::new(Sandbox::new(config.sandbox)?);
     Ok(Arc::new(Script { spec, language: config.language, command: Arc::new(command), sandbox }))
 }

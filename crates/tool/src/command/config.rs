@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use adjutant_core::tool::{Effect, ToolSpec};
+use adjutant_core::tool::{Effect, Flow, ToolSpec};
 use adjutant_core::{Code, Error, Result};
 use serde_json::{Value, json};
 
@@ -156,7 +156,17 @@ impl Config {
             effect: self.effect,
             timeout: self.timeout,
             concurrency: self.concurrency,
-            flow: adjutant_core::tool::Flow::default(),
+            flow: self.flow(),
+        }
+    }
+
+    /// What it does with information. In a sandbox that reaches no host nothing goes out.
+    fn flow(&self) -> Flow {
+        let is_closed = self.sandbox.as_ref().is_some_and(|sandbox| sandbox.hosts.is_empty());
+        Flow {
+            source: Some(format!("command:{}", self.name)),
+            egress: is_closed.then_some(false),
+            ..Flow::default()
         }
     }
 

@@ -101,7 +101,7 @@ pub(super) fn spec(name: &str, description: &str, parameters: &Value) -> ToolSpe
         effect: Effect::Pure,
         timeout: Duration::from_secs(60),
         concurrency: Some(4),
-        flow: adjutant_core::tool::Flow::default(),
+        flow: adjutant_core::tool::Flow::inside("program"),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use adjutant_core::hash::Digest;
-use adjutant_core::tool::Effect;
+use adjutant_core::tool::{Effect, Flow};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -105,6 +105,12 @@ impl PinnedTool {
             (_, Some(true), _) => Effect::Idempotent,
             _ => Effect::AtMostOnce,
         }
+    }
+
+    /// What the tool does with information. Its server is somebody else, so a call carries its arguments out, whatever the
+    /// hints say of an open or a closed world; and no hint makes its output one that can be believed.
+    pub fn flow(&self, server: &str) -> Flow {
+        Flow::outside(format!("mcp:{server}"))
     }
 
     /// The texts that models read of the tool.

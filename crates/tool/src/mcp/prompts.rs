@@ -75,7 +75,7 @@ pub(super) fn tool(server: &Server, accepted: &BTreeMap<String, PinnedTool>) -> 
         effect: Effect::Pure,
         timeout: config.timeout,
         concurrency: config.concurrency,
-        flow: adjutant_core::tool::Flow::default(),
+        flow: adjutant_core::tool::Flow::outside(format!("mcp:{}", config.name)),
     };
     Arc::new(Prompts { server: server.clone(), accepted, spec })
 }

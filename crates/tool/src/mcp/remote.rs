@@ -43,7 +43,7 @@ impl RemoteTool {
             effect: server.effect(tool, pinned),
             timeout: config.timeout,
             concurrency: config.concurrency,
-            flow: adjutant_core::tool::Flow::default(),
+            flow: pinned.flow(server.name()),
         };
         let has_schema = pinned.output.as_ref().and_then(|schema| {
             let options =

@@ -47,7 +47,7 @@ pub(super) fn tools(server: &Server) -> [Arc<dyn Tool>; 2] {
             effect: Effect::Pure,
             timeout: config.timeout,
             concurrency: config.concurrency,
-            flow: adjutant_core::tool::Flow::default(),
+            flow: adjutant_core::tool::Flow::outside(format!("mcp:{}", config.name)),
         };
         Arc::new(Resources { server: server.clone(), act, spec }) as Arc<dyn Tool>
     };

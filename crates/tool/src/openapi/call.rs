@@ -171,7 +171,7 @@ fn spec(operation: &Operation<'_>, document: &Document, config: &Config) -> Resu
         effect: operation.effect(config),
         timeout: config.timeout,
         concurrency: config.concurrency,
-        flow: adjutant_core::tool::Flow::default(),
+        flow: adjutant_core::tool::Flow::outside("api"),
     };
     Ok((spec, inputs))
 }

@@ -143,7 +143,7 @@ impl Reader {
             effect: Effect::Pure,
             timeout: config.timeout,
             concurrency: config.concurrency,
-            flow: adjutant_core::tool::Flow::default(),
+            flow: adjutant_core::tool::Flow::inside("api"),
         };
         Self { spec, work: keep.work.clone(), characters: config.characters }
     }

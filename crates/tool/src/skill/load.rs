@@ -35,7 +35,7 @@ pub fn spec(skills: &[Skill]) -> ToolSpec {
         }),
         effect: Effect::Pure,
         timeout: ToolSpec::DEFAULT_TIMEOUT,
-        concurrency: None, flow: adjutant_core::tool::Flow::default(),
+        concurrency: None, flow: adjutant_core::tool::Flow { trusted: Some(true), ..adjutant_core::tool::Flow::inside("skill") },
 }
 }
 

@@ -7,17 +7,19 @@ use adjutant_tool::{Context, Failure, Need, Output, Reconciled, Resumed, Tool};
 use futures::future::BoxFuture;
 use serde_json::Value;
 
-/// A tool of a set, with the set's prefix and with what the project says of the set.
+/// A tool with what the project says of it.
 struct Adapted {
     spec: ToolSpec,
     tool: Arc<dyn Tool>,
 }
 
-/// Puts a prefix before a tool's name and adds to its description, or leaves it as it is where there is nothing to say.
-pub(super) fn adapt(tool: Arc<dyn Tool>, prefix: Option<&str>, about: Option<&str>) -> Arc<dyn Tool> {
-    if prefix.is_none() && about.is_none() {
-        return tool;
-    }
+/// The tool with this specification in the place of its own.
+pub(super) fn adapt(tool: Arc<dyn Tool>, spec: ToolSpec) -> Arc<dyn Tool> {
+    if *tool.spec() == spec { tool } else { Arc::new(Adapted { spec, tool }) }
+}
+
+/// What a tool says of itself, with a prefix before its name and with more in its description, where there is more to say.
+pub(super) fn spec(tool: &dyn Tool, prefix: Option<&str>, about: Option<&str>) -> ToolSpec {
     let mut spec = tool.spec().clone();
     if let Some(prefix) = prefix {
         spec.name.insert_str(0, prefix);
@@ -26,7 +28,7 @@ pub(super) fn adapt(tool: Arc<dyn Tool>, prefix: Option<&str>, about: Option<&st
         let end = if spec.description.ends_with('.') { "" } else { "." };
         spec.description.push_str(&format!("{end} About these: {}", about.trim()));
     }
-    Arc::new(Adapted { spec, tool })
+    spec
 }
 
 impl Tool for Adapted {

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use adjutant_agent::definition::document::{Place, Problems, nearest};
+use adjutant_agent::definition::flow;
 use adjutant_core::tool::ToolSpec;
 use adjutant_core::{Code, Error, Result};
 use adjutant_store::SystemClock;
@@ -50,7 +51,8 @@ impl Toolsets {
                 ToolKind::Mcp(config) => sets.accepted((**config).clone(), lock),
                 kind => build(kind),
             };
-            let added = built.and_then(|tools| sets.add(name, adapt(tools, tool)));
+            let adapted = built.and_then(|tools| adapt(name, tools, tool));
+            let added = adapted.and_then(|tools| sets.add(name, tools));
             if let Err(error) = added {
                 problems.add(tool.place, explained(name, &error));
             }
@@ -200,9 +202,32 @@ fn build(kind: &ToolKind) -> Result<Vec<Arc<dyn Tool>>> {
     })
 }
 
-fn adapt(tools: Vec<Arc<dyn Tool>>, settings: &ToolSettings) -> Vec<Arc<dyn Tool>> {
+/// The tools of a table with what the table says of them.
+fn adapt(name: &str, tools: Vec<Arc<dyn Tool>>, settings: &ToolSettings) -> Result<Vec<Arc<dyn Tool>>> {
     let (prefix, about) = (settings.prefix.as_deref(), settings.description.as_deref());
-    tools.into_iter().map(|tool| adapted::adapt(tool, prefix, about)).collect()
+    let mut specs: Vec<_> = tools.iter().map(|tool| adapted::spec(tool.as_ref(), prefix, about)).collect();
+    // The document does not say which of several interfaces it is.
+    for spec in specs.iter_mut().filter(|spec| spec.flow.source.as_deref() == Some("api")) {
+        spec.flow.source = Some(format!("api:{name}"));
+    }
+    if !settings.flow.all.is_default() && !specs.is_empty() {
+        flow::apply(&settings.flow.all, &mut specs)?;
+    }
+    for (tool, said) in &settings.flow.tools {
+        let names: Vec<_> = specs.iter().map(|spec| spec.name.clone()).collect();
+        let Some(spec) = specs.iter_mut().find(|spec| spec.name == *tool) else {
+            let error = Error::new(
+                Code::ProjectInvalid,
+                format!("`flow.tools` names `{tool}`, which is none of its tools"),
+            );
+            return Err(match nearest(tool, names.iter().map(String::as_str)) {
+                Some(meant) => error.with_help(format!("did you mean `{meant}`?")),
+                None => error.with_help(format!("its tools are {}", names.join(", "))),
+            });
+        };
+        flow::apply(said, [spec])?;
+    }
+    Ok(tools.into_iter().zip(specs).map(|(tool, spec)| adapted::adapt(tool, spec)).collect())
 }
 
 /// The error of a tool as one about its table.

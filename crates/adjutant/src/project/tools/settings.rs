@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use adjutant_agent::definition::document::{Entry, Place, Table};
+use adjutant_agent::definition::flow;
+use adjutant_core::tool::Flow;
 use adjutant_tool::builtin::script::{self, Language};
 use adjutant_tool::builtin::{database, fetch};
 use adjutant_tool::sandbox::{self, Isolation};
@@ -27,6 +29,17 @@ pub struct ToolSettings {
     pub prefix: Option<String>,
     /// What models read of the set besides what its tools say of themselves.
     pub description: Option<String>,
+    /// What the project says of what its tools do with information.
+    pub flow: FlowSettings,
+}
+
+/// What the project says of what the tools under one name do with information.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FlowSettings {
+    /// Of all of them.
+    pub all: Flow,
+    /// Of single ones, by their names as agents see them.
+    pub tools: Vec<(String, Flow)>,
 }
 
 /// What kind of tool it is.
@@ -121,6 +134,7 @@ fn read_tool(
     table.require("type", "add `type = \"files\"`, or another of `fetch`, `database`, `lookup`, `time`, `calculator`, `artifacts`, `command`, `shell`, `python`, `mcp`, `openapi`");
     // Without the type nothing is known of the other keys.
     let kind = table.choice("type", &ToolKind::NAMES.map(|name| (name, name)))?;
+    let flow = read_flow(&table);
     let (kind, is_set) = match kind {
         "files" => (read_files(&table, folder), true),
         "fetch" => (read_fetch(&table), true),
@@ -139,7 +153,7 @@ fn read_tool(
             let description = table.text("description").map(str::to_owned);
             table.finish();
             let kind = ToolKind::Mcp(Box::new(config?));
-            return Some(ToolSettings { place: entry.place, kind, prefix: None, description });
+            return Some(ToolSettings { place: entry.place, kind, prefix: None, description, flow });
         }
         "shell" | "python" => {
             let language = if kind == "shell" { Language::Shell } else { Language::Python };
@@ -151,7 +165,19 @@ fn read_tool(
     let prefix = if is_set { table.text("prefix").map(str::to_owned) } else { None };
     let description = if is_set { table.text("description").map(str::to_owned) } else { None };
     table.finish();
-    kind.map(|kind| ToolSettings { place: entry.place, kind, prefix, description })
+    kind.map(|kind| ToolSettings { place: entry.place, kind, prefix, description, flow })
+}
+
+fn read_flow(table: &Table<'_>) -> FlowSettings {
+    let Some(table) = table.table("flow") else { return FlowSettings::default() };
+    let path = table.name_of("tools");
+    let tools = table.named("tools").iter().filter_map(|entry| {
+        let inner = Table::new(&entry.value, format!("{path}.{}", entry.key), table.problems())?;
+        Some((entry.key.clone(), flow::read(inner)))
+    });
+    let settings = FlowSettings { tools: tools.collect(), all: flow::keys(&table) };
+    table.finish();
+    settings
 }
 
 fn read_files(table: &Table<'_>, folder: &Path) -> Option<ToolKind> {

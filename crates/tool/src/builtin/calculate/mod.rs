@@ -15,13 +15,13 @@ pub use evaluate::evaluate;
 ///
 /// Knows + - * / % (remainder) ^ (whole powers), parentheses, and the functions abs, ceil, floor, max, min,
 /// round(number, digits) and sqrt. Example: round(3 * 19.99 / 1.19, 2)
-#[tool(pure, name = "calculate")]
+#[tool(pure, name = "calculate", source = "arithmetic", egress = false)]
 fn calculator(
     /// The expression, with a point before decimals and no thousands separators.
     expression: &str,
 ) -> Result<Output, ToolError> {
     let result = evaluate(expression)?.to_string();
-    // A number that only arithmetic made is as trusted as what it was made from, which is the model's own text.
+    // A number that only arithmetic made is as trusted as what it was made from; the choke point joins the label of that.
     Ok(Output { data: Some(json!({ "result": result })), ..Output::text(result) }.labelled(Label::default()))
 }
 

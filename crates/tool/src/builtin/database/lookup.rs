@@ -53,7 +53,7 @@ pub fn lookup(lookup: Lookup) -> Result<Arc<dyn Tool>> {
         effect: Effect::Pure,
         timeout: lookup.database.timeout.saturating_add(Duration::from_secs(1)),
         concurrency: None,
-        flow: adjutant_core::tool::Flow::default(),
+        flow: adjutant_core::tool::Flow::inside("database"),
     };
     let lookup = Arc::new(lookup);
     Ok(Arc::new(FunctionTool::new(spec, move |arguments, context| {

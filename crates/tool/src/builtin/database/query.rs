@@ -35,6 +35,7 @@ pub fn query_database(config: Config) -> Result<Arc<dyn Tool>> {
     let description =
         format!("Reads a SQLite database with one SELECT. It cannot change anything.\nIts tables:{schema}");
     let mut spec = specification::<Question>("query_database", &description, Effect::Pure, None, None);
+    spec.flow = adjutant_core::tool::Flow::inside("database");
     spec.timeout = config.timeout.saturating_add(Duration::from_secs(1));
     let config = Arc::new(config);
     let tool = FunctionTool::new(spec, move |arguments, context| {

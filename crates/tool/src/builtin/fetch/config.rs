@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use adjutant_core::label::Label;
+use adjutant_core::tool::Flow;
 use adjutant_core::{Code, Error, Result};
 use url::Url;
 
@@ -107,6 +109,7 @@ pub fn fetch(config: Config) -> Result<Arc<dyn Tool>> {
     );
     let mut spec = specification::<Question>("fetch", &description, Effect::Idempotent, None, Some(8));
     spec.timeout = config.timeout;
+    spec.flow = Flow::outside("web");
     let config = Arc::new(config);
     Ok(Arc::new(FunctionTool::new(spec, move |arguments, context| {
         let config = Arc::clone(&config);
@@ -114,7 +117,9 @@ pub fn fetch(config: Config) -> Result<Arc<dyn Tool>> {
             let question: Question = crate::generated::read(arguments)?;
             let work = async {
                 let answer = request::get(&config, &question.url).await?;
-                page::present(&config, &answer, question.from)
+                let host = answer.url.host_str().unwrap_or_default();
+                let label = Label::untrusted_from(format!("web:{host}"));
+                page::present(&config, &answer, question.from).map(|page| page.labelled(label))
             };
             let cancelled = context.cancelled();
             tokio::select! {

@@ -14,6 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use adjutant_core::Result;
+use adjutant_core::label::Label;
 use serde_json::Value;
 
 use crate::builtin::blocking::blocking;
@@ -41,7 +42,7 @@ struct Reader(Arc<Root>);
 #[tool]
 impl Reader {
     /// Lists the files in a folder and below it, with their sizes.
-    #[tool(pure, timeout = "30s")]
+    #[tool(pure, source = "file", egress = false, timeout = "30s")]
     async fn list_files(
         &self,
         /// The folder, as a path from the root.
@@ -54,7 +55,7 @@ impl Reader {
     }
 
     /// Reads a text file, or a range of its lines. A long file is cut off with a note on how to read on.
-    #[tool(pure, timeout = "30s")]
+    #[tool(pure, source = "file", egress = false, timeout = "30s")]
     async fn read_file(
         &self,
         /// The file, as a path from the root.
@@ -70,12 +71,14 @@ impl Reader {
     ) -> Result<Output, Failure> {
         let root = Arc::clone(&self.0);
         let range = read::Range { from: from_line, count: lines };
-        Ok(blocking(&context.cancelled(), move |stop| read::read(&root, &path, range, &stop)).await?)
+        let label = Label::untrusted_from(format!("file:{}", path.trim_start_matches("./")));
+        let read = blocking(&context.cancelled(), move |stop| read::read(&root, &path, range, &stop)).await?;
+        Ok(read.labelled(label))
     }
 
     /// Finds lines in text files by words. The lines that have most of the words, and the rarest, come first, each as
     /// path:line: text.
-    #[tool(pure, timeout = "60s")]
+    #[tool(pure, source = "file", egress = false, timeout = "60s")]
     async fn search_files(
         &self,
         /// The words, in any order; not a regular expression.
@@ -101,7 +104,7 @@ struct Writer(Arc<Root>);
 #[tool]
 impl Writer {
     /// Writes a text file, with its folders. What the file held before is replaced.
-    #[tool(idempotent, timeout = "30s", concurrency = 1)]
+    #[tool(idempotent, source = "file", egress = false, timeout = "30s", concurrency = 1)]
     async fn write_file(
         &self,
         /// The file, as a path from the root.
@@ -116,7 +119,7 @@ impl Writer {
     }
 
     /// Replaces a passage of a text file. The passage must be in the file exactly once.
-    #[tool(reconcile = edited, timeout = "30s", concurrency = 1)]
+    #[tool(reconcile = edited, source = "file", egress = false, timeout = "30s", concurrency = 1)]
     async fn edit_file(
         &self,
         /// The file, as a path from the root.
