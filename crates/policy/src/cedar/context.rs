@@ -251,16 +251,27 @@ fn labelled(
 fn of_role(request: &Request, tool: &Tool, role: Role) -> Result<Expression, Unfit> {
     let mut joined = Label::default();
     let mut values = BTreeSet::new();
-    for (name, of) in &tool.roles {
-        let pointer = if name.starts_with('/') { name.clone() } else { format!("/{}", escaped(name)) };
-        if *of != role {
-            continue;
+    let mut add = |pointer: &str, value: &Value| {
+        joined = joined.join(&origin(request, pointer, value).label);
+        leaves(value, &mut |leaf| {
+            values.insert(text(leaf));
+        });
+    };
+    for (name, value) in request.arguments.iter().filter(|(_, value)| !value.is_null()) {
+        let top = format!("/{}", escaped(name));
+        let mut is_named = false;
+        for (pointer, of) in &tool.roles {
+            let Some(rest) = pointer.strip_prefix(&top) else { continue };
+            if rest.is_empty() || rest.starts_with('/') {
+                is_named = true;
+                if *of == role {
+                    follow(&top, rest, value, &mut add);
+                }
+            }
         }
-        if let Some(value) = at(&request.arguments, &pointer).filter(|value| !value.is_null()) {
-            joined = joined.join(&origin(request, &pointer, value).label);
-            leaves(value, &mut |leaf| {
-                values.insert(text(leaf));
-            });
+        // What the schema does not speak of has to be known, like any target.
+        if !is_named && role == Role::Target {
+            add(&top, value);
         }
     }
     let mut pairs = label(&joined);
@@ -268,15 +279,22 @@ fn of_role(request: &Request, tool: &Tool, role: Role) -> Result<Expression, Unf
     record(pairs)
 }
 
-fn at<'a>(arguments: &'a Map<String, Value>, pointer: &str) -> Option<&'a Value> {
-    let (name, rest) = match pointer.get(1..)?.split_once('/') {
-        Some((name, rest)) => (name, Some(rest)),
-        None => (pointer.get(1..)?, None),
-    };
-    let value = arguments.get(&name.replace("~1", "/").replace("~0", "~"))?;
-    match rest {
-        Some(rest) => value.pointer(&format!("/{rest}")),
-        None => Some(value),
+/// Finds what a pointer with `*` for the items of lists leads to. What is no list where one should be counts as a whole.
+fn follow(at: &str, rest: &str, value: &Value, each: &mut impl FnMut(&str, &Value)) {
+    let Some(rest) = rest.strip_prefix('/') else { return each(at, value) };
+    let (step, rest) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    match value {
+        Value::Array(items) if step == "*" => {
+            for (index, item) in items.iter().enumerate() {
+                follow(&format!("{at}/{index}"), rest, item, each);
+            }
+        }
+        Value::Object(fields) => {
+            if let Some(field) = fields.get(&step.replace("~1", "/").replace("~0", "~")) {
+                follow(&format!("{at}/{step}"), rest, field, each);
+            }
+        }
+        other => each(at, other),
     }
 }
 

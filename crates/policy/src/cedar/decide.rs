@@ -111,9 +111,7 @@ impl Policies {
             rules.into_iter().filter_map(|index| self.rules.get(index))
         };
         let forbids = || rules().filter(|rule| rule.effect == Effect::Forbid && !rule.annotations.log_only);
-        if forbids().next().is_none() {
-            return None;
-        }
+        forbids().next()?;
         let mut needs = Needs::default();
         forbids().for_each(|rule| needs.extend(&rule.needs));
         let of_call = ["arguments", "roles"].iter().any(|part| needs.at(&["context", part]).is_some());
@@ -141,11 +139,6 @@ impl Policies {
         let scene = Scene::of(request, &self.schema, &self.names, &needs).map_err(|Unfit(why)| why)?;
         let case = self.case(request, agent, &scene).map_err(|Unfit(why)| why)?;
         Ok((case.question, case.entities))
-    }
-
-    /// Whether there is a forbid that counts.
-    pub fn has_forbids(&self) -> bool {
-        self.rules.iter().any(|rule| rule.effect == Effect::Forbid && !rule.annotations.log_only)
     }
 
     fn for_agent(&self, request: &Request, agent: &str, scene: &Scene, forbids_only: bool) -> Verdict {

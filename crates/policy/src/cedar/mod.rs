@@ -7,9 +7,10 @@
 mod annotation;
 mod context;
 mod decide;
+mod findings;
 mod needs;
+mod pack;
 mod problem;
-mod row;
 mod rule;
 mod schema;
 mod session;
@@ -19,6 +20,9 @@ mod tell;
 mod types;
 mod value;
 
+pub use findings::{Finding, Kind, Severity};
+pub use pack::PACK;
 pub use problem::Problem;
 pub use schema::{Claim, Schema, Vocabulary};
 pub use set::{File, Mode, Pinned, Policies};
+pub use value::read_moment as moment;

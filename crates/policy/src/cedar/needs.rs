@@ -36,7 +36,7 @@ impl Needs {
         path.iter().try_fold(self, |needs, name| needs.get(name))
     }
 
-    /// Whether all within it is needed.
+    /// Whether all within it is looked at.
     pub(super) fn is_whole(&self) -> bool {
         self.whole
     }
@@ -79,7 +79,7 @@ impl Needs {
                 None => self.walk(expr),
             },
             Expr::GetAttr { expr, .. } | Expr::UnaryOp { expr, .. } | Expr::Like { expr, .. } => {
-                self.walk(expr)
+                self.walk(expr);
             }
             // An entity that is only asked for its ancestors needs no attributes.
             Expr::BinaryOp { op: BinaryOp::In, left, right } => {

@@ -27,12 +27,9 @@ impl Problem {
         let (line, column) = place(text, label.as_ref().map_or(0, miette::LabeledSpan::offset));
         // What Cedar expected stands in the label; what it says of the error itself may be in several sentences.
         let expected = label.as_ref().and_then(|label| label.label()).map(str::to_owned);
-        let message = error.to_string();
-        let help = error
-            .help()
-            .map(|help| help.to_string())
-            .or(expected)
-            .filter(|help| !message.contains(help.as_str()));
+        let message = bare(&error.to_string()).to_owned();
+        let help = error.help().map(|help| bare(&help.to_string()).to_owned()).or(expected);
+        let help = help.filter(|help| !message.contains(help.as_str()));
         Self { file: file.to_owned(), line, column, message: message.trim_end_matches('.').to_owned(), help }
     }
 }
@@ -52,6 +49,12 @@ impl From<Problem> for Error {
         };
         error.at(problem.file, Some(problem.line), Some(problem.column))
     }
+}
+
+/// What Cedar says, without the name of the policy: the place tells it.
+fn bare(said: &str) -> &str {
+    let named = said.strip_prefix("for policy `").and_then(|rest| rest.split_once('`'));
+    named.map_or(said, |(_, rest)| rest.trim_start_matches([',', ':', ' ']))
 }
 
 /// The line and the column, in characters and from 1, of a byte of a text.
@@ -78,17 +81,24 @@ pub(super) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> O
     near.min_by_key(|(changes, ..)| *changes).map(|(.., known)| known)
 }
 
-/// How many letters must be added, removed or replaced.
+/// How many letters must be added, removed, replaced or exchanged with the next.
 fn changes(a: &[char], b: &[char]) -> usize {
+    let at = |line: &[usize], index: usize| line.get(index).copied().unwrap_or_default();
+    let mut before: Vec<usize> = Vec::new();
     let mut last: Vec<usize> = (0..=b.len()).collect();
     for (row, left) in a.iter().enumerate() {
         let mut line = vec![row + 1];
-        for (pair, right) in last.windows(2).zip(b) {
-            let &[diagonal, above] = pair else { continue };
-            let before = line.last().copied().unwrap_or_default();
-            line.push((diagonal + usize::from(left != right)).min(above + 1).min(before + 1));
+        for (column, right) in b.iter().enumerate() {
+            let replaced = at(&last, column) + usize::from(left != right);
+            let mut least = replaced.min(at(&last, column + 1) + 1).min(at(&line, column) + 1);
+            let swapped =
+                row > 0 && column > 0 && a.get(row - 1) == Some(right) && b.get(column - 1) == Some(left);
+            if swapped {
+                least = least.min(at(&before, column - 1) + 1);
+            }
+            line.push(least);
         }
-        last = line;
+        before = std::mem::replace(&mut last, line);
     }
     last.last().copied().unwrap_or_default()
 }

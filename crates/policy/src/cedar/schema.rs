@@ -6,8 +6,8 @@ use adjutant_core::tool::{Effect, Role, ToolSpec};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::row;
 use super::types::{Slot, Type};
+use crate::flow::Row;
 
 /// The names of a project beside its tools.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,7 +83,7 @@ pub(super) struct Tool {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) private: bool,
     pub(super) arguments: BTreeMap<String, Slot>,
-    /// What the arguments are for, by name or JSON pointer.
+    /// What the arguments are for, by JSON pointer; `*` stands for the items of a list.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) roles: BTreeMap<String, Role>,
 }
@@ -121,6 +121,16 @@ impl Schema {
     pub fn of<'a>(tools: impl IntoIterator<Item = &'a ToolSpec>, vocabulary: Vocabulary) -> Self {
         let tools = tools.into_iter().map(|spec| (spec.name.clone(), Tool::of(spec)));
         Self { tools: tools.collect(), vocabulary }
+    }
+
+    /// Adds tools.
+    pub fn extend<'a>(&mut self, tools: impl IntoIterator<Item = &'a ToolSpec>) {
+        self.tools.extend(tools.into_iter().map(|spec| (spec.name.clone(), Tool::of(spec))));
+    }
+
+    /// Whether there is a tool of that name.
+    pub fn has(&self, tool: &str) -> bool {
+        self.tools.contains_key(tool)
     }
 
     /// The names of the tools.
@@ -228,7 +238,7 @@ impl Schema {
             let more = [("arguments", record(arguments(&tool.arguments))), ("roles", record(roles))];
             actions.insert(
                 name.clone(),
-                json!({ "memberOf": within, "appliesTo": applies(TOOL, context(more)) }),
+                json!({ "memberOf": within, "appliesTo": applies(TOOL, &context(more)) }),
             );
         }
         for (name, resource) in OTHER_ACTIONS {
@@ -237,7 +247,7 @@ impl Schema {
                 "run.answer" => vec![("text", text())],
                 _ => Vec::new(),
             };
-            actions.insert(name.to_owned(), json!({ "appliesTo": applies(resource, context(more)) }));
+            actions.insert(name.to_owned(), json!({ "appliesTo": applies(resource, &context(more)) }));
         }
         Value::Object(actions)
     }
@@ -245,7 +255,7 @@ impl Schema {
 
 impl Tool {
     fn of(spec: &ToolSpec) -> Self {
-        let row = row::of(spec);
+        let row = Row::of(spec);
         Self {
             effect: spec.effect,
             egress: row.egress,
@@ -262,7 +272,7 @@ pub(super) fn is_number(kind: &Type) -> bool {
     matches!(kind, Type::Long | Type::Decimal)
 }
 
-fn applies(resource: &str, context: Value) -> Value {
+fn applies(resource: &str, context: &Value) -> Value {
     json!({ "principalTypes": [AGENT], "resourceTypes": [resource], "context": context })
 }
 
@@ -305,7 +315,7 @@ fn arguments(slots: &BTreeMap<String, Slot>) -> impl Iterator<Item = (String, Va
         if let Some((one, several)) = slot.form.part() {
             match &slot.kind {
                 Type::Set(_) => {
-                    declared.push((several, Value::Object(Type::Set(Box::new(Type::Text)).cedar())))
+                    declared.push((several, Value::Object(Type::Set(Box::new(Type::Text)).cedar())));
                 }
                 _ => declared.push((one, text())),
             }

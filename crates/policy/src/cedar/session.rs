@@ -24,9 +24,13 @@ pub(super) fn attributes(
     let mut attributes = HashMap::new();
     for part in ["count", "today", "sum", "sum_today", "seen", "returned"] {
         let Some(needs) = needs.get(part) else { continue };
-        let asked = schema.tools.iter().filter_map(|(name, tool)| Some((name, tool, needs.get(name)?)));
+        // By what is asked for, not by what there is: a project may have hundreds of tools.
+        let named =
+            needs.names().filter_map(|(name, needs)| Some((schema.tools.get_key_value(name)?, needs)));
+        let all = schema.tools.iter().filter(|_| needs.is_whole()).map(|tool| (tool, needs));
+        let asked = named.filter(|_| !needs.is_whole()).chain(all);
         let mut tools = Vec::new();
-        for (name, tool, needs) in asked {
+        for ((name, tool), needs) in asked {
             let since = if part.ends_with("today") { request.now.minus(DAY).0 } else { i64::MIN };
             // A tool that says that it failed has done nothing that counts.
             let done = request.session.calls.iter().filter(|call| !call.failed && call.at.0 > since);

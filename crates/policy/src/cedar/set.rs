@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::str::FromStr;
-use std::sync::Arc;
 
 use adjutant_core::hash::Digest;
 use cedar_policy::{PolicySet, ValidationMode, ValidationWarning, Validator};
@@ -72,7 +71,6 @@ pub struct Policies {
     /// What is looked at for each action, whoever wants it.
     pub(super) needs: BTreeMap<String, Needs>,
     pub(super) names: Names,
-    pub(super) cedar: Arc<cedar_policy::Schema>,
     pub(super) set: PolicySet,
     pub(super) warnings: Vec<ValidationWarning>,
     version: Digest,
@@ -146,7 +144,6 @@ impl Policies {
             schema: schema.clone(),
             slices,
             names,
-            cedar: Arc::new(validator.schema().clone()),
             warnings: checked.validation_warnings().cloned().collect(),
             rules,
             places,
@@ -157,6 +154,11 @@ impl Policies {
     /// What the files are known by.
     pub fn version(&self) -> Digest {
         self.version
+    }
+
+    /// Their files.
+    pub fn files(&self) -> &[File] {
+        &self.files
     }
 
     /// What can be stored to read them again.
@@ -179,11 +181,6 @@ impl Policies {
         &self.set
     }
 
-    /// The schema as Cedar has it.
-    pub fn cedar_schema(&self) -> &cedar_policy::Schema {
-        &self.cedar
-    }
-
     /// The names of the policies with the file and the line where each begins, in the order of the files.
     pub fn places(&self) -> impl Iterator<Item = (&str, &str, usize)> {
         self.rules.iter().map(|rule| {
@@ -196,13 +193,6 @@ impl Policies {
     pub fn depends_on(&self, action: &Action) -> BTreeSet<String> {
         let all = || self.schema.tools.keys().cloned().collect();
         self.needs.get(action_name(action)).map(|needs| needs.tools(&all())).unwrap_or_default()
-    }
-
-    /// Whether a decision on an action looks at what the agent has read: it is not known before the calls under way
-    /// have returned.
-    pub fn looks_at_run(&self, action: &Action) -> bool {
-        let needs = self.needs.get(action_name(action));
-        needs.is_some_and(|needs| needs.at(&["context", "run"]).is_some())
     }
 }
 

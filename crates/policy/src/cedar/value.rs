@@ -1,5 +1,6 @@
 //! Values as Cedar takes them.
 
+use adjutant_core::time::Timestamp;
 use cedar_policy::RestrictedExpression as Expression;
 use serde_json::Value;
 
@@ -114,6 +115,43 @@ pub(super) fn moment(millis: i64) -> Expression {
     ))
 }
 
+/// A moment that somebody wrote as Cedar writes one: `2026-01-15`, `2026-01-15T12:00:00Z`.
+pub fn read_moment(text: &str) -> Option<Timestamp> {
+    let (date, rest) = text.split_at_checked(10)?;
+    let mut parts = date.splitn(3, '-');
+    let mut part = |most: i64| {
+        let part = parts.next().filter(|part| part.bytes().all(|byte| byte.is_ascii_digit()))?;
+        part.parse::<i64>().ok().filter(|number| *number <= most)
+    };
+    let (year, month, day) = (part(9999)?, part(12)?, part(31)?);
+    let days = days(year, month, day).filter(|days| self::date(*days) == (year, month, day))?;
+    let clock = match rest {
+        "" => 0,
+        rest => {
+            let mut parts = rest.strip_prefix('T')?.strip_suffix('Z')?.splitn(3, ':');
+            let mut part = |most: i64| {
+                let part = parts.next().filter(|part| part.len() == 2)?;
+                part.parse::<i64>().ok().filter(|number| (0..=most).contains(number))
+            };
+            (part(23)? * 60 + part(59)?) * 60 + part(59)?
+        }
+    };
+    Some(Timestamp(days * 86_400_000 + clock * 1000))
+}
+
+/// How many days after 1970-01-01 a date is.
+fn days(year: i64, month: i64, day: i64) -> Option<i64> {
+    let year = year - i64::from(month <= 2);
+    let month = (month + 9) % 12;
+    let of_year = (153 * month + 2) / 5 + day.checked_sub(1)?;
+    Some(
+        year.div_euclid(400) * 146_097 + {
+            let of_era = year.rem_euclid(400);
+            of_era * 365 + of_era / 4 - of_era / 100 + of_year
+        } - 719_468,
+    )
+}
+
 /// The date of a day counted from 1970-01-01, by eras of 400 years that begin in March, so that a leap day is the last.
 fn date(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
@@ -164,6 +202,17 @@ mod tests {
             (-719_468, (0, 3, 1)),
         ] {
             assert_eq!(date(days), expected, "{days}");
+        }
+        for (text, expected) in [
+            ("2026-01-15", Some(1_768_435_200_000)),
+            ("2026-01-15T12:00:00Z", Some(1_768_478_400_000)),
+            ("1969-12-31T23:59:59Z", Some(-1000)),
+            ("2026-02-29", None),
+            ("2026-01-15T24:00:00Z", None),
+            ("2026-1-15", None),
+            ("noon", None),
+        ] {
+            assert_eq!(read_moment(text), expected.map(Timestamp), "{text}");
         }
     }
 }

@@ -1,0 +1,7 @@
+//! Decisions of policies, as who asks sees them.
+
+mod decisions;
+mod mistakes;
+mod pack;
+mod properties;
+mod shop;
