@@ -91,6 +91,10 @@ impl Adjutant {
             .with_resources(resources.with(files.work().clone()).with(interpreter.clone()))
             .with_library(project.library().clone())
             .with_interpreter(interpreter);
+        let host = match project.forbids() {
+            Some(forbids) => host.with_forbids(forbids),
+            None => host,
+        };
         Self(Arc::new(Inner {
             engine,
             project,
@@ -144,6 +148,7 @@ impl Adjutant {
         };
         let input = Input::new(task.message).with_variables(task.variables).with_claims(task.claims);
         let start = Start {
+            policies: self.0.project.pinned_policies(&definition)?,
             session: task.session.clone(),
             user: task.user,
             budget: task.budget,

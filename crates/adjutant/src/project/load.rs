@@ -6,20 +6,26 @@ use std::sync::Arc;
 
 use adjutant_agent::definition::document::{Problems, nearest};
 use adjutant_agent::definition::{Defaults, Definition, Gaps, Source};
+use adjutant_agent::rules::Forbids;
+use adjutant_core::json::Json;
 use adjutant_core::limit::Limits;
 use adjutant_core::secret::Secrets;
 use adjutant_core::{Code, Error, Result};
+use adjutant_policy::cedar::{Policies, Schema};
 use adjutant_tool::Registry;
 use adjutant_tool::library::Library;
 use adjutant_tool::mcp::{Pin, Server};
 use adjutant_tool::skill::Skill;
 
 use super::agents::Agents;
+use super::cases::{self, Case};
 use super::colleagues;
 use super::environment::Environment;
 use super::file;
+use super::forbids::Current;
 use super::lock::Lock;
 use super::models::{Key, ModelSettings, Models};
+use super::policies;
 use super::secrets::ProjectSecrets;
 use super::settings::{self, Settings};
 use super::skills::{self, Skills};
@@ -44,6 +50,9 @@ pub struct Project {
     lock: Lock,
     library: Library,
     models: Models,
+    policies: policies::Read,
+    /// Whether it is a folder, whose files may change.
+    has_files: bool,
     secrets: Arc<ProjectSecrets>,
     /// The agent whose file was named, where one was.
     named: Option<String>,
@@ -155,6 +164,14 @@ impl Project {
         in_agents.extend(colleagues::strangers(&agents));
         in_agents.sort_by_key(|error| error.location().map(|at| (at.file.clone(), at.line, at.column)));
         errors.append(&mut in_agents);
+        // Where a tool could not be read, its name in a policy is no mistake.
+        let policies = match errors.is_empty() {
+            true => {
+                let schema = || policies::schema(&settings, &definitions, &toolsets, &models);
+                policies::read(&layout.folder, &layout.shown, settings.policy.mode, schema, &mut errors)
+            }
+            false => policies::unread(&layout.folder),
+        };
         let (folder, agents) = (layout.folder, agents.whole);
         Ok((
             Self {
@@ -167,6 +184,8 @@ impl Project {
                 lock,
                 library,
                 models,
+                policies,
+                has_files: true,
                 secrets,
                 named,
             },
@@ -199,6 +218,8 @@ impl Project {
             ),
             agents: BTreeMap::new(),
             definitions: BTreeMap::new(),
+            policies: policies::Read::None,
+            has_files: false,
             folder,
             settings,
             secrets,
@@ -303,6 +324,62 @@ impl Project {
     /// The models, by role and id.
     pub fn models(&self) -> &Models {
         &self.models
+    }
+
+    /// The policies; none where the project has none, and the definitions of its agents decide.
+    ///
+    /// Fails with [`Code::ProjectInvalid`] where there are some that cannot be read: then nothing is allowed.
+    pub fn policies(&self) -> Result<Option<&Arc<Policies>>> {
+        match &self.policies {
+            policies::Read::None => Ok(None),
+            policies::Read::Whole(policies) => Ok(Some(policies)),
+            policies::Read::Broken => Err(Error::new(Code::ProjectInvalid, "the policies cannot be read")
+                .with_help("`adjutant check` says what is wrong with them")),
+        }
+    }
+
+    /// What the policies forbid as their files are at each moment; none of what has no files.
+    pub(crate) fn forbids(&self) -> Option<Arc<dyn Forbids>> {
+        let read = match &self.policies {
+            policies::Read::Whole(read) => Some(read),
+            _ => None,
+        };
+        let schema = self.policy_schema();
+        let current = || Current::new(self.folder.clone(), self.settings.policy.mode, schema, read);
+        self.has_files.then(|| Arc::new(current()) as Arc<dyn Forbids>)
+    }
+
+    /// The policies as a run of an agent pins them: with the tools that it brings itself.
+    ///
+    /// Fails with [`Code::ProjectInvalid`] where they cannot be read.
+    pub(crate) fn pinned_policies(&self, definition: &Definition) -> Result<Option<Json>> {
+        let Some(policies) = self.policies()? else { return Ok(None) };
+        let mut pinned = policies.pinned();
+        let all = std::iter::once(definition).chain(definition.nested());
+        let more = all.flat_map(policies::tools_of).filter(|spec| !policies.schema().has(&spec.name));
+        let more: Vec<_> = more.collect();
+        if !more.is_empty() {
+            pinned.schema.extend(more);
+            pinned.open().map_err(|problems| {
+                problems.into_iter().next().map_or_else(
+                    || Error::new(Code::ProjectInvalid, "the policies do not fit the agent's tools"),
+                    |problem| policies::placed(problem, &self.folder),
+                )
+            })?;
+        }
+        Json::of(&pinned).map(Some)
+    }
+
+    /// The cases that stand beside the policies, in the order of the files. `shown` is how the person knows the folder.
+    ///
+    /// Fails with everything that is wrong with them.
+    pub fn policy_cases(&self, shown: &Path, policies: &Policies) -> Result<Vec<Case>, Vec<Error>> {
+        cases::read_all(&self.folder, shown, policies)
+    }
+
+    /// What policies can speak of here.
+    pub fn policy_schema(&self) -> Schema {
+        policies::schema(&self.settings, &self.definitions, &self.toolsets, &self.models)
     }
 
     /// The secrets, for tools.

@@ -5,12 +5,15 @@
 
 mod agents;
 mod approvals;
+mod cases;
 mod colleagues;
 mod environment;
 mod file;
+mod forbids;
 mod load;
 mod lock;
 mod models;
+mod policies;
 mod secrets;
 mod settings;
 mod skills;
@@ -21,12 +24,14 @@ mod unread;
 mod vault;
 
 pub use approvals::ApprovalSettings;
+pub use cases::Case;
 pub use environment::Environment;
 pub use load::Project;
 pub use models::{
     Carriage, Choice, Details, Endpoint, Header, Key, LocalModel, ModelSettings, Models, Origin, Provider,
     Written,
 };
+pub use policies::PolicySettings;
 pub use secrets::{ProjectSecrets, SecretSource};
 pub use settings::{Budget, Settings};
 pub use skills::{read_skill, read_skills};

@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 use super::approvals::{self, ApprovalSettings};
 use super::environment::Environment;
 use super::models::{self, ModelSettings};
+use super::policies::PolicySettings;
 use super::secrets::SecretSource;
 use super::substitution::substitute;
 use super::toml;
@@ -90,6 +91,8 @@ pub struct Settings {
     pub vault: Vault,
     /// Where secrets are, by the names that tools use for them.
     pub secrets: BTreeMap<String, SecretSource>,
+    /// What stands around the policies.
+    pub policy: PolicySettings,
 }
 
 impl Settings {
@@ -113,6 +116,7 @@ impl Settings {
             tools: BTreeMap::new(),
             vault: vault::default_in(folder, environment),
             secrets: BTreeMap::new(),
+            policy: PolicySettings::default(),
         }
     }
 
@@ -153,6 +157,9 @@ impl Settings {
         }
         for entry in root.named("variables") {
             settings.variables.insert(entry.key.clone(), entry.value.to_json());
+        }
+        if let Some(policy) = root.table("policy") {
+            settings.policy = PolicySettings::read(policy);
         }
         settings.secrets = read_secrets(&root, folder);
         if let Some(table) = root.table("approvals") {

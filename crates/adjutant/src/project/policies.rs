@@ -1,0 +1,175 @@
+//! The policies of a project: `policies/*.cedar`, and `[policy]` of `adjutant.toml`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use adjutant_agent::definition::Definition;
+use adjutant_agent::definition::document::Table;
+use adjutant_core::tool::ToolSpec;
+use adjutant_core::{Code, Error, Result};
+use adjutant_policy::cedar::{Claim, File, Mode, Policies, Problem, Schema, Vocabulary};
+
+use super::file;
+use super::models::Models;
+use super::settings::Settings;
+use super::tools::Toolsets;
+
+/// Where the policies of a project are.
+pub(super) const FOLDER: &str = "policies";
+/// How many files they may have.
+const MOST: usize = 200;
+/// The largest file, in bytes.
+const LARGEST: u64 = 1 << 20;
+
+/// What `[policy]` says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PolicySettings {
+    /// Whether the policies decide or are only watched.
+    pub mode: Mode,
+    /// What may be known of a user, by the name of the claim.
+    pub claims: BTreeMap<String, Claim>,
+}
+
+impl PolicySettings {
+    /// Reads the table. What is wrong is noted and left out.
+    pub(super) fn read(table: Table<'_>) -> Self {
+        let mode = table.choice("mode", &Mode::WORDS).unwrap_or_default();
+        let mut claims = BTreeMap::new();
+        for entry in table.named("claims") {
+            let known =
+                entry.value.as_text().and_then(|word| Claim::WORDS.iter().find(|(known, _)| *known == word));
+            match known {
+                Some((_, claim)) => {
+                    claims.insert(entry.key.clone(), *claim);
+                }
+                None => {
+                    let words: Vec<_> = Claim::WORDS.iter().map(|(word, _)| format!("`{word}`")).collect();
+                    let wanted = format!("one of {}", words.join(", "));
+                    table.wrong(&format!("claims.{}", entry.key), &entry.value, &wanted, "");
+                }
+            }
+        }
+        table.finish();
+        Self { mode, claims }
+    }
+}
+
+/// The policies of a project as they were read.
+#[derive(Clone, Debug, Default)]
+pub(super) enum Read {
+    /// There are none: what an agent may do is what its definition says.
+    #[default]
+    None,
+    /// These.
+    Whole(Arc<Policies>),
+    /// There are some, and they cannot be read.
+    Broken,
+}
+
+/// What policies can speak of in a project.
+pub(super) fn schema(
+    settings: &Settings,
+    definitions: &BTreeMap<String, Definition>,
+    toolsets: &Toolsets,
+    models: &Models,
+) -> Schema {
+    let agents: BTreeSet<String> = definitions.keys().cloned().collect();
+    let reachable = toolsets.reachable();
+    let mut tools: BTreeMap<&str, &ToolSpec> = BTreeMap::new();
+    let of_agents = definitions.values().flat_map(|definition| {
+        let asked =
+            |spec: &&ToolSpec| definition.agents.iter().all(|asked| asked.definition.name != spec.name);
+        definition.tools.iter().filter(asked)
+    });
+    for spec in reachable.specs().chain(of_agents) {
+        tools.insert(&spec.name, spec);
+    }
+    let servers = toolsets.names().filter(|(name, _)| toolsets.servers().contains_key(*name));
+    let roles = settings.models.keys().filter_map(|role| models.choice(role).ok()).map(|choice| choice.id);
+    let used = definitions.values().map(|definition| definition.model.clone());
+    let vocabulary = Vocabulary {
+        models: roles.chain(used).collect(),
+        agents,
+        claims: settings.policy.claims.clone(),
+        servers: servers.map(|(name, tools)| (name.to_owned(), tools.iter().cloned().collect())).collect(),
+    };
+    Schema::of(tools.into_values(), vocabulary)
+}
+
+/// The tools of an agent. An agent that it may ask looks like a tool to its model, and is none to policies.
+pub(super) fn tools_of(definition: &Definition) -> impl Iterator<Item = &ToolSpec> {
+    let is_agent = |name: &str| definition.agents.iter().any(|asked| asked.definition.name == name);
+    definition.tools.iter().filter(move |spec| !is_agent(&spec.name))
+}
+
+/// The files of the policies, in the order of their names; none where there is no folder.
+pub(super) fn files(folder: &Path) -> Result<Vec<File>> {
+    let folder = folder.join(FOLDER);
+    let unreadable = |error: &std::io::Error| {
+        Error::new(Code::FileUnreadable, format!("`{}` cannot be read", folder.display())).caused_by(error)
+    };
+    let entries = match std::fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(unreadable(&error)),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let name = entry.map_err(|error| unreadable(&error))?.file_name();
+        // A name that is no text is not skipped: a forbid may stand in it.
+        if Path::new(&name).extension().is_some_and(|extension| extension == "cedar") {
+            names.push(name.into_string().map_err(|name| {
+                Error::new(Code::FileUnreadable, format!("the name `{}` is no text", name.display()))
+            })?);
+        }
+    }
+    if names.len() > MOST {
+        let message = format!("`{}` has {} files, more than {MOST}", folder.display(), names.len());
+        return Err(Error::new(Code::ProjectInvalid, message).with_help("put several policies into one file"));
+    }
+    names.sort();
+    let read = names.into_iter().map(|name| {
+        Ok(File { text: file::read(&folder.join(&name), LARGEST)?, name: format!("{FOLDER}/{name}") })
+    });
+    read.collect()
+}
+
+/// Reads the policies of the project in a folder, which the person knows as `shown`.
+pub(super) fn read(
+    folder: &Path,
+    shown: &Path,
+    mode: Mode,
+    schema: impl FnOnce() -> Schema,
+    errors: &mut Vec<Error>,
+) -> Read {
+    let files = match files(folder) {
+        Ok(files) if files.is_empty() => return Read::None,
+        Ok(files) => files,
+        Err(error) => {
+            errors.push(error);
+            return Read::Broken;
+        }
+    };
+    match Policies::parse(&files, mode, &schema()) {
+        Ok(policies) => Read::Whole(Arc::new(policies)),
+        Err(problems) => {
+            errors.extend(problems.into_iter().map(|problem| placed(problem, shown)));
+            Read::Broken
+        }
+    }
+}
+
+/// What is known of policies that nobody has read.
+pub(super) fn unread(folder: &Path) -> Read {
+    match files(folder) {
+        Ok(files) if files.is_empty() => Read::None,
+        _ => Read::Broken,
+    }
+}
+
+/// A problem as an error, its file as the person knows it.
+pub(super) fn placed(problem: Problem, shown: &Path) -> Error {
+    let file = shown.join(&problem.file).to_string_lossy().into_owned();
+    Problem { file, ..problem }.into()
+}
