@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{chat, check, doctor, models, new, run, runs, scan, skills, tools};
+use crate::commands::{chat, check, doctor, models, new, policy, run, runs, scan, skills, tools};
 use crate::screen::ColorChoice;
 
 /// Runs LLM agents that survive: every step is recorded, so a run that is killed goes on where it was.
@@ -55,6 +55,7 @@ pub(crate) enum Command {
     Tools(tools::Arguments),
     Skills(skills::Arguments),
     Scan(scan::Arguments),
+    Policy(policy::Arguments),
     Check(check::Arguments),
     Doctor(doctor::Arguments),
     /// Writes the reference of all commands as Markdown.

@@ -14,7 +14,7 @@ use std::time::Duration;
 use clap::Parser;
 
 use arguments::{Arguments, Command};
-use commands::{chat, check, doctor, models, new, run, runs, scan, skills, tools};
+use commands::{chat, check, doctor, models, new, policy, run, runs, scan, skills, tools};
 use exit::{Ended, Failure};
 use screen::{ColorChoice, Output, report};
 
@@ -60,6 +60,7 @@ async fn execute(arguments: &Arguments, output: Output) -> Ended {
         Command::Tools(command) => tools::execute(command, shared, output).await,
         Command::Skills(command) => skills::execute(command, shared, output),
         Command::Scan(command) => scan::execute(command, output),
+        Command::Policy(command) => policy::execute(command, shared, output),
         Command::Check(command) => check::execute(command, shared, output),
         Command::Doctor(command) => doctor::execute(command, shared, output).await,
         Command::Reference => reference::execute(output),

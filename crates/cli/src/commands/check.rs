@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use adjutant::Project;
+use adjutant::policy::cedar::Severity;
 use adjutant::project::{Environment, ToolKind};
 use adjutant::tool::mcp::Transport;
 use adjutant_core::Error;
 use clap::Args;
 use serde_json::json;
 
-use super::program;
+use super::{policy, program};
 use crate::arguments::Shared;
 use crate::exit::{Ended, Exit, Failure};
 use crate::place;
@@ -28,6 +29,11 @@ pub(crate) fn execute(arguments: &Arguments, shared: &Shared, output: Output) ->
         Ok(project) => {
             let agents = project.agents().count();
             let tools = project.tools().len();
+            if let Some(policies) = project.policies()? {
+                let findings = policies.findings();
+                let warnings = findings.iter().filter(|finding| finding.severity() == Severity::Warning);
+                warnings.for_each(|finding| policy::tell(finding, output));
+            }
             if output.json {
                 output.json(&json!({ "ok": true, "agents": agents, "tools": tools, "errors": [] }))?;
             } else {

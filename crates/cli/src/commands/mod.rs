@@ -8,6 +8,7 @@ mod library;
 mod login;
 pub(crate) mod models;
 pub(crate) mod new;
+pub(crate) mod policy;
 mod program;
 pub(crate) mod run;
 pub(crate) mod runs;

@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use adjutant::policy::cedar::PACK;
 use adjutant_core::{Code, Error, Result};
 use clap::Args;
 
@@ -10,7 +11,8 @@ use crate::exit::{Ended, Exit};
 use crate::place::quoted;
 use crate::screen::Output;
 
-/// Creates a project: adjutant.toml, an agent, a document that it can look things up in, and .gitignore.
+/// Creates a project: adjutant.toml, an agent, policies with their tests, a document that it can look things up in, and
+/// .gitignore.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     /// The folder to create it in. No file that is there already is changed.
@@ -19,9 +21,11 @@ pub(crate) struct Arguments {
 }
 
 /// The files of a new project, in the order in which they are told.
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 6] = [
     ("adjutant.toml", include_str!("../../template/adjutant.toml")),
     ("agents/assistant.md", include_str!("../../template/assistant.md")),
+    ("policies/default.cedar", PACK),
+    ("policies/default.test.yaml", include_str!("../../template/default.test.yaml")),
     ("documents/welcome.md", include_str!("../../template/welcome.md")),
     (".gitignore", include_str!("../../template/gitignore")),
 ];

@@ -28,6 +28,8 @@ fn a_new_project_answers_at_once() {
     --- stdout
     first/adjutant.toml
     first/agents/assistant.md
+    first/policies/default.cedar
+    first/policies/default.test.yaml
     first/documents/welcome.md
     first/.gitignore
     --- stderr

@@ -18,6 +18,7 @@ mod mcp;
 mod models;
 mod openapi;
 mod pending;
+mod policy;
 mod projects;
 mod roles;
 mod runs;

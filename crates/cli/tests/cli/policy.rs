@@ -1,0 +1,127 @@
+//! Policies: what is wrong with them, whether their cases come out, and what they say to other programs.
+
+use crate::sandbox::{Sandbox, sees};
+
+const TOOLS: &str = r#"
+[tools.refund]
+type = "command"
+description = "Refunds an order."
+command = ["true"]
+effect = "at_most_once"
+
+[tools.refund.parameters]
+number = { type = "integer", description = "The order." }
+amount = { type = "number", description = "How much." }
+
+[tools.clock]
+type = "time"
+"#;
+
+/// A project with an agent that refunds, and these policies.
+fn with_policies(policies: &str) -> Sandbox {
+    let sandbox = Sandbox::with_agent("tools: [refund, clock]");
+    sandbox.write("adjutant.toml", TOOLS).write("policies/desk.cedar", policies);
+    sandbox
+}
+
+#[test]
+fn a_mistake_has_its_place_before_anything_runs() {
+    let sandbox = with_policies("permit (principal, action == Action::\"refnd\", resource);\n");
+    for command in [&["policy", "check"] as &[&str], &["check"], &["policy", "test"]] {
+        let seen = sandbox.run(command);
+        assert!(seen.starts_with("exit 2"), "{seen}");
+        assert!(seen.contains("policies/desk.cedar:1:30"), "{seen}");
+        assert!(seen.contains("did you mean `Action::\"refund\"`?"), "{seen}");
+    }
+    let none = Sandbox::with_agent("").run(&["policy", "check"]);
+    assert!(none.starts_with("exit 2") && none.contains("the project has no policies"), "{none}");
+}
+
+#[test]
+fn what_is_hardly_meant_is_told() {
+    let sandbox = with_policies("@id(\"all\") permit (principal, action, resource);\n");
+    sees!(sandbox.run(&["policy", "check"]), @r#"
+    exit 0
+    --- stdout
+    ok: 1 policy
+    --- stderr
+    warning: policies/desk.cedar:1: this policy allows everything that nothing forbids (`all`)
+      hint: name the tools it is about: `action in Action::"tools.pure"`
+    "#);
+    assert!(sandbox.run(&["policy", "check", "--strict"]).starts_with("exit 1"));
+    assert!(
+        sandbox.run(&["check"]).contains("warning: policies/desk.cedar:1: this policy allows everything")
+    );
+    let found = sandbox.json(&["policy", "check", "--json"]);
+    assert_eq!(found["findings"][0]["kind"], "allows_everything");
+    assert_eq!(found["findings"][0]["severity"], "warning");
+}
+
+#[test]
+fn cases_come_out_or_say_what_came_out() {
+    let sandbox = with_policies(
+        "@id(\"few\") permit (principal, action == Action::\"refund\", resource) when { context.session.today.refund < 3 };\n",
+    );
+    sandbox.write(
+        "policies/desk.test.yaml",
+        "agent: desk\ncases:\n  - name: the first refund\n    tool: refund\n    arguments: { number: 7, amount: 4.5 }\n    expect: allow\n    policy: few\n  \
+         - name: the fourth refund\n    tool: refund\n    arguments: { number: 7, amount: 4.5 }\n    before: [{ tool: refund, ago: 2h, times: 3 }]\n    expect: deny\n    says: 3 of 3 calls\n",
+    );
+    sees!(sandbox.run(&["policy", "test"]), @"
+    exit 0
+    --- stdout
+    ok: 2 cases
+    ");
+    sandbox.write(
+        "policies/more.test.yaml",
+        "cases:\n  - name: what comes out otherwise\n    tool: refund\n    arguments: { number: 7, amount: 4.5 }\n    before: [{ tool: refund, times: 3 }]\n    expect: ask\n",
+    );
+    let seen = sandbox.run(&["policy", "test"]);
+    assert!(seen.starts_with("exit 1") && seen.contains("1 of 3 cases failed"), "{seen}");
+    assert!(seen.contains("policies/more.test.yaml:2:"), "{seen}");
+    assert!(seen.contains("what comes out otherwise: expected ask, and it is deny"), "{seen}");
+    assert!(seen.contains("3 of 3 calls of `refund` in the last 24 hours are used"), "{seen}");
+    sandbox.write("policies/more.test.yaml", "cases:\n  - name: a slip\n    tool: refnd\n    expct: ask\n");
+    let seen = sandbox.run(&["policy", "test"]);
+    assert!(seen.starts_with("exit 2"), "{seen}");
+    assert!(seen.contains("there is no tool `refnd`") && seen.contains("did you mean `refund`?"), "{seen}");
+    assert!(seen.contains("unknown key `expct`") && seen.contains("did you mean `expect`?"), "{seen}");
+}
+
+#[test]
+fn other_programs_are_answered_line_by_line() {
+    let sandbox = with_policies(
+        "@id(\"known\") permit (principal, action == Action::\"refund\", resource) when { context.arguments.number.trusted && context.session.today.refund < 1 };\n",
+    );
+    let lines = [
+        r#"{"id":1,"agent":"desk","request":"Refund order 104233, 20 EUR","tool":"refund","arguments":{"number":104233,"amount":20}}"#,
+        r#"{"id":2,"agent":"desk","request":"Refund it","tool":"refund","arguments":{"number":104233,"amount":20},"results":[{"tool":"clock","text":"104233"}]}"#,
+        "no json",
+        r#"{"id":3,"agent":"desk","request":"Refund order 104233, 20 EUR","tool":"refund","arguments":{"number":104233,"amount":20},"results":[{"tool":"refund"}]}"#,
+        r#"{"agent":"desk","tool":"refund","tols":1}"#,
+        r#"{"id":4,"agent":"desk","action":"answer"}"#,
+    ];
+    let seen = sandbox.run_with_input(&["policy", "decide"], &lines.join("\n"));
+    let answers: Vec<serde_json::Value> =
+        seen.lines().filter_map(|line| serde_json::from_str(line.trim()).ok()).collect();
+    let words: Vec<&str> = answers.iter().filter_map(|answer| answer["decision"].as_str()).collect();
+    assert_eq!(words, ["allow", "deny", "deny", "deny", "deny", "deny"], "{seen}");
+    assert!(answers[0]["policies"][0] == "known" && answers[0]["id"] == 1, "{seen}");
+    assert!(answers[2]["error"].is_object() && answers[2]["line"] == 3, "{seen}");
+    assert!(
+        seen.contains("`refund` was called in the last 24 hours already, and may be called once"),
+        "{seen}"
+    );
+    assert!(seen.contains("unknown field `tols`"), "{seen}");
+}
+
+#[test]
+fn a_new_project_has_policies_that_pass_their_tests() {
+    let sandbox = Sandbox::new();
+    sandbox.run(&["new", "first"]);
+    sees!(sandbox.run(&["policy", "test", "first"]), @"
+    exit 0
+    --- stdout
+    ok: 3 cases
+    ");
+}
