@@ -128,7 +128,7 @@ impl Memo {
         // What another agent wrote into the instructions is as good as what that agent has read.
         let input = messages.iter().find(|message| message.role == Role::User && message.step.is_none());
         let instructed = input.map(|input| input.label.clone()).filter(|label| !label.is_trusted());
-        let asked = asked(&messages);
+        let asked = asked(&messages, messages.get(before..).unwrap_or_default());
         for message in messages.iter().skip(before) {
             take(&mut known, message, instructed.as_ref(), &asked, &spec);
         }
@@ -144,10 +144,12 @@ fn said_and_read(transcript: &Transcript) -> impl Iterator<Item = &Arc<Message>>
     transcript.words().chain(read)
 }
 
-/// What the calls were made with, by their ids.
-fn asked(messages: &[Arc<Message>]) -> BTreeMap<String, Value> {
+/// What the calls were made with whose results are among the `new` messages, by their ids.
+fn asked(messages: &[Arc<Message>], new: &[Arc<Message>]) -> BTreeMap<String, Value> {
+    let answered: BTreeSet<_> =
+        new.iter().flat_map(|message| message.results()).map(|result| &result.call).collect();
     let calls = messages.iter().flat_map(|message| message.calls());
-    let read = calls.map(|call| {
+    let read = calls.filter(|call| answered.contains(&call.id)).map(|call| {
         let arguments = serde_json::from_str(&call.arguments).ok();
         (call.id.to_string(), arguments.unwrap_or_else(|| Value::String(call.arguments.clone())))
     });
