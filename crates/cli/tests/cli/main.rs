@@ -19,6 +19,7 @@ mod models;
 mod openapi;
 mod pending;
 mod policy;
+mod policy_analysis;
 mod projects;
 mod roles;
 mod runs;

@@ -58,6 +58,8 @@ pub enum Kind {
     Confusable,
     /// A policy is too large.
     TooLarge,
+    /// A policy cannot be evaluated for some requests, which are then denied.
+    CanFail,
 }
 
 /// How much a finding matters.

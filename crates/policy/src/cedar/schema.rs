@@ -138,6 +138,15 @@ impl Schema {
         self.tools.keys().map(String::as_str)
     }
 
+    /// What the arguments of a tool are for, by name or JSON pointer, in the words that policies have for it.
+    pub fn roles(&self, tool: &str) -> impl Iterator<Item = (&str, &'static str)> {
+        let roles = self.tools.get(tool).into_iter().flat_map(|tool| &tool.roles);
+        roles.filter_map(|(name, role)| {
+            let word = ROLES.iter().find(|(_, of)| of == role)?;
+            Some((name.as_str(), word.0))
+        })
+    }
+
     /// The names beside the tools.
     pub fn vocabulary(&self) -> &Vocabulary {
         &self.vocabulary

@@ -1,15 +1,20 @@
 //! `adjutant policy check`: what is wrong with the policies, and what is hardly meant.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use adjutant::policy::cedar::{Finding, Mode, Severity};
+use adjutant::policy::cedar::{Finding, Kind, Mode, Policies, Severity};
 use clap::Args;
 use serde_json::json;
 
 use super::load;
 use crate::arguments::Shared;
 use crate::exit::{Ended, Exit};
+use crate::prove::{self, Finding as Proof, MISSING, Solver};
 use crate::screen::{Output, Style};
+
+/// How long the solver may take for one question.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Reports what is wrong with the policies, with file, line and column, and what is well written and hardly meant: what
 /// allows or denies everything, has no effect, or is said by another policy already.
@@ -23,9 +28,10 @@ pub(super) struct Arguments {
     strict: bool,
 }
 
-pub(super) fn execute(arguments: &Arguments, shared: &Shared, output: Output) -> Ended {
+pub(super) async fn execute(arguments: &Arguments, shared: &Shared, output: Output) -> Ended {
     let (_, policies) = load(arguments.place.as_deref(), shared)?;
-    let findings = policies.findings();
+    let mut findings = policies.findings();
+    let open = prove(&policies, &mut findings).await?;
     let warned = findings.iter().any(|finding| finding.severity() == Severity::Warning);
     let number = policies.places().count();
     if output.json {
@@ -36,13 +42,50 @@ pub(super) fn execute(arguments: &Arguments, shared: &Shared, output: Output) ->
             "mode": mode,
             "version": policies.version(),
             "findings": findings.iter().map(shown).collect::<Vec<_>>(),
+            "unproved": open,
         }))?;
     } else {
         findings.iter().for_each(|finding| tell(finding, output));
+        open.iter().for_each(|open| output.talk(&format!("note: {open}")));
         let watched = if policies.mode() == Mode::LogOnly { ", which are only watched" } else { "" };
         output.line(&format!("ok: {}{watched}", count_of(number)))?;
     }
     Ok(if warned && arguments.strict { Exit::Failure } else { Exit::Success })
+}
+
+/// Adds what a solver proves to what is seen at a glance. Gives what is not proved, and why.
+async fn prove(policies: &Policies, findings: &mut Vec<Finding>) -> Ended<Vec<String>> {
+    let Some(mut solver) = Solver::find(PATIENCE) else { return Ok(vec![MISSING.to_owned()]) };
+    let mut open = Vec::new();
+    for proof in prove::findings(policies, &mut solver).await? {
+        let kind = match &proof {
+            Proof::AllowsEverything { .. } => Kind::AllowsEverything,
+            Proof::DeniesEverything { .. } => Kind::DeniesEverything,
+            Proof::NeverAllowed { .. } => Kind::Unreached,
+            Proof::NeverHolds { .. } | Proof::NoEffect { .. } => Kind::NoEffect,
+            Proof::Shadowed { .. } => Kind::Shadowed,
+            Proof::CanFail { .. } => Kind::CanFail,
+            Proof::Open { .. } => {
+                open.push(proof.to_string());
+                continue;
+            }
+        };
+        let policy = proof.policy().map(str::to_owned);
+        let known = |found: &Finding| found.kind == kind && found.policy == policy && policy.is_some();
+        if findings.iter().any(known) {
+            continue;
+        }
+        let place = policies.places().find(|(id, ..)| Some(*id) == policy.as_deref());
+        findings.push(Finding {
+            file: place.map(|(_, file, _)| file.to_owned()),
+            line: place.map(|(.., line)| line),
+            kind,
+            policy,
+            message: proof.to_string(),
+            help: None,
+        });
+    }
+    Ok(open)
 }
 
 /// Tells a finding on standard error.

@@ -3,6 +3,12 @@
 mod ask;
 mod check;
 mod decide;
+mod diff;
+mod explain;
+mod forbid;
+mod generate;
+mod proposed;
+mod replay;
 mod test;
 
 use std::path::Path;
@@ -20,7 +26,7 @@ use crate::exit::Ended;
 use crate::place;
 use crate::screen::Output;
 
-/// Checks the policies of a project, tests them, and decides by them.
+/// Checks, proves and tests the policies of a project, decides by them, and explains what they have decided.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -32,13 +38,27 @@ enum Command {
     Check(check::Arguments),
     Test(test::Arguments),
     Decide(decide::Arguments),
+    Diff(diff::Arguments),
+    Explain(explain::Arguments),
+    Replay(replay::Arguments),
+    Generate(generate::Arguments),
+    Forbid(forbid::Arguments),
+    Forbids(forbid::ListArguments),
+    AllowAgain(forbid::LiftArguments),
 }
 
-pub(crate) fn execute(arguments: &Arguments, shared: &Shared, output: Output) -> Ended {
+pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Output) -> Ended {
     match &arguments.command {
-        Command::Check(command) => check::execute(command, shared, output),
+        Command::Check(command) => check::execute(command, shared, output).await,
         Command::Test(command) => test::execute(command, shared, output),
         Command::Decide(command) => decide::execute(command, shared, output),
+        Command::Diff(command) => diff::execute(command, shared, output).await,
+        Command::Explain(command) => explain::execute(command, shared, output).await,
+        Command::Replay(command) => replay::execute(command, shared, output).await,
+        Command::Generate(command) => generate::execute(command, shared, output).await,
+        Command::Forbid(command) => forbid::execute(command, shared, output),
+        Command::Forbids(command) => forbid::list(command, shared, output),
+        Command::AllowAgain(command) => forbid::lift(command, shared, output),
     }
 }
 

@@ -1,0 +1,216 @@
+//! `adjutant policy forbid`: the kill switch.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use adjutant::Project;
+use adjutant::policy::cedar::{File, Mode, Policies};
+use adjutant_core::{Code, Error, Result};
+use cedar_policy::{Effect, PolicySet};
+use clap::Args;
+use serde_json::json;
+
+use super::load;
+use crate::arguments::Shared;
+use crate::exit::{Ended, Exit};
+use crate::screen::{Output, Table, clean};
+
+/// How the files begin that this command writes.
+const PREFIX: &str = "kill-";
+
+/// Forbids something from now on, also to runs that are under way: their next call is decided with it. It is written into a
+/// file of its own in `policies`, and stays until `policy allow-again`.
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    /// A forbid in Cedar.
+    #[arg(value_name = "CEDAR", required_unless_present = "tool")]
+    cedar: Option<String>,
+    /// Forbid this tool, whatever it is called with.
+    #[arg(long, value_name = "TOOL", conflicts_with = "cedar")]
+    tool: Option<String>,
+    /// Why, for whoever asks later.
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// What it is called; otherwise after the tool, or by number.
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+}
+
+/// Lists what is forbidden by `policy forbid`.
+#[derive(Args, Debug)]
+pub(super) struct ListArguments {}
+
+/// Takes back what `policy forbid` has forbidden.
+#[derive(Args, Debug)]
+pub(super) struct LiftArguments {
+    /// What it is called.
+    #[arg(value_name = "NAME")]
+    name: String,
+}
+
+pub(super) fn execute(arguments: &Arguments, shared: &Shared, output: Output) -> Ended {
+    // Where nothing is permitted yet, a forbid alone would forbid everything.
+    let (project, now) = load(None, shared)?;
+    let folder = folder(&project);
+    let name = name(arguments, &folder)?;
+    let file = File { name: format!("policies/{PREFIX}{name}.cedar"), text: text(arguments, &name)? };
+    check(&file, &now)?;
+    write(&folder.join(format!("{PREFIX}{name}.cedar")), &file.text)?;
+    if now.mode() == Mode::LogOnly {
+        output.talk("warning: the policies of this project are only watched (`mode = \"log_only\"`), and so is this");
+    }
+    if output.json {
+        output.json(&json!({ "forbidden": name, "file": file.name }))?;
+    } else {
+        output.line(&format!("forbidden: {name} ({})", file.name))?;
+        output.talk(&format!("hint: take it back with `adjutant policy allow-again {name}`"));
+    }
+    Ok(Exit::Success)
+}
+
+pub(super) fn list(_: &ListArguments, shared: &Shared, output: Output) -> Ended {
+    let (_, now) = load(None, shared)?;
+    let marked = format!("policies/{PREFIX}");
+    let found: Vec<_> = now
+        .places()
+        .filter_map(|(id, file, _)| {
+            let name = file.strip_prefix(&marked)?.strip_suffix(".cedar")?;
+            let policy = now.set().policy(&cedar_policy::PolicyId::new(id))?;
+            Some((name.to_owned(), policy.annotation("reason").unwrap_or_default().to_owned(), policy.to_string()))
+        })
+        .collect();
+    if output.json {
+        let all: Vec<_> = found
+            .iter()
+            .map(|(name, reason, text)| json!({ "name": name, "reason": reason, "text": text }))
+            .collect();
+        output.json(&all)?;
+        return Ok(Exit::Success);
+    }
+    if found.is_empty() {
+        output.talk("nothing is forbidden by `adjutant policy forbid`");
+        return Ok(Exit::Success);
+    }
+    let mut table = Table::new(&["name", "reason", "policy"]);
+    for (name, reason, text) in &found {
+        let line: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with('@')).map(str::trim).collect();
+        table.row([name, reason, &line.join(" ")]);
+    }
+    output.data(&table.render(output.data_colored))?;
+    Ok(Exit::Success)
+}
+
+pub(super) fn lift(arguments: &LiftArguments, shared: &Shared, output: Output) -> Ended {
+    // A file that cannot be read forbids everything; taking it back must be possible all the same.
+    let project = crate::place::load_to_mend(shared)?;
+    let name = arguments.name.as_str();
+    plain(name)?;
+    let path = folder(&project).join(format!("{PREFIX}{name}.cedar"));
+    std::fs::remove_file(&path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => Error::new(Code::NotFound, format!("nothing that is forbidden is called `{name}`"))
+            .with_help("`adjutant policy forbids` lists what is"),
+        _ => Error::new(Code::FileUnreadable, format!("`{}` cannot be removed", path.display())).caused_by(&error),
+    })?;
+    output.line(&format!("allowed again, as far as the other policies permit it: {}", clean(name)))?;
+    Ok(Exit::Success)
+}
+
+fn folder(project: &Project) -> PathBuf {
+    project.folder().join("policies")
+}
+
+/// The text of the file.
+fn text(arguments: &Arguments, name: &str) -> Result<String> {
+    let reason = arguments.reason.as_deref().unwrap_or("forbidden by an operator");
+    let (policy, annotated) = match (&arguments.tool, &arguments.cedar) {
+        (Some(tool), _) => (format!("forbid (principal, action == Action::{}, resource);", quoted(tool)), false),
+        (None, Some(cedar)) => (cedar.trim().to_owned(), is_annotated(cedar)?),
+        (None, None) => (String::new(), false),
+    };
+    let before = if annotated {
+        String::new()
+    } else {
+        format!("@id({})\n@reason({})\n", quoted(&format!("{PREFIX}{name}")), quoted(reason))
+    };
+    Ok(format!("// Forbidden by `adjutant policy forbid`; `adjutant policy allow-again {name}` takes it back.\n{before}{policy}\n"))
+}
+
+/// Whether a text has names for its policies itself. It may hold forbids only: a kill switch allows nothing.
+fn is_annotated(text: &str) -> Result<bool> {
+    let set: PolicySet = text.parse().map_err(|error: cedar_policy::ParseErrors| {
+        Error::new(Code::InputInvalid, format!("this is no policy in Cedar: {error}"))
+            .with_help("write `forbid (principal, action == Action::\"refund\", resource);`, or `--tool refund`")
+    })?;
+    if set.is_empty() || set.policies().any(|policy| policy.effect() != Effect::Forbid) {
+        return Err(Error::new(Code::InputInvalid, "this does not forbid, or not only")
+            .with_help("only a `forbid` can be put in force at once; what permits belongs into a file of `policies`"));
+    }
+    let named = set.policies().filter(|policy| policy.annotation("id").is_some()).count();
+    match (named, set.policies().count()) {
+        (0, 1) => Ok(false),
+        (named, all) if named == all => Ok(true),
+        _ => Err(Error::new(Code::InputInvalid, "some of these policies have no name")
+            .with_help("give each one `@id(\"name\")`, or write one policy alone")),
+    }
+}
+
+/// Checks the new file together with the ones that are there.
+fn check(file: &File, now: &Policies) -> Ended<()> {
+    let pinned = now.pinned();
+    let files: Vec<File> = pinned.files.into_iter().chain([file.clone()]).collect();
+    let problems = |problems: Vec<_>| problems.into_iter().map(Error::from).collect::<Vec<_>>();
+    Policies::parse(&files, pinned.mode, &pinned.schema).map_err(problems)?;
+    Ok(())
+}
+
+fn name(arguments: &Arguments, folder: &Path) -> Result<String> {
+    let free = |name: &str| !folder.join(format!("{PREFIX}{name}.cedar")).exists();
+    if let Some(name) = arguments.name.as_ref().or(arguments.tool.as_ref()) {
+        plain(name)?;
+        return match free(name) {
+            true => Ok(name.clone()),
+            false => Err(Error::new(Code::Conflict, format!("`{name}` is forbidden already"))
+                .with_help("`adjutant policy forbids` lists what is; give it another name with `--name`")),
+        };
+    }
+    let mut names = (1_u32..).map(|number| number.to_string());
+    names.find(|name| free(name)).ok_or_else(|| Error::new(Code::Internal, "there are too many forbids"))
+}
+
+/// Refuses a name that could lead out of the folder.
+fn plain(name: &str) -> Result<()> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
+    if !name.is_empty() && name.len() <= 64 && name.chars().all(plain) {
+        return Ok(());
+    }
+    Err(Error::new(Code::InputInvalid, format!("`{name}` cannot be the name of a forbid"))
+        .with_help("use letters, digits, `-` and `_`"))
+}
+
+fn quoted(text: &str) -> String {
+    let escaped: String = text
+        .chars()
+        .flat_map(|c| match c {
+            '"' | '\\' => vec!['\\', c],
+            c if c.is_control() => vec![' '],
+            c => vec![c],
+        })
+        .collect();
+    format!("\"{escaped}\"")
+}
+
+/// Writes a file such that whoever reads the folder meanwhile sees all of it or nothing.
+fn write(path: &Path, text: &str) -> Result<()> {
+    let beside = path.with_extension("cedar.new");
+    let written = || -> std::io::Result<()> {
+        let mut file = std::fs::File::create(&beside)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&beside, path)
+    };
+    written().map_err(|error| {
+        // What is half written stands beside, where nobody reads it.
+        let _ = std::fs::remove_file(&beside);
+        Error::new(Code::FileUnreadable, format!("`{}` cannot be written", path.display())).caused_by(&error)
+    })
+}

@@ -1,0 +1,104 @@
+//! What policies allow, proved, compared, explained and forbidden, from outside.
+
+use crate::sandbox::{Sandbox, sees};
+
+/// A project whose agent refunds by a program.
+fn shop(policies: &str) -> Sandbox {
+    let sandbox = Sandbox::with_agent("tools: [refund]\n");
+    sandbox.program("refund", "#!/bin/sh\necho '{\"refunded\": true}'\n");
+    sandbox.write(
+        "adjutant.toml",
+        "[tools.refund]\ntype = \"command\"\ndescription = \"Refunds an order.\"\ncommand = [\"./refund\"]\n\
+         effect = \"idempotent\"\n[tools.refund.parameters]\n\
+         amount = { type = \"integer\", description = \"How much.\" }\n",
+    );
+    sandbox.write("policies/shop.cedar", policies);
+    sandbox
+}
+
+const SMALL: &str = r#"@id("small")
+permit (principal, action == Action::"refund", resource)
+when { context.arguments.amount.value <= 50 };
+
+@id("rest")
+permit (principal, action in [Action::"run.model", Action::"run.answer"], resource);
+"#;
+
+#[test]
+fn a_larger_limit_is_more_permissive() {
+    let sandbox = shop(SMALL);
+    sandbox.write("proposed/shop.cedar", &SMALL.replace("50", "100"));
+    let found = sandbox.json(&["policy", "diff", "proposed", "--json"]);
+    assert_eq!((found["relation"].as_str(), found["proved"].as_bool()), (Some("more_permissive"), Some(true)));
+    let example = &found["differences"][0]["example"];
+    let amount = example["request"]["arguments"]["amount"].as_i64().unwrap();
+    assert!((51..=100).contains(&amount), "{found}");
+    assert_eq!((example["before"]["outcome"].as_str(), example["after"]["outcome"].as_str()), (Some("deny"), Some("allow")));
+    assert_eq!(sandbox.output(&["policy", "diff", "proposed", "--strict"]).status.code(), Some(1));
+    // The other way round nothing more is allowed.
+    sandbox.write("proposed/shop.cedar", &SMALL.replace("50", "20"));
+    assert_eq!(sandbox.output(&["policy", "diff", "proposed", "--strict"]).status.code(), Some(0));
+}
+
+#[test]
+fn without_a_solver_nothing_is_said_to_be_proved() {
+    let mut sandbox = shop(SMALL);
+    sandbox.set("CVC5", "/nonexistent/cvc5");
+    sandbox.write("proposed/shop.cedar", &SMALL.replace("50", "100"));
+    let seen = sandbox.run(&["policy", "diff", "proposed"]);
+    assert!(seen.contains("allows more; whether it allows less, too, is not proved"), "{seen}");
+    assert!(seen.contains("the solver cvc5 is not installed"), "{seen}");
+    let seen = sandbox.run(&["policy", "check"]);
+    assert!(seen.contains("the solver cvc5 is not installed"), "{seen}");
+}
+
+#[test]
+fn a_policy_in_the_shadow_of_another_is_found() {
+    let sandbox = shop(&format!(
+        "{SMALL}\n@id(\"tiny\")\npermit (principal, action == Action::\"refund\", resource)\n\
+         when {{ context.arguments.amount.value <= 5 }};\n"
+    ));
+    let found = sandbox.json(&["policy", "check", "--json"]);
+    let tiny = found["findings"].as_array().unwrap().iter().find(|found| found["policy"] == "tiny").unwrap();
+    assert_eq!((tiny["kind"].as_str(), tiny["line"].as_u64()), (Some("shadowed"), Some(8)), "{found}");
+    assert!(tiny["message"].as_str().unwrap().contains("shadowed by `small`"), "{found}");
+}
+
+#[test]
+fn a_tool_is_forbidden_and_allowed_again() {
+    let sandbox = shop(SMALL);
+    sees!(sandbox.run(&["policy", "forbid", "--tool", "refund", "--reason", "under attack"]), @r#"
+    exit 0
+    --- stdout
+    forbidden: refund (policies/kill-refund.cedar)
+    --- stderr
+    hint: take it back with `adjutant policy allow-again refund`
+    "#);
+    assert!(sandbox.read("policies/kill-refund.cedar").contains("@reason(\"under attack\")"));
+    sees!(sandbox.run(&["policy", "forbids"]), @r#"
+    exit 0
+    --- stdout
+    name  reason  policy
+    refund  under attack  forbid (principal, action == Action::"refund", resource);
+    "#);
+    // Twice is once, a typo is told, and what permits is no kill switch.
+    assert!(sandbox.run(&["policy", "forbid", "--tool", "refund"]).contains("forbidden already"));
+    assert!(sandbox.run(&["policy", "forbid", "--tool", "refunt"]).starts_with("exit 2"));
+    assert!(sandbox.run(&["policy", "forbid", "permit (principal, action, resource);"]).contains("does not forbid"));
+    assert!(sandbox.run(&["policy", "forbid", "--tool", "x", "--name", "../x"]).contains("cannot be the name"));
+    assert!(sandbox.run(&["policy", "allow-again", "refund"]).starts_with("exit 0"));
+    assert!(!sandbox.path("policies/kill-refund.cedar").exists());
+    assert!(sandbox.run(&["policy", "allow-again", "refund"]).contains("nothing that is forbidden is called"));
+}
+
+#[test]
+fn what_a_model_writes_is_not_put_in_force() {
+    let sandbox = shop(SMALL);
+    let seen = sandbox.run(&["policy", "generate", "no refunds", "--output", "policies/new.cedar"]);
+    assert!(seen.contains("what a model writes is not put in force by itself"), "{seen}");
+    assert!(!sandbox.path("policies/new.cedar").exists());
+    // The model that works by rules writes no Cedar: after two tries that is told.
+    let seen = sandbox.run(&["policy", "generate", "no refunds", "--output", "policies/proposed/new.cedar"]);
+    assert!(seen.contains("the model wrote no valid policies"), "{seen}");
+    assert!(!sandbox.path("policies/proposed/new.cedar").exists());
+}
