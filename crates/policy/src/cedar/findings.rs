@@ -94,6 +94,7 @@ impl Kind {
             Self::UnknownAgent => "unknown-agent",
             Self::Confusable => "confusable",
             Self::TooLarge => "too-large",
+            Self::CanFail => "can-fail",
         }
     }
 }
