@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use crate::answer::Answer;
 use crate::approval;
+use crate::guard::{Ruling, Verdict};
 use crate::link::Link;
 use crate::question;
 use crate::reply::Reply;
@@ -67,6 +68,9 @@ pub struct Step {
     pub usage: Option<Usage>,
     /// What it cost, if it asked a model whose price is known, or was another run.
     pub cost: Option<Money>,
+    /// What guardrails have said, if it had them look.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub verdicts: Vec<Verdict>,
     /// What arrived and was not understood, if it asked a model.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unknown: Vec<Value>,
@@ -143,6 +147,9 @@ impl Summary {
                 if record.at >= self.started {
                     step.started = step.started.max(self.started);
                 }
+                if let Some(Ok(ruling)) = outcome.as_ref().ok().map(Json::to::<Ruling>) {
+                    step.verdicts = ruling.verdicts;
+                }
                 if let Some(reply) =
                     (step.kind == CHILD).then(|| outcome.as_ref().ok()?.to::<Reply>().ok()).flatten()
                 {
@@ -211,6 +218,7 @@ fn step(run: &RunId, record: &Record, key: &StepKey, operation: &Operation) -> S
         run: (operation.kind == Kind::Child).then(child),
         usage: None,
         cost: None,
+        verdicts: Vec::new(),
         unknown: Vec::new(),
     }
 }

@@ -168,9 +168,8 @@ fn perceive(ctx: &Ctx, agent: &Runtime, begin: Begin) -> Result<Memory> {
         instructions = format!("{instructions}\n\n{}", form.instructions());
     }
     let instructions = guard::prompt(ctx, agent, instructions);
-    let mut conversation =
+    let conversation =
         Conversation::begin(&instructions, earlier.as_deref(), input.message, agent.overhead(&[]))?;
-    conversation.entrust(input.words);
     let mut memory = Memory::new(conversation);
     memory.given = input.past;
     Ok(memory)
@@ -266,6 +265,5 @@ fn reply(
         rest: memory.conversation.rest().to_vec(),
         past: log.own(),
         blocked: None,
-        label: Some(memory.conversation.transcript().label().clone()),
     }
 }

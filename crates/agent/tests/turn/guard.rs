@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use adjutant_agent::approval::Decision;
+use adjutant_agent::approval::Answer;
 use adjutant_agent::definition::{Action, Check, Guardrail, Point};
 use adjutant_agent::{Agent, Did, GuardRuling, Reply, Stop, start};
 use adjutant_core::id::RunId;
@@ -255,9 +255,8 @@ async fn what_people_say_meanwhile_is_looked_at_as_well() {
 async fn approve(bench: &Bench, run: &RunId) {
     for wait in waits(run, &bench.records(run).await) {
         if let Wait::Signal { name, .. } = wait {
-            start::approve(bench.engine.as_ref(), run, &name, &Decision::Approve.into_answer())
-                .await
-                .unwrap();
+            let answer = Answer { approve: true, ..Answer::default() };
+            start::approve(bench.engine.as_ref(), run, &name, &answer).await.unwrap();
         }
     }
 }

@@ -12,6 +12,7 @@ mod conformance;
 mod crashes;
 mod exchanges;
 mod files;
+mod guard;
 mod https;
 mod login;
 mod mcp;

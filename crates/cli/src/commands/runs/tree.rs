@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use adjutant::agent::summary::{State, Step, Summary};
+use adjutant::agent::{Did, GuardVerdict};
 use adjutant_core::id::RunId;
 use adjutant_core::usage::Usage;
 use serde_json::Value;
@@ -108,6 +109,7 @@ impl Tree<'_> {
 fn line(name: &str, step: &Step, output: Output) -> String {
     let name = output.shaded(Style::Cyan, &clean(name));
     let mut parts = vec![format!("{name}  {}", clean(&subject(step))).trim_end().to_owned()];
+    parts.extend(step.verdicts.iter().filter_map(|verdict| found(verdict, output)));
     parts.extend(step.ended.map(|ended| duration(ended.since(step.started))));
     parts.extend(step.usage.as_ref().map(usage));
     parts.extend(step.cost.as_ref().map(ToString::to_string));
@@ -125,6 +127,20 @@ fn line(name: &str, step: &Step, output: Output) -> String {
         }
     }
     parts.join(", ")
+}
+
+/// What a guardrail did about what it found; none where it found nothing.
+fn found(verdict: &GuardVerdict, output: Output) -> Option<String> {
+    let (did, style) = match verdict.did {
+        Did::Passed => return None,
+        Did::Warned => ("warned of", Style::Yellow),
+        Did::Masked => ("masked", Style::Yellow),
+        Did::Pseudonymised => ("pseudonymised", Style::Yellow),
+        Did::Blocked => ("blocked", Style::Red),
+    };
+    let kinds: BTreeSet<&str> = verdict.found.iter().map(|found| found.hit.category.as_str()).collect();
+    let kinds = Vec::from_iter(kinds).join(", ");
+    Some(output.shaded(style, &clean(&format!("{} {did} {kinds}", verdict.guardrail))))
 }
 
 /// What of a model's answer was not understood, by its names; `--json` has the whole. None where there was nothing.
