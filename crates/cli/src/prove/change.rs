@@ -98,7 +98,9 @@ fn of_session(looks: &Looks, request: &Request, add: &mut impl FnMut(String, &dy
             failed: false,
         };
         let fields = looks.paths.iter().filter_map(|path| match path.as_slice() {
-            [_, session, of, called, field] if session == "session" && of == part && called == tool => Some(field),
+            [_, session, of, called, field] if session == "session" && of == part && called == tool => {
+                Some(field)
+            }
             _ => None,
         });
         if part == "count" || part == "today" {

@@ -80,9 +80,10 @@ pub(crate) async fn compare(
         None => (Vec::new(), Vec::new(), false),
     };
     if !proved {
-        let changed = space.kinds().into_iter().filter(|kind| {
-            !same(&enforced(&space, old, kind), &enforced(&space, new, kind))
-        });
+        let changed = space
+            .kinds()
+            .into_iter()
+            .filter(|kind| !same(&enforced(&space, old, kind), &enforced(&space, new, kind)));
         let changed = changed.map(|kind| kind.action).collect();
         let samples = Samples::of(&space, new.schema(), changed).take(Samples::MANY);
         for request in recorded.iter().cloned().chain(samples) {

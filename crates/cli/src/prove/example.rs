@@ -35,7 +35,8 @@ pub(super) fn of(
     let mut candidates = vec![plain.clone()];
     candidates.extend(reading.request(true));
     // People read names more easily than nothing between quotes.
-    if let (Some(agent), Some(named)) = (plain.principal.agents.first_mut(), schema.vocabulary().agents.first())
+    if let (Some(agent), Some(named)) =
+        (plain.principal.agents.first_mut(), schema.vocabulary().agents.first())
         && agent.is_empty()
     {
         agent.clone_from(named);
@@ -82,7 +83,8 @@ impl<'a> Reading<'a> {
         let context = found.request.context()?.to_json_value().ok()?;
         let entity = |kind: &str, id: &str| {
             let mut all = entities.as_array().into_iter().flatten();
-            let written = all.find(|one| one.get("uid").and_then(named) == Some((kind.to_owned(), id.to_owned())));
+            let written =
+                all.find(|one| one.get("uid").and_then(named) == Some((kind.to_owned(), id.to_owned())));
             let attributes = written.and_then(|one| one.get("attrs")).and_then(Value::as_object);
             let parents = written.and_then(|one| one.get("parents")).and_then(Value::as_array);
             Entity {
@@ -150,9 +152,8 @@ impl<'a> Reading<'a> {
     }
 
     fn principal(&self) -> Principal {
-        let parent = |kind: &str| {
-            self.principal.parents.iter().find(|(of, _)| of == kind).map(|(_, id)| id.clone())
-        };
+        let parent =
+            |kind: &str| self.principal.parents.iter().find(|(of, _)| of == kind).map(|(_, id)| id.clone());
         let known = self.user.as_ref().map(|user| (user.id.clone(), user.attributes.clone()));
         let user = known.or_else(|| Some((parent("User")?, Map::new())));
         let asked = |claim: &str| self.looks.at(&["principal", "user", claim]);
@@ -215,7 +216,8 @@ impl<'a> Reading<'a> {
         let made = made.or_else(|| part("domain").map(mail));
         let made = made.or_else(|| part("hosts").map(|parts| all(parts, &address)));
         let made = made.or_else(|| part("domains").map(|parts| all(parts, &mail)));
-        let made = made.or_else(|| part("text").filter(|_| slot.get("value").is_some_and(Value::is_string)).cloned());
+        let made = made
+            .or_else(|| part("text").filter(|_| slot.get("value").is_some_and(Value::is_string)).cloned());
         made.unwrap_or_else(|| slot.get("value").map(plain).unwrap_or_default())
     }
 
@@ -224,7 +226,10 @@ impl<'a> Reading<'a> {
         for (name, role) in self.schema.roles(tool) {
             let Some(found) = self.context.get("roles").and_then(|roles| roles.get(role)) else { continue };
             let pointer = if name.starts_with('/') { name.to_owned() } else { format!("/{name}") };
-            if ["trusted", "from", "readers", "public"].iter().any(|part| self.looks.at(&["context", "roles", role, part])) {
+            if ["trusted", "from", "readers", "public"]
+                .iter()
+                .any(|part| self.looks.at(&["context", "roles", role, part]))
+            {
                 let evidence = origins.get(&pointer).map_or(Evidence::None, |origin| origin.evidence);
                 origins.insert(pointer, Origin { evidence, label: label(found) });
             }
@@ -238,9 +243,16 @@ impl<'a> Reading<'a> {
     }
 
     /// The calls that were made before. None where no calls have such counts and sums.
-    fn calls(&self, action: &Action, arguments: &mut Map<String, Value>, now: Timestamp) -> Option<Vec<Past>> {
+    fn calls(
+        &self,
+        action: &Action,
+        arguments: &mut Map<String, Value>,
+        now: Timestamp,
+    ) -> Option<Vec<Past>> {
         let asked = self.looks.session();
-        let Some(session) = self.session.as_ref().filter(|_| !asked.is_empty()) else { return Some(Vec::new()) };
+        let Some(session) = self.session.as_ref().filter(|_| !asked.is_empty()) else {
+            return Some(Vec::new());
+        };
         let part = |part: &str, tool: &str| session.attributes.get(part)?.get(tool).cloned();
         let tools: BTreeSet<&str> = asked.iter().map(|(_, tool)| *tool).collect();
         let mut calls = Vec::new();
@@ -250,12 +262,16 @@ impl<'a> Reading<'a> {
                 let found = part(name, tool).unwrap_or_default();
                 let found = found.as_object().cloned().unwrap_or_default();
                 let path = |field: &str| self.looks.at(&["context", "session", name, tool, field]);
-                found.into_iter().filter(|(field, _)| asked.contains(&(name, tool)) && path(field)).collect::<Vec<_>>()
+                found
+                    .into_iter()
+                    .filter(|(field, _)| asked.contains(&(name, tool)) && path(field))
+                    .collect::<Vec<_>>()
             };
             let (seen, returned) = (fields("seen"), fields("returned"));
             let sums: Vec<(String, Value)> = fields("sum").into_iter().chain(fields("sum_today")).collect();
             let most_seen = seen.iter().filter_map(|(_, values)| values.as_array().map(Vec::len)).max();
-            let returns = returned.iter().any(|(_, values)| values.as_array().is_some_and(|values| !values.is_empty()));
+            let returns =
+                returned.iter().any(|(_, values)| values.as_array().is_some_and(|values| !values.is_empty()));
             let needed = i64::try_from(most_seen.unwrap_or(0)).ok()?.max(i64::from(returns));
             let today = number("today");
             let count = number("count").or(today).unwrap_or(needed).max(today.unwrap_or(0));

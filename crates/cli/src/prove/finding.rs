@@ -66,9 +66,15 @@ impl std::fmt::Display for Finding {
             Self::DeniesEverything { policy: Some(policy) } => {
                 write!(f, "`{policy}` forbids everything, whatever the other policies say")
             }
-            Self::DeniesEverything { policy: None } => f.write_str("together, the policies allow nothing at all"),
-            Self::NeverAllowed { action } => write!(f, "`{action}` is never allowed, though a policy permits it"),
-            Self::NeverHolds { policy } => write!(f, "`{policy}` has no effect: its conditions cannot all hold"),
+            Self::DeniesEverything { policy: None } => {
+                f.write_str("together, the policies allow nothing at all")
+            }
+            Self::NeverAllowed { action } => {
+                write!(f, "`{action}` is never allowed, though a policy permits it")
+            }
+            Self::NeverHolds { policy } => {
+                write!(f, "`{policy}` has no effect: its conditions cannot all hold")
+            }
             Self::Shadowed { policy, by } => {
                 write!(f, "`{policy}` has no effect: it is shadowed by `{by}`, which holds wherever it does")
             }
@@ -76,7 +82,10 @@ impl std::fmt::Display for Finding {
                 write!(f, "`{policy}` has no effect: without it, all would be decided as it is")
             }
             Self::CanFail { policy, action } => {
-                write!(f, "`{policy}` cannot be evaluated for some requests of `{action}`, which are then denied")
+                write!(
+                    f,
+                    "`{policy}` cannot be evaluated for some requests of `{action}`, which are then denied"
+                )
             }
             Self::Open { about, why } => write!(f, "{about} is not proved: {why}"),
         }
@@ -86,8 +95,10 @@ impl std::fmt::Display for Finding {
 /// Proves what there is to find. Policies that are only watched are judged as if they were enforced.
 pub(crate) async fn findings(policies: &Policies, solver: &mut Solver) -> Result<Vec<Finding>> {
     let space = Space::of(policies.schema(), &[policies])?;
-    let all: Vec<&Policy> =
-        policies.places().filter_map(|(id, ..)| policies.set().policy(&cedar_policy::PolicyId::new(id))).collect();
+    let all: Vec<&Policy> = policies
+        .places()
+        .filter_map(|(id, ..)| policies.set().policy(&cedar_policy::PolicyId::new(id)))
+        .collect();
     let kinds = space.kinds();
     let mut proofs = Proofs { kinds: &kinds, space: &space, all, solver, found: BTreeSet::new() };
     proofs.of_the_set().await;
@@ -271,7 +282,8 @@ fn overrules(other: &Policy, policy: &Policy) -> bool {
     let lifted = |policy: &Policy, by: &str| policy.annotation(by).is_some();
     let hard = other.effect() == Effect::Forbid && !lifted(other, "ask") && !lifted(other, "redact");
     let as_strong = ["ask", "redact"].iter().all(|by| lifted(other, by) == lifted(policy, by));
-    hard || other.effect() == policy.effect() && (as_strong || Level::AsItIs.has(other) && other.effect() == Effect::Permit)
+    hard || other.effect() == policy.effect()
+        && (as_strong || Level::AsItIs.has(other) && other.effect() == Effect::Permit)
 }
 
 /// A permit with the scope and the conditions of a policy, and without its annotations.

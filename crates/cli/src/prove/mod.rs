@@ -20,6 +20,6 @@ mod words;
 pub(crate) use change::changes;
 pub(crate) use compare::{Comparison, Difference, Relation, compare};
 pub(crate) use finding::{Finding, findings};
-pub(crate) use illustrate::{Illustration, illustrate};
+pub(crate) use illustrate::illustrate;
 pub(crate) use solver::{MISSING, Solver};
 pub(crate) use words::{in_words, outcome};

@@ -27,7 +27,7 @@ pub(crate) struct Samples<'a> {
 
 impl<'a> Samples<'a> {
     /// As many as are worth the time where nothing is proved.
-    pub(crate) const MANY: usize = 2_000;
+    pub(crate) const MANY: usize = 1_000;
 
     pub(super) fn of(space: &'a Space, schema: &Schema, kinds: Vec<String>) -> Self {
         let looks = &space.looks;
@@ -99,9 +99,10 @@ impl<'a> Samples<'a> {
             let attributes = slot.get("attributes");
             let Some(value) = attributes.and_then(|attributes| attributes.get("value")) else { continue };
             let pointer = format!("{above}/{}", name.replace('~', "~0").replace('/', "~1"));
-            let inner = value.get("attributes").and_then(Value::as_object).filter(|inner| {
-                inner.values().any(|field| field.pointer("/attributes/trusted").is_some())
-            });
+            let inner = value
+                .get("attributes")
+                .and_then(Value::as_object)
+                .filter(|inner| inner.values().any(|field| field.pointer("/attributes/trusted").is_some()));
             let value = match inner.cloned() {
                 Some(inner) => Value::Object(self.record(&inner, &pointer, origins)),
                 None => {
@@ -140,8 +141,13 @@ impl<'a> Samples<'a> {
 
     /// Some calls before, often with the arguments of this one.
     fn calls(&mut self, kind: &str, arguments: &Map<String, Value>) -> Vec<Past> {
-        let asked: Vec<(String, String)> =
-            self.space.looks.session().iter().map(|(part, tool)| ((*part).to_owned(), (*tool).to_owned())).collect();
+        let asked: Vec<(String, String)> = self
+            .space
+            .looks
+            .session()
+            .iter()
+            .map(|(part, tool)| ((*part).to_owned(), (*tool).to_owned()))
+            .collect();
         let returned = self.space.looks.returned();
         let mut tools: Vec<String> = asked.into_iter().map(|(_, tool)| tool).collect();
         tools.sort_unstable();
@@ -151,7 +157,9 @@ impl<'a> Samples<'a> {
             let most = self.numbers.iter().copied().filter(|n| (0..=20).contains(n)).max().unwrap_or(1);
             for _ in 0..self.chance.below(usize::try_from(most).unwrap_or(1) + 1) {
                 let seen = self.space.looks.paths.iter().filter_map(|path| match path.as_slice() {
-                    [_, _, part, of, name] if *of == tool && ["seen", "sum", "sum_today"].contains(&part.as_str()) => {
+                    [_, _, part, of, name]
+                        if *of == tool && ["seen", "sum", "sum_today"].contains(&part.as_str()) =>
+                    {
                         Some(name.clone())
                     }
                     _ => None,

@@ -57,7 +57,7 @@ impl Solver {
     ) -> Result<T, String> {
         let mut compiler = match self.compiler.take() {
             Some(compiler) => compiler,
-            None => self.start().map_err(|error| format!("the solver cannot be started: {error}"))?,
+            None => self.start()?,
         };
         match tokio::time::timeout(self.bound + GRACE, question(&mut compiler)).await {
             Ok(Ok(answer)) => {
@@ -65,16 +65,20 @@ impl Solver {
                 Ok(answer)
             }
             // A process that has failed once is not asked again: dropping it kills it.
-            Ok(Err(Unproved::SolverUnknown)) => Err(format!("no answer within {}", format_duration(self.bound))),
+            Ok(Err(Unproved::SolverUnknown)) => {
+                Err(format!("no answer within {}", format_duration(self.bound)))
+            }
             Ok(Err(error)) => Err(format!("the solver failed: {error}")),
             Err(_) => Err(format!("no answer within {}", format_duration(self.bound))),
         }
     }
 
-    fn start(&self) -> Result<Compiler, Unproved> {
+    fn start(&self) -> Result<Compiler, String> {
         let limit = format!("--tlimit-per={}", self.bound.as_millis());
         let mut command = Command::new(&self.program);
         command.args(["--lang", "smt", &limit]).kill_on_drop(true).env_clear();
-        CedarSymCompiler::new(LocalSolver::from_command(&mut command)?)
+        let failed = |error: &dyn std::error::Error| format!("the solver cannot be started: {error}");
+        let solver = LocalSolver::from_command(&mut command).map_err(|error| failed(&error))?;
+        CedarSymCompiler::new(solver).map_err(|error| failed(&error))
     }
 }

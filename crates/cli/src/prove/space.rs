@@ -39,11 +39,9 @@ impl Space {
         let schema =
             cedar_policy::Schema::from_json_value(written.clone()).map_err(|error| unreadable(&error))?;
         let actions = schema.action_entities().map_err(|error| unreadable(&error))?;
-        let assumptions = assumptions(&looks).map_err(|error| unreadable(&error))?;
-        let anything = Policy::parse(
-            Some(PolicyId::new("anything")),
-            "permit (principal, action, resource);",
-        );
+        let assumptions = assumptions(&looks)?;
+        let anything =
+            Policy::parse(Some(PolicyId::new("anything")), "permit (principal, action, resource);");
         let anything = anything.map_err(|error| unreadable(&error))?;
         Ok(Self { written, schema, actions, looks, assumptions, anything })
     }
@@ -94,7 +92,8 @@ impl Space {
         policies: impl IntoIterator<Item = &'a Policy>,
         kind: &Kind,
     ) -> std::result::Result<CompiledPolicySet, String> {
-        let set = PolicySet::from_policies(policies.into_iter().cloned()).map_err(|error| error.to_string())?;
+        let set =
+            PolicySet::from_policies(policies.into_iter().cloned()).map_err(|error| error.to_string())?;
         CompiledPolicySet::compile(&set, &kind.env, &self.schema).map_err(|error| error.to_string())
     }
 }
@@ -104,7 +103,7 @@ fn unreadable(error: &dyn std::error::Error) -> Error {
 }
 
 /// What no request is like: it has fewer calls before it than none, or values of calls that were not made.
-fn assumptions(looks: &Looks) -> std::result::Result<Vec<Policy>, cedar_policy::ParseErrors> {
+fn assumptions(looks: &Looks) -> Result<Vec<Policy>> {
     let mut conditions = vec![
         UNASKED.to_owned(),
         "context.now < datetime(\"2020-01-01\") || context.now > datetime(\"2100-01-01\")".to_owned(),
@@ -130,13 +129,10 @@ fn assumptions(looks: &Looks) -> std::result::Result<Vec<Policy>, cedar_policy::
     ]);
     for (_, user) in looks.entities.iter().filter(|(kind, _)| kind == "User") {
         let user = format!("User::{}", quoted(user));
-        conditions.push(format!(
-            "principal in {user} && !(principal has user && principal.user == {user})"
-        ));
+        conditions.push(format!("principal in {user} && !(principal has user && principal.user == {user})"));
     }
-    let policies = conditions.iter().enumerate().map(|(index, condition)| {
-        assumption(index, "action", condition)
-    });
+    let policies =
+        conditions.iter().enumerate().map(|(index, condition)| assumption(index, "action", condition));
     let sums = sums(looks).into_iter().enumerate().map(|(index, (tool, condition))| {
         assumption(conditions.len() + index, &format!("action == Action::{}", quoted(&tool)), &condition)
     });
@@ -160,13 +156,10 @@ fn sums(looks: &Looks) -> Vec<(String, String)> {
     asked.collect()
 }
 
-fn assumption(
-    index: usize,
-    action: &str,
-    condition: &str,
-) -> std::result::Result<Policy, cedar_policy::ParseErrors> {
+fn assumption(index: usize, action: &str, condition: &str) -> Result<Policy> {
     let text = format!("forbid (principal, {action}, resource) when {{ {condition} }};");
     Policy::parse(Some(PolicyId::new(format!("assumption {index}"))), text)
+        .map_err(|error| unreadable(&error))
 }
 
 /// An attribute after its record, whatever is in its name.

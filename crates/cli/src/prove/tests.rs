@@ -75,7 +75,8 @@ fn sets_are_more_or_less_permissive() {
             r#"permit (principal, action == Action::"fetch", resource) when {{ context.arguments.url.host == "{host}" }};"#
         )
     };
-    let manager = refund(r#"principal has user && principal.user has role && principal.user.role == "manager""#);
+    let manager =
+        refund(r#"principal has user && principal.user has role && principal.user.role == "manager""#);
     let ann = r#"permit (principal in User::"ann", action == Action::"refund", resource);"#.to_owned();
     let trusted = refund("context.roles.target.trusted");
     let rate = refund(r#"context.arguments.rate.value.lessThan(decimal("0.5"))"#);
@@ -97,7 +98,11 @@ fn sets_are_more_or_less_permissive() {
         (any.clone(), ann, less),
         (any.clone(), trusted, less),
         (any.clone(), rate, less),
-        (any.clone(), format!("{any}\n@mode(\"log_only\") forbid (principal, action, resource);"), Relation::Equal),
+        (
+            any.clone(),
+            format!("{any}\n@mode(\"log_only\") forbid (principal, action, resource);"),
+            Relation::Equal,
+        ),
         (any.clone(), format!("{any}\n@redact(\"iban\") forbid (principal, action, resource);"), less),
         (String::new(), ORDER.to_owned(), more),
     ] {
@@ -114,7 +119,8 @@ fn sets_are_more_or_less_permissive() {
         let guessed = compared(&old, &new, false);
         assert!(!guessed.proved);
         let ways = |found: &Comparison| {
-            let mut ways: Vec<_> = found.differences.iter().map(|one| (one.more, one.action.clone())).collect();
+            let mut ways: Vec<_> =
+                found.differences.iter().map(|one| (one.more, one.action.clone())).collect();
             ways.dedup();
             ways
         };
@@ -131,7 +137,10 @@ fn an_example_is_told_in_words() {
     let words = in_words(&example.request).join("\n");
     assert!(words.starts_with("the agent `desk` calls `refund`"), "{words}");
     assert!(words.contains("before, 3 times: refund"), "{words}");
-    assert_eq!((outcome(&example.before.outcome), outcome(&example.after.outcome)), ("deny".into(), "allow".into()));
+    assert_eq!(
+        (outcome(&example.before.outcome), outcome(&example.after.outcome)),
+        ("deny".into(), "allow".into())
+    );
     // It is what `adjutant policy decide` reads.
     let written = serde_json::to_value(&example.request).unwrap();
     assert_eq!(serde_json::from_value::<adjutant::policy::Request>(written).unwrap(), example.request);
@@ -167,7 +176,10 @@ fn what_an_author_hardly_meant_is_found() {
             "`small` has no effect: it is shadowed by `off`, which holds wherever it does",
         ],
     );
-    finds(&format!("{small}{smaller}"), &["`smaller` has no effect: it is shadowed by `small`, which holds wherever it does"]);
+    finds(
+        &format!("{small}{smaller}"),
+        &["`smaller` has no effect: it is shadowed by `small`, which holds wherever it does"],
+    );
     finds(
         &format!("{small}{forbid}"),
         &[
@@ -188,7 +200,10 @@ fn what_an_author_hardly_meant_is_found() {
     );
     finds(
         &permit("never", "context.arguments.amount.value < 5 && context.arguments.amount.value > 5"),
-        &["together, the policies allow nothing at all", "`never` has no effect: its conditions cannot all hold"],
+        &[
+            "together, the policies allow nothing at all",
+            "`never` has no effect: its conditions cannot all hold",
+        ],
     );
     finds(
         &permit("sum", "context.arguments.amount.value + context.session.count.refund < 5"),
@@ -202,7 +217,10 @@ fn what_an_author_hardly_meant_is_found() {
 fn policies_are_illustrated() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let small = refund("context.arguments.amount.value < 50 && context.arguments.number.value like \"A-*\"");
-    let asks = format!("permit (principal, action, resource);\n{}", r#"@ask("why") forbid (principal, action == Action::"refund", resource) when { context.arguments.amount.value >= 50 };"#);
+    let asks = format!(
+        "permit (principal, action, resource);\n{}",
+        r#"@ask("why") forbid (principal, action == Action::"refund", resource) when { context.arguments.amount.value >= 50 };"#
+    );
     for text in [small, asks] {
         let policies = policies(&text);
         for solver in [Some(solver()), None] {

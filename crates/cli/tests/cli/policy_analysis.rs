@@ -29,11 +29,17 @@ fn a_larger_limit_is_more_permissive() {
     let sandbox = shop(SMALL);
     sandbox.write("proposed/shop.cedar", &SMALL.replace("50", "100"));
     let found = sandbox.json(&["policy", "diff", "proposed", "--json"]);
-    assert_eq!((found["relation"].as_str(), found["proved"].as_bool()), (Some("more_permissive"), Some(true)));
+    assert_eq!(
+        (found["relation"].as_str(), found["proved"].as_bool()),
+        (Some("more_permissive"), Some(true))
+    );
     let example = &found["differences"][0]["example"];
     let amount = example["request"]["arguments"]["amount"].as_i64().unwrap();
     assert!((51..=100).contains(&amount), "{found}");
-    assert_eq!((example["before"]["outcome"].as_str(), example["after"]["outcome"].as_str()), (Some("deny"), Some("allow")));
+    assert_eq!(
+        (example["before"]["outcome"].as_str(), example["after"]["outcome"].as_str()),
+        (Some("deny"), Some("allow"))
+    );
     assert_eq!(sandbox.output(&["policy", "diff", "proposed", "--strict"]).status.code(), Some(1));
     // The other way round nothing more is allowed.
     sandbox.write("proposed/shop.cedar", &SMALL.replace("50", "20"));
@@ -84,11 +90,19 @@ fn a_tool_is_forbidden_and_allowed_again() {
     // Twice is once, a typo is told, and what permits is no kill switch.
     assert!(sandbox.run(&["policy", "forbid", "--tool", "refund"]).contains("forbidden already"));
     assert!(sandbox.run(&["policy", "forbid", "--tool", "refunt"]).starts_with("exit 2"));
-    assert!(sandbox.run(&["policy", "forbid", "permit (principal, action, resource);"]).contains("does not forbid"));
-    assert!(sandbox.run(&["policy", "forbid", "--tool", "x", "--name", "../x"]).contains("cannot be the name"));
+    assert!(
+        sandbox
+            .run(&["policy", "forbid", "permit (principal, action, resource);"])
+            .contains("does not forbid")
+    );
+    assert!(
+        sandbox.run(&["policy", "forbid", "--tool", "x", "--name", "../x"]).contains("cannot be the name")
+    );
     assert!(sandbox.run(&["policy", "allow-again", "refund"]).starts_with("exit 0"));
     assert!(!sandbox.path("policies/kill-refund.cedar").exists());
-    assert!(sandbox.run(&["policy", "allow-again", "refund"]).contains("nothing that is forbidden is called"));
+    assert!(
+        sandbox.run(&["policy", "allow-again", "refund"]).contains("nothing that is forbidden is called")
+    );
 }
 
 #[test]

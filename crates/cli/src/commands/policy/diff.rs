@@ -58,7 +58,9 @@ fn tell(compared: &Comparison, output: Output) -> Ended<()> {
         (Relation::Equal, ..) => "equal: proved to allow the same",
         (Relation::MorePermissive, ..) => "more permissive: proved to allow all that was allowed, and more",
         (Relation::LessPermissive, ..) => "less permissive: proved to allow nothing new, and less",
-        (Relation::Incomparable, ..) => "incomparable: allows some that was not allowed, and not all that was",
+        (Relation::Incomparable, ..) => {
+            "incomparable: allows some that was not allowed, and not all that was"
+        }
         (Relation::Unknown, true, _) => "allows more; whether it allows less, too, is not proved",
         (Relation::Unknown, _, true) => "allows less; whether it allows more, too, is not proved",
         (Relation::Unknown, ..) => "no difference was found; that there is none is not proved",
@@ -67,7 +69,7 @@ fn tell(compared: &Comparison, output: Output) -> Ended<()> {
         show(difference, output)?;
     }
     for open in &compared.open {
-        output.talk(&format!("{}: not proved: {open}", output.shaded(Style::Warning, "warning")));
+        output.talk(&format!("{}: not proved: {open}", output.shaded(Style::Yellow, "warning")));
     }
     Ok(())
 }

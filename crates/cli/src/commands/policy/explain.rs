@@ -65,7 +65,8 @@ fn is_meant(decided: &Decided, typed: &str) -> bool {
     let path = decided.key.as_str();
     let ending = typed.trim_matches('/');
     let around = decided.key.scope();
-    let of_tool = matches!(&decided.request.action, adjutant::policy::facts::Action::Tool(tool) if tool == typed);
+    let of_tool =
+        matches!(&decided.request.action, adjutant::policy::facts::Action::Tool(tool) if tool == typed);
     of_tool || (!ending.is_empty() && (path.ends_with(ending) || around.as_str().ends_with(ending)))
 }
 

@@ -57,7 +57,9 @@ pub(super) fn execute(arguments: &Arguments, shared: &Shared, output: Output) ->
     check(&file, &now)?;
     write(&folder.join(format!("{PREFIX}{name}.cedar")), &file.text)?;
     if now.mode() == Mode::LogOnly {
-        output.talk("warning: the policies of this project are only watched (`mode = \"log_only\"`), and so is this");
+        output.talk(
+            "warning: the policies of this project are only watched (`mode = \"log_only\"`), and so is this",
+        );
     }
     if output.json {
         output.json(&json!({ "forbidden": name, "file": file.name }))?;
@@ -76,7 +78,11 @@ pub(super) fn list(_: &ListArguments, shared: &Shared, output: Output) -> Ended 
         .filter_map(|(id, file, _)| {
             let name = file.strip_prefix(&marked)?.strip_suffix(".cedar")?;
             let policy = now.set().policy(&cedar_policy::PolicyId::new(id))?;
-            Some((name.to_owned(), policy.annotation("reason").unwrap_or_default().to_owned(), policy.to_string()))
+            Some((
+                name.to_owned(),
+                policy.annotation("reason").unwrap_or_default().to_owned(),
+                policy.to_string(),
+            ))
         })
         .collect();
     if output.json {
@@ -93,7 +99,8 @@ pub(super) fn list(_: &ListArguments, shared: &Shared, output: Output) -> Ended 
     }
     let mut table = Table::new(&["name", "reason", "policy"]);
     for (name, reason, text) in &found {
-        let line: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with('@')).map(str::trim).collect();
+        let line: Vec<&str> =
+            text.lines().filter(|line| !line.trim_start().starts_with('@')).map(str::trim).collect();
         table.row([name, reason, &line.join(" ")]);
     }
     output.data(&table.render(output.data_colored))?;
@@ -107,9 +114,12 @@ pub(super) fn lift(arguments: &LiftArguments, shared: &Shared, output: Output) -
     plain(name)?;
     let path = folder(&project).join(format!("{PREFIX}{name}.cedar"));
     std::fs::remove_file(&path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => Error::new(Code::NotFound, format!("nothing that is forbidden is called `{name}`"))
-            .with_help("`adjutant policy forbids` lists what is"),
-        _ => Error::new(Code::FileUnreadable, format!("`{}` cannot be removed", path.display())).caused_by(&error),
+        std::io::ErrorKind::NotFound => {
+            Error::new(Code::NotFound, format!("nothing that is forbidden is called `{name}`"))
+                .with_help("`adjutant policy forbids` lists what is")
+        }
+        _ => Error::new(Code::FileUnreadable, format!("`{}` cannot be removed", path.display()))
+            .caused_by(&error),
     })?;
     output.line(&format!("allowed again, as far as the other policies permit it: {}", clean(name)))?;
     Ok(Exit::Success)
@@ -123,7 +133,9 @@ fn folder(project: &Project) -> PathBuf {
 fn text(arguments: &Arguments, name: &str) -> Result<String> {
     let reason = arguments.reason.as_deref().unwrap_or("forbidden by an operator");
     let (policy, annotated) = match (&arguments.tool, &arguments.cedar) {
-        (Some(tool), _) => (format!("forbid (principal, action == Action::{}, resource);", quoted(tool)), false),
+        (Some(tool), _) => {
+            (format!("forbid (principal, action == Action::{}, resource);", quoted(tool)), false)
+        }
         (None, Some(cedar)) => (cedar.trim().to_owned(), is_annotated(cedar)?),
         (None, None) => (String::new(), false),
     };
@@ -132,18 +144,22 @@ fn text(arguments: &Arguments, name: &str) -> Result<String> {
     } else {
         format!("@id({})\n@reason({})\n", quoted(&format!("{PREFIX}{name}")), quoted(reason))
     };
-    Ok(format!("// Forbidden by `adjutant policy forbid`; `adjutant policy allow-again {name}` takes it back.\n{before}{policy}\n"))
+    Ok(format!(
+        "// Forbidden by `adjutant policy forbid`; `adjutant policy allow-again {name}` takes it back.\n{before}{policy}\n"
+    ))
 }
 
 /// Whether a text has names for its policies itself. It may hold forbids only: a kill switch allows nothing.
 fn is_annotated(text: &str) -> Result<bool> {
     let set: PolicySet = text.parse().map_err(|error: cedar_policy::ParseErrors| {
-        Error::new(Code::InputInvalid, format!("this is no policy in Cedar: {error}"))
-            .with_help("write `forbid (principal, action == Action::\"refund\", resource);`, or `--tool refund`")
+        Error::new(Code::InputInvalid, format!("this is no policy in Cedar: {error}")).with_help(
+            "write `forbid (principal, action == Action::\"refund\", resource);`, or `--tool refund`",
+        )
     })?;
     if set.is_empty() || set.policies().any(|policy| policy.effect() != Effect::Forbid) {
-        return Err(Error::new(Code::InputInvalid, "this does not forbid, or not only")
-            .with_help("only a `forbid` can be put in force at once; what permits belongs into a file of `policies`"));
+        return Err(Error::new(Code::InputInvalid, "this does not forbid, or not only").with_help(
+            "only a `forbid` can be put in force at once; what permits belongs into a file of `policies`",
+        ));
     }
     let named = set.policies().filter(|policy| policy.annotation("id").is_some()).count();
     match (named, set.policies().count()) {

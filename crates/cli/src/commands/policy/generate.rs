@@ -125,7 +125,12 @@ pub(super) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
 }
 
 /// What the model writes, checked; with what is wrong it is asked once more.
-async fn written(model: &dyn Model, schema: &Schema, words: &str, output: Output) -> Ended<(String, Policies)> {
+async fn written(
+    model: &dyn Model,
+    schema: &Schema,
+    words: &str,
+    output: Output,
+) -> Ended<(String, Policies)> {
     let mut messages = vec![
         Message::system(format!("{INSTRUCTIONS}\nThe schema:\n```\n{}\n```\n", told(schema)?)),
         Message::user(words),
@@ -207,7 +212,9 @@ fn refuse_active(path: &Path, active: &Path) -> Result<()> {
     if full(parent).is_some_and(|parent| full(active) == Some(parent)) {
         let name = path.file_name().unwrap_or_default().display().to_string();
         return Err(Error::new(Code::InputInvalid, "what a model writes is not put in force by itself")
-            .with_help(format!("write it elsewhere, for example `policies/proposed/{name}`, and look at it")));
+            .with_help(format!(
+                "write it elsewhere, for example `policies/proposed/{name}`, and look at it"
+            )));
     }
     if path.exists() {
         return Err(Error::new(Code::Conflict, format!("there is `{}` already", path.display()))

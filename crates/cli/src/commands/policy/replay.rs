@@ -125,16 +125,21 @@ pub(super) async fn of_run(adjutant: &Adjutant, run: &Run) -> Result<Vec<Decided
 }
 
 /// The policies that a run has pinned; none where it has none.
-pub(super) async fn pinned(adjutant: &Adjutant, run: &Run) -> Result<Option<adjutant::policy::cedar::Policies>> {
+pub(super) async fn pinned(
+    adjutant: &Adjutant,
+    run: &Run,
+) -> Result<Option<adjutant::policy::cedar::Policies>> {
     let records = run.records().await?;
     let Some(admission) = admission(&records) else { return Ok(None) };
     let definition: Definition = adjutant.engine().definition(admission.definition).await?.to()?;
     let Some(digest) = definition.policies else { return Ok(None) };
     let pinned: adjutant::policy::cedar::Pinned = adjutant.engine().definition(digest).await?.to()?;
-    let opened = pinned.open().map_err(|problems| problems.into_iter().next().map_or_else(
-        || Error::new(Code::Internal, "the policies of the run cannot be read"),
-        Error::from,
-    ))?;
+    let opened = pinned.open().map_err(|problems| {
+        problems
+            .into_iter()
+            .next()
+            .map_or_else(|| Error::new(Code::Internal, "the policies of the run cannot be read"), Error::from)
+    })?;
     Ok(Some(opened))
 }
 
