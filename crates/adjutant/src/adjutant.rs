@@ -81,7 +81,8 @@ impl Adjutant {
         let settings = project.settings().clone();
         let (variables, tool_search) = (settings.variables.clone(), settings.tool_search.clone());
         let skills = project.skills().map(|skill| (skill.name.clone(), Some(skill.clone()))).collect();
-        let defaults = Defaults { limits, variables, tool_search, skills };
+        let guardrails = settings.guardrails.clone();
+        let defaults = Defaults { limits, variables, tool_search, skills, guardrails };
         let project = Arc::new(project);
         let models = Arc::new(ProjectModels(Arc::clone(&project)));
         let host = AgentHost::new(Arc::clone(&engine), models, project.reachable_tools())
