@@ -125,13 +125,13 @@ impl Approvals {
 
     /// The calls that wait for a person, those that have waited longest first.
     pub async fn waiting(&self) -> Result<Vec<Approval>> {
-        let asking = self.0.engine().asking(PREFIX).await?;
+        let asking = self.0.engine().asking(PREFIX, None).await?;
         Ok(asking.into_iter().filter_map(approval).collect())
     }
 
     /// The call that is meant by its id, by a beginning of it, or by its run where only one call of that run waits.
     ///
-    /// Fails with [`Code::NotFound`], saying who has decided where somebody has, and with [`Code::InputInvalid`] where
+    /// Fails with [`Code::NotFound`], with [`Code::Conflict`] saying who has decided, and with [`Code::InputInvalid`] where
     /// several are meant.
     pub async fn find(&self, id: &str) -> Result<Approval> {
         let mut waiting = self.waiting().await?;
@@ -150,7 +150,7 @@ impl Approvals {
                     && let Ok(run) = self.0.find(run).await
                     && let Some(told) = self.told(run.id(), &format!("{PREFIX}{place}")).await?
                 {
-                    return Err(Error::new(Code::NotFound, format!("`{id}` waits no more: {told}")));
+                    return Err(Error::new(Code::Conflict, format!("`{id}` waits no more: {told}")));
                 }
                 Err(Error::new(Code::NotFound, format!("no call `{id}` waits for a person"))
                     .with_help("`adjutant approvals` lists those that do"))
@@ -165,7 +165,7 @@ impl Approvals {
     /// answer makes no sense or changed arguments do not fit.
     pub async fn decide(&self, run: &RunId, signal: &str, verdict: Verdict) -> Result<Answer> {
         let engine = self.0.engine();
-        let asking = engine.asking(signal).await?.into_iter();
+        let asking = engine.asking(signal, Some(run)).await?.into_iter();
         let asking = asking.filter_map(approval).find(|asking| asking.run == *run && asking.signal == signal);
         let Some(asking) = asking else {
             return Err(match self.told(run, signal).await? {
@@ -212,7 +212,7 @@ impl Approvals {
     /// Who has answered to a signal, and what, where somebody has or nobody did in time.
     async fn told(&self, run: &RunId, signal: &str) -> Result<Option<String>> {
         let engine = self.0.engine();
-        let sent = engine.asking(signal).await?.into_iter().filter_map(approval);
+        let sent = engine.asking(signal, Some(run)).await?.into_iter().filter_map(approval);
         if let Some(answer) = sent.filter(|asking| asking.run == *run).find_map(|asking| asking.answer) {
             return Ok(Some(answer.told()));
         }

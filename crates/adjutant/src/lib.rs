@@ -45,6 +45,7 @@ mod route;
 mod run;
 mod runnable;
 mod session;
+mod takeover;
 mod task;
 mod transcript;
 mod updates;
@@ -64,7 +65,7 @@ pub use adjutant_tool as tool;
 pub use adjutant_agent as agent;
 pub use adjutant_agent::{Agent, Reply, Stop};
 pub use adjutant_core::{Code, Error, Result};
-pub use adjutant_store::Options as StoreOptions;
+pub use adjutant_store::{Options as StoreOptions, SystemClock};
 
 pub use crate::adjutant::Adjutant;
 pub use approvals::{Approval, Approvals, Holds, Verdict};

@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use adjutant_agent::approval::Decision;
+use adjutant_agent::approval::{Answer as AnswerToApproval, Decision};
 use adjutant_agent::{Input, Reply, Summary, question, start, title};
 use adjutant_core::id::{RunId, SessionId, StepKey};
 use adjutant_core::json::Json;
 use adjutant_core::message::Message;
+use adjutant_core::time::Clock;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{
     Edit, Engine, Entry, Fork, Forked, Observed, Origin, Record, Resolution, RunInfo, RunState, Wait,
 };
-use adjutant_store::random;
+use adjutant_store::{SystemClock, random};
 use adjutant_tool::Answer;
 use futures::{StreamExt, TryStreamExt};
 
@@ -248,7 +249,8 @@ impl Run {
             )
             .with_help(format!("`adjutant runs answer {}` gives it", self.id)));
         }
-        start::approve(self.engine(), &self.id, signal, &decision.into_answer()).await
+        let answer = AnswerToApproval { at: Some(SystemClock.now()), ..decision.into_answer() };
+        start::approve(self.engine(), &self.id, signal, &answer).await
     }
 
     /// Answers what a call asks a person before it goes on. What is left out and has a default gets it.

@@ -170,6 +170,19 @@ pub(crate) async fn call(
     settle(ctx, agent, call, None, place, around).await.map(|(_, _, returned)| returned)
 }
 
+/// Makes one call of a person who has taken the run, in a scope of its own: through the choke point, as the agent's own.
+/// Gives the step that has recorded it, and the message with its result.
+pub(crate) async fn by_hand(
+    ctx: Ctx,
+    agent: &Arc<Runtime>,
+    call: &ToolCall,
+    around: Around<'_>,
+) -> Result<(StepKey, Message)> {
+    let (called, step, returned) = settle(ctx, agent, call, None, None, around).await?;
+    let message = returned.message(step.clone(), &called);
+    Ok((step, message))
+}
+
 /// What came of one call, and the step that has recorded it.
 async fn settle(
     ctx: Ctx,

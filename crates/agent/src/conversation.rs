@@ -165,6 +165,19 @@ impl Conversation {
         self.transcript.entrust(words);
     }
 
+    /// Adds what a person has done who has taken the run.
+    pub(crate) fn did(&mut self, step: StepKey, message: Message) {
+        self.add(Entry::Did(step), message);
+    }
+
+    /// Writes anew what a message says, as a person has who has taken the run.
+    pub(crate) fn rewrite(&mut self, step: StepKey, place: usize, text: &str, overhead: u64) -> Result<()> {
+        self.transcript.rewrite(place, text)?;
+        self.entries.push(Entry::Rewrote(step));
+        self.recount(overhead);
+        Ok(())
+    }
+
     /// Counts what a request offers besides.
     pub(crate) fn grow(&mut self, tokens: u64) {
         self.tokens = self.tokens.saturating_add(tokens);

@@ -11,7 +11,7 @@ use adjutant_core::id::StepKey;
 use adjutant_core::json::Json;
 use adjutant_core::message::{Message, Part};
 use adjutant_core::{Code, Error, Result};
-use adjutant_durable::{Entry as Recorded, Letter, Operation, Outcome, Record};
+use adjutant_durable::{Entry as Recorded, Kind, Letter, Operation, Outcome, Record};
 use adjutant_model::{Request, unseen};
 
 use crate::answer::Answer;
@@ -27,8 +27,9 @@ use crate::reply::Reply;
 use crate::returned::{Called, Returned};
 use crate::runtime;
 use crate::search;
+use crate::takeover;
 use crate::think::MODEL;
-use crate::transcript::{COMPACT, Transcript};
+use crate::transcript::{COMPACT, NOTE, Transcript};
 
 /// The transcript of a run as its model would be sent it at the end of `records`, and always a valid one: a call
 /// that has no result, because the run was cancelled or failed, is given one that says so. What people said and a run
@@ -130,6 +131,8 @@ struct Journal<'a> {
     outcomes: BTreeMap<Place, &'a Outcome>,
     /// The model steps, in the order in which they were asked for.
     links: BTreeMap<u64, Place>,
+    /// The steps in the order in which they were asked for, each with its segment.
+    order: Vec<Place>,
     /// The steps of calls, by the step path of the turn and the call's id.
     calls: BTreeMap<(u32, StepKey, String), StepKey>,
     digests: BTreeMap<Digest, Place>,
@@ -217,6 +220,7 @@ impl<'a> Journal<'a> {
             let turn = place.1.scope().scope();
             self.calls.insert((place.0, turn, called.call.to_string()), place.1.clone());
         }
+        self.order.push(place.clone());
         self.operations.insert(place, operation);
     }
 
@@ -284,7 +288,13 @@ impl<'a> Journal<'a> {
     fn apply(&self, transcript: &mut Transcript, segment: u32, entries: &[Entry]) -> Result<()> {
         // These count messages from the first on, of which some are gone; a summary may tell of them.
         let counts = |entry: &Entry| {
-            matches!(entry, Entry::Shortened { .. } | Entry::Summarised { .. } | Entry::Forgotten { .. })
+            matches!(
+                entry,
+                Entry::Shortened { .. }
+                    | Entry::Summarised { .. }
+                    | Entry::Forgotten { .. }
+                    | Entry::Rewrote(_)
+            )
         };
         let is_void = |entry: &&Entry| self.altered && counts(entry);
         for entry in entries.iter().filter(|entry| !is_void(entry)) {
@@ -301,6 +311,8 @@ impl<'a> Journal<'a> {
                     transcript.answer(key.clone(), &self.answer(segment, key)?);
                 }
                 Entry::Result(key) => transcript.push(self.result(segment, key)?),
+                Entry::Did(key) => self.did(transcript, segment, key)?,
+                Entry::Rewrote(key) => takeover::rewrite(transcript, &self.outcome(segment, key)?.clone()?)?,
                 Entry::Shortened { before, tokens } => transcript.shorten(*before, *tokens),
                 Entry::Summarised { messages, step } => {
                     transcript.summarise(*messages, step.clone(), &self.answer(segment, step)?);
@@ -360,15 +372,59 @@ impl<'a> Journal<'a> {
             }
         }
         let inbox = key.scope().join("inbox", 0);
-        match self.outcomes.contains_key(&(*segment, inbox.clone())) {
-            true => self.hear(transcript, *segment, &inbox),
-            false => Ok(()),
+        if self.outcomes.contains_key(&(*segment, inbox.clone())) {
+            self.hear(transcript, *segment, &inbox)?;
         }
+        self.close_takeover(transcript, *segment, &key.scope().join(takeover::SCOPE, 0))
+    }
+
+    /// Adds what a person did who had taken the run and whom nobody has answered yet.
+    fn close_takeover(&self, transcript: &mut Transcript, segment: u32, scope: &StepKey) -> Result<()> {
+        let within = format!("{}/", scope.as_str());
+        let steps =
+            self.order.iter().filter(|(place, key)| *place == segment && key.as_str().starts_with(&within));
+        for (_, key) in steps {
+            let Some(Ok(answer)) = self.outcomes.get(&(segment, key.clone())) else { continue };
+            let operation = self.operations.get(&(segment, key.clone()));
+            match operation {
+                Some(Operation { kind: Kind::Signal, name, .. }) if name.starts_with(takeover::PREFIX) => {
+                    if let Some(message) = takeover::added(key, answer) {
+                        let calls: Vec<_> = message.calls().cloned().collect();
+                        transcript.push(message.from_step(key.clone()));
+                        for call in calls {
+                            let made = self.calls.get(&(segment, scope.clone(), call.id.to_string()));
+                            transcript.push(match made {
+                                Some(step) if self.outcomes.contains_key(&(segment, step.clone())) => {
+                                    self.result(segment, step)?
+                                }
+                                _ => Returned::Failed(self.unfinished())
+                                    .message(key.clone(), &Called::raw(&call)),
+                            });
+                        }
+                    } else if !self.altered {
+                        // What could not be written anew was refused then, too.
+                        let _ = takeover::rewrite(transcript, answer);
+                    }
+                }
+                Some(Operation { name, .. }) if name == NOTE => {
+                    transcript.push(Message::user(answer.to::<String>()?).from_step(key.clone()));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn did(&self, transcript: &mut Transcript, segment: u32, key: &StepKey) -> Result<()> {
+        let answer = self.outcome(segment, key)?.clone()?;
+        let message = takeover::added(key, &answer).ok_or_else(|| missing(key))?;
+        transcript.push(message.from_step(key.clone()));
+        Ok(())
     }
 
     /// Adds what the run was told and ended without hearing.
     fn left_unheard(&self, mut transcript: Transcript) -> Transcript {
-        self.unheard.iter().for_each(|message| transcript.push(heard(message)));
+        self.unheard.iter().filter_map(|message| heard(message)).for_each(|message| transcript.push(message));
         transcript
     }
 
@@ -394,7 +450,8 @@ impl<'a> Journal<'a> {
         let messages = self.outcome(segment, key)?.clone()?.to::<Vec<Json>>()?;
         let left =
             self.outcomes.get(&(segment, guard::heard_at(key))).and_then(|outcome| outcome.as_ref().ok());
-        let messages = left.and_then(guard::left).unwrap_or_else(|| messages.iter().map(heard).collect());
+        let said = || messages.iter().filter_map(heard).collect();
+        let messages = left.and_then(guard::left).unwrap_or_else(said);
         messages.into_iter().for_each(|message| transcript.push(message.from_step(key.clone())));
         Ok(())
     }

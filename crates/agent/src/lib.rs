@@ -54,6 +54,7 @@ mod shorten;
 pub mod start;
 mod subtask;
 pub mod summary;
+pub mod takeover;
 mod tally;
 pub mod termination;
 mod think;

@@ -63,6 +63,10 @@ pub enum Entry {
     Answer(StepKey),
     /// The result of one call.
     Result(StepKey),
+    /// What a person has added who had taken the run.
+    Did(StepKey),
+    /// What a person has written anew who had taken the run.
+    Rewrote(StepKey),
     /// The tool results among the first `before` messages were shortened.
     Shortened {
         /// How many messages, from the beginning.

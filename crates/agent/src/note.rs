@@ -22,6 +22,10 @@ pub enum Note {
     Misfit(String),
     /// The answer may not go out, for this reason.
     Withheld(String),
+    /// This person has taken the run.
+    Taken(String),
+    /// This person has handed it back, with these words.
+    Back(String, Option<String>),
 }
 
 /// The note as a step: which, without its words, so that better words in a later version change no recorded step.
@@ -33,6 +37,8 @@ enum Kind {
     Unfinished,
     Misfit,
     Withheld,
+    Taken,
+    Back,
 }
 
 impl Note {
@@ -43,6 +49,8 @@ impl Note {
             Self::Unfinished => Kind::Unfinished,
             Self::Misfit(_) => Kind::Misfit,
             Self::Withheld(_) => Kind::Withheld,
+            Self::Taken(_) => Kind::Taken,
+            Self::Back(..) => Kind::Back,
         }
     }
 
@@ -58,6 +66,13 @@ impl Note {
             Self::Unfinished => {
                 "Your last answer announces something and then ends. Go on: call a tool, or give the whole answer."
                     .to_owned()
+            }
+            Self::Taken(by) => format!(
+                "{by} has taken over. What follows, up to the note that you go on, was done by them in your place."
+            ),
+            Self::Back(by, None) => format!("{by} has handed the task back to you. Go on."),
+            Self::Back(by, Some(words)) => {
+                format!("{by} has handed the task back to you, and says: {words}\nGo on.")
             }
             Self::Misfit(violations) => format!(
                 "Your last answer does not have the required form:\n{violations}\nAnswer again, with nothing but JSON \

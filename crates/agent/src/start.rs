@@ -17,6 +17,7 @@ use crate::host::{AgentHost, EMBEDDER};
 use crate::input::{self, Input};
 use crate::models::Models;
 use crate::subtask::Subtask;
+use crate::takeover;
 use crate::title;
 
 /// A run that is to be started.
@@ -130,6 +131,19 @@ pub async fn steer(engine: &dyn Engine, run: &RunId, id: &str, message: &Message
     input::check(message)?;
     let payload = Json::of(message)?;
     engine.send(run, Mail::new(format!("message:{id}"), Letter::Message { payload })).await.map(drop)
+}
+
+/// Takes a run: between two of its turns it stops, and waits for what `by` does in the agent's place. `id` is new each
+/// time. Fails with [`Code::Conflict`] when the run is over.
+pub async fn take(engine: &dyn Engine, run: &RunId, id: &str, by: &str, reason: Option<&str>) -> Result<()> {
+    let letter = Letter::Message { payload: takeover::letter(by, reason) };
+    engine.send(run, Mail::new(format!("take:{id}"), letter)).await.map(drop)
+}
+
+/// Does something in the place of an agent whose run somebody has taken. Fails with [`Code::Conflict`] where something was
+/// done before that the run has not taken in yet.
+pub async fn act(engine: &dyn Engine, run: &RunId, signal: &str, done: &takeover::Done) -> Result<()> {
+    signal_once(engine, run, signal, Json::of(done)?).await
 }
 
 /// Tells a run to stop for good. What is under way is told so; the session stays usable.

@@ -19,6 +19,7 @@ use crate::link::Link;
 use crate::question;
 use crate::reply::Reply;
 use crate::returned::Returned;
+use crate::takeover::{self, Taken};
 
 /// The kind of steps that are other runs.
 const CHILD: &str = "child";
@@ -184,6 +185,11 @@ impl Step {
                 answer.to::<adjutant_tool::Answer>().and_then(|answer| request.question.fitting(answer));
             let help = "write `{\"action\": \"accept\", \"content\": {..}}`, or `{\"action\": \"decline\"}`";
             return fits.map(|_| ()).map_err(|error| refused(error.message(), error.help().unwrap_or(help)));
+        }
+        if self.kind == "signal" && self.input.to::<Taken>().is_ok() {
+            let read = answer.to::<takeover::Done>();
+            let help = "write `{\"by\": \"..\", \"at\": 0, \"deed\": {\"say\": \"..\"}}`";
+            return read.map(|_| ()).map_err(|error| refused(error.message(), help));
         }
         if self.kind == "signal" {
             let read = answer.to::<approval::Answer>();

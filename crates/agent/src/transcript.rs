@@ -183,6 +183,15 @@ impl Transcript {
         Arc::make_mut(&mut self.messages).push(message);
     }
 
+    /// Whether the message at a place is one of an earlier turn.
+    pub(crate) fn is_borrowed(&self, place: usize) -> bool {
+        self.borrowed.contains_key(&place)
+    }
+
+    pub(crate) fn message_mut(&mut self, place: usize) -> Option<&mut Message> {
+        Arc::make_mut(&mut self.messages).get_mut(place).map(Arc::make_mut)
+    }
+
     /// Takes over what was said before, without its instructions: those of now count.
     pub(crate) fn follow(&mut self, earlier: &Self) {
         let said = earlier.messages.iter().enumerate().filter(|(_, message)| message.role != Role::System);

@@ -18,6 +18,7 @@ use crate::note::{Note, tell};
 use crate::reply::Reply;
 use crate::rules::{self, Log, Released};
 use crate::runtime::Runtime;
+use crate::takeover;
 use crate::termination::{Facts, Next, Stop, decide, reached};
 use crate::think::think;
 use crate::title::Titling;
@@ -64,7 +65,7 @@ pub async fn turn(ctx: &Ctx, agent: &Arc<Runtime>, begin: Begin) -> Result<Reply
             return Ok(held_back(ctx, memory, &log, &watch, blocked));
         }
         let acted = act(&step, agent, &mut memory, &log, &watch, &answer).await?;
-        let heard = listen(&step, agent, &mut memory, &watch).await?;
+        let heard = listen(&step, agent, &mut memory, &log, &watch).await?;
         memory.judged(&watch);
         let facts = Facts {
             answer: &answer,
@@ -191,14 +192,24 @@ fn remembered(agent: &Runtime, memory: &Memory, earlier: Option<&Earlier>) -> Lo
 }
 
 /// Takes in what people said to the run meanwhile.
-async fn listen(step: &Ctx, agent: &Runtime, memory: &mut Memory, watch: &Watch) -> Result<bool> {
-    let messages: Vec<_> = step.inbox().await?.messages.iter().map(input::heard).collect();
-    let heard = !messages.is_empty();
-    if heard {
+async fn listen(
+    step: &Ctx,
+    agent: &Arc<Runtime>,
+    memory: &mut Memory,
+    log: &Log,
+    watch: &Watch,
+) -> Result<bool> {
+    let sent = step.inbox().await?.messages;
+    let messages: Vec<_> = sent.iter().filter_map(input::heard).collect();
+    if !messages.is_empty() {
         let messages = guard::hear(step, agent, messages, watch).await?;
         memory.conversation.hear(step.path().join("inbox", 0), messages);
     }
-    Ok(heard)
+    // Whoever takes it first has it; the others find it taken.
+    if let Some(taking) = sent.iter().find_map(takeover::taking) {
+        takeover::hold(step, agent, memory, log, watch, taking).await?;
+    }
+    Ok(!sent.is_empty())
 }
 
 /// Tells the model something, and that it was told.
@@ -208,6 +219,7 @@ async fn nudge(step: &Ctx, memory: &mut Memory, note: Note) -> Result<()> {
         Note::Misfit(_) => memory.tried.repair = true,
         Note::Empty | Note::Unfinished => memory.tried.nudge = true,
         Note::Withheld(_) => memory.tried.withheld = true,
+        Note::Taken(_) | Note::Back(..) => {}
     }
     tell(step, &mut memory.conversation, note).await
 }

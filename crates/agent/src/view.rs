@@ -18,6 +18,7 @@ use crate::input::{Input, heard};
 use crate::link::Link;
 use crate::question;
 use crate::returned::{Called, Returned};
+use crate::takeover;
 use crate::think::MODEL;
 use crate::transcript::NOTE;
 
@@ -38,7 +39,7 @@ enum Step {
         /// Whether its words are for nobody yet.
         held: bool,
     },
-    Call(Called),
+    Call(Box<Called>),
     Approval(String),
     Question(String),
     Child(RunId),
@@ -111,6 +112,15 @@ impl View {
                 let step = self.open.remove(key);
                 Vec::from_iter(step.and_then(|step| answered(step, outcome)))
             }
+            Entry::Dropped { key } => match self.open.remove(key) {
+                // Whoever was about to answer need not any more: the time is over, or the run.
+                Some(Step::Approval(signal)) => {
+                    let answer =
+                        serde_json::json!({ "approve": false, "reason": "it is not asked any more" });
+                    vec![EventKind::ApprovalAnswered { signal, answer: answer.into() }]
+                }
+                _ => Vec::new(),
+            },
             Entry::Answered { key, operation, outcome, .. } => {
                 let events = at_once(operation, outcome);
                 if events.iter().any(|event| matches!(event, EventKind::ToolCalled(_))) {
@@ -143,13 +153,16 @@ impl View {
                 (_, Ok(called)) => {
                     let is_news = called.resumed.is_none() && !self.announced.contains(&key.scope());
                     let event = is_news.then(|| EventKind::ToolCalled(as_call(&called)));
-                    (Step::Call(called), event)
+                    (Step::Call(Box::new(called)), event)
                 }
                 _ if operation.name == NOTE => (Step::Other, None),
                 _ => (Step::Other, Some(other())),
             },
             Kind::Signal => {
                 let (signal, request) = (operation.name.clone(), operation.input.clone());
+                if signal.starts_with(takeover::PREFIX) {
+                    return (Step::Other, Some(other()));
+                }
                 match signal.starts_with(question::PREFIX) {
                     true => {
                         (Step::Question(signal.clone()), Some(EventKind::QuestionAsked { signal, request }))
@@ -227,7 +240,8 @@ fn at_once(operation: &Operation, outcome: &Outcome) -> Vec<EventKind> {
     match operation.kind {
         Kind::Inbox => {
             let messages = outcome.as_ref().ok().and_then(|json| json.to::<Vec<Json>>().ok());
-            messages.unwrap_or_default().iter().map(|message| EventKind::Heard(heard(message))).collect()
+            let messages = messages.unwrap_or_default();
+            messages.iter().filter_map(heard).map(EventKind::Heard).collect()
         }
         Kind::Emit => Vec::from_iter(operation.input.to::<EventKind>().ok()),
         _ => vec![EventKind::Step { operation: operation.name.clone() }],

@@ -77,9 +77,9 @@ pub trait Engine: Send + Sync + 'static {
     /// The newest runs, newest first.
     fn runs(&self, most: usize) -> BoxFuture<'_, Result<Vec<RunInfo>>>;
 
-    /// The signals that runs wait for and whose names begin with `prefix`, those that have waited longest first. It
-    /// reads no whole journals, however many runs wait.
-    fn asking<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<Asking>>>;
+    /// The signals whose names begin with `prefix` and that one run waits for, or any run where none is given; those that
+    /// have waited longest first. It reads no whole journals, however many runs wait.
+    fn asking<'a>(&'a self, prefix: &'a str, run: Option<&'a RunId>) -> BoxFuture<'a, Result<Vec<Asking>>>;
 
     /// Keeps a grant. Idempotent on its id; returns whether it is new.
     fn grant(&self, grant: Grant) -> BoxFuture<'_, Result<bool>>;

@@ -151,6 +151,14 @@ pub(crate) fn post(
         .and_then(|mut insert| insert.execute(params![row, mail.id, letter.as_str(), at.0]))
         .map_err(fault)?
         .eq(&1);
+    // One that nobody drives stands still at once. It takes the letter when it goes on, before the one that says so.
+    if new && matches!(mail.letter, Letter::Pause { .. }) && matches!(state.as_str(), "waiting" | "ready") {
+        connection
+            .prepare_cached("UPDATE runs SET state = 'paused' WHERE id = ?1")
+            .and_then(|mut update| update.execute([row]))
+            .map_err(fault)?;
+        return Ok(new);
+    }
     let wakes: &[&str] = match mail.letter {
         Letter::Resume | Letter::Cancel { .. } => &["waiting", "paused", "halted"],
         _ => &["waiting"],

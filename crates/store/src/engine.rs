@@ -210,10 +210,10 @@ impl Engine for SqliteEngine {
         )
     }
 
-    fn asking<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<Asking>>> {
-        let (scope, prefix) = (self.scope.clone(), prefix.to_owned());
+    fn asking<'a>(&'a self, prefix: &'a str, run: Option<&'a RunId>) -> BoxFuture<'a, Result<Vec<Asking>>> {
+        let (scope, prefix, run) = (self.scope.clone(), prefix.to_owned(), run.cloned());
         Box::pin(async move {
-            self.store.read(move |connection| query::asking(connection, &scope, &prefix)).await
+            self.store.read(move |connection| query::asking(connection, &scope, &prefix, run.as_ref())).await
         })
     }
 

@@ -83,9 +83,15 @@ fn read(connection: &Connection, scope: &Scope, row: &Row<'_>) -> Result<RunInfo
 }
 
 /// The signals that runs wait for, those that have waited longest first.
-pub(crate) fn asking(connection: &Connection, scope: &Scope, prefix: &str) -> Result<Vec<Asking>> {
+pub(crate) fn asking(
+    connection: &Connection,
+    scope: &Scope,
+    prefix: &str,
+    run: Option<&RunId>,
+) -> Result<Vec<Asking>> {
     let mut select = connection.prepare_cached(ASKING).map_err(fault)?;
-    let mut rows = select.query(params![scope.tenant, scope.project, prefix]).map_err(fault)?;
+    let mut rows =
+        select.query(params![scope.tenant, scope.project, prefix, run.map(RunId::as_str)]).map_err(fault)?;
     let mut found = Vec::new();
     while let Some(row) = rows.next().map_err(fault)? {
         let text = |index: usize| row.get::<_, String>(index).map_err(fault);
@@ -104,7 +110,7 @@ pub(crate) fn asking(connection: &Connection, scope: &Scope, prefix: &str) -> Re
         });
     }
     drop(rows);
-    found.extend(asking_forks(connection, scope, prefix)?);
+    found.extend(asking_forks(connection, scope, prefix, run)?);
     found.sort_by_key(|asking| asking.since);
     Ok(found)
 }
@@ -121,16 +127,21 @@ const ASKING: &str = r#"
       AND j.kind = 'issued' AND substr(j.meta, 1, 16) = '{"kind":"signal"'
     LEFT JOIN blobs b ON b.tenant = r.tenant AND b.digest = j.blob
     WHERE r.state IN ('ready', 'running', 'waiting', 'paused', 'halted') AND r.tenant = ?1 AND r.project = ?2
-      AND r.fork_of IS NULL AND substr(signal, 1, length(?3)) = ?3
+      AND r.run = coalesce(?4, r.run) AND r.fork_of IS NULL AND substr(signal, 1, length(?3)) = ?3
       AND NOT EXISTS (SELECT 1 FROM journal c WHERE c.id > j.id AND c.id < ((r.id + 1) << 32) AND c.key = j.key
                         AND c.kind IN ('completed', 'failed', 'dropped', 'late', 'late_error'))"#;
 
 /// The same of forks, of which there are few: by their records.
-fn asking_forks(connection: &Connection, scope: &Scope, prefix: &str) -> Result<Vec<Asking>> {
+fn asking_forks(
+    connection: &Connection,
+    scope: &Scope,
+    prefix: &str,
+    run: Option<&RunId>,
+) -> Result<Vec<Asking>> {
     let parameters = params![scope.tenant, scope.project];
     let forks = list(connection, scope, "r.fork_of IS NOT NULL AND r.state <> 'ended'", "", parameters)?;
     let mut found = Vec::new();
-    for info in forks {
+    for info in forks.into_iter().filter(|info| run.is_none_or(|run| *run == info.run)) {
         let row = claim::row_of(connection, scope, &info.run)?;
         let records = fork::records(connection, scope, row, 0)?;
         let mail = claim::mail(connection, row, 0)?;

@@ -64,7 +64,7 @@ async fn a_run_says_what_those_below_it_wait_for() {
             tokio::time::sleep(Duration::from_millis(20)).await;
             let rests = run.rests().await.unwrap();
             if let [above, below] = rests.as_slice()
-                && let [Wait::Signal { .. }] = below.waits.as_slice()
+                && let [Wait::Signal { .. }, ..] = below.waits.as_slice()
             {
                 assert!(matches!(above.waits.as_slice(), [Wait::Child { run, .. }] if *run == below.run));
                 assert_eq!(below.name, "desk");

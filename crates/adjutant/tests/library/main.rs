@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod agents;
+mod approvals;
 mod artifacts;
 mod conversations;
 mod people;

@@ -27,7 +27,7 @@ async fn until(run: &Run, state: RunState) -> Vec<Wait> {
 
 fn signal(waits: &[Wait]) -> &str {
     match waits {
-        [Wait::Signal { name, .. }] => name,
+        [Wait::Signal { name, .. }, ..] => name,
         other => panic!("it waits for {other:?}"),
     }
 }

@@ -108,7 +108,7 @@ async fn a_tool_that_is_taken_from_an_agents_file_stays_for_its_runs() {
     while updates.next().await.unwrap().unwrap() != Update::State(RunState::Waiting) {}
     updates.stop().await.unwrap();
     let waits = run.waits().await.unwrap();
-    let [Wait::Signal { name, .. }] = waits.as_slice() else { panic!("it waits for {waits:?}") };
+    let [Wait::Signal { name, .. }, ..] = waits.as_slice() else { panic!("it waits for {waits:?}") };
     let (id, name) = (run.id().clone(), name.clone());
     drop((run, adjutant));
     write("");

@@ -48,7 +48,7 @@ pub struct Request {
 impl Request {
     /// What tells a call of a run from every other: the run, the name that is answered to, the tool and its arguments.
     pub(super) fn seal(run: &RunId, signal: &str, tool: &str, arguments: &Value) -> Digest {
-        let arguments = arguments.to_string();
+        let arguments = canonical(arguments).to_string();
         Digest::of_parts(&[
             b"approval",
             run.as_str().as_bytes(),
@@ -56,5 +56,33 @@ impl Request {
             tool.as_bytes(),
             arguments.as_bytes(),
         ])
+    }
+}
+
+/// A value with its keys in order, whatever order they were read in.
+fn canonical(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let sorted: BTreeMap<&String, Value> =
+                fields.iter().map(|(name, value)| (name, canonical(value))).collect();
+            sorted.into_iter().map(|(name, value)| (name.clone(), value)).collect()
+        }
+        Value::Array(items) => items.iter().map(canonical).collect(),
+        other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_order_of_arguments_makes_no_other_call() {
+        let seal =
+            |text: &str| Request::seal(&"r".into(), "approve:x", "pay", &serde_json::from_str(text).unwrap());
+        let one = seal(r#"{"to":"ann","of":[{"a":1,"b":2}]}"#);
+        assert_eq!(one, seal(r#"{"of":[{"b":2,"a":1}],"to":"ann"}"#));
+        assert_ne!(one, seal(r#"{"of":[{"b":2,"a":1}],"to":"eve"}"#));
+        assert_ne!(one, Request::seal(&"s".into(), "approve:x", "pay", &serde_json::json!({})));
     }
 }

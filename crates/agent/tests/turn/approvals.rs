@@ -32,7 +32,7 @@ fn desk(tool: Arc<dyn adjutant_tool::Tool>) -> Agent {
 async fn request(bench: &Bench, run: &RunId) -> (String, Request) {
     in_time(async {
         loop {
-            let asking = bench.engine.asking(PREFIX).await.unwrap();
+            let asking = bench.engine.asking(PREFIX, None).await.unwrap();
             if let Some(asking) =
                 asking.into_iter().find(|asking| asking.run == *run && asking.answer.is_none())
             {
@@ -122,7 +122,7 @@ async fn what_nobody_answers_in_time_is_refused() {
     let run = bench.begin("go", None).await;
     assert_eq!(bench.end(&run).await.unwrap().text, "ok");
     assert!(done.lock().unwrap().is_empty());
-    assert!(bench.engine.asking(PREFIX).await.unwrap().is_empty());
+    assert!(bench.engine.asking(PREFIX, None).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -204,7 +204,7 @@ async fn a_call_that_waits_keeps_no_other_from_being_made() {
         }).await;
     }
     // Both are shown together.
-    let asking = bench.engine.asking(PREFIX).await.unwrap();
+    let asking = bench.engine.asking(PREFIX, None).await.unwrap();
     assert_eq!(asking.len(), 2);
     assert!(done.lock().unwrap().is_empty());
     for asking in asking.iter().rev() {

@@ -31,6 +31,7 @@ mod session;
 #[cfg(test)]
 mod skills;
 #[cfg(test)]
+mod takeover;
 mod title;
 #[cfg(test)]
 mod way;

@@ -70,17 +70,17 @@ pub async fn signals_that_wait_are_listed(harness: &impl Harness) -> Result<()> 
     };
     let mut both = vec![(one.clone(), "go".to_owned()), (two.clone(), "go".to_owned())];
     both.sort();
-    same("what waits", names(engine.asking("g").await?), both)?;
-    same("what begins otherwise", engine.asking("x").await?.len(), 0)?;
+    same("what waits", names(engine.asking("g", None).await?), both)?;
+    same("what begins otherwise", engine.asking("x", None).await?.len(), 0)?;
     signal(&*engine, &one, "a", 1).await?;
     ends_with(&*engine, &one, 1).await?;
-    same("what is left", names(engine.asking("").await?), vec![(two.clone(), "go".to_owned())])?;
+    same("what is left", names(engine.asking("", None).await?), vec![(two.clone(), "go".to_owned())])?;
     instance.stop().await?;
     let instance = open(harness).await?;
     let engine = instance.engine();
     let letter = Letter::Signal { name: "go".to_owned(), payload: Json::of(&2)? };
     engine.send(&two, Mail::new("signal:go", letter)).await?;
-    let asking = engine.asking("go").await?;
+    let asking = engine.asking("go", None).await?;
     same("the answer", asking.first().and_then(|asking| asking.answer.clone()), Some(Json::of(&2)?))?;
     instance.serve(host(|ctx, _, _| async move {
         ctx.signal("go", Json::null()).await?;
@@ -98,7 +98,7 @@ pub async fn signals_that_wait_are_listed(harness: &impl Harness) -> Result<()> 
     until(&*engine, &two, RunState::Waiting).await?;
     let mut left = vec![(run_id("fork"), "go".to_owned()), (two, "next".to_owned())];
     left.sort();
-    let asking = engine.asking("").await?;
+    let asking = engine.asking("", None).await?;
     let asked = asking.iter().find(|asking| asking.signal == "next").map(|asking| asking.request.clone());
     same("what is asked", asked, Some(Json::of("why")?))?;
     same("what waits with the fork", names(asking), left)
