@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{chat, check, doctor, models, new, policy, run, runs, scan, skills, tools};
+use crate::commands::{approvals, chat, check, doctor, models, new, policy, run, runs, scan, skills, tools};
 use crate::screen::ColorChoice;
 
 /// Runs LLM agents that survive: every step is recorded, so a run that is killed goes on where it was.
@@ -50,6 +50,7 @@ pub(crate) enum Command {
     New(new::Arguments),
     Run(run::Arguments),
     Chat(chat::Arguments),
+    Approvals(approvals::Arguments),
     Runs(runs::Arguments),
     Models(models::Arguments),
     Tools(tools::Arguments),

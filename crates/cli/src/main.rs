@@ -3,6 +3,7 @@
 mod arguments;
 mod commands;
 mod exit;
+mod person;
 mod place;
 mod prove;
 mod reference;
@@ -15,7 +16,7 @@ use std::time::Duration;
 use clap::Parser;
 
 use arguments::{Arguments, Command};
-use commands::{chat, check, doctor, models, new, policy, run, runs, scan, skills, tools};
+use commands::{approvals, chat, check, doctor, models, new, policy, run, runs, scan, skills, tools};
 use exit::{Ended, Failure};
 use screen::{ColorChoice, Output, report};
 
@@ -56,6 +57,7 @@ async fn execute(arguments: &Arguments, output: Output) -> Ended {
         Command::New(command) => new::execute(command, output),
         Command::Run(command) => run::execute(command, shared, output).await,
         Command::Chat(command) => chat::execute(command, shared, output).await,
+        Command::Approvals(command) => approvals::execute(command, shared, output).await,
         Command::Runs(command) => runs::execute(command, shared, output).await,
         Command::Models(command) => models::execute(command, shared, output).await,
         Command::Tools(command) => tools::execute(command, shared, output).await,

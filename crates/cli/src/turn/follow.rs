@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use adjutant::agent::question;
+use adjutant::agent::{question, takeover};
 use adjutant::durable::{RunState, Wait};
 use adjutant::{Adjutant, Rest, Run, Update, Updates};
 use adjutant_core::Code;
@@ -12,14 +12,15 @@ use adjutant_core::id::RunId;
 use adjutant_core::json::Json;
 use futures::StreamExt;
 
+use super::approval::{self, Asked};
 use super::interrupts::Interrupt;
 use super::people::People;
 use super::question::{Put, put};
 use super::queue::{LOOK, Queue};
 use super::show::Show;
-use super::waiting::{asked, texts};
+use super::waiting::asked;
 use crate::exit::Ended;
-use crate::screen::{Output, Style, clean};
+use crate::screen::{Output, clean};
 
 /// As long as more comes within this time, the person is not asked: the question may be answered already.
 const QUIET: Duration = Duration::from_millis(150);
@@ -68,6 +69,8 @@ pub(crate) async fn follow(
     let mut queue = Queue::default();
     let mut looks = tokio::time::interval(LOOK);
     let mut has_begun = false;
+    // More than one is listed before it is asked about.
+    let mut listed = 1;
     loop {
         let asks = manners != Manners::Watch && !questions.is_empty();
         tokio::select! {
@@ -111,9 +114,14 @@ pub(crate) async fn follow(
             },
             () = tokio::time::sleep(QUIET), if asks => {
                 show.finish()?;
+                // All of them before the first is put: one answer may depend on what else is asked.
+                if questions.len() > listed {
+                    list(&questions, show.output());
+                }
+                listed = questions.len().saturating_sub(1).max(1);
                 if let Some(((asking, signal), request)) = questions.pop_first() {
                     let asking = adjutant.handle(&asking);
-                    if let Some(followed) = ask(&asking, show, people, &signal, &request).await? {
+                    if let Some(followed) = ask(adjutant, &asking, show, people, &signal, &request).await? {
                         return Ok(followed);
                     }
                 }
@@ -143,6 +151,14 @@ pub(crate) async fn follow(
     }
 }
 
+/// Lists what is asked, where it is more than one thing.
+fn list(questions: &BTreeMap<(RunId, String), Json>, output: Output) {
+    output.talk(&format!("{} calls wait for you:", questions.len()));
+    for (number, request) in questions.values().enumerate() {
+        output.talk(&format!("  {}. {}", number + 1, clean(&asked(request))));
+    }
+}
+
 /// Says something to a run. One that came to its end at that moment hears it as the next message.
 async fn steer(run: &Run, line: String, people: &mut People, output: Output) -> Ended<()> {
     match run.steer(&line).await {
@@ -160,7 +176,8 @@ async fn rests(run: &Run, state: RunState, manners: Manners) -> Ended<Option<Fol
         RunState::Halted => Some(Followed::Halted),
         RunState::Waiting => {
             let needs_person = |wait: &Wait| match wait {
-                Wait::Signal { .. } => manners == Manners::Watch,
+                // Whoever has taken it is not asked here.
+                Wait::Signal { name, .. } => manners == Manners::Watch || name.starts_with(takeover::PREFIX),
                 Wait::Unknown { .. } => true,
                 Wait::Timer { .. } | Wait::Child { .. } => false,
             };
@@ -176,6 +193,7 @@ async fn rests(run: &Run, state: RunState, manners: Manners) -> Ended<Option<Fol
 
 /// Asks a person what the run asks. Without an answer it says how the run stands.
 async fn ask(
+    adjutant: &Adjutant,
     run: &Run,
     show: &Show,
     people: &mut People,
@@ -190,34 +208,11 @@ async fn ask(
             Put::Interrupted(interrupt) => Ok(Some(Followed::Interrupted(interrupt))),
         };
     }
-    loop {
-        output.raw_talk(&format!(
-            "{} {}{}\n[y]es, [n]o, or the reason why not: ",
-            output.painted(Style::Yellow, "allow"),
-            clean(&asked(request)),
-            texts(request)
-        ));
-        let line = tokio::select! {
-            biased;
-            interrupt = people.interrupts.next() => {
-                output.raw_talk("\n");
-                return Ok(Some(Followed::Interrupted(interrupt)));
-            }
-            line = people.keyboard.line() => line,
-        };
-        if !people.is_terminal() || line.is_none() {
-            output.raw_talk("\n");
-        }
-        // Whoever leaves a question open has not answered it.
-        let Some(line) = line else { return Ok(Some(Followed::Waiting)) };
-        let answered = match line.trim() {
-            "" => continue,
-            "y" | "yes" => run.approve(signal).await,
-            "n" | "no" => run.deny(signal, "refused by the person who was asked").await,
-            reason => run.deny(signal, reason).await,
-        };
-        return settled(answered, output).map(|()| None);
-    }
+    Ok(match approval::put(adjutant, run, people, output, signal, request).await? {
+        Asked::Answered => None,
+        Asked::Left => Some(Followed::Waiting),
+        Asked::Interrupted(interrupt) => Some(Followed::Interrupted(interrupt)),
+    })
 }
 
 /// Whether an answer was taken. Somebody else may have been asked too, and was faster.

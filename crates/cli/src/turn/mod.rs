@@ -1,5 +1,6 @@
 //! A run in front of a person: shown while it goes, asked about when it asks.
 
+mod approval;
 mod follow;
 mod interrupts;
 mod people;
@@ -8,6 +9,7 @@ mod queue;
 mod show;
 mod waiting;
 
+pub(crate) use approval::{details, time_left};
 pub(crate) use follow::{Followed, Manners, follow};
 pub(crate) use interrupts::{Interrupt, Interrupts};
 pub(crate) use people::People;

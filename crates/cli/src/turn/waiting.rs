@@ -2,10 +2,11 @@
 
 use adjutant::agent::approval::PREFIX;
 use adjutant::agent::question;
+use adjutant::agent::takeover::Taken;
 use adjutant::durable::{RunState, Wait};
 use adjutant::tool::Wanted;
 use adjutant::{Rest, Run};
-use adjutant_core::id::RunId;
+use adjutant_core::id::{RunId, StepKey};
 use adjutant_core::json::Json;
 use serde_json::Value;
 
@@ -43,6 +44,16 @@ fn explain_one(rest: &Rest, is_below: bool, output: Output, project: &str) {
             explain_question(id, name, &request, several, output, project);
             continue;
         }
+        if let Wait::Signal { request, .. } = wait
+            && let Ok(taken) = request.to::<Taken>()
+        {
+            output.talk(&format!(
+                "  for {}, who has taken it\n    adjutant runs edit {id} --say \"...\"{project}\n    \
+                 adjutant runs call {id} TOOL '{{..}}'{project}\n    adjutant runs hand-back {id}{project}",
+                clean(&taken.taken_by)
+            ));
+            continue;
+        }
         match wait {
             Wait::Signal { name, request, .. } => {
                 let call = name.strip_prefix(PREFIX).unwrap_or(name);
@@ -63,11 +74,20 @@ fn explain_one(rest: &Rest, is_below: bool, output: Output, project: &str) {
                      adjutant runs resolve {id} {step} --abort{project}"
                 ));
             }
+            // The time that an approval has is told with it.
+            Wait::Timer { key, .. } if is_expiry(key, waits) => {}
             Wait::Timer { until, .. } => output.talk(&format!("  until {}", local_time(*until))),
             // It is among those that are explained.
             Wait::Child { .. } => {}
         }
     }
+}
+
+/// Whether a timer is the time that somebody has to answer.
+fn is_expiry(timer: &StepKey, waits: &[Wait]) -> bool {
+    waits.iter().any(|wait| {
+        matches!(wait, Wait::Signal { key, name, .. } if name.starts_with(PREFIX) && key.scope() == timer.scope())
+    })
 }
 
 /// Says what a call asks, and what to type to answer.
@@ -132,6 +152,9 @@ pub(crate) fn texts(request: &Json) -> String {
 pub(crate) fn asked(request: &Json) -> String {
     if let Ok(request) = request.to::<question::Request>() {
         return question_asked(&request);
+    }
+    if let Ok(taken) = request.to::<Taken>() {
+        return format!("in the hands of {}", clean(&taken.taken_by));
     }
     let value = request.value();
     let tool = value.get("tool").and_then(Value::as_str).unwrap_or("a call");

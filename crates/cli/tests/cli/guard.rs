@@ -13,8 +13,12 @@ fn a_text_is_scanned() {
 
 #[test]
 fn guardrails_are_checked_before_anything_runs() {
-    let sandbox = Sandbox::with_agent("guardrails: [injction, codenames, { check: length, longest: 9, action: mask }]");
-    sandbox.write("adjutant.toml", "[guardrails.codenames]\ncheck = \"words\"\nwords = [\"raven\"]\non = [\"outptu\"]\n");
+    let sandbox =
+        Sandbox::with_agent("guardrails: [injction, codenames, { check: length, longest: 9, action: mask }]");
+    sandbox.write(
+        "adjutant.toml",
+        "[guardrails.codenames]\ncheck = \"words\"\nwords = [\"raven\"]\non = [\"outptu\"]\n",
+    );
     sees!(sandbox.run(&["check"]), @"");
 }
 

@@ -10,6 +10,7 @@ mod chat;
 mod code;
 mod conformance;
 mod crashes;
+mod decisions;
 mod exchanges;
 mod files;
 mod guard;

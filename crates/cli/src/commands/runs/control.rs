@@ -1,9 +1,10 @@
 //! `adjutant runs cancel`, `pause`, `approve`, `answer` and `resolve`.
 
-use adjutant::agent::{approval, question};
+use adjutant::agent::approval::{self, Decision};
+use adjutant::agent::question;
 use adjutant::durable::{Resolution, Wait};
 use adjutant::tool::Answer;
-use adjutant::{Adjutant, Run};
+use adjutant::{Adjutant, Run, Verdict};
 use adjutant_core::id::RunId;
 use adjutant_core::json::Json;
 use adjutant_core::{Code, Error, Result};
@@ -13,6 +14,7 @@ use serde_json::{Map, Value};
 use super::{done, step};
 use crate::commands::run::{close, drive};
 use crate::exit::Ended;
+use crate::person;
 use crate::screen::Output;
 use crate::turn::{Followed, Manners, People, Show, asked, follow};
 
@@ -56,6 +58,9 @@ pub(super) struct ApproveArguments {
     /// Why it is refused; the model is told.
     #[arg(long, value_name = "TEXT", requires = "deny")]
     reason: Option<String>,
+    /// Who answers; otherwise the user of the machine.
+    #[arg(long = "as", value_name = "NAME")]
+    name: Option<String>,
     /// Only record the answer; whoever drives the run takes it.
     #[arg(long)]
     later: bool,
@@ -173,12 +178,12 @@ pub(super) async fn approve(
 ) -> Ended {
     let run = adjutant.find(&arguments.run).await?;
     let (asking, call) = one_call(&run, arguments.call.as_deref(), approval::PREFIX, "an approval").await?;
-    let asking = adjutant.handle(&asking);
-    if arguments.deny {
-        asking.deny(&call, arguments.reason.as_deref().unwrap_or_default()).await?;
-    } else {
-        asking.approve(&call).await?;
-    }
+    let decision = match arguments.deny {
+        true => Decision::Deny(arguments.reason.clone()),
+        false => Decision::Approve,
+    };
+    let verdict = Verdict::new(decision, person::named(arguments.name.as_deref()));
+    adjutant.approvals().decide(&asking, &call, verdict).await?;
     if arguments.later {
         return done(output, run.id(), if arguments.deny { "refused" } else { "allowed" });
     }

@@ -8,6 +8,7 @@ mod list;
 mod remove;
 mod resume;
 mod show;
+mod takeover;
 mod tree;
 
 pub(super) use control::values;
@@ -41,6 +42,10 @@ enum Command {
     Approve(control::ApproveArguments),
     Answer(control::AnswerArguments),
     Resolve(control::ResolveArguments),
+    Take(takeover::TakeArguments),
+    Edit(takeover::EditArguments),
+    Call(takeover::CallArguments),
+    HandBack(takeover::HandBackArguments),
     Prune(remove::PruneArguments),
     Erase(remove::EraseArguments),
 }
@@ -50,6 +55,7 @@ impl Command {
     fn makes_progress(&self) -> bool {
         match self {
             Self::Resume(_) | Self::Fork(_) | Self::Approve(_) | Self::Answer(_) | Self::Resolve(_) => true,
+            Self::Take(_) | Self::Edit(_) | Self::Call(_) | Self::HandBack(_) => true,
             Self::List(_)
             | Self::Show(_)
             | Self::Files(_)
@@ -81,6 +87,10 @@ pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
         Command::Approve(command) => control::approve(command, &adjutant, output, &project).await,
         Command::Answer(command) => control::answer(command, &adjutant, output, &project).await,
         Command::Resolve(command) => control::resolve(command, &adjutant, output, &project).await,
+        Command::Take(command) => takeover::take(command, &adjutant, output, &project).await,
+        Command::Edit(command) => takeover::edit(command, &adjutant, output, &project).await,
+        Command::Call(command) => takeover::call(command, &adjutant, output, &project).await,
+        Command::HandBack(command) => takeover::hand_back(command, &adjutant, output, &project).await,
         Command::Prune(command) => remove::prune(command, &adjutant, output).await,
         Command::Erase(command) => remove::erase(command, &adjutant, output).await,
     }

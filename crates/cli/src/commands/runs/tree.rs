@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use adjutant::agent::approval;
 use adjutant::agent::summary::{State, Step, Summary};
 use adjutant::agent::{Did, GuardVerdict};
-use adjutant_core::id::RunId;
+use adjutant_core::id::{RunId, StepKey};
 use adjutant_core::usage::Usage;
 use serde_json::Value;
 
@@ -68,7 +69,12 @@ impl Tree<'_> {
         for segment in 0..=last {
             let mut root = Node::default();
             let steps = summary.steps.iter().filter(|step| step.segment == segment);
-            for step in steps.filter(|step| !READINGS.contains(&step.kind)) {
+            let asked: BTreeSet<StepKey> =
+                steps.clone().filter(|step| is_approval(step)).map(|step| step.key.scope()).collect();
+            let is_shown = |step: &&Step| {
+                !READINGS.contains(&step.kind) && !(asked.contains(&step.key.scope()) && is_around(step))
+            };
+            for step in steps.filter(is_shown) {
                 let path: Vec<&str> = step.key.as_str().split('/').filter(|part| !part.is_empty()).collect();
                 root.insert(&path, step);
             }
@@ -104,6 +110,18 @@ impl Tree<'_> {
         }
         node.children.iter().for_each(|child| self.node(child, depth + 1));
     }
+}
+
+/// Whether a step waits for a person's approval.
+fn is_approval(step: &Step) -> bool {
+    step.kind == "signal" && step.key.name().starts_with(approval::PREFIX)
+}
+
+/// Whether a step stands around an approval and says nothing that the approval does not: how long there is to answer, who is
+/// told, what is kept of the answer.
+fn is_around(step: &Step) -> bool {
+    let is_ours = ["approval", "notify", "grant"].contains(&step.key.name());
+    step.kind == "timer" || (step.kind == "effect" && is_ours && step.input.value().get("call").is_none())
 }
 
 fn line(name: &str, step: &Step, output: Output) -> String {
