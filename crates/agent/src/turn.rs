@@ -169,8 +169,9 @@ fn perceive(ctx: &Ctx, agent: &Runtime, begin: Begin) -> Result<Memory> {
         instructions = format!("{instructions}\n\n{}", form.instructions());
     }
     let instructions = guard::prompt(ctx, agent, instructions);
-    let conversation =
+    let mut conversation =
         Conversation::begin(&instructions, earlier.as_deref(), input.message, agent.overhead(&[]))?;
+    conversation.entrust(input.words);
     let mut memory = Memory::new(conversation);
     memory.given = input.past;
     Ok(memory)
@@ -277,5 +278,6 @@ fn reply(
         rest: memory.conversation.rest().to_vec(),
         past: log.own(),
         blocked: None,
+        label: Some(memory.conversation.transcript().label().clone()),
     }
 }
