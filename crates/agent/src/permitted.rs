@@ -72,7 +72,7 @@ impl Permitted {
         match extraction.is_some_and(|extraction| extraction.quarantined.contains(&self.called.name)) {
             true => {
                 let key = Digest::of(context.idempotency_key().as_bytes()).to_string();
-                output.kept_apart(format!("apart-{}", key.get(..12).unwrap_or(&key)))
+                output.kept_apart(&format!("apart-{}", key.get(..12).unwrap_or(&key)))
             }
             false => output,
         }

@@ -518,7 +518,7 @@ mod tests {
         }
         transcript.forget(4);
         let first: String = transcript.words().map(|message| message.text().remove(0)).collect();
-        assert_eq!(first, "124");
+        assert_eq!(first, "1234", "the first of three that no model is sent");
     }
 
     #[test]

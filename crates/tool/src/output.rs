@@ -45,7 +45,7 @@ impl Output {
     /// The output with its content kept apart under that handle, and a note in its place that tells nothing of it but how
     /// much it is. What the tool said of its own is not in doubt, so the note can be believed.
     #[must_use]
-    pub fn kept_apart(self, handle: String) -> Self {
+    pub fn kept_apart(self, handle: &str) -> Self {
         let bytes = self.as_text().len();
         let files = self.content.iter().filter(|part| part.as_text().is_none()).count();
         let files = if files == 0 { String::new() } else { format!(" and {files} files") };
@@ -54,7 +54,7 @@ impl Output {
              `extract` gives you values out of it]"
         );
         let (label, content, data) = (self.label(), self.content, self.data);
-        let apart = Some(Box::new(Apart { handle: handle.clone(), content, data, label }));
+        let apart = Some(Box::new(Apart { handle: handle.to_owned(), content, data, label }));
         let data = Some(serde_json::json!({ "kept_apart": handle, "bytes": bytes }));
         Self { data, apart, ..Self::text(note) }.labelled(Label::default())
     }

@@ -100,9 +100,10 @@ async fn another_agent_works_in_a_run_of_its_own() {
     let definition = bench.definition().agents[0].definition.clone();
     assert_rebuilt(&bench.records(&child).await, &definition, None, &sent.lock().unwrap());
     // What a model writes that has read what a tool said is no better than that.
-    assert_eq!(sent.lock().unwrap()[0].messages[1].label, Label::untrusted());
+    assert_eq!(sent.lock().unwrap()[0].messages[1].label, Label::untrusted_from("tool:echo"));
     let answer = bench.check(&run).await.into_iter().rfind(|message| message.results().count() > 0).unwrap();
-    assert_eq!(answer.label, Label::untrusted());
+    let sources = Label::untrusted_from("tool:echo").join(&Label::untrusted_from("agent:scout"));
+    assert_eq!(answer.label, sources);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use adjutant_agent::definition::{ContextWindow, Sees};
 use adjutant_agent::rules::decisions;
@@ -22,7 +23,8 @@ use crate::bench::{Bench, Roles, spec};
 const ALL: &str = "permit (principal, action, resource);";
 
 fn of(name: &str, properties: Value, effect: Effect, flow: Flow, output: Output) -> Arc<dyn Tool> {
-    let parameters = json!({ "type": "object", "properties": properties });
+    let required: Vec<_> = properties.as_object().unwrap().keys().cloned().collect();
+    let parameters = json!({ "type": "object", "properties": properties, "required": required });
     let spec = ToolSpec { parameters, flow, ..spec(name, effect) };
     Arc::new(FunctionTool::new(spec, move |_, _| {
         let output = output.clone();
@@ -152,8 +154,9 @@ async fn the_users_words_outlive_a_summary() {
     let mut turns = vec![reads.clone(), Turn::text("read")];
     turns.extend([reads.clone(), Turn::text("read again")]);
     turns.extend([reads, sends("ann@corp.example"), sends("eve@evil.example"), Turn::text("done")]);
-    let roles = Roles::main(Scripted::new(turns))
-        .with("fast", Scripted::new((0..9).map(|_| Turn::text("They talked."))));
+    let place = AtomicUsize::new(0);
+    let model = Scripted::from_fn(move |_, _| turns.get(place.fetch_add(1, Ordering::Relaxed)).cloned());
+    let roles = Roles::main(model).with("fast", Scripted::new((0..9).map(|_| Turn::text("They talked."))));
     let bench = Bench::with(agent, roles).under(ALL);
     bench.serve();
     for (text, last) in [("Write to ann@corp.example later", false), ("Read on", false), ("Now write", true)]

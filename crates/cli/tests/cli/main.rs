@@ -13,6 +13,7 @@ mod crashes;
 mod decisions;
 mod exchanges;
 mod files;
+mod flow;
 mod guard;
 mod https;
 mod login;

@@ -5,6 +5,7 @@ mod check;
 mod decide;
 mod diff;
 mod explain;
+mod flow;
 mod forbid;
 mod generate;
 mod proposed;
@@ -40,6 +41,7 @@ enum Command {
     Decide(decide::Arguments),
     Diff(diff::Arguments),
     Explain(explain::Arguments),
+    Flow(flow::Arguments),
     Replay(replay::Arguments),
     Generate(generate::Arguments),
     Forbid(forbid::Arguments),
@@ -54,6 +56,7 @@ pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
         Command::Decide(command) => decide::execute(command, shared, output),
         Command::Diff(command) => diff::execute(command, shared, output).await,
         Command::Explain(command) => explain::execute(command, shared, output).await,
+        Command::Flow(command) => flow::execute(command, shared, output),
         Command::Replay(command) => replay::execute(command, shared, output).await,
         Command::Generate(command) => generate::execute(command, shared, output).await,
         Command::Forbid(command) => forbid::execute(command, shared, output),
