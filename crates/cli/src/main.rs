@@ -62,6 +62,7 @@ async fn execute(arguments: &Arguments, output: Output) -> Ended {
         Command::Models(command) => models::execute(command, shared, output).await,
         Command::Tools(command) => tools::execute(command, shared, output).await,
         Command::Skills(command) => skills::execute(command, shared, output),
+        Command::Scan(command) => scan::execute(command, output),
         Command::Policy(command) => policy::execute(command, shared, output).await,
         Command::Check(command) => check::execute(command, shared, output),
         Command::Doctor(command) => doctor::execute(command, shared, output).await,
