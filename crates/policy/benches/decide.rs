@@ -120,7 +120,7 @@ fn arguments(number: usize) -> Map<String, Value> {
 fn request(tool: usize, calls: usize, fits: bool) -> Request {
     let origin = |evidence| Origin { evidence, label: Label::default() };
     let before = |index: usize| Past {
-        tool: format!("tool_{}", if index % 2 == 0 { (tool + 1) % TOOLS } else { tool }),
+        tool: format!("tool_{}", if index.is_multiple_of(2) { (tool + 1) % TOOLS } else { tool }),
         at: NOW,
         arguments: arguments(if fits { index } else { index + 1 }),
         data: None,

@@ -120,7 +120,7 @@ impl Scene {
             pairs.push(("run".to_owned(), record(label(&request.label))?));
         }
         if needs.get("now").is_some() {
-            pairs.push(("now".to_owned(), moment(request.now.0)));
+            pairs.push(("now".to_owned(), moment(request.now.0)?));
         }
         if needs.get("approved").is_some() {
             pairs.push(("approved".to_owned(), Expression::new_bool(request.approved)));

@@ -285,7 +285,7 @@ impl Policies {
     /// Why, for the model: what is missing, as the conditions have it; else what their author says; else what can be said
     /// of any denial.
     fn tell(&self, request: &Request, agent: &str, case: &Case, judged: &Judgement) -> String {
-        let asked = Asked { request: &case.question, entities: &case.entities };
+        let asked = Asked { request: &case.question, entities: &case.entities, read: &self.read };
         let (author, advice): (Vec<&str>, Vec<Advice>) = match judged.cause {
             Cause::NothingPermits => self.missing(request, agent, &asked),
             _ => {

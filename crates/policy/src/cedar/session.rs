@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::needs::Needs;
 use super::schema::{Schema, Tool, is_number};
 use super::types::Type;
-use super::value::{Unfit, decimal, decimal_text, long, plain, record, text, texts};
+use super::value::{Unfit, decimal, decimal_of, long, plain, record, text, texts};
 use crate::facts::{Action, Past, Request};
 
 /// How far back `today` reaches: it has no midnight, so no time zone either.
@@ -78,7 +78,7 @@ fn sums(
         }
         let sum = match slot.kind {
             Type::Long => Expression::new_long(sum),
-            _ => Expression::new_decimal(decimal_text(sum)),
+            _ => decimal_of(sum)?,
         };
         sums.push((argument.clone(), sum));
     }

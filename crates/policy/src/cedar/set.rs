@@ -13,6 +13,7 @@ use super::problem::{Problem, place};
 use super::rule::{Place, Rule};
 use super::schema::{OTHER_ACTIONS, Schema};
 use super::slice::Slices;
+use super::tell;
 use crate::facts::Action;
 
 /// A file with policies.
@@ -73,6 +74,8 @@ pub struct Policies {
     pub(super) names: Names,
     pub(super) set: PolicySet,
     pub(super) warnings: Vec<ValidationWarning>,
+    /// What was read of conditions to explain denials.
+    pub(super) read: tell::Read,
     version: Digest,
 }
 
@@ -148,6 +151,7 @@ impl Policies {
             rules,
             places,
             set,
+            read: tell::Read::default(),
         })
     }
 

@@ -1,6 +1,8 @@
 //! What a denial tells the model: what is missing, in the words of the policy's own conditions.
 
+use std::collections::HashMap;
 use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cedar_policy::pst::{BinaryOp, Clause, Expr, UnaryOp};
 use cedar_policy::{Entities, EvalResult, Expression, Request};
@@ -51,11 +53,25 @@ fn split(expression: &Expr, wanted: bool, atoms: &mut Vec<Atom>) {
 pub(super) struct Asked<'a> {
     pub(super) request: &'a Request,
     pub(super) entities: &'a Entities,
+    pub(super) read: &'a Read,
+}
+
+/// The parts of conditions as they can be evaluated one by one, by where they are in memory: the rules keep them there.
+#[derive(Debug, Default)]
+pub(super) struct Read(Mutex<HashMap<usize, Option<Arc<Expression>>>>);
+
+impl Read {
+    fn get(&self, expression: &Expr) -> Option<Arc<Expression>> {
+        let place = std::ptr::from_ref(expression) as usize;
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = || Expression::from_str(&expression.to_string()).ok().map(Arc::new);
+        known.entry(place).or_insert_with(read).clone()
+    }
 }
 
 impl Asked<'_> {
     fn value(&self, expression: &Expr) -> Option<EvalResult> {
-        let expression = Expression::from_str(&expression.to_string()).ok()?;
+        let expression = self.read.get(expression)?;
         cedar_policy::eval_expression(self.request, self.entities, &expression).ok()
     }
 

@@ -261,7 +261,7 @@ fn form(name: &str, schema: &Value, root: &Value) -> Form {
 mod tests {
     use super::*;
 
-    fn of(schema: Value) -> String {
+    fn of(schema: &Value) -> String {
         let slots = Type::arguments(
             &json!({ "type": "object", "properties": { "a": schema }, "required": ["a"],
             "$defs": { "level": { "enum": ["low", "high"] }, "loop": { "type": "object", "properties": { "next": { "$ref": "#/$defs/loop" } } } } }),
@@ -289,9 +289,9 @@ mod tests {
             (json!({ "type": "string", "format": "uri" }), "Text true Url"),
             (json!(true), "Text true Plain"),
         ] {
-            assert_eq!(of(schema.clone()), expected, "{schema}");
+            assert_eq!(of(&schema), expected, "{schema}");
         }
-        assert!(of(json!({ "$ref": "#/$defs/loop" })).starts_with("Record"), "ends");
+        assert!(of(&json!({ "$ref": "#/$defs/loop" })).starts_with("Record"), "ends");
     }
 
     #[test]

@@ -1,7 +1,11 @@
 //! Values as Cedar takes them.
 
+use std::str::FromStr;
+use std::sync::LazyLock;
+
 use adjutant_core::time::Timestamp;
 use cedar_policy::RestrictedExpression as Expression;
+use cedar_policy_core::ast::{Name, RestrictedExpr};
 use serde_json::Value;
 
 use super::types::Type;
@@ -15,7 +19,7 @@ pub(super) fn plain(kind: &Type, value: &Value) -> Result<Expression, Unfit> {
     Ok(match kind {
         Type::Text => Expression::new_string(text(value)),
         Type::Long => Expression::new_long(long(value)?),
-        Type::Decimal => Expression::new_decimal(decimal_text(decimal(value)?)),
+        Type::Decimal => decimal_of(decimal(value)?)?,
         Type::Bool => match value {
             Value::Bool(value) => Expression::new_bool(*value),
             _ => return Err(Unfit("is neither true nor false".to_owned())),
@@ -103,16 +107,29 @@ pub(super) fn decimal_text(number: i64) -> String {
     format!("{sign}{}.{:04}", size / scale, size % scale)
 }
 
-/// A moment as Cedar writes it.
-pub(super) fn moment(millis: i64) -> Expression {
+/// A decimal as Cedar computes with it.
+pub(super) fn decimal_of(number: i64) -> Result<Expression, Unfit> {
+    static DECIMAL: LazyLock<Option<Name>> = LazyLock::new(|| Name::from_str("decimal").ok());
+    extension(&DECIMAL, &decimal_text(number))
+}
+
+/// A value of an extension of the language. The name is read once: to read it anew, as Cedar's own constructors do, costs
+/// more than a decision.
+fn extension(name: &Option<Name>, text: &str) -> Result<Expression, Unfit> {
+    let name = name.clone().ok_or_else(|| Unfit("is no value of this language".to_owned()))?;
+    Ok(RestrictedExpr::call_extension_fn(name, [RestrictedExpr::val(text)]).into())
+}
+
+/// A moment as Cedar computes with it.
+pub(super) fn moment(millis: i64) -> Result<Expression, Unfit> {
+    static DATETIME: LazyLock<Option<Name>> = LazyLock::new(|| Name::from_str("datetime").ok());
     let days = millis.div_euclid(86_400_000);
     let rest = millis.rem_euclid(86_400_000);
     let (year, month, day) = date(days);
     let (hour, minute, second) = (rest / 3_600_000, rest / 60_000 % 60, rest / 1000 % 60);
     let milli = rest % 1000;
-    Expression::new_datetime(format!(
-        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z"
-    ))
+    let text = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z");
+    extension(&DATETIME, &text)
 }
 
 /// A moment that somebody wrote as Cedar writes one: `2026-01-15`, `2026-01-15T12:00:00Z`.

@@ -1,3 +1,5 @@
+use std::borrow::Borrow;
+
 use adjutant_core::label::Label;
 use adjutant_policy::cedar::Mode;
 use adjutant_policy::facts::{Action, Request};
@@ -8,9 +10,9 @@ use crate::shop::{Change, call, past, policies, read_as, request};
 
 /// Checks what a set says of a request: its outcome, and a part of what it tells.
 #[track_caller]
-fn check(text: &str, request: &Request, outcome: Outcome, says: &str) -> Verdict {
+fn check(text: &str, request: &Request, outcome: impl Borrow<Outcome>, says: &str) -> Verdict {
     let verdict = policies(text).decide(request);
-    assert_eq!(verdict.outcome, outcome, "{text}: {verdict:#?}");
+    assert_eq!(&verdict.outcome, outcome.borrow(), "{text}: {verdict:#?}");
     let said = format!("{} | {}", verdict.reason, verdict.tell.as_deref().unwrap_or_default());
     assert!(said.contains(says), "{text}: `{said}` has no `{says}`");
     verdict

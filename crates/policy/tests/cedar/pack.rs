@@ -8,9 +8,9 @@ use serde_json::json;
 use crate::shop::{Change, call, policies, request};
 
 #[track_caller]
-fn check(request: &Request, outcome: Outcome, policy: &str) {
+fn check(request: &Request, outcome: &Outcome, policy: &str) {
     let verdict = policies(PACK).decide(request);
-    assert_eq!(verdict.outcome, outcome, "{verdict:#?}");
+    assert_eq!(&verdict.outcome, outcome, "{verdict:#?}");
     assert!(verdict.policies.iter().any(|made| made == policy), "{verdict:#?}");
 }
 
@@ -18,18 +18,18 @@ fn check(request: &Request, outcome: Outcome, policy: &str) {
 fn the_pack_goes_by_what_tools_do() {
     let refund = || call("refund", json!({ "number": 7, "amount": 4, "account": { "iban": "DE1" } }));
     let mail = || call("send-mail", json!({ "to": ["ann@x.test"], "body": "hello" }));
-    check(&call("order", json!({ "number": 7 })).untrusted("number"), Outcome::Allow, "looking-up");
-    check(&refund(), Outcome::Allow, "known-effects");
-    check(&refund().untrusted("account/iban"), Outcome::Ask, "unknown-effects");
-    check(&refund().untrusted("number"), Outcome::Ask, "unknown-effects");
-    check(&mail().untrusted("to"), Outcome::Ask, "unknown-effects");
-    check(&mail().untrusted("body"), Outcome::Ask, "strangers-words-out");
-    check(&mail().private("body", &["bob@x.test"]), Outcome::Ask, "private-content-out");
-    check(&mail().private("body", &["ann@x.test", "bob@x.test"]), Outcome::Allow, "known-effects");
+    check(&call("order", json!({ "number": 7 })).untrusted("number"), &Outcome::Allow, "looking-up");
+    check(&refund(), &Outcome::Allow, "known-effects");
+    check(&refund().untrusted("account/iban"), &Outcome::Ask, "unknown-effects");
+    check(&refund().untrusted("number"), &Outcome::Ask, "unknown-effects");
+    check(&mail().untrusted("to"), &Outcome::Ask, "unknown-effects");
+    check(&mail().untrusted("body"), &Outcome::Ask, "strangers-words-out");
+    check(&mail().private("body", &["bob@x.test"]), &Outcome::Ask, "private-content-out");
+    check(&mail().private("body", &["ann@x.test", "bob@x.test"]), &Outcome::Allow, "known-effects");
     let approved = |request: Request| request.with(|request| request.approved = true);
-    check(&approved(refund().untrusted("number")), Outcome::Allow, "unknown-effects");
-    check(&approved(mail().untrusted("body")), Outcome::Allow, "known-effects");
-    check(&request(Action::Answer), Outcome::Allow, "the-run-itself");
+    check(&approved(refund().untrusted("number")), &Outcome::Allow, "unknown-effects");
+    check(&approved(mail().untrusted("body")), &Outcome::Allow, "known-effects");
+    check(&request(Action::Answer), &Outcome::Allow, "the-run-itself");
 }
 
 #[test]

@@ -142,7 +142,7 @@ pub(crate) trait Change: Sized {
 
     fn of_agents(self, agents: &[&str]) -> Request {
         self.with(|request| {
-            request.principal.agents = agents.iter().map(|agent| (*agent).to_owned()).collect()
+            request.principal.agents = agents.iter().map(|agent| (*agent).to_owned()).collect();
         })
     }
 }
