@@ -1,50 +1,70 @@
 //! What the policies of now forbid, whatever a run has pinned.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::fs::Metadata;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use adjutant_agent::rules::Forbids;
-use adjutant_policy::cedar::{File, Mode, Policies, Schema};
+use adjutant_policy::cedar::{Mode, Policies, Schema};
 use adjutant_policy::{Outcome, Request, Verdict};
 
-use super::policies;
+use super::policies::{self, PolicySettings};
 
 /// The forbids of a project as its files are at each moment. A forbid that is written while a run is under way stops the
-/// next call of it.
+/// next attempt of it.
+///
+/// Each question looks whether the files have changed, by what the file system says of them; they are read and validated
+/// again only then. What cannot be read forbids everything.
 pub(crate) struct Current {
     folder: PathBuf,
-    mode: Mode,
+    settings: PolicySettings,
     schema: Schema,
-    /// The files as they were last, and what they came to.
-    last: Mutex<(Vec<File>, Option<Arc<Policies>>)>,
+    last: Mutex<Option<(Vec<Stamp>, Option<Arc<Policies>>)>>,
+}
+
+/// What tells that a file is another one, without reading it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Stamp {
+    name: OsString,
+    size: u64,
+    modified: Option<SystemTime>,
+    /// A file that was put in the place of another may have its size and its time.
+    inode: u64,
 }
 
 impl Current {
-    /// Those of the project in a folder, whose policies were these.
-    pub(super) fn new(folder: PathBuf, mode: Mode, schema: Schema, read: Option<&Arc<Policies>>) -> Self {
-        let files = read.map(|read| read.files().to_vec()).unwrap_or_default();
-        Self { folder, mode, schema, last: Mutex::new((files, read.cloned())) }
+    /// Those of the project in a folder, with the names that it knew when it was read.
+    pub(super) fn new(folder: PathBuf, settings: PolicySettings, schema: Schema) -> Self {
+        Self { folder, settings, schema, last: Mutex::new(None) }
     }
 
     /// The policies of now; none where there are none. Fails where they cannot be read.
     fn now(&self) -> Result<Option<Arc<Policies>>, String> {
-        let files = policies::files(&self.folder).map_err(|error| error.to_string())?;
-        if files.is_empty() {
-            return Ok(None);
-        }
+        let stamps = stamps(&self.folder.join(policies::FOLDER)).map_err(|error| error.to_string())?;
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.0 != files || last.1.is_none() {
-            let read = Policies::parse(&files, self.mode, &self.schema)
-                .map_err(|problems| problems.first().map(ToString::to_string).unwrap_or_default())?;
-            *last = (files, Some(Arc::new(read)));
+        if let Some((_, policies)) = last.as_ref().filter(|(before, _)| *before == stamps) {
+            return Ok(policies.clone());
         }
-        Ok(last.1.clone())
+        let files = policies::deciding(&self.folder, &self.settings).map_err(|error| error.to_string())?;
+        let read = match files.is_empty() {
+            true => None,
+            false => {
+                let read = Policies::parse(&files, Mode::Enforce, &self.schema);
+                let first = |problems: Vec<_>| problems.first().map(ToString::to_string).unwrap_or_default();
+                Some(Arc::new(read.map_err(first)?))
+            }
+        };
+        *last = Some((stamps, read.clone()));
+        Ok(read)
     }
 }
 
 impl Forbids for Current {
     fn forbid(&self, request: &Request) -> Option<Verdict> {
-        if self.mode == Mode::LogOnly {
+        if self.settings.mode == Mode::LogOnly && !self.settings.lockdown {
             return None;
         }
         match self.now() {
@@ -59,5 +79,121 @@ impl Forbids for Current {
                 version: None,
             }),
         }
+    }
+}
+
+/// The files of policies in a folder; none where there is no folder.
+fn stamps(folder: &Path) -> std::io::Result<Vec<Stamp>> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut stamps = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        if entry.path().extension().is_none_or(|extension| extension != "cedar") {
+            continue;
+        }
+        // Of what a link leads to: the link stays as it is while that changes.
+        match std::fs::metadata(entry.path()) {
+            Ok(metadata) => stamps.push(Stamp {
+                name: entry.file_name(),
+                size: metadata.len(),
+                modified: metadata.modified().ok(),
+                inode: inode(&metadata),
+            }),
+            // Taken away meanwhile.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    stamps.sort();
+    Ok(stamps)
+}
+
+#[cfg(unix)]
+fn inode(metadata: &Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::ino(metadata)
+}
+
+#[cfg(not(unix))]
+fn inode(_: &Metadata) -> u64 {
+    0
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::fs;
+
+    use adjutant_core::label::Label;
+    use adjutant_core::time::Timestamp;
+    use adjutant_core::tool::{Effect, Flow, ToolSpec};
+    use adjutant_policy::cedar::Vocabulary;
+    use adjutant_policy::facts::{Action, Principal, Session};
+    use serde_json::{Map, json};
+
+    use super::*;
+
+    fn request() -> Request {
+        Request {
+            principal: Principal { tenant: "local".into(), user: None, agents: vec!["desk".into()] },
+            action: Action::Tool("pay".into()),
+            arguments: Map::new(),
+            origins: BTreeMap::new(),
+            label: Label::default(),
+            session: Session::default(),
+            now: Timestamp(0),
+            approved: true,
+        }
+    }
+
+    fn schema() -> Schema {
+        let pay = ToolSpec {
+            name: "pay".into(),
+            description: String::new(),
+            parameters: json!({ "type": "object" }),
+            effect: Effect::AtMostOnce,
+            timeout: ToolSpec::DEFAULT_TIMEOUT,
+            concurrency: None,
+            flow: Flow::default(),
+        };
+        Schema::of([&pay], Vocabulary::default())
+    }
+
+    #[test]
+    fn a_file_forbids_from_the_moment_it_is_there_and_no_longer() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("policies");
+        let forbids = Current::new(folder.path().to_owned(), PolicySettings::default(), schema());
+        assert_eq!(forbids.forbid(&request()), None);
+        fs::create_dir(&path).unwrap();
+        fs::write(path.join("notes.txt"), "no policy").unwrap();
+        assert_eq!(forbids.forbid(&request()), None);
+
+        let switch = path.join("pay.cedar");
+        let stop = r#"@id("stop") forbid (principal, action == Action::"pay", resource);"#;
+        fs::write(&switch, stop).unwrap();
+        let verdict = forbids.forbid(&request()).unwrap();
+        assert_eq!((verdict.outcome, verdict.policies), (Outcome::Deny, vec!["stop".to_owned()]));
+
+        // A permit beside it, or alone, permits nothing.
+        fs::write(&switch, "permit (principal, action, resource);").unwrap();
+        assert_eq!(forbids.forbid(&request()), None);
+        fs::write(&switch, "forbid (principal, action, resource").unwrap();
+        let verdict = forbids.forbid(&request()).unwrap();
+        assert!(verdict.reason.contains("pay.cedar:1:"), "{}", verdict.reason);
+        fs::remove_file(&switch).unwrap();
+        assert_eq!(forbids.forbid(&request()), None);
+    }
+
+    #[test]
+    fn a_locked_project_needs_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = PolicySettings { lockdown: true, mode: Mode::LogOnly, ..PolicySettings::default() };
+        let forbids = Current::new(folder.path().to_owned(), settings, schema());
+        assert_eq!(forbids.forbid(&request()), None, "a person has agreed");
+        let verdict = forbids.forbid(&Request { approved: false, ..request() }).unwrap();
+        assert_eq!(verdict.outcome, Outcome::Ask);
     }
 }

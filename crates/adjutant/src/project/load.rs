@@ -168,7 +168,7 @@ impl Project {
         let policies = match errors.is_empty() {
             true => {
                 let schema = || policies::schema(&settings, &definitions, &toolsets, &models);
-                policies::read(&layout.folder, &layout.shown, settings.policy.mode, schema, &mut errors)
+                policies::read(&layout.folder, &layout.shown, &settings.policy, schema, &mut errors)
             }
             false => policies::unread(&layout.folder),
         };
@@ -340,12 +340,8 @@ impl Project {
 
     /// What the policies forbid as their files are at each moment; none of what has no files.
     pub(crate) fn forbids(&self) -> Option<Arc<dyn Forbids>> {
-        let read = match &self.policies {
-            policies::Read::Whole(read) => Some(read),
-            _ => None,
-        };
         let schema = self.policy_schema();
-        let current = || Current::new(self.folder.clone(), self.settings.policy.mode, schema, read);
+        let current = || Current::new(self.folder.clone(), self.settings.policy.clone(), schema);
         self.has_files.then(|| Arc::new(current()) as Arc<dyn Forbids>)
     }
 

@@ -4,16 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use adjutant_agent::definition::Definition;
 use adjutant_agent::definition::document::Table;
+use adjutant_agent::definition::{Code as CodeMode, Definition};
 use adjutant_core::tool::ToolSpec;
 use adjutant_core::{Code, Error, Result};
-use adjutant_policy::cedar::{Claim, File, Mode, Policies, Problem, Schema, Vocabulary};
+use adjutant_policy::cedar::{Claim, File, LOCKDOWN, Mode, PACK, Policies, Problem, Schema, Vocabulary};
 
 use super::file;
 use super::models::Models;
 use super::settings::Settings;
-use super::tools::Toolsets;
+use super::tools::{ToolKind, Toolsets};
 
 /// Where the policies of a project are.
 pub(super) const FOLDER: &str = "policies";
@@ -29,6 +29,8 @@ pub struct PolicySettings {
     pub mode: Mode,
     /// What may be known of a user, by the name of the claim.
     pub claims: BTreeMap<String, Claim>,
+    /// Whether everything is off that is not known to be safe.
+    pub lockdown: bool,
 }
 
 impl PolicySettings {
@@ -50,8 +52,9 @@ impl PolicySettings {
                 }
             }
         }
+        let lockdown = table.flag("lockdown").unwrap_or_default();
         table.finish();
-        Self { mode, claims }
+        Self { mode, claims, lockdown }
     }
 }
 
@@ -85,6 +88,13 @@ pub(super) fn schema(
     for spec in reachable.specs().chain(of_agents) {
         tools.insert(&spec.name, spec);
     }
+    let code = toolsets.names().filter(|(name, _)| {
+        let kind = settings.tools.get(*name).map(|tool| &tool.kind);
+        matches!(kind, Some(ToolKind::Script(_)))
+    });
+    let mut code: BTreeSet<String> = code.flat_map(|(_, tools)| tools.iter().cloned()).collect();
+    code.extend(toolsets.made().map(str::to_owned));
+    code.insert(CodeMode::TOOL.to_owned());
     let servers = toolsets.names().filter(|(name, _)| toolsets.servers().contains_key(*name));
     let roles = settings.models.keys().filter_map(|role| models.choice(role).ok()).map(|choice| choice.id);
     let used = definitions.values().map(|definition| definition.model.clone());
@@ -92,6 +102,7 @@ pub(super) fn schema(
         models: roles.chain(used).collect(),
         agents,
         claims: settings.policy.claims.clone(),
+        code,
         servers: servers.map(|(name, tools)| (name.to_owned(), tools.iter().cloned().collect())).collect(),
     };
     Schema::of(tools.into_values(), vocabulary)
@@ -135,15 +146,29 @@ pub(super) fn files(folder: &Path) -> Result<Vec<File>> {
     read.collect()
 }
 
+/// The files that decide in a project: its own, and in a locked one what is added to them. A locked project without
+/// policies has those that a new one begins with.
+pub(super) fn deciding(folder: &Path, settings: &PolicySettings) -> Result<Vec<File>> {
+    let mut files = files(folder)?;
+    if settings.lockdown {
+        let built_in = |name: &str, text: &str| File { name: name.to_owned(), text: text.to_owned() };
+        if files.is_empty() {
+            files.push(built_in("default.cedar", PACK));
+        }
+        files.push(built_in("lockdown.cedar", LOCKDOWN));
+    }
+    Ok(files)
+}
+
 /// Reads the policies of the project in a folder, which the person knows as `shown`.
 pub(super) fn read(
     folder: &Path,
     shown: &Path,
-    mode: Mode,
+    settings: &PolicySettings,
     schema: impl FnOnce() -> Schema,
     errors: &mut Vec<Error>,
 ) -> Read {
-    let files = match files(folder) {
+    let files = match deciding(folder, settings) {
         Ok(files) if files.is_empty() => return Read::None,
         Ok(files) => files,
         Err(error) => {
@@ -151,6 +176,8 @@ pub(super) fn read(
             return Read::Broken;
         }
     };
+    // Who locks a project wants no policy to be only watched.
+    let mode = if settings.lockdown { Mode::Enforce } else { settings.mode };
     match Policies::parse(&files, mode, &schema()) {
         Ok(policies) => Read::Whole(Arc::new(policies)),
         Err(problems) => {

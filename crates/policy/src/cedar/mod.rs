@@ -21,7 +21,7 @@ mod types;
 mod value;
 
 pub use findings::{Finding, Kind, Severity};
-pub use pack::PACK;
+pub use pack::{LOCKDOWN, PACK};
 pub use problem::Problem;
 pub use schema::{Claim, Schema, Vocabulary};
 pub use set::{File, Mode, Pinned, Policies};

@@ -22,6 +22,9 @@ pub struct Vocabulary {
     /// What may be known of a user, by the name of the claim.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub claims: BTreeMap<String, Claim>,
+    /// The tools that run code which a model has written.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub code: BTreeSet<String>,
     /// The tools of each server of MCP.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub servers: BTreeMap<String, BTreeSet<String>>,
@@ -159,14 +162,29 @@ impl Schema {
         groups.push(format!("{ALL_TOOLS}.{}", tool.effect.as_str()));
         let more = [("egress", tool.egress), ("untrusted", !tool.trusted), ("private", tool.private)];
         groups.extend(more.iter().filter(|(_, is)| *is).map(|(name, _)| format!("{ALL_TOOLS}.{name}")));
+        if self.vocabulary.code.contains(name) {
+            groups.push(format!("{ALL_TOOLS}.code"));
+        }
         let servers = self.vocabulary.servers.iter().filter(|(_, tools)| tools.contains(name));
-        groups.extend(servers.map(|(server, _)| format!("{ALL_TOOLS}.server.{server}")));
+        for (server, _) in servers {
+            groups.extend([format!("{ALL_TOOLS}.server"), format!("{ALL_TOOLS}.server.{server}")]);
+        }
         groups
     }
 
     /// All groups, also those without a tool.
     fn all_groups(&self) -> BTreeSet<String> {
-        let fixed = ["pure", "idempotent", "at_most_once", "reconcile", "egress", "untrusted", "private"];
+        let fixed = [
+            "pure",
+            "idempotent",
+            "at_most_once",
+            "reconcile",
+            "egress",
+            "untrusted",
+            "private",
+            "code",
+            "server",
+        ];
         let servers = self.vocabulary.servers.keys().map(|server| format!("{ALL_TOOLS}.server.{server}"));
         let mut all: BTreeSet<String> =
             fixed.iter().map(|name| format!("{ALL_TOOLS}.{name}")).chain(servers).collect();

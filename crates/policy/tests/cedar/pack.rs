@@ -1,7 +1,7 @@
 //! The policies that a new project begins with, on tools that it does not know.
 
 use adjutant_policy::Outcome;
-use adjutant_policy::cedar::PACK;
+use adjutant_policy::cedar::{LOCKDOWN, PACK};
 use adjutant_policy::facts::{Action, Request};
 use serde_json::json;
 
@@ -30,6 +30,27 @@ fn the_pack_goes_by_what_tools_do() {
     check(&approved(refund().untrusted("number")), &Outcome::Allow, "unknown-effects");
     check(&approved(mail().untrusted("body")), &Outcome::Allow, "known-effects");
     check(&request(Action::Answer), &Outcome::Allow, "the-run-itself");
+}
+
+#[test]
+fn a_locked_project_lets_nothing_out_whoever_permits_it() {
+    let locked = policies(&format!("@id(\"all\") permit (principal, action, resource);\n{LOCKDOWN}"));
+    let approved = |request: Request| request.with(|request| request.approved = true);
+    let resource = || request(Action::Resource { server: "mail".into(), uri: "mail://inbox".into() });
+    for (request, outcome) in [
+        (call("order", json!({ "number": 7 })), Outcome::Allow),
+        (call("fetch", json!({ "url": "https://x.test" })), Outcome::Deny),
+        (approved(call("fetch", json!({ "url": "https://x.test" }))), Outcome::Deny),
+        (approved(call("script", json!({}))), Outcome::Deny),
+        (approved(call("send-mail", json!({ "to": ["ann@x.test"], "body": "hello" }))), Outcome::Deny),
+        (approved(resource()), Outcome::Deny),
+        (call("refund", json!({ "number": 7, "amount": 4 })), Outcome::Ask),
+        (approved(call("refund", json!({ "number": 7, "amount": 4 }))), Outcome::Allow),
+        (request(Action::Answer), Outcome::Allow),
+    ] {
+        let verdict = locked.decide(&request);
+        assert_eq!(verdict.outcome, outcome, "{request:#?}: {verdict:#?}");
+    }
 }
 
 #[test]

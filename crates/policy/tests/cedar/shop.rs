@@ -62,6 +62,7 @@ pub(crate) fn schema() -> Schema {
             &mail,
             roles(&[("to", Role::Recipient), ("body", Role::Content)]),
         ),
+        tool("script", Effect::Pure, &json!({ "type": "object" }), Flow::default()),
         tool("fetch", Effect::Pure, &fetch, Flow { egress: Some(true), ..Flow::default() }),
     ];
     let vocabulary = Vocabulary {
@@ -70,6 +71,7 @@ pub(crate) fn schema() -> Schema {
         claims: [("role", Claim::String), ("level", Claim::Integer)]
             .map(|(name, claim)| (name.to_owned(), claim))
             .into(),
+        code: ["script".to_owned()].into(),
         servers: [("mail".to_owned(), ["send-mail".to_owned()].into())].into(),
     };
     Schema::of(&tools, vocabulary)

@@ -83,6 +83,11 @@ impl Toolsets {
         Ok(())
     }
 
+    /// The names of the tools that agents have made.
+    pub(in crate::project) fn made(&self) -> impl Iterator<Item = &str> {
+        self.names.get(LIBRARY).into_iter().flatten().map(String::as_str)
+    }
+
     /// The tools that were accepted of a server. It is not started.
     fn accepted(&mut self, config: mcp::Config, lock: &Lock) -> Result<Vec<Arc<dyn Tool>>> {
         let server = Server::new(config)?;

@@ -3,6 +3,8 @@
 //! Results and inputs of steps pass from a tool to the journal and back to the run. Most of them are only stored,
 //! hashed and read again as one type, so they stay text; nobody builds a tree of values that nobody looks at.
 
+mod sorted;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -10,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use self::sorted::Sorted;
 use crate::error::{Code, Error};
 
 /// One JSON text, cheap to clone. It is always valid JSON.
@@ -17,10 +20,11 @@ use crate::error::{Code, Error};
 pub struct Json(Arc<str>);
 
 impl Json {
-    /// Writes a value as JSON. Fails with [`Code::Internal`] when the type cannot be JSON (a map with keys that
+    /// Writes a value as JSON: the fields of types as they have them, the keys of maps in their order. So the same value
+    /// always has the same text. Fails with [`Code::Internal`] when the type cannot be JSON (a map with keys that
     /// are not text).
     pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self, Error> {
-        serde_json::to_string(value)
+        serde_json::to_string(&Sorted(value))
             .map(|text| Self(text.into()))
             .map_err(|error| Error::new(Code::Internal, format!("cannot be written as JSON: {error}")))
     }
@@ -73,7 +77,8 @@ impl Json {
 
 impl From<serde_json::Value> for Json {
     fn from(value: serde_json::Value) -> Self {
-        Self(value.to_string().into())
+        // A tree of values has no key that is not text, so this cannot fail.
+        Self::of(&value).unwrap_or_default()
     }
 }
 
@@ -141,6 +146,49 @@ mod tests {
         assert_eq!(json.as_str(), r#"{"b":1, "a":2.50}"#);
         assert_eq!(serde_json::to_string(&json).unwrap(), json.as_str());
         assert!(Json::parse("{").is_err());
+    }
+
+    #[test]
+    fn maps_are_sorted_and_types_are_not() {
+        #[derive(Serialize)]
+        struct Order {
+            zone: u32,
+            arguments: serde_json::Value,
+            of: (Option<serde_json::Value>, Kind),
+            kept: Json,
+        }
+        #[derive(Serialize)]
+        enum Kind {
+            Known { z: serde_json::Value, a: u8 },
+        }
+        let unsorted = || {
+            let mut map = serde_json::Map::new();
+            for key in ["b", "a", "c"] {
+                map.insert(
+                    key.to_owned(),
+                    serde_json::json!([{ "z": 1.5 }, null, { "y": { "k": 1, "b": 2 } }]),
+                );
+            }
+            serde_json::Value::Object(map)
+        };
+        let order = Order {
+            zone: 7,
+            arguments: unsorted(),
+            of: (Some(unsorted()), Kind::Known { z: unsorted(), a: 1 }),
+            kept: Json::parse(r#"{"b":1,"a":2}"#).unwrap(),
+        };
+        let item = r#"[{"z":1.5},null,{"y":{"b":2,"k":1}}]"#;
+        let map = format!(r#"{{"a":{item},"b":{item},"c":{item}}}"#);
+        assert_eq!(
+            Json::of(&order).unwrap().as_str(),
+            format!(
+                r#"{{"zone":7,"arguments":{map},"of":[{map},{{"Known":{{"z":{map},"a":1}}}}],"kept":{{"b":1,"a":2}}}}"#
+            )
+        );
+        assert_eq!(Json::from(unsorted()).as_str(), map);
+        let numbered = std::collections::BTreeMap::from([(10, true), (9, false)]);
+        assert_eq!(Json::of(&numbered).unwrap().as_str(), r#"{"10":true,"9":false}"#);
+        assert!(Json::of(&std::collections::BTreeMap::from([((1, 2), 3)])).is_err());
     }
 
     #[test]
