@@ -104,7 +104,7 @@ async fn the_model_reads_values_and_never_the_text() {
     let read =
         |request: &&Request| request.messages.iter().any(|message| format!("{message:?}").contains("IGNORE"));
     let readers: Vec<_> = sent.iter().filter(read).collect();
-    assert_eq!((sent.len(), readers.len()), (4, 1));
+    assert_eq!(readers.len(), 1);
     assert!(readers[0].tools.is_empty());
     let endorsed = endorsements(&bench.records(&run).await);
     assert_eq!(endorsed.len(), 1, "a label shrinks by a record alone");
