@@ -55,7 +55,7 @@ static PLACE: LazyLock<Regex> = LazyLock::new(|| {
         (?P<picture>!)?\[(?P<label>[^\[\]]*)\]\(\s*(?P<target><[^<>\n]*>|[^\s()]*(?:\([^\s()]*\)[^\s()]*)*)(?:\s+(?:"[^"]*"|'[^']*'|\([^()]*\)))?\s*\)
         |(?m:^[\ ]{0,3})\[(?P<name>[^\[\]]+)\]:\s*(?P<defined>\S+)[^\n]*
         |<?(?P<bare>(?i:[a-z][a-z0-9+.\-]{1,20}://|www\.|mailto:|javascript:|data:)[^\s<>"`\]]+)>?
-        |(?P<tag></?[A-Za-z][^<>]*>?|<[!?][^>]*>?)"#,
+        |(?P<tag></?[A-Za-z][^<>]*>?|<[!?][^<>]*>?)"#,
     )
 });
 
@@ -83,11 +83,25 @@ pub fn sanitised(text: &str, allowed: &[String]) -> String {
 
 fn walk(text: &str, allowed: &[String], mut found: impl FnMut(Hit, String)) {
     for (start, open) in open_parts(text) {
-        for place in PLACE.captures_iter(open) {
-            let Some(whole) = place.get(0) else { continue };
-            if let Some((score, what, instead)) = judge(&place, allowed) {
-                let span = start + whole.start()..start + whole.end();
-                found(Hit::new(MARKUP, score, span, what), instead);
+        let mut at = 0;
+        while let Some(place) = PLACE.captures_at(open, at) {
+            let Some(whole) = place.get(0) else { break };
+            // Of what begins a tag only the first character is taken, and what may stay is looked into: what stands within
+            // is a place of its own.
+            let first =
+                open.get(whole.start()..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8);
+            let judged = judge(&place, allowed);
+            let holds = place.name("bare").is_none() && judged.is_none();
+            let end = if place.name("tag").is_some() || holds { whole.start() + first } else { whole.end() };
+            if let Some((score, what, instead)) = judged {
+                found(Hit::new(MARKUP, score, start + whole.start()..start + end, what), instead);
+            }
+            at = end.max(at + 1);
+            while !open.is_char_boundary(at) && at < open.len() {
+                at += 1;
+            }
+            if at > open.len() {
+                break;
             }
         }
     }
@@ -123,11 +137,11 @@ fn judge(place: &Captures<'_>, allowed: &[String]) -> Option<(f64, &'static str,
     let part = |name| place.name(name).map(|part| part.as_str());
     if let Some(tag) = part("tag") {
         let name = tag.trim_start_matches(['<', '/']).trim_end_matches(['>', '/', ' ']).to_ascii_lowercase();
-        return (!PLAIN.contains(&name.as_str())).then(|| (0.7, "HTML", tag.replace('<', "&lt;")));
+        return (!PLAIN.contains(&name.as_str())).then(|| (0.7, "HTML", "&lt;".to_owned()));
     }
     if let Some(target) = part("target") {
         let target = target.trim_matches(['<', '>']);
-        let label = part("label").unwrap_or_default();
+        let label = sanitised(part("label").unwrap_or_default(), allowed);
         return (!may_lead(target, allowed)).then(|| match part("picture") {
             Some(_) => (0.9, "a picture from elsewhere", format!("{label} ({})", shown(target))),
             None => (0.6, "a link to elsewhere", format!("{label} ({})", shown(target))),
@@ -135,7 +149,7 @@ fn judge(place: &Captures<'_>, allowed: &[String]) -> Option<(f64, &'static str,
     }
     if let Some(target) = part("defined") {
         let target = target.trim_matches(['<', '>']);
-        let name = part("name").unwrap_or_default();
+        let name = sanitised(part("name").unwrap_or_default(), allowed);
         return (!may_lead(target, allowed))
             .then(|| (0.6, "a link to elsewhere", format!("{name}: {}", shown(target))));
     }
@@ -197,6 +211,9 @@ mod tests {
             ("see <https://evil.example/a>", "see `https://evil.example/a`"),
             ("a<br>b <b>c</b>", "a<br>b <b>c</b>"),
             ("<img src=x onerror=alert(1)>", "&lt;img src=x onerror=alert(1)>"),
+            ("<![x](https://evil.example)", "&lt;x (`https://evil.example`)"),
+            ("[<img src=x>](#a)", "[&lt;img src=x>](#a)"),
+            ("[<img src=x>](//evil.example)", "&lt;img src=x> (`//evil.example`)"),
             ("<b onclick=x>", "&lt;b onclick=x>"),
             ("<script", "&lt;script"),
             ("```\n![x](https://evil.example)\n```\n", "```\n![x](https://evil.example)\n```\n"),
