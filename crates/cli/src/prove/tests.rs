@@ -82,7 +82,7 @@ fn sets_are_more_or_less_permissive() {
     let rate = refund(r#"context.arguments.rate.value.lessThan(decimal("0.5"))"#);
     let any = refund("true");
     let (more, less) = (Relation::MorePermissive, Relation::LessPermissive);
-    for (old, new, relation) in [
+    let cases = [
         (amount(50), amount(50), Relation::Equal),
         (amount(50), refund("!(context.arguments.amount.value > 50)"), Relation::Equal),
         (amount(50), amount(100), more),
@@ -105,7 +105,8 @@ fn sets_are_more_or_less_permissive() {
         ),
         (any.clone(), format!("{any}\n@redact(\"iban\") forbid (principal, action, resource);"), less),
         (String::new(), ORDER.to_owned(), more),
-    ] {
+    ];
+    for (index, (old, new, relation)) in cases.into_iter().enumerate() {
         let found = compared(&old, &new, true);
         assert_eq!((found.relation, found.proved), (relation, true), "{old} -> {new}: {found:#?}");
         // What is shown is what would happen.
@@ -116,6 +117,10 @@ fn sets_are_more_or_less_permissive() {
             assert_ne!(example.before.outcome, example.after.outcome, "{old} -> {new}");
         }
         // Without a solver the same differences are found, and nothing is said to be proved.
+        // It takes its time, so of some only.
+        if index % 3 != 0 {
+            continue;
+        }
         let guessed = compared(&old, &new, false);
         assert!(!guessed.proved);
         let ways = |found: &Comparison| {

@@ -1,5 +1,7 @@
 //! What policies allow, proved, compared, explained and forbidden, from outside.
 
+use adjutant_testkit::provider::{Answer, MockProvider, Received};
+
 use crate::sandbox::{Sandbox, sees};
 
 /// A project whose agent refunds by a program.
@@ -115,4 +117,41 @@ fn what_a_model_writes_is_not_put_in_force() {
     let seen = sandbox.run(&["policy", "generate", "no refunds", "--output", "policies/proposed/new.cedar"]);
     assert!(seen.contains("the model wrote no valid policies"), "{seen}");
     assert!(!sandbox.path("policies/proposed/new.cedar").exists());
+}
+
+/// A model that first writes what the schema does not know, then what was asked for.
+fn writes(request: &Received) -> Answer {
+    let messages = request.body["messages"].to_string();
+    let wrong = "```cedar\npermit (principal, action == Action::\"refunt\", resource);\n```";
+    let right = "```cedar\n@id(\"tiny\")\npermit (principal, action == Action::\"refund\", resource)\n\
+                 when { context.arguments.amount.value < 7 };\n```";
+    assert!(messages.contains("action \\\"refund\\\""), "the schema is told: {messages}");
+    Answer::text(if messages.contains("This is not valid") { right } else { wrong })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_model_writes_is_checked_mended_and_illustrated() {
+    let provider = MockProvider::responding(writes).start().await.expect("a port");
+    let sandbox = shop(SMALL);
+    let settings = sandbox.read("adjutant.toml");
+    let model = format!(
+        "[models.main]\nprovider = \"openai\"\nmodel = \"large\"\nbase_url = \"{}\"\n{settings}",
+        provider.base_url()
+    );
+    sandbox.write("adjutant.toml", &model);
+    let found = sandbox.json(&[
+        "policy",
+        "generate",
+        "tiny refunds",
+        "--output",
+        "policies/proposed/tiny.cedar",
+        "--json",
+    ]);
+    let amount = |which: &str| found[which]["request"]["arguments"]["amount"].as_i64().unwrap();
+    assert!(amount("allowed") < 7 && amount("denied") >= 7, "{found}");
+    assert_eq!(found["allowed"]["verdict"]["outcome"], "allow", "{found}");
+    assert_eq!(found["denied"]["verdict"]["outcome"], "deny", "{found}");
+    assert_eq!(provider.count(), 2, "one mistake, one repair");
+    assert!(sandbox.read("policies/proposed/tiny.cedar").contains("@id(\"tiny\")"));
+    provider.assert_clean();
 }
