@@ -468,8 +468,9 @@ pub(crate) fn heard(outcome: Result<Json>) -> Result<Returned> {
 fn deed(step: StepKey, called: &Called, returned: &Returned) -> Deed {
     let message = returned.message(step.clone(), called);
     let result: String = message.results().map(adjutant_core::message::ToolResult::as_text).collect();
-    let arguments = called.arguments.to_string();
-    let digest = Digest::of_parts(&[called.name.as_bytes(), arguments.as_bytes(), result.as_bytes()]);
+    let arguments = Json::from(called.arguments.clone());
+    let digest =
+        Digest::of_parts(&[called.name.as_bytes(), arguments.as_str().as_bytes(), result.as_bytes()]);
     Deed {
         step,
         message,

@@ -5,7 +5,6 @@ use std::fmt;
 use adjutant_core::label::Label;
 use adjutant_core::money::Money;
 use adjutant_core::usage::Usage;
-use adjutant_policy::detect::mask;
 use adjutant_policy::facts::Past;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -57,19 +56,6 @@ pub struct Reply {
 impl Reply {
     /// The version of the form that is written now.
     pub const VERSION: u16 = 1;
-
-    /// The same with what is of these kinds masked.
-    pub(crate) fn masked(self, kinds: &[String]) -> Self {
-        let kinds = mask::kinds(kinds);
-        if kinds.is_empty() {
-            return self;
-        }
-        Self {
-            text: mask::text(&self.text, &kinds),
-            data: self.data.map(|data| mask::value(&data, &kinds)),
-            ..self
-        }
-    }
 }
 
 impl fmt::Display for Reply {

@@ -7,6 +7,7 @@ use adjutant_core::event::EventKind;
 use adjutant_core::json::Json;
 use adjutant_core::message::Message;
 use adjutant_durable::Ctx;
+use adjutant_policy::detect::mask;
 
 use crate::act::act;
 use crate::context::fit;
@@ -84,35 +85,63 @@ pub async fn turn(ctx: &Ctx, agent: &Arc<Runtime>, begin: Begin) -> Result<Reply
             }
             Next::End(stop, data) => {
                 let said = (answer.text(), data);
-                let left = guard::answer(&step, agent, said, &memory.conversation, &watch).await?;
-                memory.judged(&watch);
-                let (text, data) = match left {
-                    Ok(left) => left,
-                    Err(blocked) => {
+                match part(&step, agent, &mut memory, &log, &watch, stop, said).await? {
+                    Parting::Again(note) => nudge(&step, &mut memory, note).await?,
+                    Parting::With(text, data, stop) => {
+                        memory.call(titling.finish(ctx).await);
+                        return Ok(reply(ctx, text, memory, &log, stop, data));
+                    }
+                    Parting::Blocked(blocked) => {
                         memory.call(titling.finish(ctx).await);
                         return Ok(held_back(ctx, memory, &log, &watch, blocked));
-                    }
-                };
-                match rules::release(&step, agent, &text, &memory.conversation, &log).await? {
-                    Released::Withheld(why) if memory.tried.withheld || memory.tried.last_turn.is_some() => {
-                        memory.call(titling.finish(ctx).await);
-                        return Ok(withheld(reply(ctx, text, memory, &log, stop, None), why));
-                    }
-                    Released::Withheld(why) => nudge(&step, &mut memory, Note::Withheld(why)).await?,
-                    Released::Instead(text) => {
-                        memory.call(titling.finish(ctx).await);
-                        return Ok(reply(ctx, text, memory, &log, stop, None));
-                    }
-                    Released::As(masked) => {
-                        memory.call(titling.finish(ctx).await);
-                        let reply = reply(ctx, text, memory, &log, stop, data);
-                        return Ok(reply.masked(&masked));
                     }
                 }
             }
         }
         remember(ctx, &mut titling, &mut memory, &log, &watch).await?;
     }
+}
+
+/// How a run parts with what its model has said last.
+enum Parting {
+    /// Not yet: the model is told something.
+    Again(Note),
+    /// With this text, this data, and for this reason.
+    With(String, Option<serde_json::Value>, Stop),
+    /// A guardrail holds it back.
+    Blocked(Blocked),
+}
+
+/// Has the last words of the model looked at by the guardrails and decided by the policies. Where they may not go out, the
+/// model is told so once.
+async fn part(
+    step: &Ctx,
+    agent: &Arc<Runtime>,
+    memory: &mut Memory,
+    log: &Log,
+    watch: &Watch,
+    stop: Stop,
+    said: (String, Option<serde_json::Value>),
+) -> Result<Parting> {
+    let left = guard::answer(step, agent, said, &memory.conversation, watch).await?;
+    memory.judged(watch);
+    let (text, data) = match left {
+        Ok(left) => left,
+        Err(blocked) => return Ok(Parting::Blocked(blocked)),
+    };
+    Ok(match rules::release(step, agent, &text, &memory.conversation, log).await? {
+        Released::Withheld(why) if memory.tried.withheld || memory.tried.last_turn.is_some() => {
+            Parting::With(format!("The answer was withheld: {why}"), None, Stop::Withheld)
+        }
+        Released::Withheld(why) => Parting::Again(Note::Withheld(why)),
+        Released::Instead(text) => Parting::With(text, None, stop),
+        Released::As(kinds) if kinds.is_empty() => Parting::With(text, data, stop),
+        Released::As(kinds) => {
+            let kinds = mask::kinds(&kinds);
+            let data = data.map(|data| mask::value(&data, &kinds));
+            Parting::With(mask::text(&text, &kinds), data, stop)
+        }
+    })
 }
 
 /// Has a title made of what begins a conversation, where the run was started so.
@@ -242,11 +271,6 @@ async fn remember(
     memory.past = log.own();
     memory.names = watch.names();
     match ctx.roll_over(Json::of(memory)?).await? {}
-}
-
-/// The reply in the place of one that may not go out.
-fn withheld(reply: Reply, why: String) -> Reply {
-    Reply { text: format!("The answer was withheld: {why}"), data: None, stop: Stop::Withheld, ..reply }
 }
 
 /// The reply in the place of what a guardrail does not let pass.

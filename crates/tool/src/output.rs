@@ -1,5 +1,6 @@
 //! [`Output`]: what a call gives back.
 
+use adjutant_core::json::Json;
 use adjutant_core::label::Label;
 use adjutant_core::message::Part;
 use adjutant_core::{Code, Error};
@@ -69,7 +70,7 @@ impl Output {
         let text = match &value {
             Value::Null => "done".to_owned(),
             Value::String(text) => text.clone(),
-            other => other.to_string(),
+            other => Json::from(other.clone()).to_string(),
         };
         Self { content: vec![Part::text(text)], data: Some(value), ..Self::default() }
     }

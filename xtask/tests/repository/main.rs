@@ -5,7 +5,6 @@
 
 mod edges;
 mod error_pages;
-mod features;
 mod files;
 mod links;
 mod lints;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use adjutant_core::hash::Digest;
 use adjutant_core::id::{CallId, RunId};
+use adjutant_core::json::Json;
 use adjutant_core::label::Label;
 use adjutant_core::time::Timestamp;
 use adjutant_core::tool::Effect;
@@ -48,27 +49,14 @@ pub struct Request {
 impl Request {
     /// What tells a call of a run from every other: the run, the name that is answered to, the tool and its arguments.
     pub(super) fn seal(run: &RunId, signal: &str, tool: &str, arguments: &Value) -> Digest {
-        let arguments = canonical(arguments).to_string();
+        let arguments = Json::from(arguments.clone());
         Digest::of_parts(&[
             b"approval",
             run.as_str().as_bytes(),
             signal.as_bytes(),
             tool.as_bytes(),
-            arguments.as_bytes(),
+            arguments.as_str().as_bytes(),
         ])
-    }
-}
-
-/// A value with its keys in order, whatever order they were read in.
-fn canonical(value: &Value) -> Value {
-    match value {
-        Value::Object(fields) => {
-            let sorted: BTreeMap<&String, Value> =
-                fields.iter().map(|(name, value)| (name, canonical(value))).collect();
-            sorted.into_iter().map(|(name, value)| (name.clone(), value)).collect()
-        }
-        Value::Array(items) => items.iter().map(canonical).collect(),
-        other => other.clone(),
     }
 }
 

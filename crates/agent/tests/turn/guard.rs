@@ -60,7 +60,7 @@ impl Seen {
         for record in self.bench.records(&self.run).await {
             match record.entry {
                 Entry::Issued { key, operation, .. } if operation.name == "guard" => {
-                    drop(open.insert(key, ()))
+                    open.insert(key, ());
                 }
                 Entry::Completed { key, outcome: Ok(recorded) } if open.contains_key(&key) => {
                     rulings.push(recorded.to().unwrap());

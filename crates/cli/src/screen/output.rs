@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use adjutant_core::json::Json;
 use adjutant_core::{Code, Error};
 use serde::Serialize;
 
@@ -62,10 +63,7 @@ impl Output {
 
     /// Writes a value as one line of JSON.
     pub(crate) fn json(&self, value: &impl Serialize) -> Ended<()> {
-        let text = serde_json::to_string(value).map_err(|error| {
-            Error::new(Code::Internal, "the result cannot be written as JSON").caused_by(&error)
-        })?;
-        self.line(&text)
+        self.line(Json::of(value)?.as_str())
     }
 
     /// Says something to the person in front of the terminal.

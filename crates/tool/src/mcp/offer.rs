@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use adjutant_core::hash::Digest;
+use adjutant_core::json::Json;
 use adjutant_core::tool::{Effect, Flow};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -85,7 +86,7 @@ impl Described<'_> {
         let parameters = schema::arguments(&self.input)?;
         let words = self.description.or(self.title).unwrap_or_default();
         Ok(PinnedTool {
-            digest: Digest::of(said.to_string().as_bytes()).to_string(),
+            digest: Digest::of(Json::from(said).as_str().as_bytes()).to_string(),
             description: clean::words(words, LONGEST_DESCRIPTION),
             parameters,
             output: self.output.map(|output| clean::schema(&output, LONGEST_DESCRIPTION)),

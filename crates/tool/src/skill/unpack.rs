@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use adjutant_core::hash::Digest;
+use adjutant_core::json::Json;
 use adjutant_core::{Code, Error, Result};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -59,10 +60,7 @@ impl Skills {
     }
 
     fn digest(&self) -> Result<String> {
-        let json = serde_json::to_vec(self.all()).map_err(|error| {
-            Error::new(Code::Internal, "skills cannot be written as JSON").caused_by(&error)
-        })?;
-        Ok(Digest::of(&json).to_string())
+        Ok(Digest::of(Json::of(self.all())?.as_str().as_bytes()).to_string())
     }
 
     fn write(&self, root: &Path) -> Result<()> {
