@@ -307,8 +307,10 @@ async fn admit(
     Ok(Ok(match hand {
         Hand::Tool(tool) => {
             let allowed = || match &verdict {
-                Some(verdict) => json!({ "allowed_by": "policies", "policies": verdict.policies }).into(),
-                None => json!({ "allowed_by": "definition" }).into(),
+                Some(verdict) if agent.policies.is_some() => {
+                    json!({ "allowed_by": "policies", "policies": verdict.policies }).into()
+                }
+                _ => json!({ "allowed_by": "definition" }).into(),
             };
             let was_masked = ruling.as_ref().is_some_and(|ruling| ruling.masked.is_some());
             let considered = Considered { approved: approved.is_some(), ..self::considered(agent, &called) };

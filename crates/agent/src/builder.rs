@@ -14,6 +14,7 @@ use crate::definition::{
     Asked, CodeMode, ContextWindow, Defaults, Definition, Guardrail, Named, Sees, Setting, Source,
     ToolSearchSettings, Wanted, markdown, schema_of,
 };
+use crate::narrow::Narrow;
 
 /// An agent and the tools that it brings along.
 ///
@@ -80,6 +81,13 @@ impl Agent {
             self.source.tools.push(Named::new(name));
         }
         self.tools.push(tool);
+        self
+    }
+
+    /// Has what a task needs fixed before anything is read; calls outside of it ask a person.
+    #[must_use]
+    pub fn narrow(mut self, by: Narrow) -> Self {
+        self.source.narrow = Some(by);
         self
     }
 

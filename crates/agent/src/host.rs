@@ -206,9 +206,11 @@ impl AgentHost {
         let models = self.models.as_ref();
         let summariser = Subtask::Summary.model(models, || Ok(Arc::clone(&model)))?;
         let judge = Subtask::Judge.model(models, || Ok(Arc::clone(&model)))?;
+        let narrower = Subtask::Narrow.model(models, || Ok(Arc::clone(&model)))?;
         let titler = definition.titled_by.as_ref().map(|id| Titler::find(id, models));
         let runtime = Runtime::new(definition, Arc::clone(&model), hands)?
             .with_summariser(summariser.unwrap_or_else(|| Arc::clone(&model)))
+            .with_narrower(narrower.unwrap_or_else(|| Arc::clone(&model)))
             .with_judge(judge.unwrap_or(model))
             .with_titler(titler)
             .with_desk(Arc::clone(&self.desk))

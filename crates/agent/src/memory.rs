@@ -4,6 +4,7 @@ use adjutant_core::json::Json;
 use adjutant_core::{Code, Error, Result};
 use adjutant_policy::detect::Pseudonyms;
 use adjutant_policy::facts::Past;
+use adjutant_policy::narrow::Narrowing;
 use serde::{Deserialize, Serialize};
 
 use crate::answer::Answer;
@@ -39,6 +40,9 @@ pub struct Memory {
     /// What the pseudonyms of the conversation stand for.
     #[serde(default, skip_serializing_if = "Pseudonyms::is_empty")]
     pub(crate) names: Pseudonyms,
+    /// What the task needs, where that was fixed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) narrowing: Option<Narrowing>,
     /// About how many steps the segment has recorded.
     #[serde(skip)]
     pub(crate) recorded: u32,
@@ -57,6 +61,7 @@ impl Memory {
             past: Vec::new(),
             given: Vec::new(),
             names: Pseudonyms::default(),
+            narrowing: None,
             recorded: 0,
         }
     }

@@ -36,6 +36,8 @@ pub struct Runtime {
     pub(crate) summariser: Arc<dyn Model>,
     /// The model that judges for guardrails.
     pub(crate) judge: Arc<dyn Model>,
+    /// The model that finds out what a task needs.
+    pub(crate) narrower: Arc<dyn Model>,
     pub(crate) titler: Option<Titler>,
     pub(crate) tools: Hands,
     pub(crate) secrets: Option<Arc<dyn Secrets>>,
@@ -68,6 +70,7 @@ impl Runtime {
             definition.output.as_ref().map(|schema| Form::new(&definition.name, schema)).transpose()?;
         let offered = search::offered(&definition, &[]);
         let (summariser, judge) = (Arc::clone(&model), Arc::clone(&model));
+        let narrower = Arc::clone(&model);
         let (tools, secrets, resources, session) = (tools.into(), None, Resources::new(), None);
         let principal = Principal { agents: vec![definition.name.clone()], ..Principal::default() };
         let mut runtime = Self {
@@ -75,6 +78,7 @@ impl Runtime {
             model,
             summariser,
             judge,
+            narrower,
             titler: None,
             tools,
             secrets,
@@ -106,6 +110,13 @@ impl Runtime {
     #[must_use]
     pub fn with_judge(mut self, model: Arc<dyn Model>) -> Self {
         self.judge = model;
+        self
+    }
+
+    /// Sets the model that finds out what a task needs.
+    #[must_use]
+    pub fn with_narrower(mut self, model: Arc<dyn Model>) -> Self {
+        self.narrower = model;
         self
     }
 

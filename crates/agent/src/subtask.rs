@@ -21,6 +21,8 @@ pub enum Subtask {
     Judge,
     /// Extracts values out of what cannot be trusted.
     Extract,
+    /// Finds out what a task needs.
+    Narrow,
 }
 
 /// Who does a subtask where no model has its role.
@@ -36,14 +38,14 @@ impl Subtask {
     /// The role of the model that does it.
     pub fn role(self) -> &'static str {
         match self {
-            Self::Summary | Self::Title | Self::Route | Self::Extract => "fast",
+            Self::Summary | Self::Title | Self::Route | Self::Extract | Self::Narrow => "fast",
             Self::Judge => "judge",
         }
     }
 
     fn otherwise(self) -> Otherwise {
         match self {
-            Self::Summary | Self::Route | Self::Judge | Self::Extract => Otherwise::TheAgents,
+            Self::Summary | Self::Route | Self::Judge | Self::Extract | Self::Narrow => Otherwise::TheAgents,
             // Nobody asked for it, so it is paid from no purse but the one that was set up for such work.
             Self::Title => Otherwise::Nobody,
         }
@@ -100,6 +102,8 @@ mod tests {
             (Subtask::Route, &fast, Some("small")),
             (Subtask::Route, &none, Some("own")),
             (Subtask::Judge, &fast, Some("own")),
+            (Subtask::Narrow, &fast, Some("small")),
+            (Subtask::Narrow, &none, Some("own")),
         ];
         for (subtask, models, expected) in cases {
             let model = subtask.model(models, || Ok(named("own"))).unwrap();

@@ -15,6 +15,7 @@ use crate::conversation::{Conversation, Earlier};
 use crate::guard::{self, Agreement, Blocked, Watch};
 use crate::input::{self, Input};
 use crate::memory::Memory;
+use crate::narrow::narrow;
 use crate::note::{Note, tell};
 use crate::reply::Reply;
 use crate::rules::{self, Log, Released};
@@ -55,6 +56,10 @@ pub async fn turn(ctx: &Ctx, agent: &Arc<Runtime>, begin: Begin) -> Result<Reply
         return Ok(held_back(ctx, memory, &log, &watch, blocked));
     }
     rules::admit_model(ctx, agent, &memory.conversation, &log).await?;
+    if memory.narrowing.is_none() {
+        narrow(ctx, agent, &mut memory).await?;
+    }
+    log.narrow(memory.narrowing.as_ref());
     loop {
         let step = ctx.scope("turn");
         fit(&step, agent, &mut memory).await?;
@@ -68,6 +73,10 @@ pub async fn turn(ctx: &Ctx, agent: &Arc<Runtime>, begin: Begin) -> Result<Reply
         let acted = act(&step, agent, &mut memory, &log, &watch, &answer).await?;
         let heard = listen(&step, agent, &mut memory, &log, &watch).await?;
         memory.judged(&watch);
+        if heard {
+            narrow(&step, agent, &mut memory).await?;
+            log.narrow(memory.narrowing.as_ref());
+        }
         let facts = Facts {
             answer: &answer,
             acted,

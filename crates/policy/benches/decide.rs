@@ -141,6 +141,7 @@ fn request(tool: usize, calls: usize, fits: bool) -> Request {
         session: Session { calls: (0..calls).map(before).collect() },
         now: NOW,
         approved: false,
+        within_task: None,
     }
 }
 

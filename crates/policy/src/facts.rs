@@ -32,6 +32,9 @@ pub struct Request {
     /// Whether a person has agreed to exactly this.
     #[serde(default)]
     pub approved: bool,
+    /// Whether it is within what the task needs, as that was fixed before anything was read; none where nothing was fixed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within_task: Option<bool>,
 }
 
 /// Who wants something: an agent, on behalf of those who asked it.

@@ -8,7 +8,9 @@ pub mod cedar;
 pub mod detect;
 pub mod facts;
 pub mod flow;
+pub mod narrow;
 pub mod verdict;
 
 pub use facts::Request;
+pub use narrow::Narrowing;
 pub use verdict::{Outcome, Verdict};

@@ -194,6 +194,7 @@ impl Reader<'_> {
             session: Session { calls: self.before(&table, now) },
             now,
             approved: table.flag("approved").unwrap_or(false),
+            within_task: None,
         };
         self.origins(&table, &mut request);
         let expected = self.expected(&table);

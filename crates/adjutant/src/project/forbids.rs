@@ -145,6 +145,7 @@ mod tests {
             session: Session::default(),
             now: Timestamp(0),
             approved: true,
+            within_task: None,
         }
     }
 

@@ -7,6 +7,7 @@ mod agents;
 mod approvals;
 mod artifacts;
 mod conversations;
+mod narrowing;
 mod people;
 mod programs;
 mod projects;

@@ -25,6 +25,7 @@ use super::setting;
 use super::source::{Asked, Named, Source};
 use super::tool_search::ToolSearchSettings;
 use super::{extraction, flow, name, schema, template};
+use crate::narrow::Narrow;
 
 /// The longest file, in bytes.
 pub const LONGEST: usize = 1 << 20;
@@ -149,6 +150,7 @@ fn read_keys(table: Table<'_>, file: &str, source: &mut Source) -> Gaps {
     source.extract = table.flag("extract").unwrap_or(false);
     source.quarantine = names(&table, "quarantine");
     source.endorse = extraction::read_endorse(&table);
+    source.narrow = table.choice("narrow", &Narrow::WORDS).flatten();
     let gaps = Gaps {
         model: source.model.place.is_none(),
         tools: is_gap(&table, "tools", is_list_of_texts),

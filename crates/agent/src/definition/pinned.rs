@@ -18,6 +18,7 @@ use super::template;
 use super::tool_search::ToolSearch;
 use super::window::ContextWindow;
 use crate::guard::EXPLAINED;
+use crate::narrow::Narrow;
 
 /// An agent as a run knows it: complete, with the tools as they were when the run began.
 ///
@@ -93,6 +94,9 @@ pub struct Definition {
     /// Whether what a model reads of strangers stands between marks that they cannot write.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub mark: bool,
+    /// How it is found out what a task of it needs; none where its tasks are not narrowed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub narrow: Option<Narrow>,
 }
 
 impl Definition {

@@ -22,6 +22,7 @@ use super::template::{self, Variable};
 use super::tool_search::ToolSearchSettings;
 use super::window::ContextWindow;
 use super::{flow, name, schema};
+use crate::narrow::Narrow;
 use crate::search;
 
 /// A name that something else must know, and where the author wrote it.
@@ -102,6 +103,8 @@ pub struct Source {
     pub quarantine: Vec<Named>,
     /// The kinds of extracted values that count as trusted.
     pub endorse: BTreeSet<Closed>,
+    /// How it is found out what a task of it needs; none where its tasks are not narrowed.
+    pub narrow: Option<Narrow>,
 }
 
 /// What stands around an agent and holds where it says nothing itself.
@@ -151,6 +154,7 @@ impl Source {
             extract: false,
             quarantine: Vec::new(),
             endorse: BTreeSet::new(),
+            narrow: None,
         }
     }
 
@@ -219,6 +223,7 @@ impl Source {
             policies: None,
             guardrails,
             mark: self.mark,
+            narrow: self.narrow,
         })
     }
 

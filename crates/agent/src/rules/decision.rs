@@ -9,12 +9,14 @@ use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Ctx, Effects, work};
 use adjutant_policy::detect::mask;
 use adjutant_policy::facts::{Action, Request, Session};
+use adjutant_policy::narrow::{Narrowing, Outside};
 use adjutant_policy::{Outcome, Verdict};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::log::Log;
 use crate::flow::Knowledge;
+use crate::hands::Hand;
 use crate::runtime::Runtime;
 
 /// The name of the steps in which the policies are asked.
@@ -53,8 +55,8 @@ pub struct Ruling {
     pub masked: Option<Map<String, Value>>,
 }
 
-/// Asks the pinned policies and what is forbidden by now. None where the run has no policies: then the definition of the
-/// agent decides alone.
+/// Asks the pinned policies, what is forbidden by now, and what the task needs. None where the run has no policies and its
+/// task was not narrowed: then the definition of the agent decides alone.
 pub(crate) async fn decide(
     ctx: &Ctx,
     agent: &Arc<Runtime>,
@@ -62,21 +64,29 @@ pub(crate) async fn decide(
     known: impl Into<Knowledge>,
     log: &Log,
 ) -> Result<Option<Ruling>> {
-    let Some(policies) = &agent.policies else { return Ok(None) };
+    let (policies, narrowing) = (agent.policies.clone(), log.narrowing());
+    if policies.is_none() && narrowing.is_none() {
+        return Ok(None);
+    }
     let known = known.into();
+    let depends = policies.as_ref().map(|policies| policies.depends_on(&considered.action));
     let request = Request {
-        session: log.of(&policies.depends_on(&considered.action)),
+        session: log.of(&depends.unwrap_or_default()),
         ..request(ctx, agent, &considered, &known.label())
     };
-    let (policies, deciding, request) = (Arc::clone(policies), Arc::clone(agent), Arc::new(request));
+    let (deciding, request) = (Arc::clone(agent), Arc::new(request));
     let decided = work(move |_| {
         let mut request = Request::clone(&request);
         request.origins = known.origins(&deciding, &request);
-        let decided = policies.decide(&request);
-        let verdict = match deciding.forbids.as_ref().and_then(|forbids| forbids.forbid(&request)) {
-            Some(forbidden) => decided.stricter(forbidden),
-            None => decided,
-        };
+        let outside = narrowing.as_ref().map(|narrowing| outside(&deciding, narrowing, &request));
+        request.within_task = outside.as_ref().map(Option::is_none);
+        let mut verdict = policies.as_ref().map_or_else(by_definition, |policies| policies.decide(&request));
+        if let Some(outside) = outside.flatten().filter(|_| !request.approved) {
+            verdict = verdict.stricter(asks(&outside));
+        }
+        if let Some(forbidden) = deciding.forbids.as_ref().and_then(|forbids| forbids.forbid(&request)) {
+            verdict = verdict.stricter(forbidden);
+        }
         let arguments = std::mem::take(&mut request.arguments);
         request.session.calls = Vec::new();
         let masked = match &verdict.outcome {
@@ -95,6 +105,32 @@ fn masked(arguments: Map<String, Value>, kinds: &[String]) -> Map<String, Value>
     match mask::value(&Value::Object(arguments), &mask::kinds(kinds)) {
         Value::Object(masked) => masked,
         _ => Map::new(),
+    }
+}
+
+/// Why a call is outside of what the task needs; none where it is inside. What a routine does is looked at when it does it.
+fn outside(agent: &Runtime, narrowing: &Narrowing, request: &Request) -> Option<Outside> {
+    let Action::Tool(name) = &request.action else { return None };
+    match agent.tools.get(name) {
+        Some(Hand::Tool(tool)) => narrowing.outside(tool.spec(), &request.arguments, &request.origins),
+        Some(Hand::Routine(_)) | None => None,
+    }
+}
+
+/// A person is asked about what is outside.
+fn asks(outside: &Outside) -> Verdict {
+    Verdict { outcome: Outcome::Ask, reason: outside.to_string(), ..by_definition() }
+}
+
+/// What the definition of an agent says where there are no policies.
+fn by_definition() -> Verdict {
+    Verdict {
+        outcome: Outcome::Allow,
+        policies: Vec::new(),
+        reason: "the agent has been given the tool".to_owned(),
+        tell: None,
+        watched: None,
+        version: None,
     }
 }
 
@@ -122,5 +158,6 @@ pub(crate) fn request(ctx: &Ctx, agent: &Runtime, considered: &Considered, label
         session: Session::default(),
         now: ctx.now(),
         approved: considered.approved,
+        within_task: None,
     }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use adjutant_core::Code;
 use adjutant_core::time::Timestamp;
+use adjutant_policy::Narrowing;
 use adjutant_policy::facts::{Past, Session};
 use serde_json::{Map, Value};
 
@@ -19,13 +20,15 @@ pub(crate) struct Log {
     /// In earlier turns, and by those for whom the run works.
     before: Arc<[Past]>,
     calls: Mutex<Vec<Past>>,
+    /// What the task needs, where that was fixed.
+    narrowing: Mutex<Option<Arc<Narrowing>>>,
 }
 
 impl Log {
     /// A log of calls of these tools; `calls` were made in this run, `before` earlier.
     pub(crate) fn new(concerned: BTreeSet<String>, before: &[Past], calls: Vec<Past>) -> Self {
         let before = before.iter().filter(|past| concerned.contains(&past.tool)).cloned().collect();
-        Self { concerned, before, calls: Mutex::new(calls) }
+        Self { concerned, before, calls: Mutex::new(calls), narrowing: Mutex::default() }
     }
 
     /// Takes in what came of a call that was decided at that moment.
@@ -33,6 +36,17 @@ impl Log {
         if self.concerned.contains(&called.name) {
             self.calls().extend(made(called, at, returned));
         }
+    }
+
+    /// Takes in what the task needs from now on.
+    pub(crate) fn narrow(&self, narrowing: Option<&Narrowing>) {
+        let narrowing = narrowing.map(|narrowing| Arc::new(narrowing.clone()));
+        *self.narrowing.lock().unwrap_or_else(PoisonError::into_inner) = narrowing;
+    }
+
+    /// What the task needs, where that was fixed.
+    pub(crate) fn narrowing(&self) -> Option<Arc<Narrowing>> {
+        self.narrowing.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Takes in what somebody did who worked for this run.

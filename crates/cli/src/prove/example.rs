@@ -148,6 +148,7 @@ impl<'a> Reading<'a> {
             session,
             now,
             approved: looked("approved") && self.context.get("approved") == Some(&Value::Bool(true)),
+            within_task: None,
         })
     }
 

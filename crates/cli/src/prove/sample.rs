@@ -81,6 +81,7 @@ impl<'a> Samples<'a> {
             label: self.label(),
             now: NOON,
             approved: false,
+            within_task: None,
         }
     }
 

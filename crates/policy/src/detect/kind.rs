@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::folded::Folded;
 use super::hit::{Hit, merged};
-use super::{address, card, email, iban, ip, phone, secret};
+use super::{address, card, email, iban, ip, link, phone, secret};
 
 /// A kind of thing that should not stand in a text that everybody may read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -24,10 +24,12 @@ pub enum Kind {
     Ip,
     /// A key, a token, a password.
     Secret,
+    /// A link, which brings whoever follows it somewhere.
+    Link,
 }
 
 impl Kind {
-    /// All of them.
+    /// All that should be kept to oneself. A link should not: it is masked where somebody asks for that.
     pub const ALL: [Self; 7] =
         [Self::Email, Self::Phone, Self::Iban, Self::Card, Self::Address, Self::Ip, Self::Secret];
 
@@ -36,7 +38,7 @@ impl Kind {
         [Self::Email, Self::Phone, Self::Iban, Self::Card, Self::Address, Self::Ip];
 
     /// The words for them, as people write them.
-    pub const WORDS: [(&str, Self); 7] = [
+    pub const WORDS: [(&str, Self); 8] = [
         ("email", Self::Email),
         ("phone", Self::Phone),
         ("iban", Self::Iban),
@@ -44,6 +46,7 @@ impl Kind {
         ("address", Self::Address),
         ("ip", Self::Ip),
         ("secret", Self::Secret),
+        ("link", Self::Link),
     ];
 
     /// The word for it.
@@ -65,6 +68,7 @@ impl Kind {
             Self::Address => address::find(text),
             Self::Ip => ip::find(text),
             Self::Secret => secret::find(text),
+            Self::Link => link::find(text),
         }
     }
 }

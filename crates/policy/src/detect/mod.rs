@@ -18,6 +18,7 @@ mod ip;
 mod kind;
 pub mod language;
 pub mod length;
+mod link;
 pub mod markup;
 pub mod mask;
 mod pattern;

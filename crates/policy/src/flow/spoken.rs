@@ -18,6 +18,107 @@ const BLOCKS: usize = 9;
 const MONTHS: [&str; 12] =
     ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
+/// Words that a sentence begins with, which are nobody's name.
+const BEGINNINGS: &[&str] = &[
+    "please",
+    "can",
+    "could",
+    "would",
+    "will",
+    "should",
+    "shall",
+    "may",
+    "the",
+    "this",
+    "that",
+    "these",
+    "those",
+    "they",
+    "she",
+    "her",
+    "his",
+    "you",
+    "your",
+    "our",
+    "its",
+    "there",
+    "here",
+    "what",
+    "when",
+    "where",
+    "which",
+    "who",
+    "whom",
+    "whose",
+    "why",
+    "how",
+    "and",
+    "but",
+    "then",
+    "also",
+    "after",
+    "before",
+    "now",
+    "today",
+    "tomorrow",
+    "yesterday",
+    "with",
+    "for",
+    "from",
+    "does",
+    "did",
+    "have",
+    "has",
+    "are",
+    "was",
+    "were",
+    "let",
+    "send",
+    "mail",
+    "email",
+    "write",
+    "read",
+    "check",
+    "find",
+    "get",
+    "give",
+    "show",
+    "tell",
+    "ask",
+    "make",
+    "create",
+    "add",
+    "delete",
+    "remove",
+    "update",
+    "change",
+    "set",
+    "pay",
+    "transfer",
+    "share",
+    "invite",
+    "book",
+    "call",
+    "use",
+    "look",
+    "search",
+    "open",
+    "close",
+    "move",
+    "copy",
+    "everyone",
+    "everybody",
+    "all",
+    "any",
+    "some",
+    "somebody",
+    "someone",
+    "nobody",
+    "support",
+    "security",
+    "admin",
+];
+
 /// The words of somebody who is trusted.
 #[derive(Clone, Debug)]
 pub(super) struct Spoken {
@@ -64,7 +165,9 @@ impl Spoken {
                     || stands(&self.text.exact, path, Edge::Token)
             }
             Kind::Code => stands(&self.text.exact, &leaf.exact, Edge::Token),
-            Kind::Name if who_or_what => self.calls(leaf, wanted.kinds),
+            Kind::Name if who_or_what => {
+                self.calls(leaf, wanted.kinds) || self.begins_with(leaf, wanted.role)
+            }
             Kind::Text if who_or_what && !leaf.is_telling() => false,
             Kind::Name | Kind::Text => stands(&self.text.folded, &leaf.folded, Edge::Word),
             Kind::Flag => false,
@@ -151,6 +254,22 @@ impl Spoken {
             })
         };
         exact || any_case()
+    }
+
+    /// Whether a sentence begins with the value as the name of somebody: `Ann wrote`. Only words that sentences begin with
+    /// anyway are no names there.
+    fn begins_with(&self, leaf: &Leaf, role: Role) -> bool {
+        let value = &leaf.exact;
+        let is_word = value.chars().all(char::is_alphanumeric) && value.chars().count() >= 3;
+        let is_name = value.starts_with(char::is_uppercase) && !BEGINNINGS.contains(&leaf.folded.as_str());
+        role == Role::Recipient
+            && is_word
+            && is_name
+            && places(&self.text.exact, value, Edge::Token).any(|(_, end)| {
+                let after = self.text.exact.get(end..).unwrap_or_default();
+                // `Ann, please`: then the name is that of the one who is spoken to.
+                after.starts_with(' ')
+            })
     }
 }
 
@@ -254,6 +373,10 @@ mod tests {
     fn what_is_said_is_recognised_by_its_kind() {
         for (words, role, name, value, expected) in [
             ("mail Ann@Example.org.", Role::Recipient, "to", json!("ann@example.org"), true),
+            ("Ann sent a bill, pay her", Role::Recipient, "to", json!("Ann"), true),
+            ("Ann, pay the bill", Role::Recipient, "to", json!("Ann"), false),
+            ("Send it to the support", Role::Recipient, "to", json!("Send"), false),
+            ("Reports are old", Role::Target, "name", json!("Reports"), false),
             ("mail joann@example.org", Role::Recipient, "to", json!("ann@example.org"), false),
             ("read www.a.org please", Role::Recipient, "url", json!("https://www.a.org/"), true),
             ("read www.a.org please", Role::Recipient, "url", json!("https://www.a.org/?q=1"), false),

@@ -116,6 +116,7 @@ pub(crate) fn request(action: Action) -> Request {
         session: Session::default(),
         now: NOW,
         approved: false,
+        within_task: None,
     }
 }
 

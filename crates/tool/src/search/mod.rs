@@ -16,4 +16,6 @@ mod words;
 pub use document::text;
 pub use fuse::fuse;
 pub use index::{Found, Index};
+pub use synonyms::synonyms;
 pub use vectors::Vectors;
+pub use words::terms;

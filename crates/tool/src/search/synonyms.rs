@@ -195,6 +195,11 @@ tv television
 device appliance
 ";
 
+/// The terms that stand for the same as a term, as [`terms`](super::terms) cuts them.
+pub fn synonyms(term: &str) -> &'static [String] {
+    SYNONYMS.get(term).map_or(&[], Vec::as_slice)
+}
+
 /// The terms that each term may stand for, without itself.
 pub(super) static SYNONYMS: LazyLock<HashMap<String, Vec<String>>> = LazyLock::new(|| {
     let mut words = Words::new();

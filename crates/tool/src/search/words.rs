@@ -48,6 +48,12 @@ impl Words {
     }
 }
 
+/// The terms of a text or a name, as an index compares them: in lower case, without endings, without words that say nothing
+/// and without numbers.
+pub fn terms(text: &str) -> Vec<String> {
+    Words::new().terms(text)
+}
+
 /// How much a term of a query counts.
 pub(super) fn weight(term: &str) -> f64 {
     if WEAK_TERMS.contains(term) { WEAKNESS } else { 1.0 }

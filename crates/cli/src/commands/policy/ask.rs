@@ -121,6 +121,7 @@ impl Asked {
             session: Session { calls: calls.collect() },
             now,
             approved: self.approved,
+            within_task: None,
         })
     }
 
