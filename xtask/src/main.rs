@@ -51,10 +51,13 @@ fn main() -> ExitCode {
             let needs = Needs {
                 clients: plan::tests(arguments, "testkit"),
                 servers: plan::tests(arguments, "tool") || plan::tests(arguments, "cli"),
+                simulation: plan::tests_exactly(arguments, "adjutant"),
             };
             run(needs, |machine, root| plan::test(machine, arguments, |name| package_of(root, name)))
         }
-        ("ci", []) => run(Needs { clients: true, servers: true }, |machine, _| plan::ci(machine)),
+        ("ci", []) => {
+            run(Needs { clients: true, servers: true, simulation: true }, |machine, _| plan::ci(machine))
+        }
         ("bench", []) => run(Needs::default(), |machine, _| plan::bench(machine)),
         ("ci" | "bench", _) => refuse(&format!("`{command}` takes no arguments")),
         ("help" | "--help" | "-h", _) => {
@@ -77,6 +80,8 @@ struct Needs {
     clients: bool,
     /// Servers of others.
     servers: bool,
+    /// The worlds that the gate is measured in.
+    simulation: bool,
 }
 
 /// Installs what is missing, and the counterparts that are needed, then takes the steps of a plan.
@@ -110,6 +115,10 @@ fn install_counterparts(machine: &Machine, root: &Path, needs: Needs) -> Result<
     if needs.clients {
         let clients = Environment::clients(root, &target);
         set_up(machine, root, "the vendors' clients", clients.steps(), || clients.note())?;
+    }
+    if needs.simulation {
+        let worlds = Environment::simulation(root, &target);
+        set_up(machine, root, "AgentDojo's worlds", worlds.steps(), || worlds.note())?;
     }
     if needs.servers {
         let (python, node) = (Environment::servers(root, &target), Packages::servers(root, &target));

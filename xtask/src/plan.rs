@@ -83,6 +83,15 @@ pub(crate) fn tests(arguments: &[OsString], folder: &str) -> bool {
     !chooses_packages(arguments) || arguments.iter().any(is_theirs)
 }
 
+/// Whether the arguments choose tests of the crate in this folder, and not only of those whose names begin with it.
+pub(crate) fn tests_exactly(arguments: &[OsString], folder: &str) -> bool {
+    let is_theirs = |argument: &OsString| {
+        let argument = argument.to_string_lossy();
+        argument == folder || argument.strip_prefix("--package=") == Some(folder)
+    };
+    !chooses_packages(arguments) || arguments.iter().any(is_theirs)
+}
+
 /// Everything that must hold before a change lands. The tests come last.
 ///
 /// Only libraries are documented: the program has the name of the library's face, and their pages would collide.

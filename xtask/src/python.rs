@@ -13,6 +13,9 @@ const CLIENTS: &str = "crates/testkit/tests/clients/requirements.txt";
 /// What lists the packages of a server that the MCP client is tested against.
 const SERVERS: &str = "crates/tool/tests/mcp/servers/requirements.txt";
 
+/// What lists AgentDojo, and all that it needs.
+const SIMULATION: &str = "crates/adjutant/tests/agentdojo/requirements.txt";
+
 /// The part of Python that makes virtual environments, which Debian has in a package of its own.
 const VENV: Requirement = Requirement {
     program: "python3 -m venv",
@@ -49,6 +52,15 @@ impl Environment {
             title: "Python servers",
             folder: target.join("servers/python"),
             requirements: root.join(SERVERS),
+        }
+    }
+
+    /// The environment of the worlds that the gate is measured in.
+    pub(crate) fn simulation(root: &Path, target: &Path) -> Self {
+        Self {
+            title: "AgentDojo's worlds",
+            folder: target.join("simulation"),
+            requirements: root.join(SIMULATION),
         }
     }
 
