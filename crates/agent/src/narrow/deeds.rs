@@ -1,6 +1,6 @@
 //! What people ask to be done, in words: which verbs stand for each other, and what a verb speaks of by itself.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use adjutant_tool::search::terms;
@@ -85,8 +85,8 @@ pub(super) fn same(term: &str) -> BTreeSet<String> {
     others.cloned().chain([term.to_owned()]).collect()
 }
 
-static DEEDS: LazyLock<HashMap<String, Deed>> = LazyLock::new(|| {
-    let mut deeds: HashMap<String, Deed> = HashMap::new();
+static DEEDS: LazyLock<BTreeMap<String, Deed>> = LazyLock::new(|| {
+    let mut deeds: BTreeMap<String, Deed> = BTreeMap::new();
     for line in KINDS.lines() {
         let mut parts = line.split(':');
         let (Some(kinds), Some(verbs)) = (parts.next(), parts.next()) else { continue };
@@ -102,8 +102,8 @@ static DEEDS: LazyLock<HashMap<String, Deed>> = LazyLock::new(|| {
     deeds
 });
 
-static THINGS_OF: LazyLock<HashMap<String, Vec<String>>> = LazyLock::new(|| {
-    let mut things: HashMap<String, Vec<String>> = HashMap::new();
+static THINGS_OF: LazyLock<BTreeMap<String, Vec<String>>> = LazyLock::new(|| {
+    let mut things: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for line in THINGS.lines() {
         let group = terms(line);
         for term in &group {
