@@ -187,7 +187,9 @@ fn the_keys_of_the_settings() {
         ("[modles.main]\n", &["adjutant.toml:1:2: unknown key `modles` | did you mean `models`?"]),
         (
             "x = 1\n",
-            &["adjutant.toml:1:1: unknown key `x` | known here are `budget`, `catalogue`, `limits`, "],
+            &[
+                "adjutant.toml:1:1: unknown key `x` | known here are `approvals`, `budget`, `catalogue`, `guardrails`, `limits`, ",
+            ],
         ),
         (
             "models = 3\n",

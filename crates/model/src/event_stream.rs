@@ -3,6 +3,7 @@
 //! The format (`application/vnd.amazon.eventstream`: a prelude, typed headers, a payload, two checksums) is decoded by
 //! Amazon's own crate; here its frames are cut out of the bytes and become events.
 
+use adjutant_core::json::Json;
 use adjutant_core::{Code, Error, Result};
 use aws_smithy_eventstream::frame::read_message_from;
 use aws_smithy_types::event_stream::Message;
@@ -99,7 +100,7 @@ fn exception(kind: Option<String>, message: Option<String>, payload: &str) -> Ev
     let said = said.filter(Value::is_string).unwrap_or_else(|| payload.into());
     data.insert("message".into(), said);
     data.insert("type".into(), kind.unwrap_or_default().into());
-    Event { name: EXCEPTION.to_owned(), data: Value::Object(data).to_string() }
+    Event { name: EXCEPTION.to_owned(), data: Json::from(Value::Object(data)).to_string() }
 }
 
 fn invalid(what: &str) -> Error {

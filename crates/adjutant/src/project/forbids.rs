@@ -157,7 +157,7 @@ mod tests {
             effect: Effect::AtMostOnce,
             timeout: ToolSpec::DEFAULT_TIMEOUT,
             concurrency: None,
-            flow: Flow::default(),
+            flow: Flow { egress: Some(false), ..Flow::default() },
         };
         Schema::of([&pay], Vocabulary::default())
     }

@@ -8,7 +8,7 @@ use adjutant_core::Code;
 use adjutant_core::id::RunId;
 use adjutant_core::message::Message;
 use adjutant_core::tool::Effect;
-use adjutant_durable::{Entry, Letter, Mail, Wait, waits};
+use adjutant_durable::{Entry, Letter, RunState, Mail, Wait, waits};
 use adjutant_model::scripted::Turn;
 use adjutant_tool::{Context, FunctionTool, Output};
 use serde_json::{Value, json};
@@ -173,7 +173,7 @@ async fn a_paused_run_goes_on_where_it_stood() {
     bench.serve();
     let run = bench.begin("go", None).await;
     start::pause(bench.engine.as_ref(), &run, "1", "lunch").await.unwrap();
-    bench.until(&run, |record| matches!(record.entry, Entry::Received(Letter::Pause { .. }))).await;
+    bench.until_state(&run, RunState::Paused).await;
     pause_for(step * 2).await;
     assert!(bench.engine.info(&run).await.unwrap().outcome.is_none());
     start::resume(bench.engine.as_ref(), &run, "1").await.unwrap();

@@ -6,13 +6,14 @@ use adjutant_agent::takeover::{Deed, Done, PREFIX, Taken};
 use adjutant_agent::{Agent, start};
 use adjutant_core::Code;
 use adjutant_core::id::RunId;
+use adjutant_core::message::Role;
 use adjutant_core::time::Timestamp;
 use adjutant_core::tool::Effect;
 use adjutant_durable::{RunState, Wait, waits};
-use adjutant_model::scripted::Turn;
+use adjutant_model::scripted::{Scripted, Turn};
 use serde_json::json;
 
-use crate::bench::{Bench, deed, echo, echoes, in_time, pause_for, shown};
+use crate::bench::{Bench, Roles, deed, echo, echoes, in_time, pause_for, shown};
 
 /// What a run waits with that somebody has taken, once the deeds before are taken in.
 async fn taken(bench: &Bench, run: &RunId) -> (String, Taken) {
@@ -49,14 +50,22 @@ async fn take(bench: &Bench) -> RunId {
     run
 }
 
+/// A model that calls a tool, slowly, and then answers what stands last.
+fn model() -> Scripted {
+    Scripted::from_fn(|request, _| {
+        let has_spoken = request.messages.iter().any(|message| message.role == Role::Assistant);
+        Some(match has_spoken {
+            false => echoes("a").after(Duration::from_millis(80)),
+            true => Turn::text("ok").expecting_last("ann has handed the task back to you"),
+        })
+    })
+}
+
 #[tokio::test]
 async fn a_person_does_the_work_and_hands_it_back() {
     let (tool, done) = deed(Effect::AtMostOnce);
-    let slow = Duration::from_millis(80);
-    let turns =
-        [echoes("a").after(slow), Turn::text("ok").expecting_last("ann has handed the task back to you")];
     let agent = Agent::new("desk").instructions("x").tool(tool).tool(echo());
-    let bench = Bench::new(agent, turns);
+    let bench = Bench::with(agent, Roles::main(model()));
     let run = take(&bench).await;
     let (_, first) = taken(&bench, &run).await;
     assert_eq!((first.taken_by.as_str(), first.reason.as_deref()), ("ann", Some("it is lost")));
@@ -95,9 +104,8 @@ async fn a_person_does_the_work_and_hands_it_back() {
 #[tokio::test]
 async fn what_a_person_did_is_there_after_a_restart_and_is_done_once() {
     let (tool, done) = deed(Effect::AtMostOnce);
-    let turns = [echoes("a").after(Duration::from_millis(80)), Turn::text("ok")];
     let agent = Agent::new("desk").instructions("x").tool(tool).tool(echo());
-    let bench = Bench::new(agent.clone(), turns);
+    let bench = Bench::with(agent.clone(), Roles::main(model()));
     let run = take(&bench).await;
     does(&bench, &run, Deed::Call { tool: "deed".into(), arguments: json!({ "text": "b" }) }).await;
     let (signal, _) = taken(&bench, &run).await;

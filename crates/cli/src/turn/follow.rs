@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use adjutant::agent::{question, takeover};
 use adjutant::durable::{RunState, Wait};
-use adjutant::{Adjutant, Rest, Run, Update, Updates};
+use adjutant::{Adjutant, Rest, Run, SystemClock, Update, Updates};
 use adjutant_core::Code;
 use adjutant_core::event::EventKind;
 use adjutant_core::id::RunId;
 use adjutant_core::json::Json;
+use adjutant_core::time::Clock;
 use futures::StreamExt;
 
 use super::approval::{self, Asked};
@@ -185,7 +186,12 @@ async fn rests(run: &Run, state: RunState, manners: Manners) -> Ended<Option<Fol
                 matches!(rest.state, RunState::Paused | RunState::Halted)
                     || rest.state == RunState::Waiting && rest.waits.iter().any(needs_person)
             };
-            run.rests().await?.iter().any(needs_person).then_some(Followed::Waiting)
+            // One whose time is over goes on as soon as somebody drives it, whoever it waits for besides.
+            let now = SystemClock.now();
+            let is_due = |wait: &Wait| matches!(wait, Wait::Timer { until, .. } if *until <= now);
+            let rests = run.rests().await?;
+            let goes_on = rests.iter().any(|rest| rest.waits.iter().any(is_due));
+            (!goes_on && rests.iter().any(needs_person)).then_some(Followed::Waiting)
         }
         RunState::Ready | RunState::Running | RunState::Ended => None,
     })

@@ -47,12 +47,13 @@ fn what_is_hardly_meant_is_told() {
     --- stderr
     warning: policies/desk.cedar:1: this policy allows everything that nothing forbids (`all`)
       hint: name the tools it is about: `action in Action::"tools.pure"`
+    warning: together, the policies allow everything
     "#);
     assert!(sandbox.run(&["policy", "check", "--strict"]).starts_with("exit 1"));
     assert!(
         sandbox.run(&["check"]).contains("warning: policies/desk.cedar:1: this policy allows everything")
     );
-    let found = sandbox.json(&["policy", "check", "--json"]);
+    let found = sandbox.json(&["policy", "check"]);
     assert_eq!(found["findings"][0]["kind"], "allows_everything");
     assert_eq!(found["findings"][0]["severity"], "warning");
 }

@@ -30,7 +30,7 @@ permit (principal, action in [Action::"run.model", Action::"run.answer"], resour
 fn a_larger_limit_is_more_permissive() {
     let sandbox = shop(SMALL);
     sandbox.write("proposed/shop.cedar", &SMALL.replace("50", "100"));
-    let found = sandbox.json(&["policy", "diff", "proposed", "--json"]);
+    let found = sandbox.json(&["policy", "diff", "proposed"]);
     assert_eq!(
         (found["relation"].as_str(), found["proved"].as_bool()),
         (Some("more_permissive"), Some(true))
@@ -66,7 +66,7 @@ fn a_policy_in_the_shadow_of_another_is_found() {
         "{SMALL}\n@id(\"tiny\")\npermit (principal, action == Action::\"refund\", resource)\n\
          when {{ context.arguments.amount.value <= 5 }};\n"
     ));
-    let found = sandbox.json(&["policy", "check", "--json"]);
+    let found = sandbox.json(&["policy", "check"]);
     let tiny = found["findings"].as_array().unwrap().iter().find(|found| found["policy"] == "tiny").unwrap();
     assert_eq!((tiny["kind"].as_str(), tiny["line"].as_u64()), (Some("shadowed"), Some(8)), "{found}");
     assert!(tiny["message"].as_str().unwrap().contains("shadowed by `small`"), "{found}");
@@ -139,14 +139,8 @@ async fn what_a_model_writes_is_checked_mended_and_illustrated() {
         provider.base_url()
     );
     sandbox.write("adjutant.toml", &model);
-    let found = sandbox.json(&[
-        "policy",
-        "generate",
-        "tiny refunds",
-        "--output",
-        "policies/proposed/tiny.cedar",
-        "--json",
-    ]);
+    let found =
+        sandbox.json(&["policy", "generate", "tiny refunds", "--output", "policies/proposed/tiny.cedar"]);
     let amount = |which: &str| found[which]["request"]["arguments"]["amount"].as_i64().unwrap();
     assert!(amount("allowed") < 7 && amount("denied") >= 7, "{found}");
     assert_eq!(found["allowed"]["verdict"]["outcome"], "allow", "{found}");

@@ -1,7 +1,9 @@
 //! In what two requests differ.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use adjutant_core::json::Json;
 use serde_json::Value;
 
 /// How many differences are shown.
@@ -31,7 +33,7 @@ pub(super) fn distance(recorded: &Value, now: &Value) -> usize {
 fn compare(path: &str, recorded: &Value, now: &Value, lines: &mut Vec<String>) {
     match (recorded, now) {
         (Value::Object(recorded), Value::Object(now)) => {
-            let names = recorded.keys().chain(now.keys().filter(|name| !recorded.contains_key(*name)));
+            let names: BTreeSet<&String> = recorded.keys().chain(now.keys()).collect();
             for name in names {
                 let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
                 either(&path, recorded.get(name), now.get(name), lines);
@@ -58,7 +60,7 @@ fn either(path: &str, recorded: Option<&Value>, now: Option<&Value>, lines: &mut
 
 fn shown(value: &Value) -> String {
     const LONGEST: usize = 200;
-    let text = value.to_string();
+    let text = Json::from(value.clone()).to_string();
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
         None => text,

@@ -125,6 +125,12 @@ impl Policies {
         let text = self.files.get(rule.file).map_or("", |file| file.text.as_str());
         let reported = Problem::reported(&file_name(&self.files, rule.file), text, warning);
         let (kind, message, help) = match warning {
+            // A policy for a kind of tools of which there is none yet is there for those that come.
+            ValidationWarning::ImpossiblePolicy(_) | ValidationWarning::InvalidActionApplication(_)
+                if self.is_waiting(rule) =>
+            {
+                return None;
+            }
             ValidationWarning::ImpossiblePolicy(_) | ValidationWarning::InvalidActionApplication(_) => {
                 let help = match rule.whose {
                     Whose::User(_) | Whose::Tenant(_) => {
@@ -139,6 +145,20 @@ impl Policies {
             _ => (Kind::Confusable, reported.message, reported.help),
         };
         Some(Finding { line: Some(reported.line), message, help, ..self.about(rule, kind) })
+    }
+
+    /// Whether all that a policy is about are groups of tools that have no tool yet: it holds for those that come.
+    pub fn waits_for_tools(&self, policy: &str) -> bool {
+        let rule = self.places.get(policy).and_then(|index| self.rules.get(*index));
+        rule.is_some_and(|rule| self.is_waiting(rule))
+    }
+
+    fn is_waiting(&self, rule: &Rule) -> bool {
+        let Actions::Named(names) = &rule.actions else { return false };
+        let is_group = |name: &String| name.starts_with("tools.");
+        let has_tool =
+            |name: &String| self.schema.tools().any(|tool| self.schema.groups(tool).contains(name));
+        names.iter().all(|name| is_group(name) && !has_tool(name))
     }
 
     fn of_rule(&self, rule: &Rule, findings: &mut Vec<Finding>) {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use adjutant_core::json::Json;
 use serde_json::Value;
 
 use super::offer::{Pin, PinnedTool};
@@ -64,7 +65,9 @@ fn compare(
 fn text(tool: &PinnedTool) -> String {
     let mut text = tool.description.clone();
     let mut part = |name: &str, value: &Value| {
-        let pretty = serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string());
+        // In the order of the keys, which is no part of what a schema says.
+        let sorted = Json::from(value.clone());
+        let pretty = serde_json::to_string_pretty(&sorted.value()).unwrap_or_else(|_| sorted.to_string());
         text.push_str(&format!("\n{name}: {pretty}"));
     };
     part("arguments", &tool.parameters);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use adjutant_core::json::Json;
 use adjutant_core::message::{Media, MediaSource};
 use adjutant_core::{Code, Error, Result, message};
 use base64::Engine as _;
@@ -76,7 +77,7 @@ impl Answer {
         if let Some(value) = is_json.then(|| serde_json::from_slice::<Value>(bytes).ok()).flatten() {
             let shown = show.part.of(&value)?;
             let (text, cut) = match show.characters {
-                ALL => (shown.to_string(), false),
+                ALL => (Json::from(shown.clone()).to_string(), false),
                 most => part::shortened(shown, show.part, most, show.rest),
             };
             let data = (!cut && show.part.pointer.is_empty()).then_some(value);

@@ -71,6 +71,10 @@ async fn prove(policies: &Policies, findings: &mut Vec<Finding>) -> Ended<Vec<St
             }
         };
         let policy = proof.policy().map(str::to_owned);
+        if kind == Kind::NoEffect && policy.as_deref().is_some_and(|policy| policies.waits_for_tools(policy))
+        {
+            continue;
+        }
         let known = |found: &Finding| found.kind == kind && found.policy == policy && policy.is_some();
         if findings.iter().any(known) {
             continue;

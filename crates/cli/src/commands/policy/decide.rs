@@ -2,10 +2,10 @@
 
 use std::io::{self, BufRead};
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use adjutant::policy::cedar::Policies;
 use adjutant::policy::{Outcome, Verdict};
+use adjutant_core::time::Clock;
 use adjutant_core::tool::ToolSpec;
 use adjutant_core::{Code, Error, Result};
 use clap::Args;
@@ -85,7 +85,7 @@ fn answer<'a>(
 ) -> Value {
     let decided = read(line).and_then(|asked| {
         let id = asked.id.clone();
-        Ok((id, policies.decide(&asked.request(spec, now())?)))
+        Ok((id, policies.decide(&asked.request(spec, adjutant::SystemClock.now())?)))
     });
     match decided {
         Ok((id, verdict)) => shown(id, &verdict),
@@ -99,11 +99,6 @@ fn read(line: &[u8]) -> Result<Asked> {
     }
     serde_json::from_slice(line)
         .map_err(|error| Error::new(Code::InputInvalid, format!("the line is no request: {error}")))
-}
-
-fn now() -> adjutant_core::time::Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    adjutant_core::time::Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 fn shown(id: Option<Value>, verdict: &Verdict) -> Value {

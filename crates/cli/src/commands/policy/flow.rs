@@ -1,7 +1,5 @@
 //! `adjutant policy flow`: what the tools of agents do with information.
 
-use std::path::PathBuf;
-
 use adjutant::agent::definition::Definition;
 use adjutant::policy::flow::{Exposure, Row};
 use adjutant_core::label::Readers;
@@ -20,9 +18,6 @@ pub(super) struct Arguments {
     /// The agent; otherwise all of them.
     #[arg(value_name = "AGENT")]
     agent: Option<String>,
-    /// The project: a folder, or one agent's Markdown file.
-    #[arg(long = "project", value_name = "PROJECT")]
-    place: Option<PathBuf>,
 }
 
 /// The tools of one agent, and those of the agents that it asks.
@@ -44,7 +39,7 @@ impl Agent {
 }
 
 pub(super) fn execute(arguments: &Arguments, shared: &Shared, output: Output) -> Ended {
-    let project = place::load(arguments.place.as_deref(), shared)?;
+    let project = place::load(None, shared)?;
     let mut agents = Vec::new();
     match &arguments.agent {
         Some(name) => agents.push(Agent::of(project.definition(name)?)),

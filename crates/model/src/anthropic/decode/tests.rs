@@ -51,7 +51,9 @@ fn shown(response: &Response) -> String {
             format!("({} {}{} {})", it.text, word(&it.signature), word(&it.encrypted), word(&it.provider))
         }
         Part::ToolCall(call) => format!("{}#{} {}", call.name, call.id, call.arguments),
-        Part::Native(native) => format!("{}: {}", native.provider, native.value),
+        Part::Native(native) => {
+            format!("{}: {}", native.provider, adjutant_core::json::Json::from(native.value.clone()))
+        }
         other => panic!("{other:?}"),
     };
     let parts: Vec<String> = response.message.parts.iter().map(part).collect();

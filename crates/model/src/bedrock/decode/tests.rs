@@ -81,7 +81,9 @@ fn shown(response: &Response) -> String {
             format!("({text} {secret:?} {provider:?})").replace("Some", "").replace('"', "")
         }
         Part::ToolCall(call) => format!("{}#{} {}", call.name, call.id, call.arguments),
-        Part::Native(native) => format!("{} {}", native.provider, native.value),
+        Part::Native(native) => {
+            format!("{} {}", native.provider, adjutant_core::json::Json::from(native.value.clone()))
+        }
         other => format!("{other:?}"),
     };
     let parts: Vec<String> = response.message.parts.iter().map(part).collect();

@@ -63,7 +63,7 @@ fn shown(response: &Response) -> String {
             format!("({}#{}#{})", reasoning.text, id.unwrap_or_default(), sealed.unwrap_or_default())
         }
         Part::ToolCall(call) => format!("{}#{} {}", call.name, call.id, call.arguments),
-        Part::Native(native) => native.value.to_string(),
+        Part::Native(native) => adjutant_core::json::Json::from(native.value.clone()).to_string(),
         other => panic!("{other:?}"),
     };
     response.message.parts.iter().map(part).collect::<Vec<_>>().join("|")
