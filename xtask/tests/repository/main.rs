@@ -8,6 +8,7 @@ mod error_pages;
 mod files;
 mod links;
 mod lints;
+mod security;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
