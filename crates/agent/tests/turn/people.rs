@@ -8,7 +8,7 @@ use adjutant_core::Code;
 use adjutant_core::id::RunId;
 use adjutant_core::message::Message;
 use adjutant_core::tool::Effect;
-use adjutant_durable::{Entry, Letter, RunState, Mail, Wait, waits};
+use adjutant_durable::{Entry, Letter, Mail, RunState, Wait, waits};
 use adjutant_model::scripted::Turn;
 use adjutant_tool::{Context, FunctionTool, Output};
 use serde_json::{Value, json};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use adjutant::policy::cedar::PACK;
 use adjutant_core::{Code, Error, Result};
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::exit::{Ended, Exit};
 use crate::place::quoted;
@@ -18,10 +18,42 @@ pub(crate) struct Arguments {
     /// The folder to create it in. No file that is there already is changed.
     #[arg(value_name = "FOLDER", default_value = ".")]
     folder: PathBuf,
+    /// What it begins with: `simple`, an agent that answers from documents, or `guarded`, one that also reads what strangers have
+    /// written and sends letters, with everything on that keeps these apart.
+    #[arg(long, value_enum, default_value_t, value_name = "NAME")]
+    template: Template,
 }
 
-/// The files of a new project, in the order in which they are told.
-const FILES: [(&str, &str); 6] = [
+/// What a project begins with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Template {
+    #[default]
+    Simple,
+    Guarded,
+}
+
+impl Template {
+    /// Its files, in the order in which they are told.
+    fn files(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Simple => &SIMPLE,
+            Self::Guarded => &GUARDED,
+        }
+    }
+}
+
+const GUARDED: [(&str, &str); 8] = [
+    ("adjutant.toml", include_str!("../../template/guarded/adjutant.toml")),
+    ("agents/assistant.md", include_str!("../../template/guarded/assistant.md")),
+    ("policies/default.cedar", PACK),
+    ("policies/default.test.yaml", include_str!("../../template/guarded/default.test.yaml")),
+    ("documents/welcome.md", include_str!("../../template/welcome.md")),
+    ("letters/2026-11-20.md", include_str!("../../template/guarded/letter.md")),
+    ("tools/send_letter.sh", include_str!("../../template/guarded/send_letter.sh")),
+    (".gitignore", include_str!("../../template/gitignore")),
+];
+
+const SIMPLE: [(&str, &str); 6] = [
     ("adjutant.toml", include_str!("../../template/adjutant.toml")),
     ("agents/assistant.md", include_str!("../../template/assistant.md")),
     ("policies/default.cedar", PACK),
@@ -32,9 +64,10 @@ const FILES: [(&str, &str); 6] = [
 
 pub(crate) fn execute(arguments: &Arguments, output: Output) -> Ended {
     let folder = &arguments.folder;
-    let paths: Vec<PathBuf> = FILES.iter().map(|(name, _)| folder.join(name)).collect();
+    let files = arguments.template.files();
+    let paths: Vec<PathBuf> = files.iter().map(|(name, _)| folder.join(name)).collect();
     refuse_to_overwrite(&paths)?;
-    for (path, (_, text)) in paths.iter().zip(FILES) {
+    for (path, (_, text)) in paths.iter().zip(files) {
         write(path, text)?;
     }
     if output.json {

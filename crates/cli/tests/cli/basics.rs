@@ -64,6 +64,21 @@ fn a_new_project_answers_at_once() {
 }
 
 #[test]
+fn a_guarded_project_is_sound_and_answers() {
+    let sandbox = Sandbox::new();
+    let made = sandbox.run(&["new", "post", "--template", "guarded"]);
+    assert!(made.starts_with("exit 0") && made.contains("post/letters/2026-11-20.md"), "{made}");
+    let checked = sandbox.run(&["check", "post"]);
+    assert!(checked.starts_with("exit 0") && !checked.contains("warning"), "{checked}");
+    let tested = sandbox.run(&["policy", "test", "post"]);
+    assert!(tested.starts_with("exit 0"), "{tested}");
+    let answered = sandbox.run(&["run", "post", "How do I give my agent a tool?"]);
+    assert!(answered.starts_with("exit 0") && answered.contains("Any program can be one"), "{answered}");
+    let flow = sandbox.run(&["policy", "flow", "--project", "post"]);
+    assert!(flow.contains("send_letter") && flow.contains("mail") && flow.contains("staff"), "{flow}");
+}
+
+#[test]
 fn a_new_project_overwrites_nothing() {
     let sandbox = Sandbox::new();
     sandbox.write("agents/assistant.md", "mine");

@@ -1,5 +1,6 @@
 //! The rules: what to do next in a turn.
 
+use adjutant_core::json::Json;
 use adjutant_core::message::{Message, Part, ToolCall};
 use adjutant_core::tool::{Effect, LOAD_SKILL, SEARCH_TOOLS, ToolSpec};
 use serde_json::{Map, Value};
@@ -43,7 +44,11 @@ pub fn answer(request: &Request) -> Message {
     let first = request.call_ids().len() + 1;
     let parts = calls.into_iter().enumerate().map(|(index, call)| {
         let id = ids.claim(Some(&format!("offline_{}", first + index)), 0);
-        Part::ToolCall(ToolCall { id, name: call.tool, arguments: Value::Object(call.arguments).to_string() })
+        Part::ToolCall(ToolCall {
+            id,
+            name: call.tool,
+            arguments: Json::from(Value::Object(call.arguments)).to_string(),
+        })
     });
     Message::assistant(parts.collect())
 }

@@ -74,6 +74,12 @@ pub fn sanitised(text: &str, allowed: &[String]) -> String {
     let (mut safe, mut done) = (String::with_capacity(text.len()), 0);
     walk(text, allowed, |hit, instead| {
         safe.push_str(text.get(done..hit.span.start).unwrap_or_default());
+        // What stood in front of a link must not begin a tag with its words.
+        if safe.ends_with('<') && instead.starts_with(|c: char| c.is_ascii_alphabetic() || "/!?".contains(c))
+        {
+            safe.pop();
+            safe.push_str("&lt;");
+        }
         safe.push_str(&instead);
         done = hit.span.end;
     });
@@ -212,6 +218,7 @@ mod tests {
             ("a<br>b <b>c</b>", "a<br>b <b>c</b>"),
             ("<img src=x onerror=alert(1)>", "&lt;img src=x onerror=alert(1)>"),
             ("<![x](https://evil.example)", "&lt;x (`https://evil.example`)"),
+            ("<[b](//evil.example)", "&lt;b (`//evil.example`)"),
             ("[<img src=x>](#a)", "[&lt;img src=x>](#a)"),
             ("[<img src=x>](//evil.example)", "&lt;img src=x> (`//evil.example`)"),
             ("<b onclick=x>", "&lt;b onclick=x>"),

@@ -30,6 +30,10 @@ fn the_pack_goes_by_what_tools_do() {
     check(&approved(refund().untrusted("number")), &Outcome::Allow, "unknown-effects");
     check(&approved(mail().untrusted("body")), &Outcome::Allow, "known-effects");
     check(&request(Action::Answer), &Outcome::Allow, "the-run-itself");
+    let page = || call("fetch", json!({ "url": "https://x.test/?q=1" }));
+    check(&page(), &Outcome::Allow, "looking-up");
+    check(&page().untrusted("url"), &Outcome::Ask, "unknown-addresses");
+    check(&page().private("url", &["ann@x.test"]), &Outcome::Ask, "unknown-addresses");
 }
 
 #[test]
@@ -44,8 +48,8 @@ fn a_locked_project_lets_nothing_out_whoever_permits_it() {
         (approved(call("script", json!({}))), Outcome::Deny),
         (approved(call("send-mail", json!({ "to": ["ann@x.test"], "body": "hello" }))), Outcome::Deny),
         (approved(resource()), Outcome::Deny),
-        (call("refund", json!({ "number": 7, "amount": 4 })), Outcome::Ask),
-        (approved(call("refund", json!({ "number": 7, "amount": 4 }))), Outcome::Allow),
+        (call("note", json!({})), Outcome::Ask),
+        (approved(call("note", json!({}))), Outcome::Allow),
         (request(Action::Answer), Outcome::Allow),
     ] {
         let verdict = locked.decide(&request);

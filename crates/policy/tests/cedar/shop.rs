@@ -62,6 +62,12 @@ pub(crate) fn schema() -> Schema {
             &mail,
             roles(&[("to", Role::Recipient), ("body", Role::Content)]),
         ),
+        tool(
+            "note",
+            Effect::AtMostOnce,
+            &json!({ "type": "object" }),
+            Flow { egress: Some(false), ..Flow::default() },
+        ),
         tool("script", Effect::Pure, &json!({ "type": "object" }), Flow::default()),
         tool("fetch", Effect::Pure, &fetch, Flow { egress: Some(true), ..Flow::default() }),
     ];

@@ -1,5 +1,7 @@
 //! What a schema expects, in a line that a model can read.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 /// How long a signature may be, in characters.
@@ -55,7 +57,9 @@ fn object(schema: &Value, depth: usize) -> String {
         return if depth == 0 { "{}".to_owned() } else { "object".to_owned() };
     };
     let required = schema.get("required").and_then(Value::as_array);
-    let fields = properties.iter().map(|(name, schema)| {
+    // In the order of the names, whatever order the schema was read in.
+    let properties: BTreeMap<_, _> = properties.iter().collect();
+    let fields = properties.into_iter().map(|(name, schema)| {
         let must = required.is_some_and(|names| names.iter().any(|other| other == name));
         format!("{name}{}: {}", if must { "" } else { "?" }, shape(schema, depth + 1))
     });

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use adjutant_core::json::Json;
 use adjutant_core::{Code, Error, Result};
 use serde_json::{Map, Value};
 
@@ -97,7 +98,7 @@ pub(super) fn shortened(value: &Value, part: &Part, most: usize, rest: Rest<'_>)
     let mut shortest = String::new();
     for (entries, characters, depth) in LADDER {
         let mut writer = Writer { limits: Limits { entries, characters, depth }, rest, cut: false };
-        let written = writer.write(value, &part.pointer, part.from, 0).to_string();
+        let written = Json::from(writer.write(value, &part.pointer, part.from, 0)).to_string();
         if written.chars().count() <= most {
             return (written, writer.cut);
         }

@@ -1,5 +1,6 @@
 //! Rows of an answer, within limits.
 
+use adjutant_core::json::Json;
 use adjutant_core::{Code, Error, Result};
 use rusqlite::types::ValueRef;
 use rusqlite::{Params, Statement};
@@ -73,7 +74,10 @@ fn shorten(text: &str) -> String {
 fn output(rows: Vec<Value>, more: bool) -> Output {
     let mut text = match rows.is_empty() {
         true => "nothing found".to_owned(),
-        false => rows.iter().map(Value::to_string).collect::<Vec<_>>().join("\n"),
+        false => {
+            let lines = rows.iter().map(|row| Json::from(row.clone()).to_string());
+            lines.collect::<Vec<_>>().join("\n")
+        }
     };
     if more {
         let count = rows.len();

@@ -1,5 +1,7 @@
 //! Declarations in TypeScript, of JSON schemas.
 
+use std::collections::BTreeMap;
+
 use adjutant_core::tool::ToolSpec;
 use serde_json::{Map, Value};
 
@@ -136,7 +138,8 @@ impl Schema<'_> {
         let needed = required(&needed);
         let mut text = "{\n".to_owned();
         let indent = "  ".repeat(level + 1);
-        for (name, schema) in properties {
+        // In the order of the names, whatever order the schema was read in.
+        for (name, schema) in properties.iter().collect::<BTreeMap<_, _>>() {
             comment(&mut text, &said(schema), level + 1);
             let optional = if needed.contains(&name.as_str()) { "" } else { "?" };
             let inner = self.of(schema, level + 1, depth + 1);
