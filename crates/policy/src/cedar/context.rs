@@ -259,18 +259,10 @@ fn of_role(request: &Request, tool: &Tool, role: Role) -> Result<Expression, Unf
     };
     for (name, value) in request.arguments.iter().filter(|(_, value)| !value.is_null()) {
         let top = format!("/{}", escaped(name));
-        let mut is_named = false;
-        for (pointer, of) in &tool.roles {
-            let Some(rest) = pointer.strip_prefix(&top) else { continue };
-            if rest.is_empty() || rest.starts_with('/') {
-                is_named = true;
-                if *of == role {
-                    follow(&top, rest, value, &mut add);
-                }
-            }
-        }
-        // What the schema does not speak of has to be known, like any target.
-        if !is_named && role == Role::Target {
+        if speaks_of(tool, &top) {
+            follow(tool, role, (&top, &top), value, &mut add);
+        } else if role == Role::Target {
+            // What the schema does not speak of has to be known, like any target.
             add(&top, value);
         }
     }
@@ -279,22 +271,50 @@ fn of_role(request: &Request, tool: &Tool, role: Role) -> Result<Expression, Unf
     record(pairs)
 }
 
-/// Finds what a pointer with `*` for the items of lists leads to. What is no list where one should be counts as a whole.
-fn follow(at: &str, rest: &str, value: &Value, each: &mut impl FnMut(&str, &Value)) {
-    let Some(rest) = rest.strip_prefix('/') else { return each(at, value) };
-    let (step, rest) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    match value {
-        Value::Array(items) if step == "*" => {
-            for (index, item) in items.iter().enumerate() {
-                follow(&format!("{at}/{index}"), rest, item, each);
+/// Whether the roles of a tool speak of what its schema names so, or of something within it.
+fn speaks_of(tool: &Tool, named: &str) -> bool {
+    tool.roles.contains_key(named) || below(tool, named).next().is_some()
+}
+
+/// The roles of what stands within something.
+fn below<'a>(tool: &'a Tool, named: &str) -> impl Iterator<Item = Role> + use<'a> {
+    let inner = format!("{named}/");
+    let from = tool.roles.range(inner.clone()..);
+    from.take_while(move |(pointer, _)| pointer.starts_with(&inner)).map(|(_, role)| *role)
+}
+
+/// Finds what is of a role in the value at a place, which the schema names so: with `*` for the items of lists. What has
+/// another shape than the schema says is of each role that is within it.
+fn follow(
+    tool: &Tool,
+    role: Role,
+    (at, named): (&str, &str),
+    value: &Value,
+    each: &mut impl FnMut(&str, &Value),
+) {
+    let item = format!("{named}/*");
+    match (tool.roles.get(named), value) {
+        (Some(of), _) if *of == role => each(at, value),
+        (Some(_), _) => {}
+        (None, Value::Array(items)) if speaks_of(tool, &item) => {
+            for (index, value) in items.iter().enumerate() {
+                follow(tool, role, (&format!("{at}/{index}"), &item), value, each);
             }
         }
-        Value::Object(fields) => {
-            if let Some(field) = fields.get(&step.replace("~1", "/").replace("~0", "~")) {
-                follow(&format!("{at}/{step}"), rest, field, each);
+        (None, Value::Object(fields)) => {
+            for (name, value) in fields.iter().filter(|(_, value)| !value.is_null()) {
+                let name = escaped(name);
+                let (at, inner) = (format!("{at}/{name}"), format!("{named}/{name}"));
+                if speaks_of(tool, &inner) {
+                    follow(tool, role, (&at, &inner), value, each);
+                } else if role == Role::Target || below(tool, named).any(|of| of == role) {
+                    // What nobody speaks of may be of the kind of what stands beside it.
+                    each(&at, value);
+                }
             }
         }
-        other => each(at, other),
+        (None, value) if below(tool, named).any(|of| of == role) => each(at, value),
+        (None, _) => {}
     }
 }
 

@@ -195,6 +195,24 @@ fn nested_arguments_and_roles_have_labels() {
 }
 
 #[test]
+fn what_the_schema_does_not_speak_of_is_no_way_around_a_role() {
+    let check_role = |role: &str, argument: &str, account: serde_json::Value, outcome: Outcome| {
+        let policy = format!(
+            r#"permit (principal, action == Action::"refund", resource) when {{ context.roles.{role}.trusted }};"#
+        );
+        let refund = call("refund", json!({ "number": 7, "amount": 1, "account": account }));
+        check(&policy, &refund.untrusted(argument), outcome, "");
+    };
+    for role in ["recipient", "target"] {
+        check_role(role, "account/x~1y", json!({ "iban": "DE1", "x/y": "DE2" }), Outcome::Deny);
+        check_role(role, "account/deep", json!({ "iban": "DE1", "deep": { "iban": "DE2" } }), Outcome::Deny);
+    }
+    check_role("amount", "account/bic", json!({ "iban": "DE1", "bic": "DE2" }), Outcome::Allow);
+    check_role("recipient", "account", json!([{ "iban": "DE2" }]), Outcome::Deny);
+    check_role("target", "account/iban", json!({ "iban": "DE1" }), Outcome::Allow);
+}
+
+#[test]
 fn principals_are_the_agent_the_user_and_the_tenant() {
     let scoped = |scope: &str| format!("permit ({scope}, action, resource);");
     for (scope, outcome) in [
