@@ -200,6 +200,7 @@ async fn settle(
     };
     let at = ctx.now();
     let made = admitted.is_ok();
+    let counts = matches!(&admitted, Ok(Admitted::Effect(_) | Admitted::Routine(..)));
     let (called, step, returned) = match admitted {
         Ok(Admitted::Effect(permitted)) => pending::carry_out(&ctx, permitted, around.purse).await?,
         Ok(Admitted::Routine(routine, called)) => {
@@ -213,7 +214,10 @@ async fn settle(
         }
         Err(error) => record(&ctx, REFUSE, 0, Called::raw(call), Returned::Failed(error)).await?,
     };
-    around.log.made(&called, at, &returned);
+    // What a person has answered in its place, or nobody has made, counts for no rule.
+    if counts {
+        around.log.made(&called, at, &returned);
+    }
     match made {
         true => guard::result(&ctx, agent, (called, step, returned), around.conversation, around.watch).await,
         false => Ok((called, step, returned)),
