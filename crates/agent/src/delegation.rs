@@ -28,9 +28,9 @@ use crate::summary::Summary;
 use crate::termination::Stop;
 
 /// The name of the steps that look up what a run used.
-const USED: &str = "used";
+pub(crate) const USED: &str = "used";
 
-/// The change since which an asked agent is told the user's own words.
+/// The change since which an asked agent is told for whom it works: who has asked, and the user's own words.
 const WORDS: &str = "words";
 
 /// Asks another agent, which works in a run of its own: a child of the run that asks, within what that has left of its
@@ -56,12 +56,9 @@ impl Delegation {
                 Error::new(Code::ToolDenied, message).with_help("answer with what you have"),
             ));
         };
-        // Runs that were under way before asked without them.
-        let words = match scene.ctx().version(WORDS).await? {
-            true => words(scene.conversation()),
-            false => Vec::new(),
-        };
-        let admission = self.admission(scene, share, words)?;
+        // Runs that were under way before asked without.
+        let is_told = scene.ctx().version(WORDS).await?;
+        let admission = self.admission(scene, share, is_told)?;
         let outcome = scene.ctx().child(self.name(), &admission).await;
         let reply = match outcome.and_then(|json| json.to::<Reply>()) {
             Ok(reply) => reply,
@@ -114,15 +111,18 @@ impl Delegation {
     }
 
     /// The child run. Its id and where it comes from are set where it is recorded.
-    fn admission(&self, scene: &Scene<'_>, share: Allowance, words: Vec<String>) -> Result<Admission> {
+    fn admission(&self, scene: &Scene<'_>, share: Allowance, is_told: bool) -> Result<Admission> {
         let arguments = scene.called().arguments.as_object().cloned().unwrap_or_default();
         let input = input(arguments, self.delegate.sees, scene.conversation(), share);
-        let input = Input {
-            behind: scene.agent().principal.agents.clone(),
-            claims: scene.agent().principal.user.clone().unwrap_or_default().claims,
-            past: scene.log().all(),
-            words,
-            ..input
+        let input = match is_told {
+            true => Input {
+                behind: scene.agent().principal.agents.clone(),
+                claims: scene.agent().principal.user.clone().unwrap_or_default().claims,
+                past: scene.log().all(),
+                words: words(scene.conversation()),
+                ..input
+            },
+            false => input,
         };
         Ok(Admission {
             user: scene.agent().user.clone(),
