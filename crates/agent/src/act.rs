@@ -200,7 +200,7 @@ async fn settle(
     };
     let at = ctx.now();
     let made = admitted.is_ok();
-    let counts = matches!(&admitted, Ok(Admitted::Effect(_) | Admitted::Routine(..)));
+    let counts = matches!(admitted, Ok(Admitted::Effect(_) | Admitted::Routine(..)));
     let (called, step, returned) = match admitted {
         Ok(Admitted::Effect(permitted)) => pending::carry_out(&ctx, permitted, around.purse).await?,
         Ok(Admitted::Routine(routine, called)) => {
@@ -214,7 +214,6 @@ async fn settle(
         }
         Err(error) => record(&ctx, REFUSE, 0, Called::raw(call), Returned::Failed(error)).await?,
     };
-    // What a person has answered in its place, or nobody has made, counts for no rule.
     if counts {
         around.log.made(&called, at, &returned);
     }
@@ -311,10 +310,8 @@ async fn admit(
     Ok(Ok(match hand {
         Hand::Tool(tool) => {
             let allowed = || match &verdict {
-                Some(verdict) if agent.policies.is_some() => {
-                    json!({ "allowed_by": "policies", "policies": verdict.policies }).into()
-                }
-                _ => json!({ "allowed_by": "definition" }).into(),
+                Some(verdict) => json!({ "allowed_by": "policies", "policies": verdict.policies }).into(),
+                None => json!({ "allowed_by": "definition" }).into(),
             };
             let was_masked = ruling.as_ref().is_some_and(|ruling| ruling.masked.is_some());
             let considered = Considered { approved: approved.is_some(), ..self::considered(agent, &called) };

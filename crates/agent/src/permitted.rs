@@ -184,7 +184,7 @@ fn finished(outcome: Result<Output, Failure>, repeatable: bool) -> Finished {
         // What may be repeated, the model may simply ask for again.
         Err(Failure::Unknown(why)) if repeatable => {
             let error =
-                Error::new(Code::ToolFailed, format!("it is not known whether the call succeeded: {why}"));
+                Error::new(Code::ToolBroken, format!("it is not known whether the call succeeded: {why}"));
             recorded(&Returned::Failed(error.with_help("make the call again; it does no harm")))
         }
         Err(Failure::Unknown(why)) => Done::Unknown(why),

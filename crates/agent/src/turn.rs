@@ -224,7 +224,7 @@ fn earlier(begin: &Begin) -> Option<Arc<Earlier>> {
 
 /// What was done before, as far as a policy asks about it.
 fn remembered(agent: &Runtime, memory: &Memory, earlier: Option<&Earlier>) -> Log {
-    let concerned = rules::concerned(&agent.definition, agent.policies.as_deref());
+    let concerned = rules::concerned(agent.policies.as_deref());
     let before = earlier.map(|earlier| earlier.past.as_ref()).unwrap_or_default();
     let before: Vec<_> = before.iter().chain(&memory.given).cloned().collect();
     Log::new(concerned, &before, memory.past.clone())

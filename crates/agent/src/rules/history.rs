@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 use adjutant_core::id::StepKey;
 use adjutant_core::json::Json;
 use adjutant_core::time::Timestamp;
+use adjutant_core::{Code, Error};
 use adjutant_durable::{Entry, Kind, Operation, Record};
 use adjutant_policy::Verdict;
 use adjutant_policy::facts::{Past, Request};
 
 use super::decision::{Considered, DECIDE, Ruling};
 use super::log::made;
+use crate::delegation::USED;
+use crate::purse::Used;
 use crate::reply::Reply;
 use crate::returned::{Called, Returned};
 
@@ -36,10 +39,15 @@ pub fn decisions(records: &[Record], before: &[Past]) -> Vec<Decided> {
     reading.decided
 }
 
-/// The calls that a run has made, in the order in which they ended, with those of the runs that worked for it.
+/// The calls that a run has made, in the order in which they ended, with those of the runs that worked for it. What was under
+/// way when the run ended may have happened.
 pub fn past(records: &[Record]) -> Vec<Past> {
     let mut reading = Reading::default();
     records.iter().for_each(|record| reading.take(record));
+    let lost = Returned::Failed(Error::new(Code::ToolBroken, "the run was over before the call was"));
+    for (operation, at, _) in std::mem::take(&mut reading.open).into_values() {
+        reading.called(operation, at, &lost);
+    }
     reading.past
 }
 
@@ -57,16 +65,28 @@ impl<'a> Reading<'a> {
             Entry::Issued { key, operation, .. } => {
                 self.open.insert((record.segment, key), (operation, record.at, self.past.len()));
             }
-            Entry::Completed { key, outcome: Ok(recorded) } => {
-                if let Some((operation, at, before)) = self.open.remove(&(record.segment, key)) {
-                    self.ended(record.segment, key, operation, at, before, recorded);
+            Entry::Completed { key, outcome } | Entry::Late { key, outcome } => {
+                let Some((operation, at, before)) = self.open.remove(&(record.segment, key)) else { return };
+                match outcome {
+                    Ok(recorded)
+                        if operation.name == DECIDE
+                            && self.decided(record.segment, key, operation, at, before, recorded) => {}
+                    Ok(recorded) if operation.kind == Kind::Child => {
+                        self.past.extend(recorded.to::<Reply>().into_iter().flat_map(|reply| reply.past));
+                    }
+                    Ok(recorded) if operation.name == USED && operation.input == Json::null() => {
+                        self.past.extend(recorded.to::<Used>().into_iter().flat_map(|used| used.past));
+                    }
+                    Ok(recorded) => self.called(operation, at, &Returned::read(recorded)),
+                    Err(error) => self.called(operation, at, &Returned::Failed(error.clone())),
                 }
             }
             _ => {}
         }
     }
 
-    fn ended(
+    /// Takes in what was decided; whether it was that: a tool may have the same name.
+    fn decided(
         &mut self,
         segment: u32,
         key: &StepKey,
@@ -74,22 +94,25 @@ impl<'a> Reading<'a> {
         at: Timestamp,
         before: usize,
         recorded: &Json,
-    ) {
-        if operation.name == DECIDE {
-            let (Ok(considered), Ok(ruling)) = (operation.input.to::<Considered>(), recorded.to::<Ruling>())
-            else {
-                return;
-            };
-            let mut request = ruling.request;
-            request.arguments = considered.arguments;
-            request.session.calls = self.past.iter().take(before).cloned().collect();
-            self.decided.push(Decided { segment, key: key.clone(), at, request, verdict: ruling.verdict });
-        } else if operation.kind == Kind::Child {
-            self.past.extend(recorded.to::<Reply>().into_iter().flat_map(|reply| reply.past));
-        } else if let Ok(called) = Called::read(&operation.input)
+    ) -> bool {
+        let (Ok(considered), Ok(ruling)) = (operation.input.to::<Considered>(), recorded.to::<Ruling>())
+        else {
+            return false;
+        };
+        let mut request = ruling.request;
+        request.arguments = considered.arguments;
+        request.session.calls = self.past.iter().take(before).cloned().collect();
+        self.decided.push(Decided { segment, key: key.clone(), at, request, verdict: ruling.verdict });
+        true
+    }
+
+    /// Takes in what came of a call of a tool, if it was one.
+    fn called(&mut self, operation: &Operation, at: Timestamp, returned: &Returned) {
+        if matches!(operation.kind, Kind::Effect(_))
+            && let Ok(called) = Called::read(&operation.input)
             && operation.name == called.name
         {
-            self.past.extend(made(&called, at, &Returned::read(recorded)));
+            self.past.extend(made(&called, at, returned));
         }
     }
 }

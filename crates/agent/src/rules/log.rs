@@ -91,9 +91,12 @@ pub(super) fn made(called: &Called, at: Timestamp, returned: &Returned) -> Optio
         Returned::Failed(error) if matches!(error.code(), Code::ToolDenied | Code::ToolUnknown) => {
             return None;
         }
-        Returned::Failed(_) => (None, true),
-        // Given up: nobody knows that it did not happen.
+        // Given up, or broken off: nobody knows that it did not happen.
+        Returned::Failed(error) if matches!(error.code(), Code::ToolTimeout | Code::ToolBroken) => {
+            (None, false)
+        }
         Returned::Idle(_) => (None, false),
+        Returned::Failed(_) => (None, true),
         Returned::Pending(_) => return None,
     };
     let arguments = match &called.arguments {

@@ -39,13 +39,8 @@ pub(crate) fn reach(definition: &Definition, policies: Option<&Policies>, name: 
     reach
 }
 
-/// The tools whose calls some policy asks about, of all that an agent and those that it asks may call.
-pub(crate) fn concerned(definition: &Definition, policies: Option<&Policies>) -> BTreeSet<String> {
-    let Some(policies) = policies else { return BTreeSet::new() };
-    let agents = std::iter::once(definition).chain(definition.nested());
-    let actions = agents.flat_map(|agent| {
-        let calls = agent.tools.iter().map(|tool| action(agent, &tool.name));
-        calls.chain([Action::Answer, Action::Model(agent.model.clone())])
-    });
-    actions.flat_map(|action| policies.depends_on(&action)).collect()
+/// The tools whose calls some policy asks about. Whoever calls one of them counts it, also where only a policy for another
+/// agent asks: for the one that it works for, or that has the next turn of the session.
+pub(crate) fn concerned(policies: Option<&Policies>) -> BTreeSet<String> {
+    policies.map(Policies::depended_on).unwrap_or_default()
 }

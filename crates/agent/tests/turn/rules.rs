@@ -279,3 +279,50 @@ async fn a_tool_that_says_that_it_failed_has_done_nothing() {
     let heard = results(&bench, &run).await;
     assert!(heard.iter().all(|heard| heard.contains("no paper")), "{heard:?}");
 }
+
+#[tokio::test]
+async fn what_an_asked_agent_does_counts_for_rules_of_the_one_that_asks() {
+    let (tool, done) = deed(Effect::AtMostOnce);
+    let scouts = Scripted::from_fn(|request, _| {
+        Some(if request.messages.len() < 4 { echoes("secret") } else { Turn::text("done") })
+    });
+    let turns = [task(), deeds(&["a"]), Turn::text("ok")];
+    let roles = Roles::main(Scripted::new(turns)).with("scout", scouts.with_id("scripted-scout"));
+    let scout = Agent::new("scout").description("Reads.").model("scout").instructions("x").tool(echo());
+    let bench = Bench::with(asking(&scout).tool(tool), roles).under(&rest(
+        r#"@id("looking") permit (principal, action == Action::"echo", resource);
+           @id("unread") permit (principal, action == Action::"deed", resource) when { context.session.count.echo == 0 };"#,
+    ));
+    bench.serve();
+    let run = bench.begin("go", None).await;
+    let reply = bench.end(&run).await.unwrap();
+    assert!(done.lock().unwrap().is_empty(), "the scout has read, and the desk may do nothing any more");
+    assert_eq!(reply.past.len(), 2);
+}
+
+#[tokio::test]
+async fn what_may_have_happened_counts() {
+    let lost =
+        adjutant_tool::FunctionTool::new(spec("deed", Effect::Idempotent), |_: serde_json::Value, _| async {
+            Err::<Output, _>(Failure::Unknown("the line broke".to_owned()))
+        });
+    let bench = Bench::new(Agent::new("desk").instructions("x").tool(lost).tool(echo()), [
+        deeds(&["a"]),
+        deeds(&["b"]),
+        Turn::text("ok"),
+        deeds(&["c"]),
+        Turn::text("ok"),
+    ])
+    .under(&rest(
+        r#"@id("once") permit (principal, action == Action::"deed", resource) when { context.session.count.deed < 1 };"#,
+    ));
+    bench.serve();
+    let run = bench.begin("go", Some("s")).await;
+    bench.end(&run).await.unwrap();
+    let heard = results(&bench, &run).await;
+    assert!(heard[0].contains("not known") && heard[1].starts_with("tool-denied: "), "{heard:?}");
+    let later = bench.begin("go", Some("s")).await;
+    bench.end(&later).await.unwrap();
+    let decided = decisions(&bench.records(&later).await, &[]);
+    assert!(decided.iter().any(|one| one.verdict.outcome == Outcome::Deny), "{decided:#?}");
+}

@@ -198,6 +198,12 @@ impl Policies {
         let all = || self.schema.tools.keys().cloned().collect();
         self.needs.get(action_name(action)).map(|needs| needs.tools(&all())).unwrap_or_default()
     }
+
+    /// The tools whose earlier calls anything is decided by.
+    pub fn depended_on(&self) -> BTreeSet<String> {
+        let all = self.schema.tools.keys().cloned().collect();
+        self.needs.values().flat_map(|needs| needs.tools(&all)).collect()
+    }
 }
 
 /// Reads one file.
