@@ -13,7 +13,7 @@ use adjutant_core::tool::SEARCH_TOOLS;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Ctx, Effects, work};
 use adjutant_policy::facts::Action;
-use adjutant_policy::{Outcome, Request};
+use adjutant_policy::{Outcome, Request, Verdict};
 use adjutant_tool::Output;
 use futures::StreamExt;
 use serde_json::{Value, json};
@@ -293,6 +293,13 @@ async fn admit(
                 each_time: false,
             };
             match approval::ask(ctx, agent, &asked).await? {
+                Answered::Approved(reason) if verdict.is_some_and(|asked| asked.outcome == Outcome::Ask) => {
+                    match agreed(ctx, agent, &hand, called, around).await? {
+                        Ok(agreed) => called = agreed,
+                        Err(denying) => return Ok(Err(rules::denied(&denying))),
+                    }
+                    Some(reason)
+                }
                 Answered::Approved(reason) => Some(reason),
                 Answered::Edited(edited) => match edit(ctx, agent, &hand, &called, &edited, around).await? {
                     Ok(changed) => {
@@ -401,8 +408,26 @@ fn attempted(
     }
 }
 
-/// The call as a person has changed it. It is checked as any other, and decided again: a person can agree to what asks, and
-/// not to what is forbidden.
+/// A call that a person has agreed to, decided again now that they have: a person can agree to what asks, and not to what is
+/// forbidden by then, and what is to be masked is masked whoever agrees. The inner error denies it.
+async fn agreed(
+    ctx: &Ctx,
+    agent: &Arc<Runtime>,
+    hand: &Hand,
+    called: Called,
+    around: Around<'_>,
+) -> Result<Result<Called, Verdict>> {
+    let considered = Considered { approved: true, ..considered(agent, &called) };
+    Ok(match judge(ctx, agent, hand, &considered, around).await? {
+        Some(ruling) if ruling.verdict.outcome == Outcome::Deny => Err(ruling.verdict),
+        Some(Ruling { masked: Some(masked), .. }) => {
+            Ok(Called { arguments: Value::Object(masked), ..called })
+        }
+        _ => Ok(called),
+    })
+}
+
+/// The call as a person has changed it. It is checked as any other, and decided again.
 async fn edit(
     ctx: &Ctx,
     agent: &Arc<Runtime>,
@@ -420,16 +445,10 @@ async fn edit(
         Err(error) => return Ok(refused(format!("it does not fit: {error}"))),
     };
     let changed = Called { arguments, edited: Some(edited.by.clone()), ..called.clone() };
-    let considered = Considered { approved: true, ..considered(agent, &changed) };
-    match judge(ctx, agent, hand, &considered, around).await? {
-        Some(ruling) if ruling.verdict.outcome == Outcome::Deny => {
-            Ok(refused(format!("the policies deny that: {}", rules::why(&ruling.verdict))))
-        }
-        Some(Ruling { masked: Some(masked), .. }) => {
-            Ok(Ok(Called { arguments: Value::Object(masked), ..changed }))
-        }
-        _ => Ok(Ok(changed)),
-    }
+    Ok(match agreed(ctx, agent, hand, changed, around).await? {
+        Ok(agreed) => Ok(agreed),
+        Err(denying) => refused(format!("the policies deny that: {}", rules::why(&denying))),
+    })
 }
 
 /// A call with its arguments as guardrails leave them; they must fit still. The inner error is for the model.

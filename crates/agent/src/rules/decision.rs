@@ -30,7 +30,7 @@ pub struct Considered {
     /// With these arguments.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub arguments: Map<String, Value>,
-    /// Whether a person has agreed to it already, and has changed it.
+    /// Whether a person has agreed to it already.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub approved: bool,
 }

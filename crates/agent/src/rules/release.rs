@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::Ctx;
-use adjutant_policy::Outcome;
 use adjutant_policy::facts::Action;
+use adjutant_policy::{Outcome, Verdict};
 use serde_json::{Map, Value};
 
-use super::decision::{Considered, decide, why};
+use super::decision::{Considered, Ruling, decide, why};
 use super::log::Log;
 use crate::approval::{self, Answered, Asked};
 use crate::conversation::Conversation;
@@ -55,8 +55,12 @@ pub(crate) async fn release(
     if agent.principal.agents.len() > 1 {
         return Ok(Released::As(Vec::new()));
     }
-    let arguments = Map::from_iter([("text".to_owned(), Value::from(text))]);
-    settle(ctx, agent, Action::Answer, arguments, conversation, log).await
+    settle(ctx, agent, Action::Answer, words(text), conversation, log).await
+}
+
+/// An answer as what is decided about it.
+fn words(text: &str) -> Map<String, Value> {
+    Map::from_iter([("text".to_owned(), Value::from(text))])
 }
 
 async fn settle(
@@ -74,7 +78,7 @@ async fn settle(
     };
     let considered = Considered { action, arguments, approved: false };
     let asked = Value::Object(considered.arguments.clone());
-    let Some(ruling) = decide(ctx, agent, considered, conversation, log).await? else {
+    let Some(ruling) = decide(ctx, agent, considered.clone(), conversation, log).await? else {
         return Ok(Released::As(Vec::new()));
     };
     Ok(match &ruling.verdict.outcome {
@@ -92,11 +96,34 @@ async fn settle(
                 each_time: false,
             };
             match approval::ask(ctx, agent, &asked).await? {
-                Answered::Approved(_) => Released::As(Vec::new()),
-                Answered::Edited(edited) => match edited.arguments.get("text").and_then(Value::as_str) {
-                    Some(text) => Released::Instead(text.to_owned()),
-                    None => Released::Withheld(format!("{} has changed what cannot be changed", edited.by)),
-                },
+                Answered::Approved(_) => {
+                    let agreed = Considered { approved: true, ..considered };
+                    match decide(ctx, agent, agreed, conversation, log).await?.map(|ruling| ruling.verdict) {
+                        Some(verdict) if verdict.outcome == Outcome::Deny => {
+                            Released::Withheld(why(&verdict))
+                        }
+                        Some(Verdict { outcome: Outcome::Redact(kinds), .. }) => Released::As(kinds),
+                        _ => Released::As(Vec::new()),
+                    }
+                }
+                Answered::Edited(edited) => {
+                    let Some(text) = edited.arguments.get("text").and_then(Value::as_str) else {
+                        let why = format!("{} has changed what cannot be changed", edited.by);
+                        return Ok(Released::Withheld(why));
+                    };
+                    let arguments = words(text);
+                    let agreed = Considered { approved: true, arguments, ..considered };
+                    match decide(ctx, agent, agreed, conversation, log).await? {
+                        Some(ruling) if ruling.verdict.outcome == Outcome::Deny => {
+                            Released::Withheld(why(&ruling.verdict))
+                        }
+                        Some(Ruling { masked: Some(masked), .. }) => {
+                            let masked = masked.get("text").and_then(Value::as_str).unwrap_or_default();
+                            Released::Instead(masked.to_owned())
+                        }
+                        _ => Released::Instead(text.to_owned()),
+                    }
+                }
                 Answered::Instead(output) => Released::Instead(output.as_text()),
                 Answered::Denied(denied) => Released::Withheld(denied.message().to_owned()),
             }

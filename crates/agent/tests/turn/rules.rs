@@ -326,3 +326,48 @@ async fn what_may_have_happened_counts() {
     let decided = decisions(&bench.records(&later).await, &[]);
     assert!(decided.iter().any(|one| one.verdict.outcome == Outcome::Deny), "{decided:#?}");
 }
+
+/// Answers to what a run waits for.
+async fn answer(bench: &Bench, run: &RunId, decision: Decision) {
+    bench.until_state(run, RunState::Waiting).await;
+    let open = waits(run, &bench.records(run).await);
+    let Some(Wait::Signal { name, .. }) = open.first() else { panic!("{open:?}") };
+    start::approve(bench.engine.as_ref(), run, name, &decision.into_answer()).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_to_be_masked_is_masked_after_a_person_has_agreed() {
+    let (tool, done) = deed(Effect::AtMostOnce);
+    let bench = Bench::new(agent().tool(tool), [deeds(&["to ann@corp.example"]), Turn::text("ok")]).under(&rest(
+        r#"@id("deeds") @ask("it goes out") @redact("email") permit (principal, action == Action::"deed", resource);"#,
+    ));
+    bench.serve();
+    let run = bench.begin("go", None).await;
+    answer(&bench, &run, Decision::Approve).await;
+    bench.end(&run).await.unwrap();
+    let done = done.lock().unwrap();
+    assert!(done.len() == 1 && !done[0].contains("ann@"), "{done:?}");
+}
+
+#[tokio::test]
+async fn an_answer_that_a_person_lets_out_or_changes_is_decided_again() {
+    let policies = r#"
+        @id("model") permit (principal, action == Action::"run.model", resource);
+        @id("answer") @ask("it goes out") @redact("email") permit (principal, action == Action::"run.answer", resource);
+        @id("sorry") permit (principal, action == Action::"run.answer", resource) when { context.text == "sorry" };
+        @id("codes") forbid (principal, action == Action::"run.answer", resource) when { context.text like "*1234*" };"#;
+    let edit = |text: &str| Decision::Edit(json!({ "text": text }));
+    for (decision, leaves) in [
+        (Decision::Approve, "ann@"),
+        (edit("write to bob@corp.example"), "bob@"),
+        (edit("the code is 1234"), "1234"),
+    ] {
+        let bench = Bench::new(agent(), [Turn::text("write to ann@corp.example"), Turn::text("sorry")])
+            .under(policies);
+        bench.serve();
+        let run = bench.begin("go", None).await;
+        answer(&bench, &run, decision).await;
+        let reply = bench.end(&run).await.map(|reply| reply.text).unwrap_or_default();
+        assert!(!reply.contains(leaves), "{reply}");
+    }
+}
