@@ -190,6 +190,10 @@ fn result_of(
     asked: Option<&Value>,
     label: &Label,
 ) {
+    // What was refused repeats what the model has written, such as the name of a tool, and vouches for none of it.
+    if result.is_error && label.is_trusted() {
+        return;
+    }
     let nothing = BTreeSet::new();
     let issued = tool.map_or(&nothing, |spec| &spec.flow.issued);
     let text = result.as_text();
