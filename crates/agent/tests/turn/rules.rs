@@ -371,3 +371,21 @@ async fn an_answer_that_a_person_lets_out_or_changes_is_decided_again() {
         assert!(!reply.contains(leaves), "{reply}");
     }
 }
+
+#[tokio::test]
+async fn what_an_agent_did_that_gave_no_answer_counts_in_the_next_turn() {
+    let (tool, done) = deed(Effect::AtMostOnce);
+    let scouts = Scripted::from_fn(|request, _| (request.messages.len() < 4).then(|| deeds(&["a"])));
+    let once = || Turn::calls([("scout", json!({ "task": "do it" }))]);
+    let turns = [once(), Turn::text("ok"), once(), Turn::text("ok")];
+    let roles = Roles::main(Scripted::new(turns)).with("scout", scouts.with_id("scripted-scout"));
+    let bench = Bench::with(asking(&scout(tool)), roles).under(&rest(
+        r#"@id("once") permit (principal, action == Action::"deed", resource) when { context.session.count.deed < 1 };"#,
+    ));
+    bench.serve();
+    for _ in 0..2 {
+        let run = bench.begin("go", Some("s")).await;
+        bench.end(&run).await.unwrap();
+    }
+    assert_eq!(*done.lock().unwrap(), ["a"]);
+}
