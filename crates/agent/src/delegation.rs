@@ -120,6 +120,7 @@ impl Delegation {
                 claims: scene.agent().principal.user.clone().unwrap_or_default().claims,
                 past: scene.log().all(),
                 words: words(scene.conversation()),
+                message: input.message.labelled(scene.label()),
                 ..input
             },
             false => input,
@@ -172,7 +173,7 @@ impl Routine for Delegation {
 }
 
 /// What the agent is started with. What a model has written is no better than all that it has read, so the message has
-/// the label of the whole conversation.
+/// the label of the whole conversation, and of what a program was given that asks.
 fn input(mut arguments: Map<String, Value>, sees: Sees, said: &Conversation, share: Allowance) -> Input {
     let task = match arguments.remove(TASK) {
         Some(Value::String(task)) => task,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adjutant_core::Result;
+use adjutant_core::label::Label;
 use adjutant_core::message::ToolCall;
 use adjutant_core::tool::ToolSpec;
 use adjutant_durable::Ctx;
@@ -13,7 +14,7 @@ use tokio::sync::Semaphore;
 
 use crate::act;
 use crate::conversation::Conversation;
-use crate::flow::Carried;
+use crate::flow::{Carried, Knowledge};
 use crate::guard::Watch;
 use crate::purse::{Allowance, Purse, Used};
 use crate::returned::{Called, Returned};
@@ -88,6 +89,11 @@ impl<'a> Scene<'a> {
     /// What was said up to the call.
     pub fn conversation(&self) -> &'a Conversation {
         self.around.conversation
+    }
+
+    /// The join of all that is known where the call is made, also by the program that makes it.
+    pub(crate) fn label(&self) -> Label {
+        Knowledge::of(self.around.conversation, self.around.program).label()
     }
 
     /// What was done before.

@@ -77,7 +77,7 @@ impl ProposeTool {
             why: &why,
             policies: &[],
             origins: &BTreeMap::new(),
-            read: scene.conversation().transcript().label(),
+            read: &scene.label(),
             each_time: true,
         };
         match approval::ask(scene.ctx(), scene.agent(), &asked).await? {

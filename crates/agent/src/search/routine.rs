@@ -103,7 +103,7 @@ impl Routine for SearchTools {
                 Err(error) if error.code() == Code::RunBudget => self.rank(scene.ctx(), query, false).await?,
                 ranked => ranked?,
             };
-            let label = scene.conversation().transcript().label().clone();
+            let label = scene.label();
             Ok(Returned::Output(self.tell(&recorded.to().unwrap_or_default(), label)))
         }
         .boxed()
