@@ -320,7 +320,6 @@ async fn admit(
                 Some(verdict) => json!({ "allowed_by": "policies", "policies": verdict.policies }).into(),
                 None => json!({ "allowed_by": "definition" }).into(),
             };
-            let was_masked = ruling.as_ref().is_some_and(|ruling| ruling.masked.is_some());
             let considered = Considered { approved: approved.is_some(), ..self::considered(agent, &called) };
             let request = Arc::new(attempted(ctx, agent, considered, ruling.as_ref(), around));
             let decision = approved.or_else(|| (!tool.spec().effect.is_repeatable()).then(allowed));
@@ -332,7 +331,6 @@ async fn admit(
                 effect: None,
                 whole: around.whole,
                 request,
-                was_masked,
             })
         }
         Hand::Routine(routine) => Admitted::Routine(routine, called),
@@ -350,15 +348,20 @@ async fn judge(
     let known = Knowledge::of(around.conversation, around.program);
     let decide = |considered| rules::decide(ctx, agent, considered, known.clone(), around.log);
     let Some(ruling) = decide(considered.clone()).await? else { return Ok(None) };
-    let arguments = Value::Object(considered.arguments.clone());
+    let arguments = ruling.masked.as_ref().unwrap_or(&considered.arguments).clone();
     let read = match hand {
-        Hand::Tool(tool) => tool.reads(&arguments),
+        Hand::Tool(tool) => tool.reads(&Value::Object(arguments.clone())),
         Hand::Routine(_) => None,
     };
     let Some((server, uri)) = read else { return Ok(Some(ruling)) };
-    let resource = Considered { action: Action::Resource { server, uri }, ..considered.clone() };
+    let resource =
+        Considered { action: Action::Resource { server, uri }, arguments, approved: considered.approved };
     Ok(Some(match decide(resource).await? {
-        Some(of_resource) => Ruling { verdict: ruling.verdict.stricter(of_resource.verdict), ..ruling },
+        Some(of_resource) => Ruling {
+            verdict: ruling.verdict.stricter(of_resource.verdict),
+            masked: of_resource.masked.or(ruling.masked),
+            ..ruling
+        },
         None => ruling,
     }))
 }

@@ -11,6 +11,7 @@ use adjutant_core::tool::Effect;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Attempt, Done, Effects, Finished, Reconciled, RetryPolicy, Work};
 use adjutant_policy::Request;
+use adjutant_policy::facts::Action;
 use adjutant_policy::flow::Row;
 use adjutant_tool::{Context, Failure, Output, Tool, artifact};
 use futures::FutureExt;
@@ -39,8 +40,6 @@ pub(crate) struct Permitted {
     pub(crate) whole: bool,
     /// What it is for those who may forbid it by now.
     pub(crate) request: Arc<Request>,
-    /// Whether something in its arguments was masked.
-    pub(crate) was_masked: bool,
 }
 
 impl Permitted {
@@ -88,7 +87,11 @@ impl Permitted {
 impl Work for Permitted {
     fn decide(&self, _attempt: &Attempt) -> BoxFuture<'static, Result<Option<Json>>> {
         let forbids = self.agent.forbids.as_ref();
-        let forbidden = forbids.and_then(|forbids| denial(forbids.as_ref(), &self.request, self.was_masked));
+        let forbidden = forbids.and_then(|forbids| {
+            let of_call = denial(forbids.as_ref(), &self.request);
+            let read = || self.tool.reads(&self.called.arguments);
+            of_call.or_else(|| denial(forbids.as_ref(), &reading(&self.request, read()?)))
+        });
         let (agent, decision) = (Arc::clone(&self.agent), self.decision.clone());
         let tool = self.called.name.clone();
         async move {
@@ -167,6 +170,11 @@ impl Work for Permitted {
         }
         .boxed()
     }
+}
+
+/// What is known of a call as what it is to read of a server: that, and its URI.
+fn reading(request: &Request, (server, uri): (String, String)) -> Request {
+    Request { action: Action::Resource { server, uri }, ..request.clone() }
 }
 
 /// How much text of a result is read as it is, in bytes.

@@ -175,8 +175,7 @@ impl Asked {
 impl Work for Asked {
     fn decide(&self, _attempt: &Attempt) -> BoxFuture<'static, Result<Option<Json>>> {
         let forbids = self.forbids.as_ref();
-        let forbidden =
-            forbids.and_then(|(forbids, request)| rules::denial(forbids.as_ref(), request, false));
+        let forbidden = forbids.and_then(|(forbids, request)| rules::denial(forbids.as_ref(), request));
         let decision = match forbidden {
             Some(verdict) => Err(Error::new(Code::RunDenied, rules::why(&verdict))
                 .with_help("`adjutant policy forbids` lists what is forbidden by now")),

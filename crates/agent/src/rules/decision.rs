@@ -69,11 +69,12 @@ pub(crate) async fn decide(
         return Ok(None);
     }
     let known = known.into();
-    let depends = policies.as_ref().map(|policies| policies.depends_on(&considered.action));
-    let request = Request {
-        session: log.of(&depends.unwrap_or_default()),
-        ..request(ctx, agent, &considered, &known.label())
+    // What is forbidden by now may ask about other calls than the pinned policies do.
+    let session = match (&agent.forbids, &policies) {
+        (None, Some(policies)) => log.of(&policies.depends_on(&considered.action)),
+        _ => log.all_of_session(),
     };
+    let request = Request { session, ..request(ctx, agent, &considered, &known.label()) };
     let (deciding, request) = (Arc::clone(agent), Arc::new(request));
     let decided = work(move |_| {
         let mut request = Request::clone(&request);
@@ -101,7 +102,7 @@ pub(crate) async fn decide(
 }
 
 /// Arguments without what is of these kinds.
-fn masked(arguments: Map<String, Value>, kinds: &[String]) -> Map<String, Value> {
+pub(super) fn masked(arguments: Map<String, Value>, kinds: &[String]) -> Map<String, Value> {
     match mask::value(&Value::Object(arguments), &mask::kinds(kinds)) {
         Value::Object(masked) => masked,
         _ => Map::new(),

@@ -2,6 +2,8 @@
 
 use adjutant_policy::{Outcome, Request, Verdict};
 
+use super::decision::masked;
+
 /// What is forbidden from now on, also to runs that are under way and have pinned other policies. It is asked before
 /// each attempt, and can only turn a permit into a denial.
 pub trait Forbids: Send + Sync + 'static {
@@ -10,14 +12,14 @@ pub trait Forbids: Send + Sync + 'static {
     fn forbid(&self, request: &Request) -> Option<Verdict>;
 }
 
-/// The denial of an attempt by what is forbidden by now. What was masked when it was decided may be made so; where a person
-/// is to be asked only now, the call is to be made again, so that they are.
-pub(crate) fn denial(forbids: &dyn Forbids, request: &Request, was_masked: bool) -> Option<Verdict> {
+/// The denial of an attempt by what is forbidden by now. What has nothing left to be masked may be made; where a person is to
+/// be asked only now, the call is to be made again, so that they are.
+pub(crate) fn denial(forbids: &dyn Forbids, request: &Request) -> Option<Verdict> {
     let verdict = forbids.forbid(request)?;
     let denies = match &verdict.outcome {
         Outcome::Deny => true,
         Outcome::Ask => !request.approved,
-        Outcome::Redact(_) => !was_masked,
+        Outcome::Redact(kinds) => masked(request.arguments.clone(), kinds) != request.arguments,
         Outcome::Allow => false,
     };
     denies.then_some(verdict)

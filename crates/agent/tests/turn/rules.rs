@@ -8,14 +8,16 @@ use adjutant_agent::rules::{Forbids, decisions};
 use adjutant_agent::{Agent, Stop, start};
 use adjutant_core::id::{RunId, Scope};
 use adjutant_core::message::{Message, ToolResult};
-use adjutant_core::tool::Effect;
+use adjutant_core::tool::{Effect, ToolSpec};
 use adjutant_core::{Code, Error};
 use adjutant_durable::{RunState, Wait, waits};
 use adjutant_model::scripted::{Scripted, Turn};
+use adjutant_policy::facts::Action;
 use adjutant_policy::{Outcome, Request, Verdict};
 use adjutant_store::Store;
-use adjutant_tool::{Failure, Output};
-use serde_json::json;
+use adjutant_tool::{Context, Failure, Output, Tool};
+use futures::future::BoxFuture;
+use serde_json::{Value, json};
 
 use crate::bench::{Bench, Roles, agent, deed, echo, echoes, spec, tool};
 
@@ -219,6 +221,91 @@ async fn a_switch_stops_what_was_permitted_and_approved() {
     assert!(done.lock().unwrap().is_empty());
     let heard = results(&bench, &run).await;
     assert!(heard[0].contains("everything is off"), "{heard:?}");
+}
+
+/// A deed that reads a resource.
+struct Reading(Arc<dyn Tool>);
+
+impl Tool for Reading {
+    fn spec(&self) -> &ToolSpec {
+        self.0.spec()
+    }
+
+    fn call(&self, arguments: Value, context: Context) -> BoxFuture<'static, Result<Output, Failure>> {
+        self.0.call(arguments, context)
+    }
+
+    fn reads(&self, arguments: &Value) -> Option<(String, String)> {
+        Some(("files".to_owned(), arguments["text"].as_str()?.to_owned()))
+    }
+}
+
+/// Forbids something from the time on when a call of `deed` has been decided.
+struct Later(fn(&Request) -> Option<Outcome>, Arc<Mutex<Vec<Request>>>);
+
+impl Forbids for Later {
+    fn forbid(&self, request: &Request) -> Option<Verdict> {
+        let mut seen = self.1.lock().unwrap();
+        seen.push(request.clone());
+        let outcome = (self.0)(request)?;
+        // The first time is the decision; the next are attempts.
+        (seen.iter().filter(|one| one.action == request.action).count() > 1).then(|| Verdict {
+            outcome,
+            policies: Vec::new(),
+            reason: "of now".into(),
+            tell: None,
+            watched: None,
+            version: None,
+        })
+    }
+}
+
+#[tokio::test]
+async fn what_is_forbidden_by_now_holds_for_what_a_call_reads_and_for_what_is_still_to_be_masked() {
+    let resource =
+        |request: &Request| matches!(request.action, Action::Resource { .. }).then_some(Outcome::Deny);
+    let email = |request: &Request| {
+        matches!(request.action, Action::Tool(_)).then(|| Outcome::Redact(vec!["email".into()]))
+    };
+    let key = "AKIAIOSFODNN7EXAMPLE";
+    let secret = |request: &Request| {
+        matches!(request.action, Action::Tool(_)).then(|| Outcome::Redact(vec!["secret".into()]))
+    };
+    for (forbids, done_at_all) in [
+        (resource as fn(&Request) -> Option<Outcome>, false),
+        // What is masked already is masked; something else is not.
+        (email, true),
+        (secret, false),
+    ] {
+        let (tool, done) = deed(Effect::AtMostOnce);
+        let text = format!("ann@corp.example has {key}");
+        let roles = Roles::main(Scripted::new([deeds(&[text.as_str()]), Turn::text("ok")]));
+        let engine = Store::in_memory().unwrap().engine(Scope::default());
+        let later: Arc<dyn Forbids> = Arc::new(Later(forbids, Arc::default()));
+        let agent = agent().tool(Arc::new(Reading(tool)) as Arc<dyn Tool>);
+        let bench = Bench::governed(engine, agent, roles, Some(later)).under(&rest(
+            r#"@id("deeds") @redact("email") permit (principal, action == Action::"deed", resource);
+               @id("read") permit (principal, action == Action::"run.resource", resource);"#,
+        ));
+        bench.serve();
+        let run = bench.begin("go", None).await;
+        bench.end(&run).await.unwrap();
+        assert_eq!(done.lock().unwrap().len(), usize::from(done_at_all));
+    }
+}
+
+#[tokio::test]
+async fn what_is_to_be_masked_in_what_a_call_reads_is_masked() {
+    let (tool, done) = deed(Effect::AtMostOnce);
+    let agent = agent().tool(Arc::new(Reading(tool)) as Arc<dyn Tool>);
+    let bench = Bench::new(agent, [deeds(&["of ann@corp.example"]), Turn::text("ok")]).under(&rest(
+        r#"@id("deeds") permit (principal, action == Action::"deed", resource);
+           @id("read") @redact("email") permit (principal, action == Action::"run.resource", resource);"#,
+    ));
+    bench.serve();
+    let run = bench.begin("go", None).await;
+    bench.end(&run).await.unwrap();
+    assert!(done.lock().unwrap().iter().all(|text| !text.contains("ann@")), "{done:?}");
 }
 
 #[tokio::test]
