@@ -89,6 +89,7 @@ pub(crate) async fn act(
         slots,
         watch,
         program: None,
+        by_hand: None,
     };
     let (before, began) = (step.asked(), step.now());
     let queue = Queue::default();
@@ -262,7 +263,7 @@ async fn admit(
     if let Some(place) = place {
         place.turn().await;
     }
-    let considered = considered(agent, &called);
+    let considered = considered(agent, &called, around);
     let ruling = judge(ctx, agent, &hand, &considered, around).await?;
     if let Some(place) = place {
         place.decided();
@@ -320,7 +321,8 @@ async fn admit(
                 Some(verdict) => json!({ "allowed_by": "policies", "policies": verdict.policies }).into(),
                 None => json!({ "allowed_by": "definition" }).into(),
             };
-            let considered = Considered { approved: approved.is_some(), ..self::considered(agent, &called) };
+            let considered =
+                Considered { approved: approved.is_some(), ..self::considered(agent, &called, around) };
             let request = Arc::new(attempted(ctx, agent, considered, ruling.as_ref(), around));
             let decision = approved.or_else(|| (!tool.spec().effect.is_repeatable()).then(allowed));
             Admitted::Effect(Permitted {
@@ -354,8 +356,7 @@ async fn judge(
         Hand::Routine(_) => None,
     };
     let Some((server, uri)) = read else { return Ok(Some(ruling)) };
-    let resource =
-        Considered { action: Action::Resource { server, uri }, arguments, approved: considered.approved };
+    let resource = Considered { action: Action::Resource { server, uri }, arguments, ..considered.clone() };
     Ok(Some(match decide(resource).await? {
         Some(of_resource) => Ruling {
             verdict: ruling.verdict.stricter(of_resource.verdict),
@@ -367,11 +368,12 @@ async fn judge(
 }
 
 /// A call as the policies are asked about it.
-fn considered(agent: &Runtime, called: &Called) -> Considered {
+fn considered(agent: &Runtime, called: &Called, around: Around<'_>) -> Considered {
     Considered {
         action: rules::action(&agent.definition, &called.name),
         arguments: called.arguments.as_object().cloned().unwrap_or_default(),
         approved: false,
+        written_by: called.edited.clone().or_else(|| around.by_hand.map(str::to_owned)),
     }
 }
 
@@ -398,12 +400,18 @@ fn attempted(
     around: Around<'_>,
 ) -> Request {
     match ruling {
-        Some(ruling) => Request {
-            arguments: considered.arguments,
-            approved: considered.approved,
-            session: around.log.all_of_session(),
-            ..ruling.request.clone()
-        },
+        Some(ruling) => {
+            let mut request = Request {
+                arguments: considered.arguments,
+                approved: considered.approved,
+                session: around.log.all_of_session(),
+                ..ruling.request.clone()
+            };
+            if let Some(by) = &considered.written_by {
+                rules::vouch(&mut request, by);
+            }
+            request
+        }
         None => {
             let label = Knowledge::of(around.conversation, around.program).label();
             rules::request(ctx, agent, &considered, &label)
@@ -420,7 +428,7 @@ async fn agreed(
     called: Called,
     around: Around<'_>,
 ) -> Result<Result<Called, Verdict>> {
-    let considered = Considered { approved: true, ..considered(agent, &called) };
+    let considered = Considered { approved: true, ..considered(agent, &called, around) };
     Ok(match judge(ctx, agent, hand, &considered, around).await? {
         Some(ruling) if ruling.verdict.outcome == Outcome::Deny => Err(ruling.verdict),
         Some(Ruling { masked: Some(masked), .. }) => {

@@ -63,6 +63,8 @@ pub(crate) struct Around<'a> {
     pub(crate) watch: &'a Watch,
     /// The program that makes the calls, if one does.
     pub(crate) program: Option<&'a Arc<Carried>>,
+    /// The person who makes the call in the agent's place.
+    pub(crate) by_hand: Option<&'a str>,
 }
 
 impl<'a> Scene<'a> {
@@ -123,7 +125,10 @@ impl<'a> Scene<'a> {
         program: &'b Arc<Carried>,
         call: &'b ToolCall,
     ) -> BoxFuture<'b, Result<Returned>> {
-        self.make(call, Around { whole: true, slots: None, program: Some(program), ..self.around })
+        self.make(
+            call,
+            Around { whole: true, slots: None, program: Some(program), by_hand: None, ..self.around },
+        )
     }
 
     /// Calls a tool of the agent through the choke point, as the model itself would, for the routine to read all of the
@@ -131,7 +136,7 @@ impl<'a> Scene<'a> {
     /// refused, what asks a person asks one. The future may be joined with others; make it in the order in which the
     /// calls are to be numbered.
     pub fn call<'b>(&'b self, call: &'b ToolCall) -> BoxFuture<'b, Result<Returned>> {
-        self.make(call, Around { whole: true, slots: None, ..self.around })
+        self.make(call, Around { whole: true, slots: None, by_hand: None, ..self.around })
     }
 
     fn make<'b>(&'b self, call: &'b ToolCall, around: Around<'b>) -> BoxFuture<'b, Result<Returned>> {

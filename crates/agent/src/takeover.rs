@@ -123,10 +123,10 @@ pub(crate) async fn hold(
             Ok(Done { by, deed: Deed::HandBack(words), .. }) => {
                 return tell(&ctx.scope("back"), &mut memory.conversation, Note::Back(by, words)).await;
             }
-            Ok(Done { deed: Deed::Call { tool, arguments }, .. }) => {
+            Ok(Done { by, deed: Deed::Call { tool, arguments }, .. }) => {
                 let call = call(&key, &tool, &arguments);
                 memory.conversation.by_hand(key, spoken(vec![Part::ToolCall(call.clone())]));
-                make(&ctx, agent, memory, (log, watch), &call).await?;
+                make(&ctx, agent, memory, (log, watch), &call, &by).await?;
             }
             Ok(Done { deed: Deed::Rewrite { place, text }, .. }) => {
                 if let Err(error) =
@@ -153,6 +153,7 @@ async fn make(
     memory: &mut Memory,
     (log, watch): (&Log, &Watch),
     call: &ToolCall,
+    by: &str,
 ) -> Result<()> {
     let purse = Purse::new(&agent.definition.limits, &memory.tally, 0);
     let before = ctx.asked();
@@ -165,6 +166,7 @@ async fn make(
             slots: None,
             watch,
             program: None,
+            by_hand: Some(by),
         };
         act::by_hand(ctx.scope("call"), agent, call, around).await?
     };

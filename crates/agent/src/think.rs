@@ -178,7 +178,7 @@ impl Work for Asked {
         let forbidden = forbids.and_then(|(forbids, request)| rules::denial(forbids.as_ref(), request));
         let decision = match forbidden {
             Some(verdict) => Err(Error::new(Code::RunDenied, rules::why(&verdict))
-                .with_help("`adjutant policy forbids` lists what is forbidden by now")),
+                .with_help("`adjutant policy forbids` lists what is forbidden by now, and `adjutant policy check` says whether the policies can be read")),
             None => Ok(None),
         };
         std::future::ready(decision).boxed()

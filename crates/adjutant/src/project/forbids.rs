@@ -45,6 +45,10 @@ impl Current {
     fn now(&self) -> Result<Option<Arc<Policies>>, String> {
         let stamps = stamps(&self.folder.join(policies::FOLDER)).map_err(|error| error.to_string())?;
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        // All of them at once are not taken back: the folder was moved, or is not mounted.
+        if stamps.is_empty() && last.as_ref().is_some_and(|(before, _)| before.len() > 1) {
+            return Err(format!("there are no policies in `{}` any more", self.folder.display()));
+        }
         if let Some((_, policies)) = last.as_ref().filter(|(before, _)| *before == stamps) {
             return Ok(policies.clone());
         }

@@ -8,7 +8,8 @@ use adjutant_core::label::Label;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Ctx, Effects, work};
 use adjutant_policy::detect::mask;
-use adjutant_policy::facts::{Action, Request, Session};
+use adjutant_policy::facts::{Action, Origin, Request, Session};
+use adjutant_policy::flow::{Endorsement, Endorser};
 use adjutant_policy::narrow::{Narrowing, Outside};
 use adjutant_policy::{Outcome, Verdict};
 use serde::{Deserialize, Serialize};
@@ -33,12 +34,15 @@ pub struct Considered {
     /// Whether a person has agreed to it already.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub approved: bool,
+    /// The person who has written the arguments: who changed the call, or made it in the agent's place. They vouch for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written_by: Option<String>,
 }
 
 impl Considered {
     /// Something without arguments.
     pub fn new(action: Action) -> Self {
-        Self { action, arguments: Map::new(), approved: false }
+        Self { action, arguments: Map::new(), approved: false, written_by: None }
     }
 }
 
@@ -75,10 +79,13 @@ pub(crate) async fn decide(
         _ => log.all_of_session(),
     };
     let request = Request { session, ..request(ctx, agent, &considered, &known.label()) };
-    let (deciding, request) = (Arc::clone(agent), Arc::new(request));
+    let (deciding, request, by) = (Arc::clone(agent), Arc::new(request), considered.written_by.clone());
     let decided = work(move |_| {
         let mut request = Request::clone(&request);
         request.origins = known.origins(&deciding, &request);
+        if let Some(by) = &by {
+            vouch(&mut request, by);
+        }
         let outside = narrowing.as_ref().map(|narrowing| outside(&deciding, narrowing, &request));
         request.within_task = outside.as_ref().map(Option::is_none);
         let mut verdict = policies.as_ref().map_or_else(by_definition, |policies| policies.decide(&request));
@@ -106,6 +113,18 @@ pub(super) fn masked(arguments: Map<String, Value>, kinds: &[String]) -> Map<Str
     match mask::value(&Value::Object(arguments), &mask::kinds(kinds)) {
         Value::Object(masked) => masked,
         _ => Map::new(),
+    }
+}
+
+/// A person vouches for the arguments that they have written: for what they say, not for who may see it.
+pub(crate) fn vouch(request: &mut Request, by: &str) {
+    for name in request.arguments.keys() {
+        let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
+        request.origins.entry(pointer).or_insert_with(Origin::unknown);
+    }
+    for origin in request.origins.values_mut() {
+        let by = Endorser::Person(Some(by.to_owned()));
+        *origin = Endorsement::new(by, origin.label.clone()).origin();
     }
 }
 

@@ -13,7 +13,7 @@ mod reach;
 mod release;
 
 pub use decision::{Considered, DECIDE, Ruling};
-pub(crate) use decision::{decide, denied, request, why};
+pub(crate) use decision::{decide, denied, request, vouch, why};
 pub use forbids::Forbids;
 pub(crate) use forbids::denial;
 pub use history::{Decided, decisions, past};

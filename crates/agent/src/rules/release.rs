@@ -76,7 +76,7 @@ async fn settle(
         Action::Model(id) => id.clone(),
         _ => return Err(Error::new(Code::Internal, "this is decided at the choke point of calls")),
     };
-    let considered = Considered { action, arguments, approved: false };
+    let considered = Considered { action, arguments, approved: false, written_by: None };
     let asked = Value::Object(considered.arguments.clone());
     let Some(ruling) = decide(ctx, agent, considered.clone(), conversation, log).await? else {
         return Ok(Released::As(Vec::new()));

@@ -3,16 +3,17 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use adjutant_agent::approval::Decision;
+use adjutant_agent::approval::{Answer, Decision};
 use adjutant_agent::rules::{Forbids, decisions};
 use adjutant_agent::{Agent, Stop, start};
 use adjutant_core::id::{RunId, Scope};
 use adjutant_core::message::{Message, ToolResult};
 use adjutant_core::tool::{Effect, ToolSpec};
 use adjutant_core::{Code, Error};
-use adjutant_durable::{RunState, Wait, waits};
+use adjutant_durable::{Entry, Record, RunState, Wait, waits};
 use adjutant_model::scripted::{Scripted, Turn};
 use adjutant_policy::facts::Action;
+use adjutant_policy::facts::Evidence;
 use adjutant_policy::{Outcome, Request, Verdict};
 use adjutant_store::Store;
 use adjutant_tool::{Context, Failure, Output, Tool};
@@ -475,4 +476,32 @@ async fn what_an_agent_did_that_gave_no_answer_counts_in_the_next_turn() {
         bench.end(&run).await.unwrap();
     }
     assert_eq!(*done.lock().unwrap(), ["a"]);
+}
+
+#[tokio::test]
+async fn what_a_person_writes_is_vouched_for() {
+    let (tool, done) = deed(Effect::AtMostOnce);
+    let turns = [echoes("read me"), deeds(&["somebody's words"]), deeds(&["more of them"]), Turn::text("ok")];
+    let bench = Bench::new(agent().tool(tool), turns).under(&rest(
+        r#"@id("looking") permit (principal, action == Action::"echo", resource);
+           @id("deeds") @ask("who says so?") permit (principal, action == Action::"deed", resource);
+           @id("known") forbid (principal, action == Action::"deed", resource)
+           when { context.approved } unless { context.arguments.text.trusted };"#,
+    ));
+    bench.serve();
+    let run = bench.begin("go", None).await;
+    for (turn, decision) in [(1, Decision::Approve), (2, Decision::Edit(json!({ "text": "mine" })))] {
+        let name = format!("approve:turn{turn}.call0");
+        let is_asked = |record: &Record| matches!(&record.entry, Entry::Issued { operation, .. } if operation.name == name);
+        bench.until(&run, is_asked).await;
+        let answer = Answer { by: Some("ann".into()), ..decision.into_answer() };
+        start::approve(bench.engine.as_ref(), &run, &name, &answer).await.unwrap();
+    }
+    bench.end(&run).await.unwrap();
+    // What was only agreed to is still what a stranger wrote; what a person wrote is theirs.
+    assert_eq!(*done.lock().unwrap(), ["mine"]);
+    let decided = decisions(&bench.records(&run).await, &[]);
+    let written =
+        decided.iter().find(|one| one.request.arguments.get("text") == Some(&json!("mine"))).unwrap();
+    assert_eq!(written.request.origins["/text"].evidence, Evidence::Endorsed);
 }

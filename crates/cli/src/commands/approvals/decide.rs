@@ -6,6 +6,7 @@ use adjutant::agent::approval::Decision;
 use adjutant::{Adjutant, Holds, Verdict};
 use adjutant_core::hash::Digest;
 use adjutant_core::time::parse_duration;
+use adjutant_core::{Code, Error};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
@@ -88,7 +89,13 @@ pub(super) async fn execute(
         pinned: arguments.pins.clone(),
         time: arguments.within,
     };
-    let is_more = arguments.reach != Reach::Once || holds != Holds::default();
+    let is_more = arguments.reach != Reach::Once;
+    if !is_more && holds != Holds::default() {
+        let message = "`--pin` and `--within` say for which later calls the answer holds, and it holds for this one alone";
+        return Err(Error::new(Code::InputInvalid, message)
+            .with_help("add `--for session` or `--for project`, or leave them out")
+            .into());
+    }
     let seen = arguments.seen.or(approval.request.digest);
     let by = person::named(arguments.name.as_deref());
     let verdict = Verdict { decision, by, seen, holds: is_more.then_some(holds) };
