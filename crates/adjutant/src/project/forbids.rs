@@ -31,8 +31,8 @@ struct Stamp {
     name: OsString,
     size: u64,
     modified: Option<SystemTime>,
-    /// A file that was put in the place of another may have its size and its time.
-    inode: u64,
+    /// A file that was put in the place of another, or was written anew, may have its size and its time.
+    change: Change,
 }
 
 impl Current {
@@ -104,7 +104,7 @@ fn stamps(folder: &Path) -> std::io::Result<Vec<Stamp>> {
                 name: entry.file_name(),
                 size: metadata.len(),
                 modified: metadata.modified().ok(),
-                inode: inode(&metadata),
+                change: change(&metadata),
             }),
             // Taken away meanwhile.
             Err(error) if error.kind() == ErrorKind::NotFound => {}
@@ -115,14 +115,18 @@ fn stamps(folder: &Path) -> std::io::Result<Vec<Stamp>> {
     Ok(stamps)
 }
 
+/// The number of a file, and when it was changed last, which nobody can set.
+type Change = (u64, i64, i64);
+
 #[cfg(unix)]
-fn inode(metadata: &Metadata) -> u64 {
-    std::os::unix::fs::MetadataExt::ino(metadata)
+fn change(metadata: &Metadata) -> Change {
+    use std::os::unix::fs::MetadataExt;
+    (metadata.ino(), metadata.ctime(), metadata.ctime_nsec())
 }
 
 #[cfg(not(unix))]
-fn inode(_: &Metadata) -> u64 {
-    0
+fn change(_: &Metadata) -> Change {
+    Change::default()
 }
 
 #[cfg(test)]
@@ -190,6 +194,23 @@ mod tests {
         assert!(verdict.reason.contains("pay.cedar:1:"), "{}", verdict.reason);
         fs::remove_file(&switch).unwrap();
         assert_eq!(forbids.forbid(&request()), None);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_is_written_anew_with_the_time_of_the_old_one_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("policies")).unwrap();
+        let path = folder.path().join("policies/pay.cedar");
+        let forbids = Current::new(folder.path().to_owned(), PolicySettings::default(), schema());
+        fs::write(&path, r#"permit (principal, action == Action::"pay", resource);"#).unwrap();
+        let time = fs::metadata(&path).unwrap().modified().unwrap();
+        assert_eq!(forbids.forbid(&request()), None);
+        // Longer than the clock of the file system takes for one step.
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        fs::write(&path, r#"forbid (principal, action == Action::"pay", resource);"#).unwrap();
+        fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+        assert_eq!(forbids.forbid(&request()).unwrap().outcome, Outcome::Deny);
     }
 
     #[test]
