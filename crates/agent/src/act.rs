@@ -294,14 +294,13 @@ async fn admit(
                 each_time: false,
             };
             match approval::ask(ctx, agent, &asked).await? {
-                Answered::Approved(reason) if verdict.is_some_and(|asked| asked.outcome == Outcome::Ask) => {
+                Answered::Approved(reason) => {
                     match agreed(ctx, agent, &hand, called, around).await? {
                         Ok(agreed) => called = agreed,
                         Err(denying) => return Ok(Err(rules::denied(&denying))),
                     }
                     Some(reason)
                 }
-                Answered::Approved(reason) => Some(reason),
                 Answered::Edited(edited) => match edit(ctx, agent, &hand, &called, &edited, around).await? {
                     Ok(changed) => {
                         called = changed;
