@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::answer::Answer;
 use crate::conversation::Conversation;
 use crate::link::Entry;
+use crate::rules::Gate;
 use crate::runtime::{Runtime, UNKNOWN_WINDOW};
 use crate::shorten;
 use crate::think::Asked;
@@ -50,7 +51,8 @@ pub(crate) async fn summarise(
     let model = Arc::clone(&agent.summariser);
     let session = conversation.unrecorded_session().cloned();
     let input = Json::of(&Compaction { previous: conversation.digest(), messages: count, session })?;
-    let asked = Asked::alone(Arc::clone(&model), request(model.as_ref(), &old, words));
+    let gate = Gate::of_model(step, agent, model.id(), transcript.label());
+    let asked = Asked::alone(Arc::clone(&model), request(model.as_ref(), &old, words)).behind(gate);
     let limits = &agent.definition.limits;
     let effects =
         Effects::pure().retry(RETRY).idle(limits.idle_time).timeout(limits.wall_time).reserve(asked.most());

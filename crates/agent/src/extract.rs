@@ -24,6 +24,7 @@ use crate::output::Form;
 use crate::purse::{Allowance, Used};
 use crate::returned::Returned;
 use crate::routine::{Routine, Scene};
+use crate::rules::Gate;
 use crate::runtime::UNKNOWN_WINDOW;
 use crate::shorten;
 use crate::think::Asked;
@@ -95,7 +96,7 @@ impl Extract {
         let Some(share) = scene.take() else {
             return Ok(Err(Error::new(Code::ToolDenied, "nothing is left of the limits of this run")));
         };
-        let answer = self.ask(scene, handle, question, &form, share).await?;
+        let answer = self.ask(scene, (handle, &before), question, &form, share).await?;
         let used = Used { usage: answer.usage(), cost: answer.whole_cost(), ..Used::default() };
         scene.settle(share, &used);
         // Why it does not fit might repeat what was read.
@@ -130,7 +131,7 @@ impl Extract {
     async fn ask(
         &self,
         scene: &Scene<'_>,
-        handle: &str,
+        (handle, before): (&str, &Label),
         question: &str,
         form: &Form,
         share: Allowance,
@@ -146,6 +147,7 @@ impl Extract {
             engine: Arc::clone(&self.engine),
             run: scene.ctx().run().clone(),
             handle: handle.to_owned(),
+            gate: Gate::of_model(scene.ctx(), scene.agent(), self.model.id(), before),
             request: Request {
                 output: Some(form.schema.clone()),
                 max_output_tokens: Some(MOST_TOKENS),
@@ -191,6 +193,7 @@ struct Asking {
     engine: Arc<dyn Engine>,
     run: RunId,
     handle: String,
+    gate: Gate,
     request: Request,
 }
 
@@ -203,6 +206,10 @@ impl Asking {
 }
 
 impl Work for Asking {
+    fn decide(&self, _attempt: &Attempt) -> BoxFuture<'static, Result<Option<Json>>> {
+        std::future::ready(self.gate.pass()).boxed()
+    }
+
     fn attempt(&self, attempt: Attempt) -> BoxFuture<'static, Finished> {
         let (engine, run, handle) = (Arc::clone(&self.engine), self.run.clone(), self.handle.clone());
         let (model, mut request) = (Arc::clone(&self.model), self.request.clone());

@@ -11,7 +11,6 @@ use adjutant_durable::stream::{Piece, Sink};
 use adjutant_durable::{Amount, Attempt, Ctx, Done, Effects, Finished, RetryPolicy, Work};
 use adjutant_model::unseen::{self, Unseen};
 use adjutant_model::{Call, Collector, Delta, Deltas, Model, Note, Profile, Request, ToolChoice, token};
-use adjutant_policy::facts::Action;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 use serde_json::json;
@@ -21,7 +20,7 @@ use crate::context::make_room;
 use crate::guard;
 use crate::memory::Memory;
 use crate::patience::{after, silence, unless};
-use crate::rules::{self, Considered, Forbids};
+use crate::rules::Gate;
 use crate::runtime::Runtime;
 
 /// The name of the steps in which the model is asked.
@@ -104,19 +103,16 @@ pub(crate) struct Asked {
     /// What a call that is given up for want of time fails with. A limit of the run is the step's answer, and the
     /// run goes on to its last turn; the code of a timeout has the call made again.
     given_up: Code,
-    /// What may forbid by now that this model is asked.
-    forbids: Option<(Arc<dyn Forbids>, Arc<adjutant_policy::Request>)>,
+    gate: Gate,
 }
 
 impl Asked {
     fn new(step: &Ctx, agent: &Runtime, memory: &Memory, choice: ToolChoice, unseen: Vec<Unseen>) -> Self {
         let messages = memory.conversation.transcript().shared();
-        let forbids = agent.forbids.clone();
         let request = agent.request(&Arc::default(), &memory.found, choice);
-        let considered = Considered::new(Action::Model(agent.definition.model.clone()));
-        let rules = rules::request(step, agent, &considered, memory.conversation.transcript().label());
+        let label = memory.conversation.transcript().label();
         Self {
-            forbids: forbids.map(|forbids| (forbids, Arc::new(rules))),
+            gate: Gate::of_model(step, agent, &agent.definition.model, label),
             model: Arc::clone(&agent.model),
             tokens: memory.conversation.tokens(),
             max_output: request.max_output_tokens.map(u64::from),
@@ -138,7 +134,7 @@ impl Asked {
     /// A request that stands alone, and whose answer is nobody's but the runtime's.
     pub(crate) fn alone(model: Arc<dyn Model>, request: Request) -> Self {
         Self {
-            forbids: None,
+            gate: Gate::default(),
             model,
             tokens: token::estimate_request(&request),
             max_output: request.max_output_tokens.map(u64::from),
@@ -153,6 +149,12 @@ impl Asked {
     /// The same, of which watchers hear nothing at all.
     pub(crate) fn quietly(model: Arc<dyn Model>, request: Request) -> Self {
         Self { show: Show::Nothing, ..Self::alone(model, request) }
+    }
+
+    /// Sets what may keep it from being made.
+    pub(crate) fn behind(mut self, gate: Gate) -> Self {
+        self.gate = gate;
+        self
     }
 
     /// Sets how long the call may take, and how long it may go without a sign of life, as limits of the run.
@@ -174,14 +176,7 @@ impl Asked {
 
 impl Work for Asked {
     fn decide(&self, _attempt: &Attempt) -> BoxFuture<'static, Result<Option<Json>>> {
-        let forbids = self.forbids.as_ref();
-        let forbidden = forbids.and_then(|(forbids, request)| rules::denial(forbids.as_ref(), request));
-        let decision = match forbidden {
-            Some(verdict) => Err(Error::new(Code::RunDenied, rules::why(&verdict))
-                .with_help("`adjutant policy forbids` lists what is forbidden by now, and `adjutant policy check` says whether the policies can be read")),
-            None => Ok(None),
-        };
-        std::future::ready(decision).boxed()
+        std::future::ready(self.gate.pass()).boxed()
     }
 
     fn attempt(&self, attempt: Attempt) -> BoxFuture<'static, Finished> {

@@ -17,6 +17,8 @@ use serde::Serialize;
 use crate::answer::Answer;
 use crate::models::Models;
 use crate::reply::Reply;
+use crate::rules::Gate;
+use crate::runtime::Runtime;
 use crate::shorten;
 use crate::subtask::Subtask;
 use crate::think::Asked;
@@ -83,13 +85,14 @@ impl<'a> Titling<'a> {
 
     /// Has a model make a title of a message, as soon as something else waits beside it. Of one that is gone, only what it
     /// has answered before is read.
-    pub(crate) fn new(ctx: &'a Ctx, titler: &Titler, message: &Message) -> Result<Self> {
+    pub(crate) fn new(ctx: &'a Ctx, agent: &Runtime, titler: &Titler, message: &Message) -> Result<Self> {
         let input = Json::of(&Input { model: &titler.id })?;
         let effects = Effects::pure().retry(RetryPolicy { attempts: 1, first_wait_ms: 0 }).timeout(PATIENCE);
         let asked = match titler.model.clone() {
             Ok(model) => {
                 let request = request(model.as_ref(), message);
-                let asked = Asked::quietly(model, request);
+                let gate = Gate::of_model(ctx, agent, model.id(), &message.label);
+                let asked = Asked::quietly(model, request).behind(gate);
                 ctx.effect(TITLE, effects.reserve(asked.most()), input, asked).boxed()
             }
             Err(gone) => {

@@ -156,7 +156,9 @@ async fn part(
 /// Has a title made of what begins a conversation, where the run was started so.
 fn entitle<'a>(ctx: &'a Ctx, agent: &Runtime, begin: &Begin, goes_on: bool) -> Result<Titling<'a>> {
     match (begin, &agent.titler) {
-        (Begin::First(input, None), Some(titler)) if goes_on => Titling::new(ctx, titler, &input.message),
+        (Begin::First(input, None), Some(titler)) if goes_on => {
+            Titling::new(ctx, agent, titler, &input.message)
+        }
         _ => Ok(Titling::none()),
     }
 }

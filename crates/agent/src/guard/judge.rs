@@ -1,6 +1,7 @@
 //! A model that judges by a rubric, in a call of its own without tools.
 
 use adjutant_core::hash::Digest;
+use adjutant_core::label::Label;
 use adjutant_core::message::Message;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Ctx, Effects, RetryPolicy};
@@ -11,6 +12,7 @@ use serde::Deserialize;
 use super::look::Asking;
 use super::watch::Watch;
 use crate::answer::Answer;
+use crate::rules::Gate;
 use crate::runtime::Runtime;
 use crate::think::Asked;
 
@@ -42,7 +44,9 @@ pub(super) async fn judge(
     watch: &Watch,
 ) -> Result<Vec<Hit>> {
     let request = request(rubric, text);
-    let asked = Asked::quietly(agent.judge.clone(), request);
+    // What is judged may be anything, so it is as little trusted as can be.
+    let gate = Gate::of_model(ctx, agent, agent.judge.id(), &Label::untrusted());
+    let asked = Asked::quietly(agent.judge.clone(), request).behind(gate);
     let effects = Effects::pure().retry(RETRY).reserve(asked.most());
     let recorded = ctx.effect(JUDGE, effects, asking.input()?, asked).await?;
     let answer = Answer::read(&recorded)?;

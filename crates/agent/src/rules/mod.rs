@@ -15,7 +15,7 @@ mod release;
 pub use decision::{Considered, DECIDE, Ruling};
 pub(crate) use decision::{decide, denied, request, vouch, why};
 pub use forbids::Forbids;
-pub(crate) use forbids::denial;
+pub(crate) use forbids::{Gate, denial};
 pub use history::{Decided, decisions, past};
 pub(crate) use log::Log;
 pub(crate) use queue::{Place, Queue};

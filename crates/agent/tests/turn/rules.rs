@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use adjutant_agent::approval::{Answer, Decision};
+use adjutant_agent::definition::ContextWindow;
 use adjutant_agent::rules::{Forbids, decisions};
 use adjutant_agent::{Agent, Stop, start};
 use adjutant_core::id::{RunId, Scope};
@@ -20,7 +21,7 @@ use adjutant_tool::{Context, Failure, Output, Tool};
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, Roles, agent, deed, echo, echoes, spec, tool};
+use crate::bench::{Bench, Roles, agent, deed, echo, echoes, spec, tape, tool};
 
 /// Permits everything that the tests do not ask about.
 const REST: &str = r#"
@@ -504,4 +505,35 @@ async fn what_a_person_writes_is_vouched_for() {
     let written =
         decided.iter().find(|one| one.request.arguments.get("text") == Some(&json!("mine"))).unwrap();
     assert_eq!(written.request.origins["/text"].evidence, Evidence::Endorsed);
+}
+
+#[tokio::test]
+async fn a_model_that_is_forbidden_by_now_is_not_sent_what_is_to_be_summarised() {
+    struct NotFast;
+    impl Forbids for NotFast {
+        fn forbid(&self, request: &Request) -> Option<Verdict> {
+            (request.action == Action::Model("fast-1".into())).then(|| Verdict {
+                outcome: Outcome::Deny,
+                policies: Vec::new(),
+                reason: "it is off".into(),
+                tell: None,
+                watched: None,
+                version: None,
+            })
+        }
+    }
+    let (fast, sent) = tape(|_| Turn::text("They talked."));
+    let main = Scripted::from_fn(|request, _| {
+        Some(if request.messages.len() < 4 { echoes(&"long ".repeat(2_000)) } else { Turn::text("ok") })
+    });
+    let context = ContextWindow { tokens: Some(4_000), ..ContextWindow::default() };
+    let roles = Roles::main(main).with("fast", fast.with_id("fast-1"));
+    let engine = Store::in_memory().unwrap().engine(Scope::default());
+    let bench = Bench::governed(engine, agent().context(context), roles, Some(Arc::new(NotFast)));
+    bench.serve();
+    for _ in 0..3 {
+        let run = bench.begin("go", Some("s")).await;
+        bench.end(&run).await.unwrap();
+    }
+    assert!(sent.lock().unwrap().is_empty(), "{:?}", sent.lock().unwrap().len());
 }
