@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use adjutant_core::tool::ToolSpec;
 use adjutant_core::{Code, Error, Result};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::arguments::Validator;
@@ -59,6 +59,17 @@ impl Registry {
     /// [`Code::ToolUnknown`] or [`Code::ToolArguments`], both of which the model hears.
     pub fn arguments(&self, name: &str, text: &str) -> Result<Value> {
         self.entry(name)?.validator.read(text)
+    }
+
+    /// The arguments of a call that are values already, as the call would have them. Fails as
+    /// [`arguments`](Self::arguments) does.
+    pub fn fitting(&self, name: &str, arguments: &Map<String, Value>) -> Result<Map<String, Value>> {
+        let text = Value::Object(arguments.clone()).to_string();
+        Ok(match self.arguments(name, &text)? {
+            Value::Object(arguments) => arguments,
+            // A schema that asks for anything but an object: what was given is what it is called with.
+            _ => arguments.clone(),
+        })
     }
 
     /// Waits until the tool may be called once more in this process. The slot is free again when the permit is

@@ -10,6 +10,7 @@ use adjutant_core::{Code, Error, Result};
 use adjutant_policy::cedar::{Policies, moment};
 use adjutant_policy::facts::{Action, Evidence, Origin, Past, Principal, Request, Session, User};
 use adjutant_policy::{Outcome, Verdict};
+use adjutant_tool::Registry;
 use serde_json::{Map, Value};
 
 use super::file;
@@ -92,7 +93,12 @@ fn word(outcome: &Outcome) -> String {
 
 /// Reads the cases of the project in a folder, which the person knows as `shown`. Reports everything that is wrong with
 /// them.
-pub(super) fn read_all(folder: &Path, shown: &Path, policies: &Policies) -> Result<Vec<Case>, Vec<Error>> {
+pub(super) fn read_all(
+    folder: &Path,
+    shown: &Path,
+    policies: &Policies,
+    tools: &Registry,
+) -> Result<Vec<Case>, Vec<Error>> {
     let folder = folder.join(FOLDER);
     let unreadable = |error: &std::io::Error| {
         vec![
@@ -113,7 +119,7 @@ pub(super) fn read_all(folder: &Path, shown: &Path, policies: &Policies) -> Resu
     for name in names {
         let problems = Problems::new(shown.join(FOLDER).join(&name).to_string_lossy());
         match file::read(&folder.join(&name), LARGEST) {
-            Ok(text) => cases.extend(read(&text, &problems, policies)),
+            Ok(text) => cases.extend(read(&text, &problems, policies, tools)),
             Err(error) => errors.push(error),
         }
         errors.extend(problems.into_errors());
@@ -122,7 +128,7 @@ pub(super) fn read_all(folder: &Path, shown: &Path, policies: &Policies) -> Resu
 }
 
 /// Reads the cases of one file. What is wrong is noted, and the case is left out.
-fn read(text: &str, problems: &Problems, policies: &Policies) -> Vec<Case> {
+fn read(text: &str, problems: &Problems, policies: &Policies, tools: &Registry) -> Vec<Case> {
     let Some(root) = parse_yaml(text, 0, problems) else { return Vec::new() };
     let Some(root) = Table::new(&root, "", problems) else { return Vec::new() };
     let common =
@@ -139,7 +145,7 @@ fn read(text: &str, problems: &Problems, policies: &Policies) -> Vec<Case> {
         }
         None => &[],
     };
-    let reader = Reader { problems, policies, common: &common };
+    let reader = Reader { problems, policies, tools, common: &common };
     let cases = items.iter().filter_map(|item| reader.case(item)).collect();
     root.finish();
     cases
@@ -169,6 +175,7 @@ fn read_principal(table: &Table<'_>, common: &Principal) -> Principal {
 struct Reader<'a> {
     problems: &'a Problems,
     policies: &'a Policies,
+    tools: &'a Registry,
     common: &'a Principal,
 }
 
@@ -178,8 +185,7 @@ impl Reader<'_> {
         table.require("name", "say what the case shows");
         let name = table.text("name").unwrap_or_default().to_owned();
         let action = self.action(&table);
-        let arguments: Map<String, Value> =
-            table.named("arguments").iter().map(|entry| (entry.key.clone(), entry.value.to_json())).collect();
+        let arguments = self.arguments(&table, action.as_ref());
         let mut principal = read_principal(&table, self.common);
         if principal.agents.is_empty() {
             principal.agents.push("agent".to_owned());
@@ -240,6 +246,23 @@ impl Reader<'_> {
             self.problems.report_with(table.place(), "a case asks for one thing", help);
         }
         all.pop()
+    }
+
+    /// The arguments of the call, as the tool would have them.
+    fn arguments(&self, table: &Table<'_>, action: Option<&Action>) -> Map<String, Value> {
+        let entries = table.named("arguments");
+        let given: Map<_, _> =
+            entries.iter().map(|entry| (entry.key.clone(), entry.value.to_json())).collect();
+        // A tool that there is not is reported where it is named.
+        let Some(Action::Tool(tool)) = action else { return given };
+        if self.tools.get(tool).is_none() {
+            return given;
+        }
+        self.tools.fitting(tool, &given).unwrap_or_else(|error| {
+            let place = table.value("arguments").map_or(table.place(), |node| node.place);
+            self.problems.report_with(place, error.message(), error.help().unwrap_or_default());
+            given
+        })
     }
 
     /// When it happens.

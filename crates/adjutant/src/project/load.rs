@@ -285,7 +285,7 @@ impl Project {
 
     /// Every tool that a run may have been started with: those that need no table are there also when no agent names
     /// them any more.
-    pub(crate) fn reachable_tools(&self) -> Registry {
+    pub fn reachable_tools(&self) -> Registry {
         self.toolsets.reachable()
     }
 
@@ -370,7 +370,7 @@ impl Project {
     ///
     /// Fails with everything that is wrong with them.
     pub fn policy_cases(&self, shown: &Path, policies: &Policies) -> Result<Vec<Case>, Vec<Error>> {
-        cases::read_all(&self.folder, shown, policies)
+        cases::read_all(&self.folder, shown, policies, &self.reachable_tools())
     }
 
     /// What policies can speak of here.

@@ -1,5 +1,7 @@
 //! Policies: what is wrong with them, whether their cases come out, and what they say to other programs.
 
+use serde_json::Value;
+
 use crate::sandbox::{Sandbox, sees};
 
 const TOOLS: &str = r#"
@@ -22,6 +24,12 @@ fn with_policies(policies: &str) -> Sandbox {
     let sandbox = Sandbox::with_agent("tools: [refund, clock]");
     sandbox.write("adjutant.toml", TOOLS).write("policies/desk.cedar", policies);
     sandbox
+}
+
+/// The answers of `policy decide` to lines.
+fn decided(sandbox: &Sandbox, lines: &[&str]) -> Vec<Value> {
+    let seen = sandbox.run_with_input(&["policy", "decide"], &lines.join("\n"));
+    seen.lines().filter_map(|line| serde_json::from_str(line.trim()).ok()).collect()
 }
 
 #[test]
@@ -103,7 +111,7 @@ fn other_programs_are_answered_line_by_line() {
         r#"{"id":4,"agent":"desk","action":"answer"}"#,
     ];
     let seen = sandbox.run_with_input(&["policy", "decide"], &lines.join("\n"));
-    let answers: Vec<serde_json::Value> =
+    let answers: Vec<Value> =
         seen.lines().filter_map(|line| serde_json::from_str(line.trim()).ok()).collect();
     let words: Vec<&str> = answers.iter().filter_map(|answer| answer["decision"].as_str()).collect();
     assert_eq!(words, ["allow", "deny", "deny", "deny", "deny", "deny"], "{seen}");
@@ -114,6 +122,29 @@ fn other_programs_are_answered_line_by_line() {
         "{seen}"
     );
     assert!(seen.contains("unknown field `tols`"), "{seen}");
+}
+
+#[test]
+fn a_call_that_the_tool_would_refuse_is_not_decided() {
+    let sandbox = with_policies("permit (principal, action, resource);\n");
+    let lines = [
+        r#"{"agent":"desk","tool":"refund","arguments":{"number":7,"amount":"4.50"}}"#,
+        r#"{"agent":"desk","tool":"refund","arguments":{"number":7.5,"amount":4}}"#,
+        r#"{"agent":"desk","tool":"refund","arguments":{"number":7,"amount":4,"note":"x"}}"#,
+        r#"{"agent":"desk","tool":"refund","arguments":{"number":7}}"#,
+    ];
+    let answers = decided(&sandbox, &lines);
+    assert_eq!(answers[0]["decision"], "allow", "{answers:?}");
+    for answer in &answers[1..] {
+        assert!(answer["decision"] == "deny" && answer["error"]["code"] == "tool-arguments", "{answer}");
+    }
+    sandbox.write(
+        "policies/desk.test.yaml",
+        "cases:\n  - name: half an order\n    tool: refund\n    arguments: { number: 7.5, amount: 4, note: x }\n    expect: allow\n",
+    );
+    let seen = sandbox.run(&["policy", "test"]);
+    assert!(seen.starts_with("exit 2") && seen.contains("policies/desk.test.yaml:4:"), "{seen}");
+    assert!(seen.contains("do not fit its schema") && seen.contains("`note`"), "{seen}");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use adjutant::policy::facts::{Action, Origin, Past, Principal, Request, Session, User};
 use adjutant::policy::flow::{Known, Read, Row, origins};
+use adjutant::tool::Registry;
 use adjutant_core::label::Label;
 use adjutant_core::time::Timestamp;
 use adjutant_core::tool::ToolSpec;
@@ -75,9 +76,9 @@ struct Done {
 }
 
 impl Done {
-    fn label<'a>(&self, spec: &impl Fn(&str) -> Option<&'a ToolSpec>) -> Label {
-        let of_tool = || match spec(&self.tool) {
-            Some(spec) => Row::label(spec, None),
+    fn label(&self, tools: &Registry) -> Label {
+        let of_tool = || match tools.get(&self.tool) {
+            Some(tool) => Row::label(tool.spec(), None),
             None => Label::untrusted_from(format!("tool:{}", self.tool)),
         };
         self.label.clone().unwrap_or_else(of_tool)
@@ -85,12 +86,9 @@ impl Done {
 }
 
 impl Asked {
-    /// The request that policies decide. Fails where it does not say what is asked for.
-    pub(super) fn request<'a>(
-        &self,
-        spec: &impl Fn(&str) -> Option<&'a ToolSpec>,
-        now: Timestamp,
-    ) -> Result<Request> {
+    /// The request that policies decide. Fails where it does not say what is asked for, or asks for a call that the tool
+    /// would refuse.
+    pub(super) fn request(&self, tools: &Registry, now: Timestamp) -> Result<Request> {
         let now = self.now.unwrap_or(now);
         let action = match (&self.tool, &self.action) {
             (Some(tool), None) => Action::Tool(tool.clone()),
@@ -105,9 +103,14 @@ impl Asked {
             data: done.data.clone(),
             failed: done.failed,
         });
-        let labels: Vec<Label> = self.results.iter().map(|done| done.label(spec)).collect();
+        let labels: Vec<Label> = self.results.iter().map(|done| done.label(tools)).collect();
         let label = labels.iter().fold(Label::default(), |label, read| label.join(read));
-        let spec = self.tool.as_deref().and_then(spec);
+        let tool = self.tool.as_deref().and_then(|name| tools.get(name));
+        // What is decided are the arguments that the tool would be called with.
+        let arguments = match tool {
+            Some(tool) => tools.fitting(&tool.spec().name, &self.arguments)?,
+            None => self.arguments.clone(),
+        };
         Ok(Request {
             principal: Principal {
                 tenant: self.principal.tenant.clone().unwrap_or_else(|| "local".to_owned()),
@@ -115,8 +118,8 @@ impl Asked {
                 agents,
             },
             action,
-            origins: spec.map(|spec| self.origins(spec, &labels)).unwrap_or_default(),
-            arguments: self.arguments.clone(),
+            origins: tool.map(|tool| self.origins(tool.spec(), &arguments, &labels)).unwrap_or_default(),
+            arguments,
             label,
             session: Session { calls: calls.collect() },
             now,
@@ -126,7 +129,12 @@ impl Asked {
     }
 
     /// Where each argument came from, as far as it can be told from the words of the user and from what was read.
-    fn origins(&self, spec: &ToolSpec, labels: &[Label]) -> BTreeMap<String, Origin> {
+    fn origins(
+        &self,
+        spec: &ToolSpec,
+        arguments: &Map<String, Value>,
+        labels: &[Label],
+    ) -> BTreeMap<String, Origin> {
         let mut known = Known::default();
         known.said(&self.request, &Label::default());
         let issued = BTreeSet::new();
@@ -141,6 +149,6 @@ impl Asked {
                 label,
             });
         }
-        origins(spec, &self.arguments, &known)
+        origins(spec, arguments, &known)
     }
 }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use adjutant::policy::cedar::Policies;
 use adjutant::policy::{Outcome, Verdict};
+use adjutant::tool::Registry;
 use adjutant_core::time::Clock;
-use adjutant_core::tool::ToolSpec;
 use adjutant_core::{Code, Error, Result};
 use clap::Args;
 use serde_json::{Map, Value, json};
@@ -35,7 +35,7 @@ pub(super) struct Arguments {
 
 pub(super) fn execute(arguments: &Arguments, shared: &Shared, output: Output) -> Ended {
     let (project, policies) = load(arguments.place.as_deref(), shared)?;
-    let specs = project.tools();
+    let tools = project.reachable_tools();
     let mut input = io::stdin().lock();
     for number in 1.. {
         let line = match next(&mut input) {
@@ -50,8 +50,7 @@ pub(super) fn execute(arguments: &Arguments, shared: &Shared, output: Output) ->
         if line.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
-        let spec = |name: &str| specs.specs().find(|spec| spec.name == name);
-        output.json(&answer(&line, number, &policies, &spec))?;
+        output.json(&answer(&line, number, &policies, &tools))?;
     }
     Ok(Exit::Success)
 }
@@ -77,15 +76,10 @@ fn next(input: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-fn answer<'a>(
-    line: &[u8],
-    number: u64,
-    policies: &Policies,
-    spec: &impl Fn(&str) -> Option<&'a ToolSpec>,
-) -> Value {
+fn answer(line: &[u8], number: u64, policies: &Policies, tools: &Registry) -> Value {
     let decided = read(line).and_then(|asked| {
         let id = asked.id.clone();
-        Ok((id, policies.decide(&asked.request(spec, adjutant::SystemClock.now())?)))
+        Ok((id, policies.decide(&asked.request(tools, adjutant::SystemClock.now())?)))
     });
     match decided {
         Ok((id, verdict)) => shown(id, &verdict),
