@@ -148,6 +148,48 @@ fn a_call_that_the_tool_would_refuse_is_not_decided() {
 }
 
 #[test]
+fn nothing_in_a_line_goes_unread() {
+    let sandbox = with_policies(
+        "@id(\"ours\") permit (principal, action == Action::\"refund\", resource) when { context.run.readers.contains(\"ann\") && context.run.from.contains(\"web:a\") && context.now < datetime(\"2026-01-16\") };\n",
+    );
+    let line = |agent: &str, result: &str, more: &str| {
+        format!(
+            r#"{{"agent":"{agent}","tool":"refund","arguments":{{"number":7,"amount":4}},"results":[{{"tool":"clock"{result}}}]{more}}}"#
+        )
+    };
+    let label = r#","at":"2026-01-15T11:00:00.250+01:00","label":{"integrity":"untrusted","readers":["ann"],"sources":["web:a"]}"#;
+    let stored = r#","at":1768470000000,"label":{"integrity":"untrusted","readers":{"only":["ann"]},"sources":{"known":["web:a"]}}"#;
+    let now = r#","now":"2026-01-15T12:00:00Z""#;
+    for label in [label, stored] {
+        let answers = decided(&sandbox, &[&line("desk", label, now)]);
+        assert_eq!(answers[0]["decision"], "allow", "{answers:?}");
+    }
+    for (line, wrong) in [
+        (line("desk", &label.replace("readers", "readrs"), now), "`readrs`"),
+        (line("desk", label, r#","now":"noon""#), "a moment is"),
+        (line("dsk", label, now), "there is no agent `dsk`"),
+        (line("desk", label, r#","principal":{"usr":{"id":"ann"}}"#), "`usr`"),
+        (line("desk", label, r#","principal":{"user":{"id":"ann","clams":{}}}"#), "`clams`"),
+        (
+            line("desk", label, r#","principal":{"user":{"id":"ann","claims":{"role":"x"}}}"#),
+            "no claim `role`",
+        ),
+        (
+            r#"{"agent":"desk","action":{"resource":{"server":"a","uri":"b","c":1}}}"#.to_owned(),
+            "has more than",
+        ),
+        (
+            r#"{"agent":"desk","action":{"tool":"refund"},"arguments":{"number":7.5,"amount":4}}"#.to_owned(),
+            "fit its schema",
+        ),
+    ] {
+        let answers = decided(&sandbox, &[&line]);
+        let error = answers[0]["error"].to_string();
+        assert!(answers[0]["decision"] == "deny" && error.contains(wrong), "{line}: {answers:?}");
+    }
+}
+
+#[test]
 fn a_new_project_has_policies_that_pass_their_tests() {
     let sandbox = Sandbox::new();
     sandbox.run(&["new", "first"]);

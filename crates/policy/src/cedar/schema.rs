@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use adjutant_core::tool::{Effect, Role, ToolSpec};
+use adjutant_core::{Code, Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::problem::nearest;
 use super::types::{Slot, Type};
 use crate::flow::Row;
 
@@ -52,6 +54,26 @@ impl Claim {
         ("boolean", Self::Boolean),
         ("strings", Self::Strings),
     ];
+
+    /// Whether it can have this value.
+    fn admits(self, value: &Value) -> bool {
+        match self {
+            Self::String => value.is_string(),
+            Self::Integer => value.is_i64(),
+            Self::Boolean => value.is_boolean(),
+            Self::Strings => value.as_array().is_some_and(|items| items.iter().all(Value::is_string)),
+        }
+    }
+
+    /// What it is called, with a value that it can have.
+    fn in_words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::String => ("text", "`\"manager\"`"),
+            Self::Integer => ("a whole number", "`3`"),
+            Self::Boolean => ("true or false", "`true`"),
+            Self::Strings => ("a list of texts", "`[\"north\"]`"),
+        }
+    }
 
     /// What a value of it is to policies.
     pub(super) fn kind(self) -> Type {
@@ -148,6 +170,39 @@ impl Schema {
             let word = ROLES.iter().find(|(_, of)| of == role)?;
             Some((name.as_str(), word.0))
         })
+    }
+
+    /// Checks that there is an agent of that name. Fails with [`Code::InputInvalid`].
+    pub fn check_agent(&self, name: &str) -> Result<()> {
+        let agents = &self.vocabulary.agents;
+        if agents.contains(name) {
+            return Ok(());
+        }
+        let help = meant(name, agents.iter().map(String::as_str), "the project has no agents");
+        Err(Error::new(Code::InputInvalid, format!("there is no agent `{name}`")).with_help(help))
+    }
+
+    /// Checks what is claimed of a user: a claim that policies cannot ask for, or of another type than they take it for,
+    /// would be without effect or stop everything. Fails with [`Code::InputInvalid`].
+    pub fn check_claims<'a>(&self, claims: impl IntoIterator<Item = (&'a String, &'a Value)>) -> Result<()> {
+        claims.into_iter().try_for_each(|(name, value)| self.check_claim(name, value))
+    }
+
+    /// Checks one claim. Fails with [`Code::InputInvalid`].
+    pub fn check_claim(&self, name: &str, value: &Value) -> Result<()> {
+        let known = &self.vocabulary.claims;
+        let Some(claim) = known.get(name) else {
+            let none = "declare it: `[policy.claims]` of adjutant.toml";
+            let help = meant(name, known.keys().map(String::as_str), none);
+            let message = format!("`[policy.claims]` declares no claim `{name}`");
+            return Err(Error::new(Code::InputInvalid, message).with_help(help));
+        };
+        if claim.admits(value) {
+            return Ok(());
+        }
+        let (kind, example) = claim.in_words();
+        let message = format!("the claim `{name}` must be {kind}, and is `{value}`");
+        Err(Error::new(Code::InputInvalid, message).with_help(format!("write it as JSON, such as {example}")))
     }
 
     /// The names beside the tools.
@@ -292,6 +347,15 @@ impl Tool {
             roles: row.roles,
         }
     }
+}
+
+/// What to do about a name that there is not.
+fn meant<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone, none: &str) -> String {
+    if let Some(near) = nearest(name, known.clone()) {
+        return format!("did you mean `{near}`?");
+    }
+    let known: Vec<_> = known.map(|known| format!("`{known}`")).collect();
+    if known.is_empty() { none.to_owned() } else { format!("known are {}", known.join(", ")) }
 }
 
 /// Whether sums can be made of it.

@@ -79,7 +79,7 @@ fn next(input: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
 fn answer(line: &[u8], number: u64, policies: &Policies, tools: &Registry) -> Value {
     let decided = read(line).and_then(|asked| {
         let id = asked.id.clone();
-        Ok((id, policies.decide(&asked.request(tools, adjutant::SystemClock.now())?)))
+        Ok((id, policies.decide(&asked.request(tools, policies.schema(), adjutant::SystemClock.now())?)))
     });
     match decided {
         Ok((id, verdict)) => shown(id, &verdict),
