@@ -136,9 +136,13 @@ impl Adjutant {
 
     /// Records a run. It begins when somebody drives it.
     ///
-    /// Fails with [`Code::RunBudget`] when the project's budget for the day (UTC) is used up.
+    /// Fails with [`Code::RunBudget`] when the project's budget for the day (UTC) is used up, and with
+    /// [`Code::InputInvalid`] where something is claimed of the user that the project's policies do not know.
     pub async fn start(&self, agent: &(impl Runnable + ?Sized), task: impl Into<Task>) -> Result<Run> {
         let task = task.into();
+        if let Some(policies) = self.0.project.policies()? {
+            policies.schema().check_claims(&task.claims)?;
+        }
         let mut definition = agent.definition(self)?;
         if let Some(model) = task.model {
             definition.model = model;

@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use adjutant_agent::definition::document::{Content, Entry, Node, Place, Problems, Table, parse_yaml};
+use adjutant_agent::definition::document::{
+    Content, Entry, Node, Place, Problems, Table, nearest, parse_yaml,
+};
 use adjutant_core::label::{Label, Readers, Sources};
 use adjutant_core::time::Timestamp;
 use adjutant_core::{Code, Error, Result};
-use adjutant_policy::cedar::{Policies, moment};
+use adjutant_policy::cedar::{Policies, Schema, moment};
 use adjutant_policy::facts::{Action, Evidence, Origin, Past, Principal, Request, Session, User};
 use adjutant_policy::{Outcome, Verdict};
 use adjutant_tool::Registry;
@@ -131,8 +133,8 @@ pub(super) fn read_all(
 fn read(text: &str, problems: &Problems, policies: &Policies, tools: &Registry) -> Vec<Case> {
     let Some(root) = parse_yaml(text, 0, problems) else { return Vec::new() };
     let Some(root) = Table::new(&root, "", problems) else { return Vec::new() };
-    let common =
-        read_principal(&root, &Principal { tenant: "local".to_owned(), user: None, agents: Vec::new() });
+    let nobody = Principal { tenant: "local".to_owned(), user: None, agents: Vec::new() };
+    let common = read_principal(&root, &nobody, policies.schema(), problems);
     root.require("cases", "write `cases:` and a list under it");
     let cases = root.value("cases");
     let items = match cases.map(|node| &node.content) {
@@ -151,12 +153,15 @@ fn read(text: &str, problems: &Problems, policies: &Policies, tools: &Registry) 
     cases
 }
 
-fn read_principal(table: &Table<'_>, common: &Principal) -> Principal {
+fn read_principal(table: &Table<'_>, common: &Principal, schema: &Schema, problems: &Problems) -> Principal {
     let mut principal = common.clone();
-    if let Some(agents) = table.texts("agents") {
+    let place = |key| table.value(key).map_or(table.place(), |node| node.place);
+    let agents = table.texts("agents").or_else(|| Some(vec![(table.text("agent")?, place("agent"))]));
+    if let Some(agents) = agents {
+        for (agent, place) in &agents {
+            note(problems, *place, schema.check_agent(agent));
+        }
         principal.agents = agents.into_iter().map(|(agent, _)| agent.to_owned()).collect();
-    } else if let Some(agent) = table.text("agent") {
-        principal.agents = vec![agent.to_owned()];
     }
     if let Some(tenant) = table.text("tenant") {
         principal.tenant = tenant.to_owned();
@@ -164,12 +169,23 @@ fn read_principal(table: &Table<'_>, common: &Principal) -> Principal {
     if let Some(user) = table.text("user") {
         principal.user = Some(User { id: user.to_owned(), claims: Map::new() });
     }
-    let claims = table.named("claims").iter().map(|entry| (entry.key.clone(), entry.value.to_json()));
-    let claims: Map<_, _> = claims.collect();
+    let mut claims = Map::new();
+    for entry in table.named("claims") {
+        let value = entry.value.to_json();
+        note(problems, entry.place, schema.check_claim(&entry.key, &value));
+        claims.insert(entry.key.clone(), value);
+    }
     if !claims.is_empty() {
         principal.user.get_or_insert_default().claims.extend(claims);
     }
     principal
+}
+
+/// Notes what a check says is wrong.
+fn note(problems: &Problems, place: Place, checked: Result<()>) {
+    if let Err(error) = checked {
+        problems.report_with(place, error.message(), error.help().unwrap_or_default());
+    }
 }
 
 struct Reader<'a> {
@@ -186,7 +202,7 @@ impl Reader<'_> {
         let name = table.text("name").unwrap_or_default().to_owned();
         let action = self.action(&table);
         let arguments = self.arguments(&table, action.as_ref());
-        let mut principal = read_principal(&table, self.common);
+        let mut principal = read_principal(&table, self.common, self.policies.schema(), self.problems);
         if principal.agents.is_empty() {
             principal.agents.push("agent".to_owned());
         }
@@ -228,17 +244,7 @@ impl Reader<'_> {
             resource.finish();
             action
         });
-        if let Some(Action::Tool(name)) = &tool
-            && !self.policies.schema().tools().any(|tool| tool == name)
-        {
-            let place = table.value("tool").map_or(table.place(), |node| node.place);
-            let near = adjutant_agent::definition::document::nearest(name, self.policies.schema().tools());
-            let message = format!("there is no tool `{name}`");
-            match near {
-                Some(near) => self.problems.report_with(place, message, format!("did you mean `{near}`?")),
-                None => self.problems.report(place, message),
-            }
-        }
+        self.named_tool(table);
         let mut all: Vec<Action> =
             [tool, model, asks, memory, answer, resource].into_iter().flatten().collect();
         if all.len() != 1 {
@@ -246,6 +252,18 @@ impl Reader<'_> {
             self.problems.report_with(table.place(), "a case asks for one thing", help);
         }
         all.pop()
+    }
+
+    /// Notes a tool that there is not.
+    fn named_tool(&self, table: &Table<'_>) {
+        let schema = self.policies.schema();
+        let Some(name) = table.text("tool").filter(|name| !schema.has(name)) else { return };
+        let place = table.value("tool").map_or(table.place(), |node| node.place);
+        let message = format!("there is no tool `{name}`");
+        match nearest(name, schema.tools()) {
+            Some(near) => self.problems.report_with(place, message, format!("did you mean `{near}`?")),
+            None => self.problems.report(place, message),
+        }
     }
 
     /// The arguments of the call, as the tool would have them.
@@ -330,8 +348,7 @@ impl Reader<'_> {
             }
         };
         for entry in &entries {
-            let first = entry.key.trim_start_matches('/').split('/').next().unwrap_or_default();
-            if !request.arguments.contains_key(first) {
+            if !leads_somewhere(&request.arguments, &pointer(&entry.key)) {
                 let message = format!("`{}` is no argument of this case", entry.key);
                 self.problems.report_with(entry.place, message, "name one that stands under `arguments`");
             }
@@ -349,6 +366,7 @@ impl Reader<'_> {
         let read = items.iter().filter_map(|item| {
             let call = Table::new(item, "before", self.problems)?;
             call.require("tool", "say which tool was called");
+            self.named_tool(&call);
             let arguments =
                 call.named("arguments").iter().map(|entry| (entry.key.clone(), entry.value.to_json()));
             let past = Past {
@@ -394,6 +412,16 @@ impl Reader<'_> {
         let outcome = outcome.unwrap_or_else(|| Outcome::Redact(masked.unwrap_or_default()));
         Some(Expected { outcome, policies, says })
     }
+}
+
+/// Whether a JSON pointer leads to an argument or to something within one.
+fn leads_somewhere(arguments: &Map<String, Value>, pointer: &str) -> bool {
+    let plain = |part: &str| part.replace("~1", "/").replace("~0", "~");
+    let (first, rest) = match pointer.trim_start_matches('/').split_once('/') {
+        Some((first, rest)) => (first, format!("/{rest}")),
+        None => (pointer.trim_start_matches('/'), String::new()),
+    };
+    arguments.get(&plain(first)).is_some_and(|argument| argument.pointer(&rest).is_some())
 }
 
 fn pointer(name: &str) -> String {

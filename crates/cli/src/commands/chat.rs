@@ -46,6 +46,7 @@ pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
     if arguments.sessions {
         return list(&adjutant, output).await;
     }
+    arguments.terms.check(adjutant.project())?;
     let session = match &arguments.terms.session {
         Some(session) => session.clone(),
         None => adjutant.new_session()?.id().to_string(),

@@ -47,6 +47,7 @@ pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
     };
     let question = read(question)?;
     let adjutant = place::open(project.as_deref(), shared)?;
+    arguments.terms.check(adjutant.project())?;
     let recording = arguments.exchanges.begin(adjutant.project(), output)?;
     let mut task = arguments.terms.task(question);
     if let Some(id) = &arguments.id {

@@ -1,8 +1,10 @@
 //! On which terms an agent is asked.
 
-use adjutant::{Adjutant, Task};
-use adjutant_core::Error;
+use std::collections::BTreeSet;
+
+use adjutant::{Adjutant, Project, Task};
 use adjutant_core::money::Money;
+use adjutant_core::{Code, Error, Result};
 use clap::Args;
 use serde_json::Value;
 
@@ -37,6 +39,20 @@ pub(crate) struct Terms {
 }
 
 impl Terms {
+    /// Checks what is claimed of the user, before anybody is asked anything. Fails where a claim is given twice, or the
+    /// policies do not know it.
+    pub(crate) fn check(&self, project: &Project) -> Result<()> {
+        let mut seen = BTreeSet::new();
+        if let Some((name, _)) = self.claims.iter().find(|(name, _)| !seen.insert(name)) {
+            return Err(Error::new(Code::InputInvalid, format!("the claim `{name}` is given twice"))
+                .with_help(
+                    "give it once; a claim that is a list is written as JSON: `teams=[\"north\", \"south\"]`",
+                ));
+        }
+        let Some(policies) = project.policies()? else { return Ok(()) };
+        policies.schema().check_claims(self.claims.iter().map(|(name, value)| (name, value)))
+    }
+
     /// The question on these terms.
     pub(crate) fn task(&self, question: impl Into<String>) -> Task {
         let mut task = Task::new(question);

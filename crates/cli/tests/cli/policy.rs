@@ -190,6 +190,50 @@ fn nothing_in_a_line_goes_unread() {
 }
 
 #[test]
+fn what_is_claimed_of_a_user_is_what_policies_know() {
+    let sandbox = with_policies("permit (principal, action, resource);\n");
+    sandbox
+        .write("adjutant.toml", &format!("[policy.claims]\nrole = \"string\"\nlevel = \"integer\"\n{TOOLS}"));
+    for (claims, wrong) in [
+        (&["rol=manager"] as &[&str], "did you mean `role`?"),
+        (&["team=north"], "known are `level`, `role`"),
+        (&["level=high"], "the claim `level` must be a whole number"),
+        (&["role=a", "role=b"], "the claim `role` is given twice"),
+    ] {
+        let claims: Vec<&str> = claims.iter().flat_map(|claim| ["--claim", claim]).collect();
+        let seen = sandbox.run(&[&["run", "hello", "--user", "ann"], &claims[..]].concat());
+        assert!(seen.starts_with("exit 2") && seen.contains(wrong), "{seen}");
+        let seen = sandbox.run_with_input(&[&["chat", "--user", "ann"], &claims[..]].concat(), "hello\n");
+        assert!(seen.starts_with("exit 2") && seen.contains(wrong), "{seen}");
+    }
+    assert!(sandbox.json(&["runs"]).as_array().is_some_and(Vec::is_empty), "no run has begun");
+    let seen =
+        sandbox.run(&["run", "hello", "--user", "ann", "--claim", "role=manager", "--claim", "level=3"]);
+    assert!(seen.starts_with("exit 0"), "{seen}");
+}
+
+#[test]
+fn a_case_names_what_there_is() {
+    let sandbox = with_policies("permit (principal, action, resource);\n");
+    sandbox.write("adjutant.toml", &format!("[policy.claims]\nrole = \"string\"\n{TOOLS}"));
+    sandbox.write(
+        "policies/desk.test.yaml",
+        "agent: dsk\ncases:\n  - name: slips\n    tool: refund\n    arguments: { number: 7, amount: 4 }\n    user: ann\n    \
+         claims:\n      rol: manager\n    before:\n      - tool: refnd\n    untrusted: [/amount/cents]\n    expect: allow\n",
+    );
+    let seen = sandbox.run(&["policy", "test"]);
+    assert!(seen.starts_with("exit 2"), "{seen}");
+    for (line, wrong) in [
+        (1, "there is no agent `dsk`"),
+        (8, "`[policy.claims]` declares no claim `rol`"),
+        (10, "there is no tool `refnd`"),
+        (11, "`/amount/cents` is no argument of this case"),
+    ] {
+        assert!(seen.contains(&format!("desk.test.yaml:{line}:")) && seen.contains(wrong), "{wrong}: {seen}");
+    }
+}
+
+#[test]
 fn a_new_project_has_policies_that_pass_their_tests() {
     let sandbox = Sandbox::new();
     sandbox.run(&["new", "first"]);
