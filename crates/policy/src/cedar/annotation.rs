@@ -3,6 +3,7 @@
 use cedar_policy::Policy;
 
 use super::problem::nearest;
+use crate::detect::Kind;
 
 /// What stands before a policy with an `@`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,6 +48,11 @@ impl Annotations {
                         let help = "write `@redact(\"email, iban\")`".to_owned();
                         mistakes.push(("`@redact` names nothing that is to be masked".to_owned(), help));
                     }
+                    let known = Kind::WORDS.map(|(word, _)| word);
+                    let unknown = read.redact.iter().filter(|kind| !known.contains(&kind.as_str()));
+                    mistakes.extend(unknown.map(|kind| {
+                        (format!("there is nothing called `{kind}` to be masked"), one_of(kind, &known))
+                    }));
                 }
                 "reason" => read.reason = some,
                 "tell" => read.tell = some,

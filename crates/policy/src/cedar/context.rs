@@ -380,7 +380,7 @@ fn label(label: &Label) -> Vec<(String, Expression)> {
     ]
 }
 
-fn evidence(evidence: Evidence) -> &'static str {
+pub(super) fn evidence(evidence: Evidence) -> &'static str {
     match evidence {
         Evidence::Exact => "exact",
         Evidence::Fixed => "fixed",

@@ -9,6 +9,7 @@ use cedar_policy::pst::ResourceConstraint;
 use cedar_policy::{Effect, ValidationWarning};
 use serde::{Deserialize, Serialize};
 
+use super::evidence;
 use super::problem::{Problem, nearest};
 use super::rule::{Actions, Rule, Whose};
 use super::schema::OTHER_ACTIONS;
@@ -54,6 +55,8 @@ pub enum Kind {
     Unreached,
     /// An agent is named that there is not.
     UnknownAgent,
+    /// The evidence of an argument is compared with a word that it never is.
+    UnknownEvidence,
     /// A text can be taken for another.
     Confusable,
     /// A policy is too large.
@@ -92,6 +95,7 @@ impl Kind {
             Self::Shadowed => "shadowed",
             Self::Unreached => "unreached",
             Self::UnknownAgent => "unknown-agent",
+            Self::UnknownEvidence => "unknown-evidence",
             Self::Confusable => "confusable",
             Self::TooLarge => "too-large",
             Self::CanFail => "can-fail",
@@ -191,6 +195,13 @@ impl Policies {
                 message: format!("this policy has {} bytes; more than {LARGEST} nobody reads", rule.size),
                 help: Some("make several of it".to_owned()),
                 ..self.about(rule, Kind::TooLarge)
+            });
+        }
+        for (word, help) in evidence::unknown(&rule.clauses) {
+            findings.push(Finding {
+                message: format!("the evidence of an argument is never `{word}`"),
+                help: Some(help),
+                ..self.about(rule, Kind::UnknownEvidence)
             });
         }
         let agents = &self.schema.vocabulary.agents;

@@ -7,6 +7,7 @@
 mod annotation;
 mod context;
 mod decide;
+mod evidence;
 mod findings;
 mod needs;
 mod pack;

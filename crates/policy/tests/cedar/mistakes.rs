@@ -69,6 +69,10 @@ fn annotations_are_known_ones() {
     refused(&format!("@ask {permit}"), &["1:1: `@ask` must say why"]);
     refused(&format!("@redact {permit}"), &["1:1: `@redact` names nothing"]);
     refused(
+        &format!("@redact(\"iban, emial\") {permit}"),
+        &["1:1: there is nothing called `emial` to be masked (did you mean `email`?)"],
+    );
+    refused(
         &format!("@id(\"a\") {permit}\n@id(\"a\") {permit}"),
         &["2:1: two policies are called `a` (the other stands on line 1)"],
     );
@@ -117,6 +121,19 @@ fn what_is_hardly_meant_is_found() {
         &format!("@id(\"a\") permit (principal == Agent::\"dsk\", {refund}, resource);"),
         &["unknown-agent a"],
     );
+    let evidence = |condition: &str| {
+        format!("@id(\"a\") permit (principal, {refund}, resource) when {{ {condition} }};")
+    };
+    for right in ["words", "exact", "fixed", "result", "endorsed", "none"] {
+        found(&evidence(&format!("context.arguments.number.evidence == \"{right}\"")), &[]);
+    }
+    for wrong in [
+        "context.arguments.number.evidence != \"word\"",
+        "!(\"Words\" == context.arguments.number.evidence)",
+        "context.approved || [\"exact\", \"resullt\"].contains(context.arguments.number.evidence)",
+    ] {
+        found(&evidence(wrong), &["unknown-evidence a"]);
+    }
     let long = "a".repeat(10_000);
     found(
         &format!(
