@@ -338,6 +338,29 @@ impl Project {
         }
     }
 
+    /// The policies that stand in the project's own files, without those that a lockdown adds: what their author can be told
+    /// about. None where there are no files.
+    ///
+    /// Fails with [`Code::ProjectInvalid`] where they cannot be read.
+    pub fn written_policies(&self) -> Result<Option<Arc<Policies>>> {
+        let Some(policies) = self.policies()? else { return Ok(None) };
+        if !self.settings.policy.lockdown {
+            return Ok(Some(Arc::clone(policies)));
+        }
+        let files: Vec<_> =
+            policies.files().iter().filter(|file| policies::is_written(file)).cloned().collect();
+        if files.is_empty() {
+            return Ok(None);
+        }
+        let read = Policies::parse(&files, self.settings.policy.mode, policies.schema());
+        read.map(|written| Some(Arc::new(written))).map_err(|problems| {
+            problems.into_iter().next().map_or_else(
+                || Error::new(Code::ProjectInvalid, "the policies cannot be read"),
+                |problem| policies::placed(problem, &self.folder),
+            )
+        })
+    }
+
     /// What the policies forbid as their files are at each moment; none of what has no files.
     pub(crate) fn forbids(&self) -> Option<Arc<dyn Forbids>> {
         let schema = self.policy_schema();

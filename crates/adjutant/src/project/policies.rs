@@ -160,6 +160,11 @@ pub(super) fn deciding(folder: &Path, settings: &PolicySettings) -> Result<Vec<F
     Ok(files)
 }
 
+/// Whether a file stands in the project's folder, and is none of those that a lockdown adds.
+pub(super) fn is_written(file: &File) -> bool {
+    Path::new(&file.name).starts_with(FOLDER)
+}
+
 /// Reads the policies of the project in a folder, which the person knows as `shown`.
 pub(super) fn read(
     folder: &Path,

@@ -29,7 +29,7 @@ pub(crate) fn execute(arguments: &Arguments, shared: &Shared, output: Output) ->
         Ok(project) => {
             let agents = project.agents().count();
             let tools = project.tools().len();
-            if let Some(policies) = project.policies()? {
+            if let Some(policies) = project.written_policies()? {
                 let findings = policies.findings();
                 let warnings = findings.iter().filter(|finding| finding.severity() == Severity::Warning);
                 warnings.for_each(|finding| policy::tell(finding, output));

@@ -234,6 +234,23 @@ fn a_case_names_what_there_is() {
 }
 
 #[test]
+fn a_lockdown_is_not_held_against_what_people_wrote() {
+    let sandbox = with_policies(
+        "@id(\"refunds\") permit (principal, action == Action::\"refund\", resource) when { context.arguments.number.evidence == \"word\" };\n",
+    );
+    let open = sandbox.json(&["policy", "check"])["findings"].clone();
+    assert!(open.to_string().contains("unknown_evidence"), "{open}");
+    let locked = format!("[policy]\nlockdown = true\n{TOOLS}");
+    sandbox.write("adjutant.toml", &locked);
+    let seen = sandbox.json(&["policy", "check"]);
+    assert_eq!(seen["findings"], open);
+    assert!(seen["policies"].as_u64() > Some(1), "those that decide are counted: {seen}");
+    let bare = Sandbox::with_agent("tools: [refund, clock]");
+    bare.write("adjutant.toml", &locked);
+    assert_eq!(bare.json(&["policy", "check"])["findings"], serde_json::json!([]));
+}
+
+#[test]
 fn a_new_project_has_policies_that_pass_their_tests() {
     let sandbox = Sandbox::new();
     sandbox.run(&["new", "first"]);

@@ -29,9 +29,12 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn execute(arguments: &Arguments, shared: &Shared, output: Output) -> Ended {
-    let (_, policies) = load(arguments.place.as_deref(), shared)?;
-    let mut findings = policies.findings();
-    let open = prove(&policies, &mut findings).await?;
+    let (project, policies) = load(arguments.place.as_deref(), shared)?;
+    let (mut findings, mut open) = (Vec::new(), Vec::new());
+    if let Some(written) = project.written_policies()? {
+        findings = written.findings();
+        open = prove(&written, &mut findings).await?;
+    }
     let warned = findings.iter().any(|finding| finding.severity() == Severity::Warning);
     let number = policies.places().count();
     if output.json {
