@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use adjutant_core::secret::Secrets;
 use adjutant_core::{Code, Error, Result};
-use reqwest::header::AUTHORIZATION;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use url::Url;
 
+use crate::command::Redactor;
 use crate::http::{self, Reach};
 
 /// How long the service may take.
@@ -49,6 +49,15 @@ impl Endpoint {
     /// Fails with [`Code::ToolFailed`] when the service cannot be asked or its answer has no scores, and with
     /// [`Code::ToolBusy`] when it may be asked again later.
     pub async fn judge(&self, text: &str, secrets: Option<&dyn Secrets>) -> Result<Vec<Score>> {
+        self.judge_within(PATIENCE, text, secrets).await
+    }
+
+    async fn judge_within(
+        &self,
+        patience: Duration,
+        text: &str,
+        secrets: Option<&dyn Secrets>,
+    ) -> Result<Vec<Score>> {
         static PUBLIC: LazyLock<Option<reqwest::Client>> =
             LazyLock::new(|| http::guarded(Reach::Public).ok());
         static ANY: LazyLock<Option<reqwest::Client>> = LazyLock::new(|| http::guarded(Reach::Anything).ok());
@@ -61,11 +70,14 @@ impl Endpoint {
                 .with_help("write `local = true` if it stands in your own network")
         })?;
         let body = Value::Object(Map::from_iter([(self.field.clone(), Value::from(text))]));
-        let mut request = client.post(url).timeout(PATIENCE).json(&body);
+        let mut request = client.post(url).timeout(patience).json(&body);
+        let mut redactor = Redactor::default();
         if let Some(name) = &self.secret {
             let secrets =
                 secrets.ok_or_else(|| failed(format!("needs the secret `{name}`, and there are none")))?;
-            request = request.header(AUTHORIZATION, format!("Bearer {}", secrets.get(name)?.expose()));
+            let secret = secrets.get(name)?;
+            request = request.bearer_auth(secret.expose());
+            redactor = redactor.and(std::iter::once(secret));
         }
         let response = request.send().await.map_err(|error| {
             let error = error.without_url();
@@ -81,10 +93,13 @@ impl Endpoint {
         let body = http::read(response, LONGEST).await.map_err(|error| failed(http::explained(&error)))?;
         let answer: Value = serde_json::from_slice(&body.bytes)
             .map_err(|error| failed(format!("answers no JSON: {error}")))?;
-        scores(&answer, &self.scores).ok_or_else(|| {
+        let scores = scores(&answer, &self.scores).ok_or_else(|| {
             failed(format!("has no scores at `{}` of its answer", self.scores))
                 .with_help("`scores` is a JSON pointer to a number, to `true` or `false`, to an object of these, or to a list of objects with `label` and `score`")
-        })
+        })?;
+        // The names are the service's, and go into the records.
+        let kept = |score: Score| Score { category: redactor.text(score.category), ..score };
+        Ok(scores.into_iter().map(kept).collect())
     }
 }
 
@@ -95,7 +110,8 @@ fn scores(answer: &Value, pointer: &str) -> Option<Vec<Score>> {
         return Some(vec![Score { category: "flagged".to_owned(), score }]);
     }
     match found {
-        Value::Object(fields) => fields
+        // A service that scores by category has some; a list of what was found may be empty.
+        Value::Object(fields) if !fields.is_empty() => fields
             .iter()
             .map(|(category, value)| Some(Score { category: category.clone(), score: number(value)? }))
             .collect(),
@@ -138,9 +154,29 @@ mod tests {
             (json!({ "flagged": true }), "/flagged", Some(vec![one("flagged", 1.0)])),
             (json!([[{ "label": "INJECTION", "score": 0.97 }]]), "/0", Some(vec![one("INJECTION", 0.97)])),
             (json!({ "flagged": "yes" }), "/flagged", None),
+            (json!({ "found": [] }), "/found", Some(Vec::new())),
+            (json!({ "found": [{ "label": "hate" }] }), "/found", None),
+            (json!({ "category_scores": {} }), "/category_scores", None),
+            (json!({ "category_scores": { "hate": null } }), "/category_scores", None),
             (json!({}), "/scores", None),
         ] {
             assert_eq!(scores(&answer, pointer), expected, "{answer}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_service_that_is_slow_has_failed() {
+        // It takes the connection, and says nothing.
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = Endpoint {
+            url: format!("http://{}/", listener.local_addr().unwrap()),
+            secret: None,
+            field: "input".into(),
+            scores: "/flagged".into(),
+            local: true,
+        };
+        let error = endpoint.judge_within(Duration::from_millis(200), "hello", None).await.unwrap_err();
+        assert_eq!(error.code(), Code::ToolFailed);
+        assert!(error.message().contains("timed out"), "{error}");
     }
 }

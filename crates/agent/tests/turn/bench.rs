@@ -11,6 +11,7 @@ use adjutant_agent::{Agent, AgentHost, Earlier, Input, Models, Reply, Start, his
 use adjutant_core::id::{RunId, Scope, SessionId};
 use adjutant_core::json::Json;
 use adjutant_core::message::{Message, ToolResult, transcript_fault};
+use adjutant_core::secret::Secrets;
 use adjutant_core::tool::{Effect, ToolSpec};
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Engine, Entry, Observed, Record, RunState, Serve};
@@ -103,6 +104,16 @@ impl Bench {
         host.add(&agent).unwrap();
         let stop = CancellationToken::new();
         Self { engine, host: Arc::new(host), agent, models, policies: None, stop, next: AtomicU32::new(0) }
+    }
+
+    /// With secrets that its runs may use.
+    pub(crate) fn holding(mut self, secrets: impl Secrets) -> Self {
+        let models = Arc::new(self.models.clone());
+        let host =
+            AgentHost::new(Arc::clone(&self.engine), models, Registry::new()).with_secrets(Arc::new(secrets));
+        host.add(&self.agent).unwrap();
+        self.host = Arc::new(host);
+        self
     }
 
     /// Has its runs decided by these policies, which can speak of the tools of its agents.

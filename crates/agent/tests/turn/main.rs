@@ -20,6 +20,8 @@ mod guard;
 #[cfg(test)]
 mod long;
 #[cfg(test)]
+mod moderation;
+#[cfg(test)]
 mod people;
 #[cfg(test)]
 mod permits;
