@@ -97,7 +97,16 @@ fn what_is_allowed_beforehand_is_listed_and_taken_back() {
     sandbox.run(&ASK);
     let unbound = sandbox.run(&["approvals", "decide", &only(&sandbox), "--approve", "--for", "project"]);
     assert!(unbound.starts_with("exit 2") && unbound.contains("--pin"), "{unbound}");
-    let nothing = sandbox.run(&["approvals", "decide", &only(&sandbox), "--approve", "--for", "session", "--pin", "to"]);
+    let nothing = sandbox.run(&[
+        "approvals",
+        "decide",
+        &only(&sandbox),
+        "--approve",
+        "--for",
+        "session",
+        "--pin",
+        "to",
+    ]);
     assert!(nothing.contains("no argument `to`"), "{nothing}");
     let once = ["--approve", "--for", "project", "--pin", "text", "--as", "ann"];
     let id = only(&sandbox);
