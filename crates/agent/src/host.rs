@@ -277,7 +277,7 @@ impl AgentHost {
             let agent = Arc::clone(&agent);
             let begin = match state {
                 Some(state) => Begin::Next(state, earlier.clone()),
-                None => Begin::First(input.clone(), earlier.clone()),
+                None => Begin::First(Box::new(input.clone()), earlier.clone()),
             };
             async move { Json::of(&turn(&ctx, &agent, begin).await?) }.boxed()
         }))

@@ -33,7 +33,7 @@ const SEGMENT: u32 = 2_000;
 #[derive(Clone, Debug)]
 pub enum Begin {
     /// The run's input, and what was said in its session before.
-    First(Input, Option<Arc<Earlier>>),
+    First(Box<Input>, Option<Arc<Earlier>>),
     /// What the segment before knew at its end, and what was said in the session before the run.
     Next(Json, Option<Arc<Earlier>>),
 }
@@ -183,7 +183,7 @@ async fn let_in(ctx: &Ctx, agent: &Runtime, begin: Begin, watch: &Watch) -> Resu
         Ok(message) => (message, None),
         Err(blocked) => (guard::held_back(&blocked), Some(blocked)),
     };
-    Ok((Begin::First(Input { message, ..input }, earlier), blocked))
+    Ok((Begin::First(Box::new(Input { message, ..*input }), earlier), blocked))
 }
 
 /// The message that the run was started with, where this is its first segment.

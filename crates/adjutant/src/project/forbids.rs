@@ -22,8 +22,11 @@ pub(crate) struct Current {
     folder: PathBuf,
     settings: PolicySettings,
     schema: Schema,
-    last: Mutex<Option<(Vec<Stamp>, Option<Arc<Policies>>)>>,
+    last: Mutex<Option<Last>>,
 }
+
+/// What was read last: the files as they were, and the policies that are in them.
+type Last = (Vec<Stamp>, Option<Arc<Policies>>);
 
 /// What tells that a file is another one, without reading it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

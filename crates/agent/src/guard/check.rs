@@ -34,7 +34,7 @@ pub(super) struct Around {
 }
 
 /// What guardrails say of something that need nobody else.
-pub(super) fn rule(guardrails: &[Guardrail], subject: Subject, around: &Around) -> Ruling {
+pub(super) fn rule(guardrails: &[Guardrail], subject: &Subject, around: &Around) -> Ruling {
     let (mut now, mut names, mut verdicts) = (subject.clone(), around.names.clone(), Vec::new());
     for guardrail in guardrails {
         let found = find(guardrail, &now, around);
@@ -56,7 +56,7 @@ pub(super) fn rule(guardrails: &[Guardrail], subject: Subject, around: &Around) 
             Did::Passed | Did::Warned => {}
         }
     }
-    Ruling { verdicts, changed: (now != subject).then_some(now), names }
+    Ruling { verdicts, changed: (now != *subject).then_some(now), names }
 }
 
 fn find(guardrail: &Guardrail, subject: &Subject, around: &Around) -> Vec<Found> {

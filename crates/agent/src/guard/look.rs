@@ -96,7 +96,7 @@ async fn by_itself(
     };
     let input = asking(at, guardrails.iter().copied()).input()?;
     let (looking, seen): (Vec<_>, _) = (guardrails.iter().copied().cloned().collect(), subject.clone());
-    let ruled = work(move |_| std::future::ready(Json::of(&rule(&looking, seen.clone(), &around))));
+    let ruled = work(move |_| std::future::ready(Json::of(&rule(&looking, &seen, &around))));
     let ruling: Ruling = ctx.effect(GUARD, Effects::pure(), input, ruled).await?.to()?;
     watch.learn(ruling.names);
     let stopped = ruling.verdicts.iter().find(|verdict| verdict.did == Did::Blocked);

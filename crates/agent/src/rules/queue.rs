@@ -163,8 +163,7 @@ mod tests {
                 order.lock().unwrap().push(index);
             }
         })));
-        let order = order.lock().unwrap().clone();
-        order
+        std::mem::take(&mut *order.lock().unwrap())
     }
 
     #[test]

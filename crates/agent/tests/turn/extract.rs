@@ -100,7 +100,7 @@ async fn the_model_reads_values_and_never_the_text() {
     let values: Value = serde_json::from_str(&results[1].0).unwrap();
     assert_eq!((values, &results[1].1), (json!({ "state": "overdue", "total": 250 }), &Label::default()));
     // Only the isolated model was sent the text, and it has no tools.
-    let sent = sent.lock().unwrap();
+    let sent = sent.lock().unwrap().clone();
     let read =
         |request: &&Request| request.messages.iter().any(|message| format!("{message:?}").contains("IGNORE"));
     let readers: Vec<_> = sent.iter().filter(read).collect();

@@ -4,6 +4,7 @@
 mod agents;
 #[cfg(test)]
 mod any;
+#[cfg(test)]
 mod approvals;
 #[cfg(test)]
 mod bench;
@@ -27,6 +28,7 @@ mod people;
 mod permits;
 #[cfg(test)]
 mod rules;
+#[cfg(test)]
 mod search;
 #[cfg(test)]
 mod session;
@@ -34,6 +36,7 @@ mod session;
 mod skills;
 #[cfg(test)]
 mod takeover;
+#[cfg(test)]
 mod title;
 #[cfg(test)]
 mod way;

@@ -54,7 +54,7 @@ fn walk(expression: &Expr, compared: &mut Vec<String>) {
 /// turns.
 fn is_evidence(expression: &Expr) -> bool {
     let path = path(expression).unwrap_or_default();
-    let is_of_argument = path.get(1).is_some_and(|part| part == "arguments") && path.len() % 2 == 0;
+    let is_of_argument = path.get(1).is_some_and(|part| part == "arguments") && path.len().is_multiple_of(2);
     is_of_argument && path.last().is_some_and(|last| last == "evidence")
 }
 
