@@ -44,6 +44,9 @@ pub(crate) const INSTEAD: &str = "instead";
 /// Marks runs in which calls that wait for a person keep no others from being made.
 const APART: &str = "waits-apart";
 
+/// Marks runs in which a request for approval names no policies where none asks. Older ones named those that permit.
+const ASKING: &str = "policies-that-ask";
+
 /// How many calls of one answer are made; a model that wants more has lost its way.
 const MOST_CALLS: usize = 128;
 
@@ -285,10 +288,17 @@ async fn admit(
                 place.all_decided().await;
             }
             let unknown = BTreeMap::new();
+            let named = match verdict {
+                Some(verdict) if verdict.outcome == Outcome::Ask => verdict.policies.as_slice(),
+                Some(verdict) if !verdict.policies.is_empty() && !ctx.version(ASKING).await? => {
+                    verdict.policies.as_slice()
+                }
+                _ => &[],
+            };
             let asked = approval::Asked {
                 called: &called,
                 why,
-                policies: verdict.map(|verdict| verdict.policies.as_slice()).unwrap_or_default(),
+                policies: named,
                 origins: ruling.as_ref().map_or(&unknown, |ruling| &ruling.request.origins),
                 read: around.conversation.transcript().label(),
                 each_time: false,

@@ -28,7 +28,7 @@ use crate::returned::Called;
 use crate::runtime::Runtime;
 
 /// The names of the steps around the wait.
-const OPENING: &str = "approval";
+pub(crate) const OPENING: &str = "approval";
 const NOTIFY: &str = "notify";
 const GRANT: &str = "grant";
 
@@ -183,6 +183,11 @@ async fn open(
     ctx.effect(OPENING, Effects::pure(), input.into(), look).await?.to()
 }
 
+/// The grant that was found when a request was opened, as that was recorded.
+pub(crate) fn granted(opened: &Json) -> Option<Grant> {
+    opened.to::<Opening>().ok()?.granted
+}
+
 /// Waits for the answer; none where nobody gives one in time. An answer that was given in time counts, whenever the run
 /// comes to look at it.
 async fn wait(
@@ -258,7 +263,7 @@ fn expired(given: Duration) -> Error {
 }
 
 /// Reads a person's answer. What cannot be read is a refusal, and so is what was said of another call or too late.
-fn judge(answer: &Json, request: &Request, signal: &str) -> Answered {
+pub(crate) fn judge(answer: &Json, request: &Request, signal: &str) -> Answered {
     let denied = |reason: Option<String>, by: Option<&str>| {
         let by = by.unwrap_or("a person");
         let why = reason.filter(|reason| !reason.trim().is_empty());

@@ -90,7 +90,7 @@ pub(crate) async fn decide(
         request.within_task = outside.as_ref().map(Option::is_none);
         let mut verdict = policies.as_ref().map_or_else(by_definition, |policies| policies.decide(&request));
         if let Some(outside) = outside.flatten().filter(|_| !request.approved) {
-            verdict = verdict.stricter(asks(&outside));
+            verdict = verdict.stricter(asks(outside.to_string()));
         }
         if let Some(forbidden) = deciding.forbids.as_ref().and_then(|forbids| forbids.forbid(&request)) {
             verdict = verdict.stricter(forbidden);
@@ -137,9 +137,20 @@ fn outside(agent: &Runtime, narrowing: &Narrowing, request: &Request) -> Option<
     }
 }
 
+/// What holds of something where policies say this: a person is asked about what is outside of what the task needs, as it was
+/// recorded, whatever they permit.
+pub fn within_task(verdict: Verdict, request: &Request) -> Verdict {
+    match request.within_task {
+        Some(false) if !request.approved => {
+            verdict.stricter(asks("it is outside of what the task needs".to_owned()))
+        }
+        _ => verdict,
+    }
+}
+
 /// A person is asked about what is outside.
-fn asks(outside: &Outside) -> Verdict {
-    Verdict { outcome: Outcome::Ask, reason: outside.to_string(), ..by_definition() }
+fn asks(why: String) -> Verdict {
+    Verdict { outcome: Outcome::Ask, reason: why, ..by_definition() }
 }
 
 /// What the definition of an agent says where there are no policies.

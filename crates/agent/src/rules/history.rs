@@ -7,11 +7,14 @@ use adjutant_core::json::Json;
 use adjutant_core::time::Timestamp;
 use adjutant_core::{Code, Error};
 use adjutant_durable::{Entry, Kind, Operation, Record};
-use adjutant_policy::Verdict;
-use adjutant_policy::facts::{Past, Request};
+use adjutant_policy::facts::{Action, Past, Request};
+use adjutant_policy::{Outcome, Verdict};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::decision::{Considered, DECIDE, Ruling};
 use super::log::made;
+use crate::approval::{self, Answered, OPENING};
 use crate::delegation::USED;
 use crate::purse::Used;
 use crate::reply::Reply;
@@ -30,6 +33,40 @@ pub struct Decided {
     pub request: Request,
     /// What was decided.
     pub verdict: Verdict,
+    /// What else had a say in it after that.
+    pub later: Vec<Later>,
+}
+
+/// What else had a say in a call after it was decided.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Later {
+    /// A person was asked.
+    Asked {
+        /// Why.
+        why: String,
+    },
+    /// A person agreed.
+    Approved {
+        /// Who.
+        by: Option<String>,
+        /// Whether they changed the call.
+        edited: bool,
+    },
+    /// A person answered in the place of the tool.
+    Answered,
+    /// A person had allowed it beforehand.
+    Granted {
+        /// The grant.
+        grant: String,
+        /// Who gave it.
+        by: String,
+    },
+    /// It was not made.
+    Denied {
+        /// Why, as the model heard it.
+        why: String,
+    },
 }
 
 /// What was decided in a run, in order. `before` is what was done in its session before it, and by those for whom it works.
@@ -64,6 +101,9 @@ impl<'a> Reading<'a> {
         match &record.entry {
             Entry::Issued { key, operation, .. } => {
                 self.open.insert((record.segment, key), (operation, record.at, self.past.len()));
+                if let Some(request) = asked(operation) {
+                    self.then(record.segment, key, Later::Asked { why: request.why });
+                }
             }
             Entry::Completed { key, outcome } | Entry::Late { key, outcome } => {
                 let Some((operation, at, before)) = self.open.remove(&(record.segment, key)) else { return };
@@ -80,6 +120,7 @@ impl<'a> Reading<'a> {
                     Ok(recorded) => self.called(operation, at, &Returned::read(recorded)),
                     Err(error) => self.called(operation, at, &Returned::Failed(error.clone())),
                 }
+                self.heard(record.segment, key, operation, outcome.as_ref());
             }
             _ => {}
         }
@@ -102,7 +143,8 @@ impl<'a> Reading<'a> {
         let mut request = ruling.request;
         request.arguments = considered.arguments;
         request.session.calls = self.past.iter().take(before).cloned().collect();
-        self.decided.push(Decided { segment, key: key.clone(), at, request, verdict: ruling.verdict });
+        let (key, verdict, later) = (key.clone(), ruling.verdict, Vec::new());
+        self.decided.push(Decided { segment, key, at, request, verdict, later });
         true
     }
 
@@ -115,4 +157,57 @@ impl<'a> Reading<'a> {
             self.past.extend(made(&called, at, returned));
         }
     }
+
+    /// Takes in what a step says about a call that was decided before it.
+    fn heard(&mut self, segment: u32, key: &StepKey, operation: &Operation, outcome: Result<&Json, &Error>) {
+        let later = match outcome {
+            Err(error) if error.code() == Code::ToolDenied => Later::Denied { why: error.to_string() },
+            Ok(recorded) if operation.name == OPENING => match approval::granted(recorded) {
+                Some(grant) => Later::Granted { grant: grant.id, by: grant.by },
+                None => return,
+            },
+            Ok(answer) if operation.kind == Kind::Signal => {
+                let Some(request) = asked(operation) else { return };
+                let by = || answer.value().get("by").and_then(Value::as_str).map(str::to_owned);
+                match approval::judge(answer, &request, &operation.name) {
+                    Answered::Approved(_) => Later::Approved { by: by(), edited: false },
+                    Answered::Edited(_) => Later::Approved { by: by(), edited: true },
+                    Answered::Instead(_) => Later::Answered,
+                    // The step that stands for the call says it.
+                    Answered::Denied(_) => return,
+                }
+            }
+            Ok(recorded) if Called::read(&operation.input).is_ok() => match Returned::read(recorded) {
+                Returned::Failed(error) if error.code() == Code::ToolDenied => {
+                    Later::Denied { why: error.to_string() }
+                }
+                _ => return,
+            },
+            _ => return,
+        };
+        self.then(segment, key, later);
+    }
+
+    /// Notes something of the call that was decided in the scope of a step.
+    fn then(&mut self, segment: u32, key: &StepKey, later: Later) {
+        let scope = key.scope();
+        let mut decided = self.decided.iter_mut().rev();
+        let Some(decided) = decided.find(|decided| {
+            decided.segment == segment
+                && decided.key.scope() == scope
+                && !matches!(decided.request.action, Action::Resource { .. })
+        }) else {
+            return;
+        };
+        // That what was denied is not made is nothing else.
+        if decided.verdict.outcome != Outcome::Deny {
+            decided.later.push(later);
+        }
+    }
+}
+
+/// The request for approval that an operation waits for an answer to.
+fn asked(operation: &Operation) -> Option<approval::Request> {
+    let is_one = operation.kind == Kind::Signal && operation.name.starts_with(approval::PREFIX);
+    is_one.then(|| operation.input.to().ok()).flatten()
 }

@@ -12,11 +12,11 @@ mod queue;
 mod reach;
 mod release;
 
-pub use decision::{Considered, DECIDE, Ruling};
+pub use decision::{Considered, DECIDE, Ruling, within_task};
 pub(crate) use decision::{decide, denied, request, vouch, why};
 pub use forbids::Forbids;
 pub(crate) use forbids::{Gate, denial};
-pub use history::{Decided, decisions, past};
+pub use history::{Decided, Later, decisions, past};
 pub(crate) use log::Log;
 pub(crate) use queue::{Place, Queue};
 pub(crate) use reach::{action, concerned, reach};

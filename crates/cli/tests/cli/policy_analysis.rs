@@ -91,7 +91,8 @@ fn a_tool_is_forbidden_and_allowed_again() {
     "#);
     // Twice is once, a typo is told, and what permits is no kill switch.
     assert!(sandbox.run(&["policy", "forbid", "--tool", "refund"]).contains("forbidden already"));
-    assert!(sandbox.run(&["policy", "forbid", "--tool", "refunt"]).starts_with("exit 2"));
+    let seen = sandbox.run(&["policy", "forbid", "--tool", "refunt"]);
+    assert!(seen.starts_with("exit 2") && seen.contains("did you mean `Action::\"refund\"`?"), "{seen}");
     assert!(
         sandbox
             .run(&["policy", "forbid", "permit (principal, action, resource);"])
@@ -148,4 +149,86 @@ async fn what_a_model_writes_is_checked_mended_and_illustrated() {
     assert_eq!(provider.count(), 2, "one mistake, one repair");
     assert!(sandbox.read("policies/proposed/tiny.cedar").contains("@id(\"tiny\")"));
     provider.assert_clean();
+}
+
+/// A project whose agent files notes by a program, under these policies.
+fn notes(front_matter: &str, policies: &str) -> Sandbox {
+    let sandbox = Sandbox::with_agent(&format!("tools: [note]\n{front_matter}"));
+    sandbox.program("note", "#!/bin/sh\necho '{\"filed\": true}'\n");
+    sandbox.write(
+        "adjutant.toml",
+        "[tools.note]\ntype = \"command\"\ndescription = \"Files a note.\"\ncommand = [\"./note\"]\n\
+         effect = \"at_most_once\"\n[tools.note.parameters]\ntext = \"What to note.\"\n",
+    );
+    sandbox.write("policies/notes.cedar", &format!("{policies}\n{ALL_ELSE}"));
+    sandbox
+}
+
+const ALL_ELSE: &str = r#"@id("rest")
+permit (principal, action in [Action::"run.model", Action::"run.answer"], resource);
+"#;
+
+const NOTE: [&str; 2] = ["run", "Please file a note: \"buy milk\""];
+
+#[test]
+fn who_had_a_say_after_the_policies_is_explained() {
+    let sandbox =
+        notes("approve: [note]", r#"@id("notes") permit (principal, action == Action::"note", resource);"#);
+    sandbox.run(&NOTE);
+    let run = sandbox.newest();
+    let waiting = sandbox.json(&["approvals"]);
+    // The policies permit it; it is the definition that asks.
+    assert!(waiting[0]["request"].get("policies").is_none(), "{waiting}");
+    let seen = sandbox.run(&["policy", "explain", &run, "note"]);
+    assert!(seen.contains("then a person was asked: the agent's definition asks for it"), "{seen}");
+    assert!(sandbox.run(&["policy", "forbid", "--tool", "note"]).starts_with("exit 0"));
+    let id = waiting[0]["id"].as_str().unwrap();
+    sandbox.run(&["approvals", "decide", id, "--approve", "--as", "ann"]);
+    let seen = sandbox.run(&["policy", "explain", &run, "note"]);
+    assert!(seen.contains("then ann agreed"), "{seen}");
+    let denied = seen.lines().find(|line| line.contains("then it was not made")).unwrap();
+    assert!(denied.ends_with("(forbidden now by kill-note)"), "{seen}");
+}
+
+#[test]
+fn nothing_that_is_forbidden_by_now_is_said_to_help() {
+    let sandbox =
+        notes("", r#"@id("notes") @ask("by hand") permit (principal, action == Action::"note", resource);"#);
+    sandbox.run(&NOTE);
+    let run = sandbox.newest();
+    let helps = "if a person had agreed to it: allow";
+    let seen = sandbox.run(&["policy", "explain", &run, "note"]);
+    assert!(seen.contains(helps), "{seen}");
+    sandbox.run(&["policy", "forbid", "--tool", "note"]);
+    let seen = sandbox.run(&["policy", "explain", &run, "note"]);
+    assert!(seen.contains("a person was asked: by hand") && !seen.contains("  if "), "{seen}");
+    // That a person agreed has not helped, whatever has become of the kill switch since.
+    let waiting = sandbox.json(&["approvals"]);
+    sandbox.run(&["approvals", "decide", waiting[0]["id"].as_str().unwrap(), "--approve"]);
+    sandbox.run(&["policy", "allow-again", "note"]);
+    let seen = sandbox.run(&["policy", "explain", &run, "note"]);
+    assert!(seen.contains("then it was not made") && !seen.contains("  if "), "{seen}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_outside_the_task_is_so_whatever_policies_are_tried() {
+    let calls = || Answer::calls([("c1", "note", serde_json::json!({ "text": "buy milk" }))]);
+    let provider = MockProvider::responding(move |_| calls()).start().await.expect("a port");
+    let sandbox =
+        notes("narrow: rules", r#"@id("notes") permit (principal, action == Action::"note", resource);"#);
+    let settings = sandbox.read("adjutant.toml");
+    let model = format!(
+        "[models.main]\nprovider = \"openai\"\nmodel = \"large\"\nbase_url = \"{}\"\n{settings}",
+        provider.base_url()
+    );
+    sandbox.write("adjutant.toml", &model);
+    sandbox.run(&["run", "What time is it in Rome?"]);
+    let explained = sandbox.json(&["policy", "explain", &sandbox.newest(), "note"]);
+    assert_eq!(explained[0]["request"]["within_task"], false, "{explained}");
+    assert_eq!(explained[0]["verdict"]["outcome"], "ask", "{explained}");
+    let helps = explained[0]["otherwise"].as_array().unwrap();
+    assert!(helps.iter().all(|one| one["if"] == "a person had agreed to it"), "{explained}");
+    let replayed = sandbox.json(&["policy", "replay"]);
+    assert_eq!(replayed["changes"].as_array().map(Vec::len), Some(0), "{replayed}");
+    assert!(replayed["decisions"].as_u64() > Some(0), "{replayed}");
 }

@@ -1,6 +1,8 @@
 //! `adjutant policy explain`: why something was decided so.
 
-use adjutant::agent::rules::Decided;
+use std::sync::Arc;
+
+use adjutant::agent::rules::{Decided, Later, within_task};
 use adjutant::policy::cedar::Policies;
 use adjutant::policy::{Outcome, Request, Verdict};
 use adjutant_core::{Code, Error};
@@ -30,10 +32,11 @@ pub(super) struct Arguments {
 pub(super) async fn execute(arguments: &Arguments, shared: &Shared, output: Output) -> Ended {
     let adjutant = place::open_in_part(shared, output)?;
     let run = adjutant.find(&arguments.run).await?;
-    let policies = pinned(&adjutant, &run).await?.ok_or_else(|| {
+    let pinned = pinned(&adjutant, &run).await?.ok_or_else(|| {
         Error::new(Code::NotFound, format!("the run `{}` was decided by no policies", run.id()))
             .with_help("what it may do stands in the definition of its agent")
     })?;
+    let deciding = Deciding { pinned, now: adjutant.project().policies().map(|now| now.cloned()) };
     let mut decided = of_run(&adjutant, &run).await?;
     if let Some(step) = &arguments.step {
         decided.retain(|decided| is_meant(decided, step));
@@ -44,7 +47,7 @@ pub(super) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
         }
     }
     if output.json {
-        let all: Vec<Value> = decided.iter().map(|decided| as_json(decided, &policies)).collect();
+        let all: Vec<Value> = decided.iter().map(|decided| as_json(decided, &deciding)).collect();
         output.json(&all)?;
         return Ok(Exit::Success);
     }
@@ -55,7 +58,7 @@ pub(super) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
         if index > 0 {
             output.line("")?;
         }
-        tell(decided, &policies, output)?;
+        tell(decided, &deciding, output)?;
     }
     Ok(Exit::Success)
 }
@@ -70,7 +73,7 @@ fn is_meant(decided: &Decided, typed: &str) -> bool {
     of_tool || (!ending.is_empty() && (path.ends_with(ending) || around.as_str().ends_with(ending)))
 }
 
-fn tell(decided: &Decided, policies: &Policies, output: Output) -> Ended<()> {
+fn tell(decided: &Decided, deciding: &Deciding, output: Output) -> Ended<()> {
     let Verdict { outcome: decision, reason, policies: named, tell, watched, .. } = &decided.verdict;
     let style = match decision {
         Outcome::Allow | Outcome::Redact(_) => Style::Green,
@@ -83,13 +86,14 @@ fn tell(decided: &Decided, policies: &Policies, output: Output) -> Ended<()> {
         output.foreign(&format!("  - {line}\n"))?;
     }
     for name in named {
-        match written(policies, name) {
-            Some((file, line, text)) => {
-                output.line(&format!("  by `{name}`, {file}:{line}"))?;
+        match deciding.written(name) {
+            Some(Written { file, line, text, is_newer }) => {
+                let newer = if is_newer { ", which is newer than the run" } else { "" };
+                output.line(&format!("  by `{name}`, {file}:{line}{newer}"))?;
                 text.lines().try_for_each(|line| output.foreign(&format!("    {line}\n")))?;
             }
-            // What stops a run that is under way is newer than what the run has pinned.
-            None => output.line(&format!("  by `{name}`, which is newer than the run"))?,
+            // What stopped the run was newer than what it has pinned, and is taken back.
+            None => output.line(&format!("  by `{name}`, which was newer than the run"))?,
         }
     }
     if named.is_empty() && *decision == Outcome::Deny {
@@ -102,33 +106,105 @@ fn tell(decided: &Decided, policies: &Policies, output: Output) -> Ended<()> {
     if let Some(tell) = tell {
         output.foreign(&format!("  the model was told: {tell}\n"))?;
     }
-    for (change, after) in otherwise(policies, &decided.request, decision) {
+    for later in &decided.later {
+        output.foreign(&format!("  {}\n", deciding.in_words(later, &decided.request)))?;
+    }
+    for (change, after) in deciding.otherwise(decided) {
         output.foreign(&format!("  if {change}: {}\n", outcome(&after.outcome)))?;
     }
     Ok(())
 }
 
-/// The single facts that would have made it less severe, each tried by deciding again.
-fn otherwise(policies: &Policies, request: &Request, decision: &Outcome) -> Vec<(String, Verdict)> {
-    let severe = matches!(decision, Outcome::Ask | Outcome::Deny);
-    let all = if severe { changes(policies, request) } else { Vec::new() };
-    let tried = all.into_iter().map(|(change, request)| (change, policies.decide(&request)));
-    tried.filter(|(_, after)| after.outcome < *decision).collect()
+/// What decides what a run does.
+struct Deciding {
+    /// What it has pinned.
+    pinned: Policies,
+    /// The policies of the project as they are now, whose forbids hold for it, too. What cannot be read forbids everything.
+    now: Result<Option<Arc<Policies>>, Error>,
 }
 
-/// Where a policy stands, and its text.
-fn written(policies: &Policies, name: &str) -> Option<(String, usize, String)> {
-    let (_, file, line) = policies.places().find(|(id, ..)| *id == name)?;
-    let text = policies.set().policy(&PolicyId::new(name))?.to_string();
-    Some((file.to_owned(), line, text))
+/// A policy as it is written.
+struct Written {
+    file: String,
+    line: usize,
+    text: String,
+    /// Whether the run has not pinned it.
+    is_newer: bool,
 }
 
-fn as_json(decided: &Decided, policies: &Policies) -> Value {
-    let named = decided.verdict.policies.iter().map(|name| match written(policies, name) {
-        Some((file, line, text)) => json!({ "id": name, "file": file, "line": line, "text": text }),
-        None => json!({ "id": name }),
+impl Deciding {
+    /// Decides as it is done before a call. None where that cannot be told.
+    fn decide(&self, request: &Request) -> Option<Verdict> {
+        let verdict = within_task(self.pinned.decide(request), request);
+        let now = self.now.as_ref().ok()?;
+        Some(match now.as_ref().and_then(|now| now.decide_forbids(request)) {
+            Some(forbidden) => verdict.stricter(forbidden),
+            None => verdict,
+        })
+    }
+
+    /// The single facts that would have made it less severe, each tried by deciding again. None where what decided then does
+    /// not decide any more, or something else denied it later: nobody can say what that would have said.
+    fn otherwise(&self, decided: &Decided) -> Vec<(String, Verdict)> {
+        let Decided { request, verdict, .. } = decided;
+        let denied_later = decided.later.iter().any(|later| matches!(later, Later::Denied { .. }));
+        let severe = matches!(verdict.outcome, Outcome::Ask | Outcome::Deny) && !denied_later;
+        let again = self.decide(request).filter(|_| severe);
+        if again
+            .is_none_or(|again| (&again.outcome, &again.policies) != (&verdict.outcome, &verdict.policies))
+        {
+            return Vec::new();
+        }
+        let tried = changes(&self.pinned, request).into_iter();
+        let tried = tried.filter_map(|(change, request)| Some((change, self.decide(&request)?)));
+        tried.filter(|(_, after)| after.outcome < verdict.outcome).collect()
+    }
+
+    /// What else had a say, in a line.
+    fn in_words(&self, later: &Later, request: &Request) -> String {
+        let person = |by: &Option<String>| by.clone().unwrap_or_else(|| "a person".to_owned());
+        match later {
+            Later::Asked { why } => format!("then a person was asked: {why}"),
+            Later::Approved { by, edited: false } => format!("then {} agreed", person(by)),
+            Later::Approved { by, edited: true } => {
+                format!("then {} changed the call, and agreed", person(by))
+            }
+            Later::Answered => "then a person answered in the tool's place".to_owned(),
+            Later::Granted { grant, by } => {
+                format!("then it was allowed by the grant `{grant}`, which {by} gave beforehand")
+            }
+            Later::Denied { why } => {
+                let now = self.now.as_ref().ok().and_then(Option::as_deref);
+                let forbidden = now.and_then(|now| now.decide_forbids(request));
+                let by = match forbidden.filter(|forbidden| forbidden.outcome == Outcome::Deny) {
+                    Some(forbidden) => format!(" (forbidden now by {})", forbidden.policies.join(", ")),
+                    None => String::new(),
+                };
+                format!("then it was not made: {why}{by}")
+            }
+        }
+    }
+
+    /// Where a policy stands, and its text.
+    fn written(&self, name: &str) -> Option<Written> {
+        let now = self.now.as_ref().ok().and_then(Option::as_deref);
+        let sets = [(Some(&self.pinned), false), (now, true)];
+        sets.into_iter().find_map(|(policies, is_newer)| {
+            let (_, file, line) = policies?.places().find(|(id, ..)| *id == name)?;
+            let text = policies?.set().policy(&PolicyId::new(name))?.to_string();
+            Some(Written { file: file.to_owned(), line, text, is_newer })
+        })
+    }
+}
+
+fn as_json(decided: &Decided, deciding: &Deciding) -> Value {
+    let named = decided.verdict.policies.iter().map(|name| match deciding.written(name) {
+        Some(Written { file, line, text, is_newer }) => {
+            json!({ "id": name, "file": file, "line": line, "text": text, "newer": is_newer })
+        }
+        None => json!({ "id": name, "newer": true }),
     });
-    let otherwise = otherwise(policies, &decided.request, &decided.verdict.outcome);
+    let otherwise = deciding.otherwise(decided);
     let otherwise = otherwise.iter().map(|(change, after)| json!({ "if": change, "outcome": after.outcome }));
     json!({
         "step": decided.key,
@@ -136,6 +212,7 @@ fn as_json(decided: &Decided, policies: &Policies) -> Value {
         "request": decided.request,
         "verdict": decided.verdict,
         "policies": named.collect::<Vec<_>>(),
+        "later": decided.later,
         "otherwise": otherwise.collect::<Vec<_>>(),
     })
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use adjutant::agent::Definition;
-use adjutant::agent::rules::{Decided, decisions, past};
+use adjutant::agent::rules::{Decided, decisions, past, within_task};
 use adjutant::durable::{Admission, Entry, Record};
 use adjutant::policy::Verdict;
 use adjutant::policy::facts::Past;
@@ -55,7 +55,8 @@ pub(super) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
     for run in &runs {
         for decided in of_run(&adjutant, run).await? {
             seen += 1;
-            let after = proposed.decide(&decided.request);
+            // What was recorded has it, too: what is proposed changes nothing about what the task needs.
+            let after = within_task(proposed.decide(&decided.request), &decided.request);
             if after.outcome != decided.verdict.outcome {
                 changes.push((run.id().clone(), decided, after));
             }
