@@ -39,9 +39,9 @@ pub(crate) fn load(positional: Option<&Path>, shared: &Shared) -> Ended<Project>
     Ok(Project::load(find(positional, shared)?)?)
 }
 
-/// Reads as much of the project as is right, for those who mend it.
-pub(crate) fn load_to_mend(shared: &Shared) -> Ended<Project> {
-    Ok(Project::load_in_part(find(None, shared)?, Environment::process())?.0)
+/// Reads as much of the project as is right, for those who mend it, with what is wrong.
+pub(crate) fn load_in_part(shared: &Shared) -> Ended<(Project, Vec<Error>)> {
+    Ok(Project::load_in_part(find(None, shared)?, Environment::process())?)
 }
 
 /// Finds the folder or the file of the project.

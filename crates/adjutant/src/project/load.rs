@@ -170,7 +170,7 @@ impl Project {
                 let schema = || policies::schema(&settings, &definitions, &toolsets, &models);
                 policies::read(&layout.folder, &layout.shown, &settings.policy, schema, &mut errors)
             }
-            false => policies::unread(&layout.folder),
+            false => policies::unread(&layout.folder, &settings.policy),
         };
         let (folder, agents) = (layout.folder, agents.whole);
         Ok((

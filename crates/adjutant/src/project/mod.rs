@@ -31,7 +31,7 @@ pub use models::{
     Carriage, Choice, Details, Endpoint, Header, Key, LocalModel, ModelSettings, Models, Origin, Provider,
     Written,
 };
-pub use policies::PolicySettings;
+pub use policies::{KILL_SWITCH, PolicySettings};
 pub use secrets::{ProjectSecrets, SecretSource};
 pub use settings::{Budget, Settings};
 pub use skills::{read_skill, read_skills};

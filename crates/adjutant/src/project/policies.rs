@@ -17,6 +17,8 @@ use super::tools::{ToolKind, Toolsets};
 
 /// Where the policies of a project are.
 pub(super) const FOLDER: &str = "policies";
+/// How the files begin that forbid something at once (`adjutant policy forbid`). They are no policies to work by.
+pub const KILL_SWITCH: &str = "kill-";
 /// How many files they may have.
 const MOST: usize = 200;
 /// The largest file, in bytes.
@@ -147,12 +149,16 @@ pub(super) fn files(folder: &Path) -> Result<Vec<File>> {
 }
 
 /// The files that decide in a project: its own, and in a locked one what is added to them. A locked project without
-/// policies has those that a new one begins with.
+/// policies, or with kill switches alone, has those that a new one begins with.
 pub(super) fn deciding(folder: &Path, settings: &PolicySettings) -> Result<Vec<File>> {
     let mut files = files(folder)?;
     if settings.lockdown {
         let built_in = |name: &str, text: &str| File { name: name.to_owned(), text: text.to_owned() };
-        if files.is_empty() {
+        let is_switch = |file: &File| {
+            let name = file.name.rsplit('/').next();
+            name.is_some_and(|name| name.starts_with(KILL_SWITCH))
+        };
+        if files.iter().all(is_switch) {
             files.push(built_in("default.cedar", PACK));
         }
         files.push(built_in("lockdown.cedar", LOCKDOWN));
@@ -193,8 +199,8 @@ pub(super) fn read(
 }
 
 /// What is known of policies that nobody has read.
-pub(super) fn unread(folder: &Path) -> Read {
-    match files(folder) {
+pub(super) fn unread(folder: &Path, settings: &PolicySettings) -> Read {
+    match deciding(folder, settings) {
         Ok(files) if files.is_empty() => Read::None,
         _ => Read::Broken,
     }

@@ -48,7 +48,7 @@ struct SignArguments {
 
 pub(super) async fn execute(arguments: &Arguments, shared: &Shared, output: Output) -> Ended {
     // What is wrong with one of them is no reason not to look at it.
-    let project = place::load_to_mend(shared)?;
+    let (project, _) = place::load_in_part(shared)?;
     let library = project.library();
     match &arguments.command {
         Command::List => list(&library.entries()?, output),

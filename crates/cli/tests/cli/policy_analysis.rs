@@ -232,3 +232,40 @@ async fn a_call_outside_the_task_is_so_whatever_policies_are_tried() {
     assert_eq!(replayed["changes"].as_array().map(Vec::len), Some(0), "{replayed}");
     assert!(replayed["decisions"].as_u64() > Some(0), "{replayed}");
 }
+
+#[test]
+fn a_tool_is_forbidden_while_the_project_is_broken() {
+    let sandbox = shop(SMALL);
+    sandbox.write("agents/other.md", "---\nmodel: main\ntools: [refunt]\n---\nYou help.\n");
+    let seen = sandbox.run(&["policy", "forbid", "--tool", "refund"]);
+    assert!(seen.starts_with("exit 0") && seen.contains("warning: the project has 1 fault"), "{seen}");
+    assert!(sandbox.read("policies/kill-refund.cedar").contains(r#"action == Action::"refund""#));
+    // What nobody can look up now is written, and it is told what that may mean.
+    let seen = sandbox.run(&["policy", "forbid", "--tool", "refunt"]);
+    assert!(seen.starts_with("exit 0") && seen.contains("if there is no such tool"), "{seen}");
+    sandbox.write("policies/shop.cedar", "permit (");
+    assert!(sandbox.run(&["policy", "allow-again", "refunt"]).starts_with("exit 0"));
+    sandbox.write("policies/shop.cedar", SMALL);
+    std::fs::remove_file(sandbox.path("agents/other.md")).unwrap();
+    let request = r#"{"agent": "desk", "tool": "refund", "arguments": {"amount": 5}}"#;
+    let decided = sandbox.run_with_input(&["policy", "decide"], request);
+    assert!(decided.contains("kill-refund"), "{decided}");
+}
+
+#[test]
+fn a_kill_switch_takes_nothing_else_from_a_locked_project() {
+    let sandbox = shop(SMALL);
+    std::fs::remove_dir_all(sandbox.path("policies")).unwrap();
+    let settings = sandbox.read("adjutant.toml");
+    sandbox.write("adjutant.toml", &format!("[policy]\nlockdown = true\n{settings}"));
+    let answer = r#"{"agent": "desk", "action": "answer"}"#;
+    let before = sandbox.run_with_input(&["policy", "decide"], answer);
+    let seen = sandbox.run(&["policy", "forbid", "--tool", "refund"]);
+    assert!(seen.starts_with("exit 0"), "{seen}");
+    let decision = |seen: &str| seen.split("\"version\"").next().map(str::to_owned);
+    let after = sandbox.run_with_input(&["policy", "decide"], answer);
+    assert_eq!(decision(&before), decision(&after));
+    assert!(before.contains(r#""decision":"allow""#), "{before}");
+    assert!(sandbox.run(&["policy", "allow-again", "refund"]).starts_with("exit 0"));
+    assert_eq!(before, sandbox.run_with_input(&["policy", "decide"], answer));
+}

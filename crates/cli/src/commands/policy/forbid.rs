@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use adjutant::Project;
 use adjutant::policy::cedar::{File, Mode, Policies};
+use adjutant::project::KILL_SWITCH;
 use adjutant_core::{Code, Error, Result};
 use cedar_policy::{Effect, PolicySet};
 use clap::Args;
@@ -13,10 +14,7 @@ use serde_json::json;
 use super::load;
 use crate::arguments::Shared;
 use crate::exit::{Ended, Exit};
-use crate::screen::{Output, Table, clean};
-
-/// How the files begin that this command writes.
-const PREFIX: &str = "kill-";
+use crate::screen::{Output, Table, clean, count};
 
 /// Forbids something from now on, also to runs that are under way: their next call is decided with it. It is written into a
 /// file of its own in `policies`, and stays until `policy allow-again`.
@@ -49,22 +47,39 @@ pub(super) struct LiftArguments {
 }
 
 pub(super) fn execute(arguments: &Arguments, shared: &Shared, output: Output) -> Ended {
-    // Where nothing is permitted yet, a forbid alone would forbid everything.
-    let (project, now) = load(None, shared)?;
+    // Whoever is in a hurry to stop something has no time to mend the rest of the project first.
+    let (project, faults) = crate::place::load_in_part(shared)?;
+    let policy = &project.settings().policy;
+    if let Ok(None) = project.policies() {
+        // Where nothing is permitted yet, a forbid alone would forbid everything.
+        load(None, shared)?;
+    }
     let folder = folder(&project);
     let name = name(arguments, &folder)?;
-    let file = File { name: format!("policies/{PREFIX}{name}.cedar"), text: text(arguments, &name)? };
-    check(&file, &now)?;
-    write(&folder.join(format!("{PREFIX}{name}.cedar")), &file.text)?;
-    if now.mode() == Mode::LogOnly {
+    let file = format!("policies/{KILL_SWITCH}{name}.cedar");
+    let (text, doubts) = checked(arguments, &name, &file, &project)?;
+    write(&folder.join(format!("{KILL_SWITCH}{name}.cedar")), &text)?;
+    if policy.mode == Mode::LogOnly && !policy.lockdown {
         output.talk(
             "warning: the policies of this project are only watched (`mode = \"log_only\"`), and so is this",
         );
     }
+    if !faults.is_empty() {
+        let faults = count(faults.len() as u64, "fault");
+        output.talk(&format!(
+            "warning: the project has {faults}, which `adjutant check` tells; this is forbidden all the same"
+        ));
+    }
+    for doubt in doubts {
+        output.talk(&format!(
+            "warning: {}; if there is no such tool, everything is forbidden until this is taken back",
+            doubt.message()
+        ));
+    }
     if output.json {
-        output.json(&json!({ "forbidden": name, "file": file.name }))?;
+        output.json(&json!({ "forbidden": name, "file": file }))?;
     } else {
-        output.line(&format!("forbidden: {name} ({})", file.name))?;
+        output.line(&format!("forbidden: {name} ({file})"))?;
         output.talk(&format!("hint: take it back with `adjutant policy allow-again {name}`"));
     }
     Ok(Exit::Success)
@@ -72,7 +87,7 @@ pub(super) fn execute(arguments: &Arguments, shared: &Shared, output: Output) ->
 
 pub(super) fn list(_: &ListArguments, shared: &Shared, output: Output) -> Ended {
     let (_, now) = load(None, shared)?;
-    let marked = format!("policies/{PREFIX}");
+    let marked = format!("policies/{KILL_SWITCH}");
     let found: Vec<_> = now
         .places()
         .filter_map(|(id, file, _)| {
@@ -109,10 +124,10 @@ pub(super) fn list(_: &ListArguments, shared: &Shared, output: Output) -> Ended 
 
 pub(super) fn lift(arguments: &LiftArguments, shared: &Shared, output: Output) -> Ended {
     // A file that cannot be read forbids everything; taking it back must be possible all the same.
-    let project = crate::place::load_to_mend(shared)?;
+    let (project, _) = crate::place::load_in_part(shared)?;
     let name = arguments.name.as_str();
     plain(name)?;
-    let path = folder(&project).join(format!("{PREFIX}{name}.cedar"));
+    let path = folder(&project).join(format!("{KILL_SWITCH}{name}.cedar"));
     std::fs::remove_file(&path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => {
             Error::new(Code::NotFound, format!("nothing that is forbidden is called `{name}`"))
@@ -129,24 +144,42 @@ fn folder(project: &Project) -> PathBuf {
     project.folder().join("policies")
 }
 
-/// The text of the file.
-fn text(arguments: &Arguments, name: &str) -> Result<String> {
-    let reason = arguments.reason.as_deref().unwrap_or("forbidden by an operator");
-    let (policy, annotated) = match (&arguments.tool, &arguments.cedar) {
+/// The text of the file, and what may be wrong with it: in a project that is broken elsewhere, nobody can say whether there
+/// is a tool of that name.
+fn checked(arguments: &Arguments, name: &str, file: &str, project: &Project) -> Ended<(String, Vec<Error>)> {
+    let text = match (&arguments.tool, &arguments.cedar) {
         (Some(tool), _) => {
-            (format!("forbid (principal, action == Action::{}, resource);", quoted(tool)), false)
+            let policy = format!("forbid (principal, action == Action::{}, resource);", quoted(tool));
+            annotated(arguments, name, &policy)
         }
-        (None, Some(cedar)) => (cedar.trim().to_owned(), is_annotated(cedar)?),
-        (None, None) => (String::new(), false),
+        (None, cedar) => {
+            let cedar = cedar.as_deref().unwrap_or_default().trim();
+            match is_annotated(cedar)? {
+                true => headed(name, cedar),
+                false => annotated(arguments, name, cedar),
+            }
+        }
     };
-    let before = if annotated {
-        String::new()
-    } else {
-        format!("@id({})\n@reason({})\n", quoted(&format!("{PREFIX}{name}")), quoted(reason))
-    };
-    Ok(format!(
-        "// Forbidden by `adjutant policy forbid`; `adjutant policy allow-again {name}` takes it back.\n{before}{policy}\n"
-    ))
+    let doubts =
+        check(&File { name: file.to_owned(), text: text.clone() }, project).err().unwrap_or_default();
+    // What is not valid would forbid everything in a project that is whole.
+    if !doubts.is_empty() && (project.policies().is_ok() || arguments.tool.is_none()) {
+        return Err(doubts.into());
+    }
+    Ok((text, doubts))
+}
+
+/// A policy with its name and its reason, as a file.
+fn annotated(arguments: &Arguments, name: &str, policy: &str) -> String {
+    let reason = arguments.reason.as_deref().unwrap_or("forbidden by an operator");
+    let (id, reason) = (quoted(&format!("{KILL_SWITCH}{name}")), quoted(reason));
+    headed(name, &format!("@id({id})\n@reason({reason})\n{policy}"))
+}
+
+fn headed(name: &str, policies: &str) -> String {
+    format!(
+        "// Forbidden by `adjutant policy forbid`; `adjutant policy allow-again {name}` takes it back.\n{policies}\n"
+    )
 }
 
 /// Whether a text has names for its policies itself. It may hold forbids only: a kill switch allows nothing.
@@ -170,17 +203,24 @@ fn is_annotated(text: &str) -> Result<bool> {
     }
 }
 
-/// Checks the new file together with the ones that are there.
-fn check(file: &File, now: &Policies) -> Ended<()> {
-    let pinned = now.pinned();
-    let files: Vec<File> = pinned.files.into_iter().chain([file.clone()]).collect();
-    let problems = |problems: Vec<_>| problems.into_iter().map(Error::from).collect::<Vec<_>>();
-    Policies::parse(&files, pinned.mode, &pinned.schema).map_err(problems)?;
-    Ok(())
+/// Checks the new file together with the ones that are there; alone where those cannot be read.
+fn check(file: &File, project: &Project) -> Result<(), Vec<Error>> {
+    let (files, mode, schema) = match project.policies() {
+        Ok(Some(now)) => {
+            let pinned = now.pinned();
+            (pinned.files, pinned.mode, pinned.schema)
+        }
+        _ => (Vec::new(), Mode::Enforce, project.policy_schema()),
+    };
+    let files: Vec<File> = files.into_iter().chain([file.clone()]).collect();
+    match Policies::parse(&files, mode, &schema) {
+        Ok(_) => Ok(()),
+        Err(problems) => Err(problems.into_iter().map(Error::from).collect()),
+    }
 }
 
 fn name(arguments: &Arguments, folder: &Path) -> Result<String> {
-    let free = |name: &str| !folder.join(format!("{PREFIX}{name}.cedar")).exists();
+    let free = |name: &str| !folder.join(format!("{KILL_SWITCH}{name}.cedar")).exists();
     if let Some(name) = arguments.name.as_ref().or(arguments.tool.as_ref()) {
         plain(name)?;
         return match free(name) {
@@ -219,6 +259,8 @@ fn quoted(text: &str) -> String {
 fn write(path: &Path, text: &str) -> Result<()> {
     let beside = path.with_extension("cedar.new");
     let written = || -> std::io::Result<()> {
+        // A locked project may have none yet.
+        path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
         let mut file = std::fs::File::create(&beside)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
