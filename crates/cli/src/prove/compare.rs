@@ -169,6 +169,12 @@ fn observe(differences: &mut Vec<Difference>, old: &Policies, new: &Policies, re
     let (more, action) = (level.is_reached(&after), example::action(&request.action).to_owned());
     let known = |found: &Difference| found.more == more && found.action == action && shows(found, level);
     if !differences.iter().any(known) {
+        let shows = |request: &Request| {
+            let (a, b) = (old.decide(request), new.decide(request));
+            level.is_reached(&b) == more && level.is_reached(&a) != more
+        };
+        let request = example::fewest(request, shows);
+        let (before, after) = (old.decide(&request), new.decide(&request));
         let example = Some(Example { request, before, after });
         differences.push(Difference { level, more, action, example });
     }

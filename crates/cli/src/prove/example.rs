@@ -42,7 +42,26 @@ pub(super) fn of(
         agent.clone_from(named);
         candidates.insert(0, plain);
     }
-    candidates.into_iter().find(|request| shows(request))
+    candidates.into_iter().find(|request| shows(request)).map(|request| fewest(request, shows))
+}
+
+/// A request with as few earlier calls as it takes to show the same.
+pub(super) fn fewest(mut request: Request, shows: impl Fn(&Request) -> bool) -> Request {
+    let mut part = request.session.calls.len();
+    while part > 0 {
+        let mut from = 0;
+        while from < request.session.calls.len() {
+            let mut fewer = request.clone();
+            let end = (from + part).min(fewer.session.calls.len());
+            fewer.session.calls.drain(from..end);
+            match shows(&fewer) {
+                true => request = fewer,
+                false => from = end,
+            }
+        }
+        part /= 2;
+    }
+    request
 }
 
 /// The name of an action in policies.

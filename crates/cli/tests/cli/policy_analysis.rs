@@ -269,3 +269,21 @@ fn a_kill_switch_takes_nothing_else_from_a_locked_project() {
     assert!(sandbox.run(&["policy", "allow-again", "refund"]).starts_with("exit 0"));
     assert_eq!(before, sandbox.run_with_input(&["policy", "decide"], answer));
 }
+
+#[test]
+fn an_example_is_small_and_decided_as_it_is_shown() {
+    let often = "@id(\"often\") forbid (principal, action == Action::\"refund\", resource)\n\
+                 when { context.session.count.refund >= 3 };\n";
+    let sandbox = shop(SMALL);
+    sandbox.write("proposed/shop.cedar", &format!("{SMALL}\n{often}"));
+    let found = sandbox.json(&["policy", "diff", "proposed"]);
+    let example = &found["differences"][0]["example"];
+    let calls = example["request"]["session"]["calls"].as_array().unwrap();
+    assert_eq!(calls.len(), 3, "{found}");
+    let request = format!("{}\n", example["request"]);
+    let decided = sandbox.run_with_input(&["policy", "decide"], &request);
+    assert!(decided.contains(r#""decision":"allow""#), "{decided}");
+    sandbox.write("policies/shop.cedar", &sandbox.read("proposed/shop.cedar"));
+    let decided = sandbox.run_with_input(&["policy", "decide"], &request);
+    assert!(decided.contains(r#""decision":"deny""#), "{decided}");
+}

@@ -3,8 +3,9 @@
 use std::io::{self, BufRead};
 use std::path::PathBuf;
 
+use adjutant::agent::rules::within_task;
 use adjutant::policy::cedar::Policies;
-use adjutant::policy::{Outcome, Verdict};
+use adjutant::policy::{Outcome, Request, Verdict};
 use adjutant::tool::Registry;
 use adjutant_core::time::Clock;
 use adjutant_core::{Code, Error, Result};
@@ -25,7 +26,8 @@ const LONGEST: usize = 16 << 20;
 ///
 /// A request has `agent`, `tool` and `arguments`, and what is known beside: `principal` (`tenant`, and `user` with its `id` and
 /// `claims`), `request` (the words of the user), `results` (the calls that were made before, each with `tool`, `arguments`,
-/// `text` or `data`, and `label`), `approved`. A line that cannot be read is answered with an `error`, and the next one is read.
+/// `text` or `data`, and `label`), `approved`. A whole request, as `policy diff` and `policy explain --json` show it (it has a
+/// `session`), is decided as it is, its `now` included. A line that cannot be read is answered with an `error`, and the next one is read.
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
     /// The project: a folder, or one agent's Markdown file.
@@ -77,9 +79,13 @@ fn next(input: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
 }
 
 fn answer(line: &[u8], number: u64, policies: &Policies, tools: &Registry) -> Value {
-    let decided = read(line).and_then(|asked| {
-        let id = asked.id.clone();
-        Ok((id, policies.decide(&asked.request(tools, policies.schema(), adjutant::SystemClock.now())?)))
+    let decided = read(line).and_then(|asked| match asked {
+        Line::Short(asked) => {
+            let id = asked.id.clone();
+            let request = asked.request(tools, policies.schema(), adjutant::SystemClock.now())?;
+            Ok((id, policies.decide(&request)))
+        }
+        Line::Whole(id, request) => Ok((id, within_task(policies.decide(&request), &request))),
     });
     match decided {
         Ok((id, verdict)) => shown(id, &verdict),
@@ -87,12 +93,29 @@ fn answer(line: &[u8], number: u64, policies: &Policies, tools: &Registry) -> Va
     }
 }
 
-fn read(line: &[u8]) -> Result<Asked> {
+/// What stands on a line.
+enum Line {
+    /// What a program says that runs a loop of its own.
+    Short(Asked),
+    /// All that is known, as it was recorded or made up.
+    Whole(Option<Value>, Box<Request>),
+}
+
+fn read(line: &[u8]) -> Result<Line> {
     if line.len() > LONGEST {
         return Err(Error::new(Code::InputInvalid, format!("the line is longer than {LONGEST} bytes")));
     }
-    serde_json::from_slice(line)
-        .map_err(|error| Error::new(Code::InputInvalid, format!("the line is no request: {error}")))
+    let invalid =
+        |error: serde_json::Error| Error::new(Code::InputInvalid, format!("the line is no request: {error}"));
+    let written: Value = serde_json::from_slice(line).map_err(invalid)?;
+    match written.get("session") {
+        Some(_) => {
+            let id = written.get("id").cloned();
+            Ok(Line::Whole(id, Box::new(serde_json::from_value(written).map_err(invalid)?)))
+        }
+        // From the text: the message says where in the line.
+        None => serde_json::from_slice(line).map(Line::Short).map_err(invalid),
+    }
 }
 
 fn shown(id: Option<Value>, verdict: &Verdict) -> Value {

@@ -99,5 +99,5 @@ fn show(difference: &Difference, output: Output) -> Ended<()> {
         by(&example.after.policies)
     ))?;
     let written = serde_json::to_string(&example.request).unwrap_or_default();
-    output.foreign(&format!("  as JSON: {written}\n"))
+    output.foreign(&format!("  as `policy decide` takes it: {written}\n"))
 }
