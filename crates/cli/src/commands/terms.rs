@@ -43,7 +43,7 @@ impl Terms {
     /// policies do not know it.
     pub(crate) fn check(&self, project: &Project) -> Result<()> {
         let mut seen = BTreeSet::new();
-        if let Some((name, _)) = self.claims.iter().find(|(name, _)| !seen.insert(name)) {
+        if let Some(name) = self.claims.iter().map(|(name, _)| name).find(|name| !seen.insert(*name)) {
             return Err(Error::new(Code::InputInvalid, format!("the claim `{name}` is given twice"))
                 .with_help(
                     "give it once; a claim that is a list is written as JSON: `teams=[\"north\", \"south\"]`",
