@@ -68,7 +68,7 @@ pub use answer::Answer;
 pub use builder::Agent;
 pub use conversation::{Conversation, Earlier};
 pub use definition::{Definition, Source};
-pub use guard::{Blocked, Did, Found, Ruling as GuardRuling, Verdict as GuardVerdict};
+pub use guard::{Blocked, Did, Found, Opinion, Ruling as GuardRuling, Verdict as GuardVerdict};
 pub use hands::{Hand, Hands};
 pub use host::AgentHost;
 pub use input::Input;

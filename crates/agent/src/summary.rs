@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::answer::Answer;
 use crate::approval;
-use crate::guard::{Ruling, Verdict};
+use crate::guard::{Opinion, Ruling, Verdict};
 use crate::link::Link;
 use crate::question;
 use crate::reply::Reply;
@@ -72,6 +72,9 @@ pub struct Step {
     /// What guardrails have said, if it had them look.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub verdicts: Vec<Verdict>,
+    /// What a judge or a service has said, if it asked one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub opinion: Option<Opinion>,
     /// What arrived and was not understood, if it asked a model.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unknown: Vec<Value>,
@@ -148,6 +151,10 @@ impl Summary {
                 if record.at >= self.started {
                     step.started = step.started.max(self.started);
                 }
+                step.opinion = outcome
+                    .as_ref()
+                    .ok()
+                    .and_then(|recorded| Opinion::of(step.key.name(), &step.input, recorded));
                 if let Some(Ok(ruling)) = outcome.as_ref().ok().map(Json::to::<Ruling>) {
                     step.verdicts = ruling.verdicts;
                 }
@@ -225,6 +232,7 @@ fn step(run: &RunId, record: &Record, key: &StepKey, operation: &Operation) -> S
         usage: None,
         cost: None,
         verdicts: Vec::new(),
+        opinion: None,
         unknown: Vec::new(),
     }
 }

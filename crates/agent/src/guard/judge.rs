@@ -17,7 +17,7 @@ use crate::runtime::Runtime;
 use crate::think::Asked;
 
 /// The name of the steps in which a judge is asked.
-const JUDGE: &str = "judge";
+pub(super) const JUDGE: &str = "judge";
 
 /// The most tokens of a verdict: a model that thinks first needs more of them than the verdict has.
 const MOST_TOKENS: u32 = 1_024;
@@ -69,7 +69,8 @@ fn request(rubric: &str, text: &str) -> Request {
     Request { max_output_tokens: Some(MOST_TOKENS), ..request }
 }
 
-fn read(answer: &str, length: usize) -> Result<Vec<Hit>> {
+/// Reads a verdict on a text of this length, in bytes.
+pub(super) fn read(answer: &str, length: usize) -> Result<Vec<Hit>> {
     let object = answer.find('{').zip(answer.rfind('}')).and_then(|(start, end)| answer.get(start..=end));
     let written: Option<Written> = object.and_then(|object| serde_json::from_str(object).ok());
     let Some(written) = written.filter(|written| (0.0..=1.0).contains(&written.score)) else {

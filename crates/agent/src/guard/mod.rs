@@ -8,6 +8,7 @@ mod check;
 mod judge;
 mod look;
 mod mark;
+mod opinion;
 mod points;
 mod ruling;
 mod service;
@@ -15,6 +16,7 @@ mod subject;
 mod watch;
 
 pub(crate) use mark::{EXPLAINED, marked};
+pub use opinion::Opinion;
 pub(crate) use points::{
     Agreement, KEPT, answer, arguments, begin, hear, heard_at, held_back, left, prompt, restored, result,
     said_at,

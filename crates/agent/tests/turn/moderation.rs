@@ -5,12 +5,13 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
 use adjutant_agent::definition::{Check, Guardrail, Point};
-use adjutant_agent::{Agent, Reply, Stop};
+use adjutant_agent::summary::Summary;
+use adjutant_agent::{Agent, Opinion, Reply, Stop};
 use adjutant_core::secret::{Secret, Secrets};
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::Record;
 use adjutant_model::scripted::{Scripted, Turn};
-use adjutant_tool::moderation::Endpoint;
+use adjutant_tool::moderation::{Endpoint, Score};
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, Roles};
@@ -110,6 +111,36 @@ async fn run(guardrail: Guardrail) -> (Reply, Vec<Record>) {
     (reply, bench.records(&run).await)
 }
 
+/// What the only step with an opinion says.
+fn opinion(records: &[Record]) -> Opinion {
+    let steps = Summary::of(records).unwrap().steps;
+    let mut opinions = steps.into_iter().filter_map(|step| step.opinion);
+    let opinion = opinions.next().unwrap();
+    assert_eq!(opinions.next(), None);
+    opinion
+}
+
+#[tokio::test]
+async fn a_judge_tells_its_score_and_why() {
+    for (said, score, reason) in [
+        (r#"{"score": 0.2, "category": "tone", "reason": "curt"}"#, Some(0.2), Some("curt")),
+        (r#"{"score": 0.9, "category": "tone"}"#, Some(0.9), None),
+        ("fine with me", None, None),
+    ] {
+        let judge = Scripted::new([Turn::text(said)]).with_id("judge-1");
+        let roles = Roles::main(Scripted::new([Turn::text("an answer")])).with("judge", judge);
+        let guardrail = Guardrail::new(Check::Judge("No rudeness.".to_owned()));
+        let agent = Agent::new("desk").instructions("You are a desk.").guardrail(guardrail);
+        let bench = Bench::with(agent, roles);
+        bench.serve();
+        let run = bench.begin("answer me", None).await;
+        bench.end(&run).await.unwrap();
+        let score = score.map(|score| Score { category: "tone".to_owned(), score });
+        let expected = Opinion { scores: Vec::from_iter(score), reason: reason.map(str::to_owned) };
+        assert_eq!(opinion(&bench.records(&run).await), expected);
+    }
+}
+
 #[tokio::test]
 async fn a_service_is_asked_for_scores_and_the_threshold_decides() {
     let service = Service::scoring(json!({ "hate": 0.72, "violence": 0.01 }));
@@ -117,7 +148,9 @@ async fn a_service_is_asked_for_scores_and_the_threshold_decides() {
         let (reply, records) = run(service.guardrail().threshold(threshold)).await;
         assert_eq!(reply.stop, stop, "{threshold}");
         assert_eq!(reply.text == "an answer", stop == Stop::Answered, "{}", reply.text);
-        assert!(format!("{records:?}").contains("0.72"), "{records:#?}");
+        let scores = [("hate", 0.72), ("violence", 0.01)];
+        let scores = scores.map(|(category, score)| Score { category: category.to_owned(), score }).to_vec();
+        assert_eq!(opinion(&records), Opinion { scores, reason: None });
     }
     let heard = service.heard();
     assert_eq!(heard.len(), 3, "once for each run");
