@@ -67,7 +67,7 @@ pub(crate) enum Command {
 /// What the exit codes mean, as the help and the reference say it.
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
-  0    done
+  0    done; an answer that was declined or held back counts, `--json` tells it as `reply.stop`
   1    the command or the run failed, or the run ended without an answer
   2    what was typed, or a file of the project, is wrong
   3    the run waits for a person: an approval, an answer, or an effect whose outcome is not known

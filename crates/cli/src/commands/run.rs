@@ -205,7 +205,10 @@ fn exit_of(reply: &Reply) -> Ended {
                 .with_help("ask again, in other words, or with another model: `--model`"),
         )),
         Stop::LimitReached(_) => Ok(Exit::Limited),
-        _ => Ok(Exit::Success),
+        // An answer that was declined or held back is one as well: the reply says why.
+        Stop::Answered | Stop::CutOff | Stop::Refused | Stop::Filtered | Stop::Blocked | Stop::Withheld => {
+            Ok(Exit::Success)
+        }
     }
 }
 

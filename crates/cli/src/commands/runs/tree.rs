@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use adjutant::agent::approval;
 use adjutant::agent::summary::{State, Step, Summary};
-use adjutant::agent::{Did, GuardVerdict};
+use adjutant::agent::{Did, GuardVerdict, Opinion};
 use adjutant_core::id::{RunId, StepKey};
 use adjutant_core::usage::Usage;
 use serde_json::Value;
@@ -16,6 +16,9 @@ use crate::turn::asked;
 const LONGEST_INPUT: usize = 60;
 /// How much of an error is shown, in characters.
 const LONGEST_ERROR: usize = 160;
+
+/// How many of the scores that a judge or a service gave are shown.
+const MOST_SCORES: usize = 3;
 
 /// Steps that answer at once and tell a reader nothing; `--json` has them.
 const READINGS: [&str; 3] = ["inbox", "random", "version"];
@@ -128,6 +131,7 @@ fn line(name: &str, step: &Step, output: Output) -> String {
     let name = output.shaded(Style::Cyan, &clean(name));
     let mut parts = vec![format!("{name}  {}", clean(&subject(step))).trim_end().to_owned()];
     parts.extend(step.verdicts.iter().filter_map(|verdict| found(verdict, output)));
+    parts.extend(step.opinion.as_ref().map(said));
     parts.extend(step.ended.map(|ended| duration(ended.since(step.started))));
     parts.extend(step.usage.as_ref().map(usage));
     parts.extend(step.cost.as_ref().map(ToString::to_string));
@@ -161,6 +165,19 @@ fn found(verdict: &GuardVerdict, output: Output) -> Option<String> {
     Some(output.shaded(style, &clean(&format!("{} {did} {kinds}", verdict.guardrail))))
 }
 
+/// What a judge or a service has said: the surest of its scores.
+fn said(opinion: &Opinion) -> String {
+    let shown = opinion.scores.iter().take(MOST_SCORES);
+    let shown: Vec<_> = shown.map(|score| format!("{} {:.2}", score.category, score.score)).collect();
+    let said = match (shown.is_empty(), opinion.scores.len().saturating_sub(MOST_SCORES)) {
+        (true, _) => "no score".to_owned(),
+        (false, 0) => shown.join(", "),
+        (false, lower) => format!("{} and {lower} lower", shown.join(", ")),
+    };
+    let why = opinion.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+    first_line(&clean(&format!("{said}{why}")), LONGEST_ERROR)
+}
+
 /// What of a model's answer was not understood, by its names; `--json` has the whole. None where there was nothing.
 fn not_understood(unknown: &[Value]) -> Option<String> {
     let fields = unknown.iter().filter_map(Value::as_object).flatten();
@@ -178,12 +195,44 @@ fn subject(step: &Step) -> String {
         ("child", ..) => step.run.as_ref().map(|run| format!("run {run}")).unwrap_or_default(),
         (_, Some(model), _) => model.as_str().unwrap_or_default().to_owned(),
         (_, _, Some(arguments)) => arguments.to_string(),
+        ("effect", ..) if input.get("guardrails").is_some() => looked_at(&input),
         ("effect", ..) if !input.is_null() => input.to_string(),
         _ => String::new(),
     };
     first_line(&text, LONGEST_INPUT)
 }
 
+/// Where guardrails look, and which they are.
+fn looked_at(input: &Value) -> String {
+    let text = |key: &str| input.get(key).and_then(Value::as_str);
+    let names = input.get("guardrails").and_then(Value::as_array).into_iter().flatten();
+    let names: Vec<_> = names.filter_map(Value::as_str).collect();
+    let tool = text("tool").map(|tool| format!(" of {tool}")).unwrap_or_default();
+    format!("{}{tool}: {}", text("on").unwrap_or_default(), names.join(", "))
+}
+
 fn usage(usage: &Usage) -> String {
     format!("{} in, {} out", count(usage.input, "token"), usage.output)
+}
+
+#[cfg(test)]
+mod tests {
+    use adjutant::tool::moderation::Score;
+
+    use super::*;
+
+    #[test]
+    fn an_opinion_is_told_in_words() {
+        let score = |(category, score): (&str, f64)| Score { category: category.to_owned(), score };
+        let cases: [(&[(&str, f64)], Option<&str>, &str); 3] = [
+            (&[("tone", 0.9)], Some("rude\nand loud"), "tone 0.90 (rude"),
+            (&[("a", 1.0), ("b", 0.5), ("c", 0.25), ("d", 0.0)], None, "a 1.00, b 0.50, c 0.25 and 1 lower"),
+            (&[], None, "no score"),
+        ];
+        for (scores, reason, expected) in cases {
+            let scores = scores.iter().copied().map(score).collect();
+            let told = said(&Opinion { scores, reason: reason.map(str::to_owned) });
+            assert!(told.starts_with(expected) && !told.contains('\n'), "{told}");
+        }
+    }
 }
