@@ -154,7 +154,7 @@ impl<'a> Plan<'a> {
                 if role(spec, name) == Some(Argument::Recipient) {
                     match value {
                         Value::Array(all) => {
-                            theirs.extend(all.iter().filter_map(Value::as_str).map(str::to_owned))
+                            theirs.extend(all.iter().filter_map(Value::as_str).map(str::to_owned));
                         }
                         Value::String(text) => theirs.push(text.clone()),
                         _ => {}
@@ -175,7 +175,7 @@ impl<'a> Plan<'a> {
         for (name, argument) in &spec.flow.arguments {
             match (argument, arguments.get_mut(name)) {
                 (Argument::Recipient, Some(Value::Array(all))) => {
-                    all.extend(theirs.iter().map(|one| json!(one)))
+                    all.extend(theirs.iter().map(|one| json!(one)));
                 }
                 (Argument::Recipient, Some(Value::String(one))) => {
                     if let Some(other) = theirs.first() {

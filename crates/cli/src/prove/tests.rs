@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-fn tool(name: &str, effect: Effect, parameters: Value) -> ToolSpec {
+fn tool(name: &str, effect: Effect, parameters: &Value) -> ToolSpec {
     let required: Vec<String> = parameters.as_object().unwrap().keys().cloned().collect();
     ToolSpec {
         name: name.to_owned(),
@@ -23,13 +23,13 @@ fn tool(name: &str, effect: Effect, parameters: Value) -> ToolSpec {
 
 fn shop() -> Schema {
     let tools = [
-        tool("order", Effect::Pure, json!({ "number": { "type": "string" } })),
+        tool("order", Effect::Pure, &json!({ "number": { "type": "string" } })),
         tool(
             "refund",
             Effect::AtMostOnce,
-            json!({ "number": { "type": "string" }, "amount": { "type": "integer" }, "rate": { "type": "number" } }),
+            &json!({ "number": { "type": "string" }, "amount": { "type": "integer" }, "rate": { "type": "number" } }),
         ),
-        tool("fetch", Effect::Pure, json!({ "url": { "type": "string", "format": "uri" } })),
+        tool("fetch", Effect::Pure, &json!({ "url": { "type": "string", "format": "uri" } })),
     ];
     let vocabulary = Vocabulary {
         agents: ["desk".to_owned()].into(),

@@ -96,7 +96,7 @@ fn answer(line: &[u8], number: u64, policies: &Policies, tools: &Registry) -> Va
 /// What stands on a line.
 enum Line {
     /// What a program says that runs a loop of its own.
-    Short(Asked),
+    Short(Box<Asked>),
     /// All that is known, as it was recorded or made up.
     Whole(Option<Value>, Box<Request>),
 }
@@ -114,7 +114,7 @@ fn read(line: &[u8]) -> Result<Line> {
             Ok(Line::Whole(id, Box::new(serde_json::from_value(written).map_err(invalid)?)))
         }
         // From the text: the message says where in the line.
-        None => serde_json::from_slice(line).map(Line::Short).map_err(invalid),
+        None => serde_json::from_slice(line).map(|asked| Line::Short(Box::new(asked))).map_err(invalid),
     }
 }
 

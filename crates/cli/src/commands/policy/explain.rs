@@ -36,7 +36,7 @@ pub(super) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
         Error::new(Code::NotFound, format!("the run `{}` was decided by no policies", run.id()))
             .with_help("what it may do stands in the definition of its agent")
     })?;
-    let deciding = Deciding { pinned, now: adjutant.project().policies().map(|now| now.cloned()) };
+    let deciding = Deciding { pinned, now: adjutant.project().policies().map(Option::<&_>::cloned) };
     let mut decided = of_run(&adjutant, &run).await?;
     if let Some(step) = &arguments.step {
         decided.retain(|decided| is_meant(decided, step));

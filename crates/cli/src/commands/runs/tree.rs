@@ -75,7 +75,7 @@ impl Tree<'_> {
             let asked: BTreeSet<StepKey> =
                 steps.clone().filter(|step| is_approval(step)).map(|step| step.key.scope()).collect();
             let is_shown = |step: &&Step| {
-                !READINGS.contains(&step.kind) && !(asked.contains(&step.key.scope()) && is_around(step))
+                !(READINGS.contains(&step.kind) || asked.contains(&step.key.scope()) && is_around(step))
             };
             for step in steps.filter(is_shown) {
                 let path: Vec<&str> = step.key.as_str().split('/').filter(|part| !part.is_empty()).collect();
@@ -224,13 +224,14 @@ mod tests {
     #[test]
     fn an_opinion_is_told_in_words() {
         let score = |(category, score): (&str, f64)| Score { category: category.to_owned(), score };
-        let cases: [(&[(&str, f64)], Option<&str>, &str); 3] = [
-            (&[("tone", 0.9)], Some("rude\nand loud"), "tone 0.90 (rude"),
-            (&[("a", 1.0), ("b", 0.5), ("c", 0.25), ("d", 0.0)], None, "a 1.00, b 0.50, c 0.25 and 1 lower"),
-            (&[], None, "no score"),
-        ];
-        for (scores, reason, expected) in cases {
-            let scores = scores.iter().copied().map(score).collect();
+        let one = vec![("tone", 0.9)];
+        let four = vec![("a", 1.0), ("b", 0.5), ("c", 0.25), ("d", 0.0)];
+        for (scores, reason, expected) in [
+            (one, Some("rude\nand loud"), "tone 0.90 (rude"),
+            (four, None, "a 1.00, b 0.50, c 0.25 and 1 lower"),
+            (Vec::new(), None, "no score"),
+        ] {
+            let scores = scores.into_iter().map(score).collect();
             let told = said(&Opinion { scores, reason: reason.map(str::to_owned) });
             assert!(told.starts_with(expected) && !told.contains('\n'), "{told}");
         }
