@@ -144,6 +144,16 @@ impl<'a> Reading<'a> {
         request.arguments = considered.arguments;
         request.session.calls = self.past.iter().take(before).cloned().collect();
         let (key, verdict, later) = (key.clone(), ruling.verdict, Vec::new());
+        // What a person has agreed to is decided again, and may be denied then.
+        let is_same = |one: &&mut Decided| {
+            one.segment == segment && one.key.scope() == key.scope() && one.request.action == request.action
+        };
+        if verdict.outcome == Outcome::Deny
+            && let Some(before) = self.decided.iter_mut().rev().find(is_same)
+        {
+            let why = verdict.tell.clone().unwrap_or_else(|| verdict.reason.clone());
+            before.later.push(Later::Denied { why });
+        }
         self.decided.push(Decided { segment, key, at, request, verdict, later });
         true
     }

@@ -1,8 +1,8 @@
 //! What an agent may do is decided here: facts of the run in, the verdict of its pinned policies out, recorded.
 //!
-//! [`decide`] is a step of its own, so a replay reads what was decided and decides nothing anew, whatever has become of
-//! the policies and of our own code since. [`Queue`] keeps a call waiting for those that its rules ask about, and
-//! [`Log`] is what was done before.
+//! `decide` is a step of its own, so a replay reads what was decided and decides nothing anew, whatever has become of
+//! the policies and of our own code since. `Queue` keeps a call waiting for those that its rules ask about, and
+//! `Log` is what was done before.
 
 mod decision;
 mod forbids;

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use cedar_policy::pst::ResourceConstraint;
+use cedar_policy::pst::{BinaryOp, Clause, Expr, Literal, ResourceConstraint, Var};
 use cedar_policy::{Effect, ValidationWarning};
 use serde::{Deserialize, Serialize};
 
@@ -160,8 +160,11 @@ impl Policies {
     fn is_waiting(&self, rule: &Rule) -> bool {
         let Actions::Named(names) = &rule.actions else { return false };
         let is_group = |name: &String| name.starts_with("tools.");
-        let has_tool =
-            |name: &String| self.schema.tools().any(|tool| self.schema.groups(tool).contains(name));
+        let also = groups_asked_for(rule);
+        let has_tool = |name: &String| {
+            let mut tools = self.schema.tools().map(|tool| self.schema.groups(tool));
+            tools.any(|groups| groups.contains(name) && also.iter().all(|also| groups.contains(also)))
+        };
         names.iter().all(|name| is_group(name) && !has_tool(name))
     }
 
@@ -313,4 +316,30 @@ impl Policies {
             help: None,
         }
     }
+}
+
+/// The groups that an action must be in besides, by the conditions: `when { action in Action::"tools.pure" }`. Two groups of effects
+/// have no tool in common and never will.
+fn groups_asked_for(rule: &Rule) -> Vec<String> {
+    let mut open: Vec<&Expr> = Vec::new();
+    for clause in &rule.clauses {
+        if let Clause::When(condition) = clause {
+            open.push(condition);
+        }
+    }
+    let mut groups = Vec::new();
+    while let Some(expression) = open.pop() {
+        match expression {
+            Expr::BinaryOp { op: BinaryOp::And, left, right } => open.extend([left.as_ref(), right.as_ref()]),
+            Expr::BinaryOp { op: BinaryOp::In, left, right } => {
+                if let (Expr::Var(Var::Action), Expr::Literal(Literal::EntityUID(group))) =
+                    (left.as_ref(), right.as_ref())
+                {
+                    groups.push(group.eid.to_string());
+                }
+            }
+            _ => {}
+        }
+    }
+    groups
 }
