@@ -1,4 +1,4 @@
-//! Whatever the policies are and whatever a model, its program of calls and the agents that it asks want: nothing
+//! Whatever the policies are, and whatever a model and the agents that it asks want: nothing
 //! happens without a recorded permit, and no agent may more than the one that asked for it.
 
 use std::collections::BTreeMap;
