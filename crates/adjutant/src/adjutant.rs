@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use adjutant_agent::definition::Defaults;
+use adjutant_agent::workflow::Workflows;
 use adjutant_agent::{Agent, AgentHost, Input, Reply, Start};
 use adjutant_core::hash::Digest;
 use adjutant_core::id::{RunId, SessionId};
@@ -20,6 +21,7 @@ use adjutant_store::random;
 use adjutant_tool::Resources;
 use adjutant_tool::code::Interpreter;
 use adjutant_tool::sandbox::Folder;
+use adjutant_workflow::{Coded, Codes};
 use tokio_util::sync::CancellationToken;
 
 use crate::approvals::Approvals;
@@ -42,6 +44,7 @@ struct Inner {
     files: Files,
     defaults: Defaults,
     host: Arc<AgentHost>,
+    workflows: Arc<Codes>,
     /// How many workers of this process drive every run.
     workers: AtomicUsize,
 }
@@ -85,9 +88,11 @@ impl Adjutant {
         let defaults = Defaults { limits, variables, tool_search, skills, guardrails };
         let project = Arc::new(project);
         let models = Arc::new(ProjectModels(Arc::clone(&project)));
+        let workflows = Arc::<Codes>::default();
         let host = AgentHost::new(Arc::clone(&engine), models, project.reachable_tools())
             .with_known(project.agents().map(|agent| agent.name.clone()))
             .with_approvals(settings.approvals.terms, settings.approvals.notifier(&secrets))
+            .with_workflows(Arc::clone(&workflows) as Arc<dyn Workflows>)
             .with_secrets(secrets)
             .with_resources(resources.with(files.work().clone()).with(interpreter.clone()))
             .with_library(project.library().clone())
@@ -102,6 +107,7 @@ impl Adjutant {
             files,
             defaults,
             host: Arc::new(host),
+            workflows,
             workers: AtomicUsize::new(0),
         }))
     }
@@ -262,6 +268,13 @@ impl Adjutant {
     /// [`Code::ToolInvalid`] when its tools are not valid or lack something.
     pub fn add(&self, agent: &Agent) -> Result<()> {
         self.0.host.add(agent)
+    }
+
+    /// Makes a workflow in Rust known, with the agents and tools that it uses, so that its runs go on after a restart before it is
+    /// asked anything. Fails as [`add`](Self::add) does.
+    pub fn add_workflow(&self, workflow: &Coded) -> Result<()> {
+        self.0.workflows.add(workflow);
+        self.0.host.add(workflow.as_agent())
     }
 
     /// The project's agent of that name; without a name the only one there is, or the one that the project means.

@@ -61,11 +61,14 @@ pub use adjutant_model as model;
 pub use adjutant_policy as policy;
 /// The hands: tools.
 pub use adjutant_tool as tool;
+/// Workflows: the patterns, and plans.
+pub use adjutant_workflow as workflow;
 
 pub use adjutant_agent as agent;
 pub use adjutant_agent::{Agent, Reply, Stop};
 pub use adjutant_core::{Code, Error, Result};
 pub use adjutant_store::{Options as StoreOptions, SystemClock};
+pub use adjutant_workflow::Coded as Workflow;
 
 pub use crate::adjutant::Adjutant;
 pub use approvals::{Approval, Approvals, Holds, Verdict};
@@ -85,10 +88,12 @@ pub mod prelude {
     pub use adjutant_agent::definition::{
         errors, idle_time, money, parallel, repeats, steps, tokens, wall_time,
     };
+    pub use adjutant_agent::workflow::{Item, Stage};
     pub use adjutant_agent::{Agent, Reply, Stop};
     pub use adjutant_core::event::{Event, EventKind};
     pub use adjutant_model::offline::Offline;
     pub use adjutant_tool::{Context, ToolError, tool};
+    pub use adjutant_workflow::pattern;
 
-    pub use crate::{Adjutant, Project, Run, Session, Task, Update};
+    pub use crate::{Adjutant, Project, Run, Session, Task, Update, Workflow};
 }

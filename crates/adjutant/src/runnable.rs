@@ -3,6 +3,9 @@
 use adjutant_agent::{Agent, Definition};
 use adjutant_core::Result;
 
+use adjutant_workflow::Coded;
+use adjutant_workflow::plan::{HelperFrom, Plan};
+
 use crate::adjutant::Adjutant;
 use crate::project::Project;
 
@@ -10,11 +13,12 @@ mod sealed {
     /// Only this crate says what can be run.
     pub trait Sealed {}
     impl Sealed for adjutant_agent::Agent {}
+    impl Sealed for adjutant_workflow::Coded {}
     impl Sealed for str {}
     impl Sealed for String {}
 }
 
-/// What can be run: an [`Agent`] built in Rust, or the name of one of the project's agents.
+/// What can be run: an [`Agent`] or a [workflow](Coded) built in Rust, or the name of one of the project's.
 pub trait Runnable: sealed::Sealed + Sync {
     /// The agent as data. Its tools are known to `adjutant` afterwards.
     fn definition(&self, adjutant: &Adjutant) -> Result<Definition>;
@@ -23,6 +27,13 @@ pub trait Runnable: sealed::Sealed + Sync {
 impl Runnable for Agent {
     fn definition(&self, adjutant: &Adjutant) -> Result<Definition> {
         adjutant.add(self)?;
+        self.definition_with(adjutant.defaults())
+    }
+}
+
+impl Runnable for Coded {
+    fn definition(&self, adjutant: &Adjutant) -> Result<Definition> {
+        adjutant.add_workflow(self)?;
         self.definition_with(adjutant.defaults())
     }
 }
@@ -43,6 +54,20 @@ fn by_roles(definition: &mut Definition, project: &Project) {
         definition.model.clone_from(&source.model.name);
     }
     definition.agents.iter_mut().for_each(|asked| by_roles(&mut asked.definition, project));
+    let helpers =
+        definition.workflow.as_ref().and_then(|plan| Plan::read(plan).ok()).map(|plan| plan.helpers);
+    for helper in helpers.into_iter().flatten() {
+        let model = match &helper.from {
+            HelperFrom::Model(model) => Some(model.clone()),
+            HelperFrom::Agent(agent) => {
+                project.agents().find(|source| source.name == *agent).map(|source| source.model.name.clone())
+            }
+        };
+        let own = definition.agents.iter_mut().find(|asked| asked.definition.name == helper.name);
+        if let (Some(own), Some(model)) = (own, model) {
+            own.definition.model = model;
+        }
+    }
 }
 
 impl Runnable for String {

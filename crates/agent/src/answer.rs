@@ -53,6 +53,11 @@ impl Answer {
         Self { response, estimate: None, cost: Some(Money::ZERO) }
     }
 
+    /// A text that no model was asked for.
+    pub(crate) fn of_text(text: &str) -> Self {
+        Self::of_parts(vec![Part::text(text)])
+    }
+
     /// What stands for the answer of a model that gave none in time.
     pub(crate) fn none() -> Self {
         Self { cost: None, ..Self::of_parts(Vec::new()) }

@@ -9,6 +9,7 @@ use adjutant_core::tool::ToolSpec;
 use adjutant_policy::Request;
 use adjutant_policy::facts::{Action, Origin};
 use adjutant_policy::flow::{self, Known, Read};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::conversation::Conversation;
@@ -27,16 +28,21 @@ pub(crate) struct Knowledge {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Carried {
     source: String,
-    given: Vec<Given>,
+    given: Vec<Arc<Given>>,
 }
 
-/// What one call has given a program.
-#[derive(Clone, Debug)]
-struct Given {
-    tool: String,
-    asked: Value,
-    value: Value,
-    label: Label,
+/// What one call has given a program or a workflow.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Given {
+    /// The tool, or the agent that was asked.
+    pub(crate) tool: String,
+    /// What it was called with.
+    pub(crate) asked: Value,
+    /// What it gave.
+    pub(crate) value: Value,
+    /// What is known of that.
+    #[serde(default, skip_serializing_if = "Label::is_default")]
+    pub(crate) label: Label,
 }
 
 impl Carried {
@@ -45,10 +51,16 @@ impl Carried {
         Self { source: source.to_owned(), given: Vec::new() }
     }
 
+    /// What a workflow makes a call with, which its own author has written.
+    pub(crate) fn of(given: Vec<Arc<Given>>) -> Self {
+        Self { source: String::new(), given }
+    }
+
     /// The same with what a call has given it.
     pub(crate) fn with(&self, tool: &str, asked: &Value, value: Value, label: Label) -> Self {
         let mut carried = self.clone();
-        carried.given.push(Given { tool: tool.to_owned(), asked: asked.clone(), value, label });
+        let given = Given { tool: tool.to_owned(), asked: asked.clone(), value, label };
+        carried.given.push(Arc::new(given));
         carried
     }
 

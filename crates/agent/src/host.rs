@@ -37,6 +37,7 @@ use crate::session::Sessions;
 use crate::subtask::Subtask;
 use crate::title::Titler;
 use crate::turn::{Begin, turn};
+use crate::workflow::{Workflow, Workflows, perform};
 
 /// The role of the model that makes vectors of tools, where one is configured.
 pub(crate) const EMBEDDER: &str = "embed";
@@ -56,6 +57,7 @@ pub struct AgentHost {
     desk: Arc<Desk>,
     sessions: Sessions,
     forbids: Option<Arc<dyn Forbids>>,
+    workflows: Option<Arc<dyn Workflows>>,
     /// The policies of runs that were brought to life, by their digests.
     policies: RwLock<BTreeMap<Digest, Arc<Policies>>>,
 }
@@ -80,6 +82,7 @@ impl AgentHost {
             desk,
             sessions: Sessions::default(),
             forbids: None,
+            workflows: None,
             policies: RwLock::default(),
         }
     }
@@ -117,6 +120,13 @@ impl AgentHost {
     #[must_use]
     pub fn with_library(mut self, library: Library) -> Self {
         self.library = Some(library);
+        self
+    }
+
+    /// Sets what brings the code of workflows; without it there are none.
+    #[must_use]
+    pub fn with_workflows(mut self, workflows: Arc<dyn Workflows>) -> Self {
+        self.workflows = Some(workflows);
         self
     }
 
@@ -243,6 +253,20 @@ impl AgentHost {
         })
     }
 
+    /// The code of a workflow; none of what is directed by a model.
+    fn workflow(&self, definition: &Definition) -> Result<Option<Arc<dyn Workflow>>> {
+        match (&definition.workflow, &self.workflows) {
+            (None, _) => Ok(None),
+            (Some(_), Some(workflows)) => workflows.find(definition).map(Some),
+            (Some(_), None) => {
+                let message =
+                    format!("`{}` is a workflow, and there is no code of workflows here", definition.name);
+                Err(Error::new(Code::RunDefinitionMissing, message)
+                    .with_help("resume the run with the program that started it"))
+            }
+        }
+    }
+
     /// The model of that id that makes vectors; none where it is not there any more: a search does without.
     fn embedder(&self, id: &str) -> Option<Arc<dyn Embedder>> {
         let of_role = self.models.embedder(EMBEDDER).ok().filter(|embedder| embedder.id() == id);
@@ -261,6 +285,7 @@ impl AgentHost {
             definition.limits = allowance.within(definition.limits);
         }
         let digest = definition.policies;
+        let workflow = self.workflow(&definition)?;
         let runtime = self.runtime(definition)?;
         let (session, origin) = (admission.session.as_ref(), admission.origin.as_ref());
         let files = files::owner(self.engine.as_ref(), &admission.run, session, origin).await?;
@@ -274,12 +299,18 @@ impl AgentHost {
         let agent = Arc::new(runtime.with_files(files));
         let earlier = self.sessions.resume(self.engine.as_ref(), admission).await?;
         Ok(Arc::new(move |ctx, state| {
-            let agent = Arc::clone(&agent);
+            let (agent, workflow) = (Arc::clone(&agent), workflow.clone());
             let begin = match state {
                 Some(state) => Begin::Next(state, earlier.clone()),
                 None => Begin::First(Box::new(input.clone()), earlier.clone()),
             };
-            async move { Json::of(&turn(&ctx, &agent, begin).await?) }.boxed()
+            async move {
+                Json::of(&match workflow {
+                    Some(workflow) => perform(&ctx, &agent, workflow.as_ref(), begin).await?,
+                    None => turn(&ctx, &agent, begin).await?,
+                })
+            }
+            .boxed()
         }))
     }
 }

@@ -12,6 +12,7 @@
 //! - [`Subtask`] says which model does the small work around an answer; [`title`] is what people find a run by.
 //! - [`link`] is how a growing transcript is recorded without being written again. [`history`] rebuilds it, and
 //!   [`session`] what was said over several turns.
+//! - [`workflow`] is the other way to direct a run: by code instead of by a model.
 //! - [`View`] is the journal of a run as events, [`Summary`] the run at a glance.
 
 mod act;
@@ -63,6 +64,7 @@ pub mod title;
 mod transcript;
 mod turn;
 mod view;
+pub mod workflow;
 
 pub use answer::Answer;
 pub use builder::Agent;

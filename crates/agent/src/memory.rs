@@ -43,9 +43,20 @@ pub struct Memory {
     /// What the task needs, where that was fixed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) narrowing: Option<Narrowing>,
+    /// How many calls the code of a workflow has made.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) calls: u32,
+    /// What the code of a workflow has left for this segment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) state: Option<Json>,
     /// About how many steps the segment has recorded.
     #[serde(skip)]
     pub(crate) recorded: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl Memory {
@@ -62,6 +73,8 @@ impl Memory {
             given: Vec::new(),
             names: Pseudonyms::default(),
             narrowing: None,
+            calls: 0,
+            state: None,
             recorded: 0,
         }
     }

@@ -86,6 +86,48 @@ impl Purse {
         }))
     }
 
+    /// Says that so many more shares will be taken.
+    pub(crate) fn expect(&self, shares: usize) {
+        let mut state = self.state();
+        state.expected = state.expected.saturating_add(shares as u64);
+    }
+
+    /// A purse of its own with a [share](Self::take) of this one, until it is [joined](Self::join) again.
+    pub(crate) fn part(&self, wall_time: Duration) -> Option<Self> {
+        let share = self.take(wall_time)?;
+        let state = self.state();
+        let before = state.before.saturating_add(state.spent.beside);
+        Some(Self(Mutex::new(State {
+            tokens: share.tokens,
+            money: share.money,
+            expected: 0,
+            before,
+            spent: Spent::default(),
+        })))
+    }
+
+    /// Counts what a part has used, and puts back the rest. Parts that work at once take the time of the one that takes
+    /// longest.
+    pub(crate) fn join(&self, part: &Self) {
+        let (left, part_spent, at) = {
+            let part = part.state();
+            let at = part.before.saturating_add(part.spent.beside);
+            ((part.tokens, part.money), part.spent.clone(), at)
+        };
+        let mut state = self.state();
+        state.tokens = state.tokens.saturating_add(left.0);
+        state.money += left.1;
+        state.spent.usage += part_spent.usage;
+        state.spent.cost += part_spent.cost;
+        state.spent.unpriced = state.spent.unpriced.saturating_add(part_spent.unpriced);
+        state.spent.beside = state.spent.beside.max(at.saturating_sub(state.before));
+    }
+
+    /// What was taken up to now.
+    pub(crate) fn so_far(&self) -> Spent {
+        self.state().spent.clone()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -167,6 +209,24 @@ mod tests {
             let sum: u64 = shares.map(|share| share.tokens).sum();
             assert!((90..=100).contains(&sum), "{expected}: {sum}");
         }
+    }
+
+    #[test]
+    fn parts_share_alike_and_take_the_time_of_the_longest() {
+        let purse = purse(90, 0);
+        purse.expect(3);
+        let parts: Vec<_> = (0..3).filter_map(|_| purse.part(LONG)).collect();
+        assert!(purse.part(LONG).is_none());
+        for (part, seconds) in parts.iter().zip([5, 20, 10]) {
+            let share = part.take(LONG).unwrap();
+            assert_eq!(share.tokens, 15, "half of a third");
+            part.settle(share, &Used { active_ms: seconds * 1_000, ..used(10) });
+        }
+        parts.iter().for_each(|part| purse.join(part));
+        assert_eq!(purse.active(Duration::ZERO), Duration::from_secs(20));
+        assert_eq!(purse.so_far().usage.total(), 30);
+        purse.expect(1);
+        assert_eq!(purse.take(LONG).unwrap().tokens, 60);
     }
 
     #[test]

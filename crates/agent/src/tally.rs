@@ -67,6 +67,13 @@ impl Tally {
         self.unpriced = self.unpriced.saturating_add(spent.unpriced);
     }
 
+    /// Counts all that the calls of a workflow took, of which so much worked at once.
+    pub(crate) fn worked(&mut self, spent: &Spent) {
+        self.asked(spent);
+        let millis = u64::try_from(spent.beside.as_millis()).unwrap_or(u64::MAX);
+        self.beside_ms = self.beside_ms.saturating_add(millis);
+    }
+
     /// Counts time in which others worked, out of a time that passed meanwhile: several may have worked at once.
     pub(crate) fn beside(&mut self, worked: Duration, passed: Duration) {
         let millis = u64::try_from(worked.min(passed).as_millis()).unwrap_or(u64::MAX);

@@ -211,9 +211,12 @@ impl Transcript {
         Arc::new(self.words().cloned().collect())
     }
 
-    /// Adds what a model said, if it said anything.
+    /// Adds what a model said, if it said anything. It is no better than all that was read; of what is not a model's own words,
+    /// such as what a workflow has made, the message itself may say that it is worse.
     pub(crate) fn answer(&mut self, step: StepKey, answer: &Answer) -> Option<&Arc<Message>> {
-        let message = answer.message()?.from_step(step).labelled(self.label.clone());
+        let message = answer.message()?.from_step(step);
+        let label = self.label.join(&message.label);
+        let message = message.labelled(label);
         self.push(message);
         self.messages.last()
     }

@@ -112,7 +112,7 @@ pub async fn turn(ctx: &Ctx, agent: &Arc<Runtime>, begin: Begin) -> Result<Reply
 }
 
 /// How a run parts with what its model has said last.
-enum Parting {
+pub(crate) enum Parting {
     /// Not yet: the model is told something.
     Again(Note),
     /// With this text, this data, and for this reason.
@@ -123,7 +123,7 @@ enum Parting {
 
 /// Has the last words of the model looked at by the guardrails and decided by the policies. Where they may not go out, the
 /// model is told so once.
-async fn part(
+pub(crate) async fn part(
     step: &Ctx,
     agent: &Arc<Runtime>,
     memory: &mut Memory,
@@ -154,7 +154,12 @@ async fn part(
 }
 
 /// Has a title made of what begins a conversation, where the run was started so.
-fn entitle<'a>(ctx: &'a Ctx, agent: &Runtime, begin: &Begin, goes_on: bool) -> Result<Titling<'a>> {
+pub(crate) fn entitle<'a>(
+    ctx: &'a Ctx,
+    agent: &Runtime,
+    begin: &Begin,
+    goes_on: bool,
+) -> Result<Titling<'a>> {
     match (begin, &agent.titler) {
         (Begin::First(input, None), Some(titler)) if goes_on => {
             Titling::new(ctx, agent, titler, &input.message)
@@ -164,7 +169,7 @@ fn entitle<'a>(ctx: &'a Ctx, agent: &Runtime, begin: &Begin, goes_on: bool) -> R
 }
 
 /// What guardrails have learned before, in the session and in the segment before.
-fn watch(begin: &Begin, earlier: Option<&Earlier>) -> Result<Watch> {
+pub(crate) fn watch(begin: &Begin, earlier: Option<&Earlier>) -> Result<Watch> {
     let mut names = earlier.map(|earlier| earlier.names.clone()).unwrap_or_default();
     if let Begin::Next(recorded, _) = begin {
         names.extend(Memory::read(recorded)?.names);
@@ -173,7 +178,12 @@ fn watch(begin: &Begin, earlier: Option<&Earlier>) -> Result<Watch> {
 }
 
 /// Has guardrails look at what the run was started with, before anybody else does.
-async fn let_in(ctx: &Ctx, agent: &Runtime, begin: Begin, watch: &Watch) -> Result<(Begin, Option<Blocked>)> {
+pub(crate) async fn let_in(
+    ctx: &Ctx,
+    agent: &Runtime,
+    begin: Begin,
+    watch: &Watch,
+) -> Result<(Begin, Option<Blocked>)> {
     let (input, earlier) = match begin {
         Begin::First(input, earlier) => (input, earlier),
         next @ Begin::Next(..) => return Ok((next, None)),
@@ -187,7 +197,7 @@ async fn let_in(ctx: &Ctx, agent: &Runtime, begin: Begin, watch: &Watch) -> Resu
 }
 
 /// The message that the run was started with, where this is its first segment.
-fn first(begin: &Begin) -> Option<Message> {
+pub(crate) fn first(begin: &Begin) -> Option<Message> {
     match begin {
         Begin::First(input, _) => Some(input.message.clone()),
         Begin::Next(..) => None,
@@ -195,7 +205,7 @@ fn first(begin: &Begin) -> Option<Message> {
 }
 
 /// Begins with what the run was started with, or goes on from where the segment before ended.
-fn perceive(ctx: &Ctx, agent: &Runtime, begin: Begin) -> Result<Memory> {
+pub(crate) fn perceive(ctx: &Ctx, agent: &Runtime, begin: Begin) -> Result<Memory> {
     let (input, earlier) = match begin {
         Begin::First(input, earlier) => (input, earlier),
         Begin::Next(recorded, earlier) => {
@@ -218,14 +228,14 @@ fn perceive(ctx: &Ctx, agent: &Runtime, begin: Begin) -> Result<Memory> {
 }
 
 /// What was said before the run in its session.
-fn earlier(begin: &Begin) -> Option<Arc<Earlier>> {
+pub(crate) fn earlier(begin: &Begin) -> Option<Arc<Earlier>> {
     match begin {
         Begin::First(_, earlier) | Begin::Next(_, earlier) => earlier.clone(),
     }
 }
 
 /// What was done before, as far as a policy asks about it.
-fn remembered(agent: &Runtime, memory: &Memory, earlier: Option<&Earlier>) -> Log {
+pub(crate) fn remembered(agent: &Runtime, memory: &Memory, earlier: Option<&Earlier>) -> Log {
     let concerned = rules::concerned(agent.policies.as_deref());
     let before = earlier.map(|earlier| earlier.past.as_ref()).unwrap_or_default();
     let before: Vec<_> = before.iter().chain(&memory.given).cloned().collect();
@@ -285,13 +295,13 @@ async fn remember(
 }
 
 /// The reply in the place of what a guardrail does not let pass.
-fn held_back(ctx: &Ctx, mut memory: Memory, log: &Log, watch: &Watch, blocked: Blocked) -> Reply {
+pub(crate) fn held_back(ctx: &Ctx, mut memory: Memory, log: &Log, watch: &Watch, blocked: Blocked) -> Reply {
     memory.judged(watch);
     let reply = reply(ctx, blocked.why.clone(), memory, log, Stop::Blocked, None);
     Reply { blocked: Some(blocked), ..reply }
 }
 
-fn reply(
+pub(crate) fn reply(
     ctx: &Ctx,
     text: String,
     memory: Memory,

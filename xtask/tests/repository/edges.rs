@@ -14,16 +14,26 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("durable", &["core"]),
     ("powerloss", &[]),
     ("agent", &["core", "model", "tool", "policy", "durable"]),
+    ("workflow", &["core", "tool", "durable", "agent"]),
     ("store", &["core", "durable"]),
-    ("adjutant", &["core", "model", "tool", "policy", "durable", "agent", "store", "macros"]),
+    ("adjutant", &["core", "model", "tool", "policy", "durable", "agent", "workflow", "store", "macros"]),
     ("cli", &["core", "adjutant"]),
-    ("testkit", &["core", "macros", "model", "tool", "policy", "durable", "agent", "store", "adjutant"]),
+    (
+        "testkit",
+        &["core", "macros", "model", "tool", "policy", "durable", "agent", "workflow", "store", "adjutant"],
+    ),
     ("xtask", &[]),
 ];
 
 /// What tests may use besides the kit, which all may: the loop is tested on the real engine, and the rules of this
 /// repository on the real list of error codes.
-const TESTS_MAY_DEPEND_ON: &[(&str, &str)] = &[("agent", "store"), ("store", "powerloss"), ("xtask", "core")];
+const TESTS_MAY_DEPEND_ON: &[(&str, &str)] = &[
+    ("agent", "store"),
+    ("workflow", "store"),
+    ("workflow", "model"),
+    ("store", "powerloss"),
+    ("xtask", "core"),
+];
 
 /// The crates' own metadata, with the folder of each in place of its name.
 struct Workspace(Vec<Value>);

@@ -1,4 +1,4 @@
-//! The agents of a project: `agents/*.md`.
+//! The agents of a project, `agents/*.md`, and its workflows, `workflows/*.yaml`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ impl Agents {
     /// folder. A folder that is not there holds no agents.
     pub(super) fn read_all(folder: &Path, shown: &Path, errors: &mut Vec<Error>) -> Self {
         let mut agents = Self::default();
-        match list(folder) {
+        match list(folder, &["md"]) {
             Ok(paths) => {
                 for path in paths {
                     let name = path.file_name().map_or(path.as_path(), Path::new);
@@ -39,6 +39,32 @@ impl Agents {
             Err(error) => errors.push(error),
         }
         agents
+    }
+
+    /// Reads every workflow of the folder, as [`read_all`](Self::read_all) does agents.
+    pub(super) fn read_workflows(&mut self, folder: &Path, shown: &Path, errors: &mut Vec<Error>) {
+        match list(folder, &["yaml", "yml"]) {
+            Ok(paths) => {
+                for path in paths {
+                    let name = path.file_name().map_or(path.as_path(), Path::new);
+                    self.read_workflow(&path, &shown.join(name), errors);
+                }
+            }
+            Err(error) => errors.push(error),
+        }
+    }
+
+    /// Reads one workflow. Where something is wrong with it, nothing is known of it but its name.
+    pub(super) fn read_workflow(&mut self, path: &Path, shown: &Path, errors: &mut Vec<Error>) {
+        let text = file::read(path, adjutant_workflow::plan::LONGEST as u64).map_err(|error| vec![error]);
+        let read = text.and_then(|text| adjutant_workflow::plan::parse(&shown.to_string_lossy(), &text));
+        match read {
+            Ok(parsed) => self.take(parsed.source, None, errors),
+            Err(found) => {
+                errors.extend(found);
+                self.unread.extend(path.file_stem().and_then(|stem| stem.to_str()).map(str::to_owned));
+            }
+        }
     }
 
     /// Reads one agent. `shown` is how the person named the file.
@@ -53,18 +79,23 @@ impl Agents {
             self.unread.extend(path.file_stem().and_then(|stem| stem.to_str()).map(str::to_owned));
             return;
         };
+        self.take(source, (!is_whole).then_some(gaps), errors);
+    }
+
+    /// Takes in what was read, with its gaps where something is wrong with it.
+    fn take(&mut self, source: Source, gaps: Option<Gaps>, errors: &mut Vec<Error>) {
         self.first.get_or_insert_with(|| source.name.clone());
         let other = self.all().find(|other| other.name == source.name);
         if let Some(first) = other.map(|other| other.file.clone()) {
-            let message = format!("there is a second agent called `{}`", source.name);
+            let message = format!("there is a second agent or workflow called `{}`", source.name);
             let help = format!("the first is {}", first.as_deref().unwrap_or("another"));
             let file = source.file.clone().unwrap_or_default();
             errors.push(Error::new(Code::ProjectInvalid, message).with_help(help).at(file, None, None));
+            self.parts.push((source, gaps.unwrap_or_default()));
+        } else if let Some(gaps) = gaps {
             self.parts.push((source, gaps));
-        } else if is_whole {
-            self.whole.insert(source.name.clone(), source);
         } else {
-            self.parts.push((source, gaps));
+            self.whole.insert(source.name.clone(), source);
         }
     }
 
@@ -95,8 +126,8 @@ impl Agents {
     }
 }
 
-/// The Markdown files of a folder, sorted; hidden ones and `README.md` are no agents.
-fn list(folder: &Path) -> Result<Vec<PathBuf>> {
+/// The files of a folder with one of these extensions, sorted; hidden ones and `README.md` are left out.
+fn list(folder: &Path, extensions: &[&str]) -> Result<Vec<PathBuf>> {
     let unreadable = |error: &std::io::Error| {
         Error::new(Code::FileUnreadable, format!("`{}` cannot be read: {error}", folder.display()))
     };
@@ -108,12 +139,13 @@ fn list(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for entry in entries {
         let path = entry.map_err(|error| unreadable(&error))?.path();
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if name.ends_with(".md") && !name.starts_with('.') && name != "README.md" {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+        let is_one = path.extension().is_some_and(|own| extensions.iter().any(|wanted| own == *wanted));
+        if is_one && !name.starts_with('.') && name != "README.md" {
             paths.push(path);
         }
         if paths.len() > MOST {
-            let message = format!("`{}` holds more than {MOST} agents", folder.display());
+            let message = format!("`{}` holds more than {MOST} files", folder.display());
             return Err(Error::new(Code::ProjectInvalid, message));
         }
     }

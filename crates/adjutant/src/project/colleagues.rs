@@ -6,6 +6,8 @@ use adjutant_agent::definition::document::nearest;
 use adjutant_agent::definition::{Asked, Definition, Source};
 use adjutant_core::{Code, Error};
 
+use adjutant_workflow::plan::Plan;
+
 use super::agents::Agents;
 
 /// How many agents an agent may ask, with those that they ask in turn: each is part of its definition.
@@ -36,7 +38,7 @@ pub(super) fn define(
         rest = later;
         let mut made = Vec::new();
         for source in ready {
-            match define(source).and_then(|definition| complete(source, definition, &definitions)) {
+            match define(source).and_then(|definition| complete(source, definition, &definitions, &define)) {
                 Ok(definition) => made.push((source.name.clone(), definition)),
                 Err(found) => {
                     failed.insert(source.name.clone());
@@ -56,6 +58,7 @@ fn complete(
     source: &Source,
     mut definition: Definition,
     definitions: &BTreeMap<String, Definition>,
+    define: impl Fn(&Source) -> Result<Definition, Vec<Error>>,
 ) -> Result<Definition, Vec<Error>> {
     let mut there = source.clone();
     there.agents.retain(|asked| definitions.contains_key(&asked.agent.name));
@@ -65,6 +68,9 @@ fn complete(
     })?;
     if there.agents.len() < source.agents.len() {
         return Err(Vec::new());
+    }
+    if let Some(plan) = source.workflow.as_ref().and_then(|plan| Plan::read(plan).ok()) {
+        plan.equip(&mut definition, define)?;
     }
     let nested = definition.nested().count();
     if nested > MOST {

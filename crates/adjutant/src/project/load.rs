@@ -36,6 +36,8 @@ use super::unread::Unread;
 const FILE: &str = "adjutant.toml";
 /// Where its agents are.
 const AGENTS: &str = "agents";
+/// Where its workflows are.
+const WORKFLOWS: &str = "workflows";
 
 /// A project: its settings, its agents, their tools and models. It is read as a whole; so what is wrong with one file
 /// is known before the first run.
@@ -97,7 +99,13 @@ impl Project {
         let lock = Lock::read(&layout.folder, &layout.shown).map_err(|error| errors.push(error)).ok();
         let mut in_agents = Vec::new();
         let agents = match &layout.agent {
-            None => Agents::read_all(&layout.folder.join(AGENTS), &layout.shown.join(AGENTS), &mut in_agents),
+            None => {
+                let (folder, shown) = (layout.folder.join(AGENTS), layout.shown.join(AGENTS));
+                let mut agents = Agents::read_all(&folder, &shown, &mut in_agents);
+                let (folder, shown) = (layout.folder.join(WORKFLOWS), layout.shown.join(WORKFLOWS));
+                agents.read_workflows(&folder, &shown, &mut in_agents);
+                agents
+            }
             Some((path, shown)) => {
                 let mut agents = Agents::default();
                 agents.read(path, shown, &mut in_agents);

@@ -14,3 +14,4 @@ mod projects;
 mod runs;
 mod scripts;
 mod shop;
+mod workflows;

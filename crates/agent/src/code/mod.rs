@@ -7,7 +7,7 @@
 
 mod program;
 mod propose;
-mod told;
+pub(crate) mod told;
 
 pub(crate) use program::RunProgram;
 pub(crate) use propose::ProposeTool;

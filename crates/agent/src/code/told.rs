@@ -37,12 +37,12 @@ fn text(content: &[Part]) -> String {
 }
 
 /// The same as one value: what a failure says is a text.
-pub(super) fn value(returned: &Returned) -> Value {
+pub(crate) fn value(returned: &Returned) -> Value {
     outcome(returned).unwrap_or_else(|fault| Value::String(fault.to_string()))
 }
 
 /// The label of what a program is given. Why a call failed may repeat what somebody outside wrote.
-pub(super) fn label(returned: &Returned) -> Label {
+pub(crate) fn label(returned: &Returned) -> Label {
     match returned {
         Returned::Output(output) => output.label(),
         Returned::Failed(_) | Returned::Idle(_) | Returned::Pending(_) => Label::untrusted(),

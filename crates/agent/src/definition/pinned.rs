@@ -97,6 +97,9 @@ pub struct Definition {
     /// How it is found out what a task of it needs; none where its tasks are not narrowed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub narrow: Option<Narrow>,
+    /// What directs it, where that is a [workflow](crate::workflow) and no model: how whoever brings the code finds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow: Option<Value>,
 }
 
 impl Definition {

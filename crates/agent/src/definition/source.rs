@@ -105,6 +105,8 @@ pub struct Source {
     pub endorse: BTreeSet<Closed>,
     /// How it is found out what a task of it needs; none where its tasks are not narrowed.
     pub narrow: Option<Narrow>,
+    /// What directs it, where that is a [workflow](crate::workflow) and no model: how whoever brings the code finds it.
+    pub workflow: Option<Value>,
 }
 
 /// What stands around an agent and holds where it says nothing itself.
@@ -155,6 +157,7 @@ impl Source {
             quarantine: Vec::new(),
             endorse: BTreeSet::new(),
             narrow: None,
+            workflow: None,
         }
     }
 
@@ -224,6 +227,7 @@ impl Source {
             guardrails,
             mark: self.mark,
             narrow: self.narrow,
+            workflow: self.workflow.clone(),
         })
     }
 
@@ -238,7 +242,12 @@ impl Source {
     ) -> Result<(), Vec<Error>> {
         let mut errors = Vec::new();
         for Asked { agent, sees } in &self.agents {
-            let found = agents(&agent.name).and_then(|found| Delegate::new(found, *sees));
+            // No model chooses what a workflow asks, so it need not be described.
+            let delegate = |found| match &self.workflow {
+                Some(_) => Ok(Delegate { sees: *sees, definition: found }),
+                None => Delegate::new(found, *sees),
+            };
+            let found = agents(&agent.name).and_then(delegate);
             let delegate = match found {
                 Ok(delegate) => delegate,
                 Err(error) => {
@@ -274,7 +283,7 @@ impl Source {
 
     fn faults_of_its_own(&self) -> Vec<Error> {
         let mut found = vec![name::check(&self.name)];
-        if self.instructions.trim().is_empty() {
+        if self.workflow.is_none() && self.instructions.trim().is_empty() {
             found.push(Err(Error::new(Code::ProjectInvalid, "the agent has no instructions")));
         }
         found.extend(self.output.as_ref().map(schema::check));

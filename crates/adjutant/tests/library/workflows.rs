@@ -1,0 +1,394 @@
+//! Workflows, as files and in Rust.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use adjutant::Code;
+use adjutant::agent::workflow::is_failure;
+use adjutant::durable::{RunState, Wait};
+use adjutant::model::Request;
+use adjutant::model::scripted::{Scripted, Turn};
+use adjutant::prelude::{
+    Adjutant, Item, Project, Reply, Stage, Task, ToolError, Update, Workflow, pattern, steps, tool,
+};
+use adjutant::tool::Answer;
+use adjutant::workflow::pattern::{Ended, Fan, Join, Opinion, Rounds, parallel, refine};
+use futures::StreamExt;
+use serde_json::{Value, json};
+
+/// A model that answers by what its instructions begin with.
+fn obey(request: &Request, _: usize) -> Option<Turn> {
+    let system = request.messages.first()?.text();
+    let task = request.messages.iter().rfind(|message| message.results().next().is_none())?.text();
+    Some(Turn::text(&match system.split_whitespace().next()? {
+        "Write" => format!("<{task}>"),
+        // Longer texts are better.
+        "Judge" => json!({ "score": task.len(), "advice": "longer" }).to_string(),
+        "You" if system.contains("You choose") => {
+            let path = if task.contains("money") { "billing" } else { "other" };
+            let confidence = if task.contains("perhaps") { 0.2 } else { 0.9 };
+            json!({ "reason": "words", "path": path, "confidence": confidence }).to_string()
+        }
+        "You" => json!({ "reason": "too short", "passes": task.len() > 200 }).to_string(),
+        "Fail" if task.contains("fail") => {
+            return Some(Turn::error(adjutant::Error::new(Code::ModelRequestRefused, "no")));
+        }
+        "Fail" => task,
+        other => panic!("{other}"),
+    }))
+}
+
+const WRITER: &str = "---\nmodel: main\n---\nWrite.\n";
+const CRITIC: &str = "---\nmodel: main\noutput:\n  type: object\n  properties: { score: { type: integer }, advice: { type: string } }\n  \
+                      required: [score, advice]\n---\nJudge.\n";
+const FRAGILE: &str = "---\nmodel: main\n---\nFail.\n";
+
+/// A project with these agents and one workflow, `flow`.
+fn project(workflow: &str) -> (tempfile::TempDir, Adjutant) {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["agents", "workflows"] {
+        std::fs::create_dir(folder.path().join(name)).unwrap();
+    }
+    for (name, text) in [("writer", WRITER), ("critic", CRITIC), ("fragile", FRAGILE)] {
+        std::fs::write(folder.path().join(format!("agents/{name}.md")), text).unwrap();
+    }
+    std::fs::write(folder.path().join("workflows/flow.yaml"), workflow).unwrap();
+    let project = Project::load(folder.path()).unwrap_or_else(|errors| panic!("{errors:#?}"));
+    let adjutant =
+        Adjutant::builder().project(project).model("main", Scripted::from_fn(obey)).build().unwrap();
+    (folder, adjutant)
+}
+
+async fn run(workflow: &str, input: &str) -> Result<Reply, adjutant::Error> {
+    let (_folder, adjutant) = project(workflow);
+    adjutant.run("flow", input).await
+}
+
+/// What a workflow makes: its text, or what is wrong.
+async fn made(workflow: &str, input: &str) -> String {
+    match run(workflow, input).await {
+        Ok(reply) => reply.data.map_or(reply.text, |data| data.to_string()),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[tokio::test]
+async fn steps_see_what_was_made_before_them() {
+    let flow = "
+steps:
+  - id: outline
+    agent: writer
+    task: 'outline {{ input }}'
+  - agent: writer
+  - value: { first: '= outline', last: '= last', words: '{{ outline }} and {{ last }}', size: '= size(outline)' }
+";
+    assert_eq!(
+        made(flow, "bells").await,
+        r#"{"first":"<outline bells>","last":"<<outline bells>>","size":15,"words":"<outline bells> and <<outline bells>>"}"#
+    );
+}
+
+#[tokio::test]
+async fn branches_are_joined_as_is_said() {
+    let branches = |join: &str| {
+        format!(
+            "
+steps:
+  - parallel:
+      good: {{ agent: writer, task: 'a {{{{ input }}}}' }}
+      bad: {{ agent: fragile, task: 'fail {{{{ input }}}}' }}
+    {join}
+"
+        )
+    };
+    assert_eq!(made(&branches("join: rest"), "x").await, r#"{"bad":null,"good":"<a x>"}"#);
+    assert_eq!(made(&branches("join: any"), "x").await, "<a x>");
+    let error = made(&branches("join: all"), "x").await;
+    assert!(error.starts_with("step1: branch 2 of 2 failed: the agent `fragile` gave no answer"), "{error}");
+    let vote = "
+steps:
+  - parallel:
+      a: { value: 1 }
+      b: { value: 2 }
+      c: { value: 2 }
+    join: vote
+";
+    assert_eq!(made(vote, "x").await, "2");
+}
+
+#[tokio::test]
+async fn each_item_of_a_list_is_worked_on() {
+    let flow = "
+input: { type: array, items: { type: string } }
+steps:
+  - map: '= input'
+    as: name
+    at_a_time: 2
+    do: { agent: writer, task: '{{ index }} {{ name }}' }
+output: { all: '= last' }
+";
+    assert_eq!(made(flow, r#"["a","b","c"]"#).await, r#"{"all":["<0 a>","<1 b>","<2 c>"]}"#);
+    let error = made(flow, "a text").await;
+    assert!(error.starts_with("the input does not fit: it is no JSON"), "{error}");
+    let error = made(flow, "[1]").await;
+    assert!(error.starts_with("the input does not fit: /0"), "{error}");
+}
+
+#[tokio::test]
+async fn a_gate_ends_leads_elsewhere_or_fails() {
+    let gate = |gate: &str| {
+        format!(
+            "steps:\n  - agent: writer\n    gate: {{ {gate} }}\n  - value: 'went on with {{{{ last }}}}'\n"
+        )
+    };
+    assert_eq!(made(&gate("when: size(result) > 2"), "x").await, "went on with <x>");
+    assert_eq!(
+        made(&gate("when: size(result) > 9, end: 'too short: {{ result }}'"), "x").await,
+        "too short: <x>"
+    );
+    let elsewhere = "when: size(result) > 9, otherwise: { value: 'mended {{ result }}' }";
+    assert_eq!(made(&gate(elsewhere), "x").await, "went on with mended <x>");
+    let error = made(&gate("when: size(result) > 9"), "x").await;
+    assert_eq!(error, "step1: its result did not pass the gate: `size(result) > 9` does not hold");
+    let error = made(&gate("schema: { type: object }"), "x").await;
+    assert!(error.contains("it does not fit the schema"), "{error}");
+    let error = made(&gate("judge: { rubric: It is long. }"), "x").await;
+    assert!(error.ends_with("the judge says: too short"), "{error}");
+}
+
+#[tokio::test]
+async fn the_way_is_chosen_by_a_model_that_is_sure_enough() {
+    let flow = |otherwise: &str| {
+        format!(
+            "
+steps:
+  - route:
+      by: {{ model: main }}
+      {otherwise}
+      paths:
+        billing: {{ description: About money., do: {{ value: 'billing: {{{{ input }}}}' }} }}
+        other: {{ description: Anything else., do: {{ value: 'other: {{{{ input }}}}' }} }}
+"
+        )
+    };
+    let to_steps = flow("otherwise: { value: 'unsure' }");
+    assert_eq!(made(&to_steps, "my money").await, "billing: my money");
+    assert_eq!(made(&to_steps, "a bell").await, "other: a bell");
+    assert_eq!(made(&to_steps, "perhaps a bell").await, "unsure");
+    let error = made(&flow(""), "perhaps a bell").await;
+    assert!(error.contains("with a confidence of 0.20; 0.50 is wanted"), "{error}");
+}
+
+#[tokio::test]
+async fn a_person_chooses_where_the_model_is_not_sure() {
+    let flow = "
+steps:
+  - route:
+      by: { model: main }
+      otherwise: ask
+      paths:
+        billing: { description: About money., do: { value: billing } }
+        other: { description: Anything else., do: { value: other } }
+";
+    let (_folder, adjutant) = project(flow);
+    let run = adjutant.start("flow", "perhaps").await.unwrap();
+    let mut updates = run.drive();
+    while let Some(update) = updates.next().await {
+        if update.unwrap() == Update::State(RunState::Waiting) {
+            for wait in run.waits().await.unwrap() {
+                let Wait::Signal { name, .. } = wait else { continue };
+                let answer = Answer::Accept(json!({ "path": "billing" }).as_object().cloned());
+                run.answer(&name, answer).await.unwrap();
+            }
+        }
+    }
+    assert_eq!(run.outcome().await.unwrap().text, "billing");
+}
+
+#[tokio::test]
+async fn a_draft_is_refined_until_it_is_good_enough() {
+    let refine = |accept: &str, rounds: u32| {
+        format!(
+            "
+steps:
+  - refine:
+      draft: {{ agent: writer, task: '{{{{ draft or input }}}}' }}
+      review: {{ agent: critic, task: '{{{{ draft }}}}' }}
+      accept: {accept}
+      score: review.score
+      rounds: {rounds}
+"
+        )
+    };
+    assert_eq!(made(&refine("review.score >= 7", 9), "x").await, "<<<x>>>");
+    assert_eq!(made(&refine("review.score >= 70", 2), "x").await, "<<x>>");
+}
+
+#[tokio::test]
+async fn what_fails_is_tried_again_and_has_a_stand_in() {
+    let flow = "
+steps:
+  - agent: fragile
+    task: fail
+    retry: { times: 2 }
+    or_else: 'instead of {{ input }}'
+";
+    let (_folder, adjutant) = project(flow);
+    let run = adjutant.start("flow", "x").await.unwrap();
+    assert_eq!(run.reply().await.unwrap().text, "instead of x");
+    let steps = run.summary().await.unwrap().steps;
+    assert_eq!(steps.iter().filter(|step| step.run.is_some()).count(), 3);
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_file_is_told_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(folder.path().join("agents")).unwrap();
+    std::fs::create_dir_all(folder.path().join("workflows")).unwrap();
+    std::fs::write(folder.path().join("agents/writer.md"), WRITER).unwrap();
+    let wrong = "
+steps:
+  - agent: writter
+    task: 'about {{ inptu }}'
+  - id: two
+    value: '= size(lst) > 1'
+  - agent: writer
+    tool: x
+  - vlaue: 3
+  - map: '= input'
+  - value: '= (1 +'
+";
+    std::fs::write(folder.path().join("workflows/flow.yaml"), wrong).unwrap();
+    let errors = Project::load(folder.path()).unwrap_err();
+    let told: Vec<String> = errors
+        .iter()
+        .map(|error| {
+            let at =
+                error.location().map(|at| format!("{}:{}", at.line.unwrap_or(0), at.column.unwrap_or(0)));
+            format!("{} {} | {}", at.unwrap_or_default(), error.message(), error.help().unwrap_or_default())
+        })
+        .collect();
+    let told = told.join("\n");
+    for expected in [
+        "4:11 there is no value `inptu` here | did you mean `input`?",
+        "6:12 there is no value `lst` here | did you mean `last`?",
+        "7:5 `steps[3]` does two things: `agent` and `tool` | make two steps of it",
+        "`steps[4]` says nothing that is done",
+        "unknown key `steps[4].vlaue` | did you mean `value`?",
+        "`steps[5].do` is missing",
+        "`(1 +` is no expression in CEL",
+    ] {
+        assert!(told.contains(expected), "{expected}\n---\n{told}");
+    }
+}
+
+/// Counts what it was asked to do.
+#[tool(idempotent)]
+fn count(number: usize, counter: &Counter) -> Result<usize, ToolError> {
+    counter.0.fetch_add(1, Ordering::SeqCst);
+    match number {
+        13 => Err(ToolError::new("unlucky")),
+        number => Ok(number * number),
+    }
+}
+
+#[derive(Clone, Default)]
+struct Counter(Arc<AtomicUsize>);
+
+fn open(counter: &Counter) -> Adjutant {
+    Adjutant::builder()
+        .in_memory()
+        .model("main", Scripted::from_fn(obey))
+        .resource(counter.clone())
+        .build()
+        .unwrap()
+}
+
+fn arguments(number: usize) -> serde_json::Map<String, Value> {
+    json!({ "number": number }).as_object().cloned().unwrap()
+}
+
+#[tokio::test]
+async fn a_workflow_in_rust_composes_the_patterns() {
+    let squares = Workflow::new("squares").tool(count).run(|stage, _| async move {
+        let branches = (11..16)
+            .map(|number| move |stage: Stage| async move { stage.call("count", arguments(number)).await });
+        let made = parallel(&stage, Fan::join(Join::Rest(3)).at_a_time(2), branches).await?;
+        let values: Vec<_> = made.iter().flatten().map(|item| item.value.clone()).collect();
+        Ok(Item::made_of(Value::Array(values), made.iter().flatten()))
+    });
+    let whole = Workflow::new("whole").workflow(&squares).tool(count).run(|stage, input| async move {
+        let refined = refine(
+            &stage,
+            Rounds { most: 5, patience: 2 },
+            |stage, latest: Option<pattern::Reviewed<Item, ()>>| async move {
+                let number = latest.map_or(Some(2), |latest| latest.draft.value.as_u64()).unwrap_or(2);
+                stage.call("count", arguments(usize::try_from(number).unwrap())).await
+            },
+            |_, draft: Item| async move {
+                let score = draft.value.as_f64().unwrap_or_default();
+                Ok(((), Opinion { accepted: score > 100.0, score }))
+            },
+        )
+        .await?;
+        assert_eq!(refined.ended, Ended::Accepted);
+        let squares = stage.ask("squares", &input).await?;
+        Ok(Item::made_of(json!({ "best": refined.best.draft.value, "squares": squares.value }), [&squares]))
+    });
+    let counter = Counter::default();
+    let reply = open(&counter).run(&whole, "go").await.unwrap();
+    assert_eq!(reply.data, Some(json!({ "best": 256, "squares": [121, 144, 196, 225] })));
+    assert_eq!(counter.0.load(Ordering::SeqCst), 8);
+    assert_eq!(reply.label.map(|label| label.is_trusted()), Some(true), "the tool is of this program");
+}
+
+#[tokio::test]
+async fn a_failure_can_be_handled_and_a_limit_holds() {
+    let careful = Workflow::new("careful").tool(count).limit(steps(2)).run(|stage, _| async move {
+        let mut failures = Vec::new();
+        for number in [13, 1, 2] {
+            match stage.call("count", arguments(number)).await {
+                Ok(_) => {}
+                Err(error) if is_failure(&error) => failures.push(error.message().to_owned()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Item::new(failures.join("; ")))
+    });
+    let reply = open(&Counter::default()).run(&careful, "go").await.unwrap();
+    assert_eq!(reply.text, "unlucky; the workflow has made 2 calls, which is its limit of steps");
+}
+
+#[tokio::test]
+async fn a_workflow_goes_on_where_its_process_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("runs.db");
+    let counter = Counter::default();
+    let open = || {
+        let model = Scripted::from_fn(obey);
+        Adjutant::builder().store(&store).model("main", model).resource(counter.clone()).build().unwrap()
+    };
+    let slow = || {
+        Workflow::new("slow").tool(count).run(|stage, _| async move {
+            let mut sum = 0;
+            for number in 1..=3 {
+                sum += stage.call("count", arguments(number)).await?.value.as_u64().unwrap_or_default();
+                stage.ctx().sleep(Duration::from_millis(150)).await?;
+            }
+            Ok(Item::new(sum))
+        })
+    };
+    let task = || Task::new("go").id("one");
+    let first = open();
+    let run = first.start(&slow(), task()).await.unwrap();
+    let updates = run.drive();
+    while counter.0.load(Ordering::SeqCst) < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    updates.stop().await.unwrap();
+    drop((run, first));
+    let reply = open().run(&slow(), task()).await.unwrap();
+    assert_eq!(reply.data, Some(json!(14)));
+    assert_eq!(counter.0.load(Ordering::SeqCst), 3, "nothing is done twice");
+}

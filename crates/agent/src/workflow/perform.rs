@@ -1,0 +1,109 @@
+//! The way of one run of a workflow.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+
+use adjutant_core::Result;
+use adjutant_core::hash::Digest;
+use adjutant_core::json::Json;
+use adjutant_durable::{Ctx, Effects, work};
+use serde_json::Value;
+
+use super::stage::Performance;
+use super::{Item, Stage, Workflow};
+use crate::answer::Answer;
+use crate::guard::Agreement;
+use crate::memory::Memory;
+use crate::purse::Purse;
+use crate::reply::Reply;
+use crate::rules::Queue;
+use crate::runtime::Runtime;
+use crate::termination::Stop;
+use crate::turn::{self, Begin, Parting};
+
+/// The name of the step that records what a workflow has made.
+const MADE: &str = "made";
+
+/// Runs a workflow as one turn of a session: from what somebody says to its reply. What goes in and out passes the
+/// guardrails and the policies as in an agent's turn.
+pub(crate) async fn perform(
+    ctx: &Ctx,
+    agent: &Arc<Runtime>,
+    workflow: &dyn Workflow,
+    begin: Begin,
+) -> Result<Reply> {
+    let earlier = turn::earlier(&begin);
+    let watch = turn::watch(&begin, earlier.as_deref())?;
+    let (begin, blocked) = turn::let_in(ctx, agent, begin, &watch).await?;
+    let mut titling = turn::entitle(ctx, agent, &begin, blocked.is_none())?;
+    let first = turn::first(&begin);
+    let mut memory = turn::perceive(ctx, agent, begin)?;
+    let log = turn::remembered(agent, &memory, earlier.as_deref());
+    if let Some(blocked) = blocked {
+        return Ok(turn::held_back(ctx, memory, &log, &watch, blocked));
+    }
+    let state = memory.state.take();
+    let purse = Arc::new(Purse::new(&agent.definition.limits, &memory.tally, 0));
+    let input = memory.conversation.messages().last().map(|message| Item {
+        value: Value::String(message.text()),
+        label: message.label.clone(),
+        ..Item::default()
+    });
+    let run = Arc::new(Performance {
+        agent: Arc::clone(agent),
+        conversation: memory.conversation.clone(),
+        log,
+        watch,
+        queue: Queue::default(),
+        calls: AtomicU32::new(memory.calls),
+        memory: memory.clone(),
+    });
+    let stage = Stage::new(ctx.clone(), Arc::clone(&run), Arc::clone(&purse));
+    let mut agreement = Agreement::new(ctx, agent, first, &run.watch);
+    let working = titling.beside(workflow.run(stage, input.unwrap_or_default(), state));
+    let (made, blocked) = agreement.beside(working).await?;
+    memory.tally.worked(&purse.so_far());
+    if let Some(blocked) = blocked {
+        memory.call(titling.finish(ctx).await);
+        return Ok(turn::held_back(ctx, memory, &run.log, &run.watch, blocked));
+    }
+    let made = made?;
+    let step = ctx.scope(MADE);
+    say(&step, &mut memory, &made).await?;
+    // There is nobody who could be told to answer otherwise.
+    memory.tried.withheld = true;
+    let data = (!made.value.is_string()).then(|| made.value.clone());
+    let said = (made.text(), data);
+    let parting = turn::part(&step, agent, &mut memory, &run.log, &run.watch, Stop::Answered, said).await?;
+    memory.call(titling.finish(ctx).await);
+    Ok(match parting {
+        Parting::With(text, data, stop) => turn::reply(ctx, text, memory, &run.log, stop, data),
+        Parting::Again(note) => turn::reply(ctx, note.text(), memory, &run.log, Stop::Withheld, None),
+        Parting::Blocked(blocked) => turn::held_back(ctx, memory, &run.log, &run.watch, blocked),
+    })
+}
+
+/// Records what was made as an answer, so that later turns of the session read it.
+async fn say(step: &Ctx, memory: &mut Memory, made: &Item) -> Result<()> {
+    let mut answer = Answer::of_text(&made.text());
+    answer.response.message.label = made.label.clone();
+    let recorded = Json::of(&answer)?;
+    let input = Json::of(&Digest::of(recorded.as_str().as_bytes()).to_string())?;
+    let done = work(move |_| std::future::ready(Ok(recorded.clone())));
+    let recorded = step.effect(MADE, Effects::pure(), input, done).await?;
+    memory.conversation.answer(step.path().join(MADE, 0), &Answer::read(&recorded)?);
+    Ok(())
+}
+
+/// What the next segment of a run begins with.
+pub(super) fn parting(run: &Performance, purse: &Purse, state: Json) -> Result<Json> {
+    let mut memory = run.memory.clone();
+    memory.conversation = run.conversation.clone();
+    memory.conversation.close_segment()?;
+    memory.tally.worked(&purse.so_far());
+    memory.past = run.log.own();
+    memory.names = run.watch.names();
+    memory.calls = run.calls.load(std::sync::atomic::Ordering::Relaxed);
+    memory.state = Some(state);
+    Json::of(&memory)
+}

@@ -1,0 +1,263 @@
+//! [`Stage`]: what the code of a workflow works with.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use adjutant_core::error::Audience;
+use adjutant_core::event::EventKind;
+use adjutant_core::id::CallId;
+use adjutant_core::json::Json;
+use adjutant_core::message::{Message, ToolCall};
+use adjutant_core::{Code, Error, Result};
+use adjutant_durable::Ctx;
+use adjutant_tool::{Answer, Question, Wanted};
+use futures::future::{Either, select};
+use serde_json::{Map, Value, json};
+
+use super::item::Item;
+use crate::act;
+use crate::code::told;
+use crate::conversation::Conversation;
+use crate::definition::{Definition, TASK};
+use crate::flow::{Carried, Given};
+use crate::guard::Watch;
+use crate::memory::Memory;
+use crate::purse::Purse;
+use crate::question;
+use crate::returned::{Called, Returned};
+use crate::routine::Around;
+use crate::rules::{self, Log, Queue};
+use crate::runtime::Runtime;
+
+/// The scope of one call of a workflow.
+const CALL: &str = "call";
+
+/// The scope of one question of a workflow to a person.
+const PERSON: &str = "person";
+
+/// What the code of a workflow works with: it asks agents, calls tools, asks people, and waits. Everything passes the
+/// choke point of the run. Cheap to clone; a clone is the same.
+///
+/// A stage knows what came of all that was asked through it, and what is asked next counts as made of that. One that is made
+/// by [`apart`](Self::apart) knows what it is given and nothing else.
+#[derive(Clone)]
+pub struct Stage {
+    ctx: Ctx,
+    run: Arc<Performance>,
+    purse: Arc<Purse>,
+    known: Arc<Mutex<Item>>,
+}
+
+/// What the stages of a run share.
+pub(super) struct Performance {
+    pub(super) agent: Arc<Runtime>,
+    pub(super) conversation: Conversation,
+    pub(super) log: Log,
+    pub(super) watch: Watch,
+    pub(super) queue: Queue,
+    pub(super) calls: AtomicU32,
+    /// What the run knows besides, for its next segment.
+    pub(super) memory: Memory,
+}
+
+impl Stage {
+    pub(super) fn new(ctx: Ctx, run: Arc<Performance>, purse: Arc<Purse>) -> Self {
+        Self { ctx, run, purse, known: Arc::default() }
+    }
+
+    /// The context of the run, in the scope of this stage.
+    pub fn ctx(&self) -> &Ctx {
+        &self.ctx
+    }
+
+    /// The definition that the run is pinned to.
+    pub fn definition(&self) -> &Definition {
+        &self.run.agent.definition
+    }
+
+    /// The message that the run was started with.
+    pub fn message(&self) -> Option<&Message> {
+        let messages = self.run.conversation.messages().iter();
+        messages.rev().find(|message| message.role == adjutant_core::message::Role::User).map(AsRef::as_ref)
+    }
+
+    /// A stage in a scope of its own. Give each concurrent branch one, so that a step added to one renumbers no other.
+    #[must_use]
+    pub fn scope(&self, name: &str) -> Self {
+        Self { ctx: self.ctx.scope(name), ..self.clone() }
+    }
+
+    /// A stage in a scope of its own that knows these items and nothing else: what is asked there counts as made of them.
+    #[must_use]
+    pub fn apart<'a>(&self, name: &str, items: impl IntoIterator<Item = &'a Item>) -> Self {
+        let known = Arc::new(Mutex::new(Item::made_of(Value::Null, items)));
+        Self { known, ..self.scope(name) }
+    }
+
+    /// Says that so many [parts](Self::part) will be taken, so that each has an equal share of what is left of the limits.
+    pub fn expect(&self, parts: usize) {
+        self.purse.expect(parts);
+    }
+
+    /// A stage with a share of what is left of the limits, until it is [given back](Self::settle). Fails with
+    /// [`Code::ToolDenied`] where nothing is left.
+    pub fn part(&self) -> Result<Self> {
+        let left = self.definition().limits.wall_time.saturating_sub(self.purse.active(self.ctx.active()));
+        let purse = self.purse.part(left).ok_or_else(nothing_left)?;
+        Ok(Self { purse: Arc::new(purse), ..self.clone() })
+    }
+
+    /// Counts what a part of this stage has used, and puts back the rest of its share. What is under way there must be over.
+    /// One that is never settled is counted as used up.
+    pub fn settle(&self, part: &Self) {
+        self.purse.join(&part.purse);
+    }
+
+    /// Notes that what is asked from now on was made of this, too.
+    pub fn learn(&self, item: &Item) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = Item::made_of(Value::Null, [&*known, item]);
+    }
+
+    fn knows(&self) -> Item {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Asks an agent of the workflow, which works in a run of its own. What it gives is its answer: data where it has an output
+    /// schema, otherwise a text.
+    ///
+    /// Fails as [`call`](Self::call) does.
+    pub async fn ask(&self, agent: &str, task: impl Into<Item>) -> Result<Item> {
+        self.ask_with(agent, task, Map::new()).await
+    }
+
+    /// As [`ask`](Self::ask), with values for the variables of the agent's prompt.
+    pub async fn ask_with(
+        &self,
+        agent: &str,
+        task: impl Into<Item>,
+        mut variables: Map<String, Value>,
+    ) -> Result<Item> {
+        let task = task.into();
+        self.learn(&task);
+        variables.insert(TASK.to_owned(), Value::String(task.text()));
+        self.call(agent, variables).await
+    }
+
+    /// Calls a tool of the workflow.
+    ///
+    /// What came of it may be a [failure](is_failure): the tool failed, or the call was refused. Any other error must end the
+    /// run.
+    pub async fn call(&self, tool: &str, arguments: Map<String, Value>) -> Result<Item> {
+        let number = self.run.calls.fetch_add(1, Ordering::Relaxed);
+        let most = self.definition().limits.steps;
+        if number >= most {
+            let message = format!("the workflow has made {most} calls, which is its limit of steps");
+            return Err(Error::new(Code::ToolDenied, message).with_help("set `limits.steps` higher"));
+        }
+        let scope = self.ctx.scope(CALL);
+        let arguments = Value::Object(arguments);
+        let call = ToolCall {
+            id: CallId::from(scope.path().as_str().trim_start_matches('/')),
+            name: tool.to_owned(),
+            arguments: arguments.to_string(),
+        };
+        let agent = &self.run.agent;
+        let reach = rules::reach(&agent.definition, agent.policies.as_deref(), tool);
+        let place = self.run.queue.join([reach]).pop();
+        let program = Arc::new(Carried::of(self.knows().given));
+        let around = Around {
+            conversation: &self.run.conversation,
+            purse: &self.purse,
+            whole: true,
+            log: &self.run.log,
+            slots: None,
+            watch: &self.run.watch,
+            program: Some(&program),
+            by_hand: None,
+        };
+        let returned = act::call(scope, agent, &call, place, around).await?;
+        match returned {
+            Returned::Failed(error) | Returned::Idle(error) => Err(error),
+            returned => {
+                let (value, label) = (told::value(&returned), told::label(&returned));
+                let item = Item::given(Given { tool: tool.to_owned(), asked: arguments, value, label });
+                self.learn(&item);
+                Ok(item)
+            }
+        }
+    }
+
+    /// Asks a person something, and waits for as long as it takes. `schema` is a flat object of what an answer holds. None
+    /// where the person declines.
+    pub async fn person(&self, message: &str, schema: Value) -> Result<Option<Item>> {
+        let scope = self.ctx.scope(PERSON);
+        let name = self.definition().name.clone();
+        let called = Called {
+            call: CallId::from(scope.path().as_str().trim_start_matches('/')),
+            name: name.clone(),
+            arguments: json!({}),
+            resumed: None,
+            edited: None,
+        };
+        let question = Question { from: name, message: message.to_owned(), wanted: Wanted::Values(schema) };
+        Ok(match question::ask(&scope, &called, &question, 0).await? {
+            Answer::Accept(values) => Some(Item::new(Value::Object(values.unwrap_or_default()))),
+            Answer::Decline | Answer::Cancel => None,
+        })
+    }
+
+    /// Waits for somebody outside to signal `name`, with any JSON. `request` is what they are shown. What comes is not trusted.
+    pub async fn signal(&self, name: &str, request: &Value) -> Result<Item> {
+        let payload = self.ctx.signal(name, Json::from(request.clone())).await?;
+        let label = adjutant_core::label::Label::untrusted_from(format!("signal:{name}"));
+        let given =
+            Given { tool: name.to_owned(), asked: request.clone(), value: payload.value().clone(), label };
+        let item = Item::given(given);
+        self.learn(&item);
+        Ok(item)
+    }
+
+    /// Waits for some work, and gives it up after a time: what is under way there is cancelled. Fails with
+    /// [`Code::ToolTimeout`].
+    pub async fn within<T>(
+        &self,
+        longest: Duration,
+        work: impl Future<Output = Result<T>> + Send,
+    ) -> Result<T> {
+        let work = std::pin::pin!(work);
+        let timer = std::pin::pin!(self.ctx.sleep(longest));
+        match select(work, timer).await {
+            Either::Left((done, _)) => done,
+            Either::Right((woken, _)) => {
+                woken?;
+                let message = format!("it took longer than {}", adjutant_core::time::format_exact(longest));
+                Err(Error::new(Code::ToolTimeout, message))
+            }
+        }
+    }
+
+    /// Records an event for those who watch.
+    pub fn emit(&self, event: &EventKind) -> Result<()> {
+        self.ctx.emit(event)
+    }
+
+    /// Begins a new segment of the run, so that nothing ever replays a long journal: the workflow is called again with `state`.
+    /// Only in the root scope of the run, with nothing under way. Never returns `Ok`.
+    pub async fn roll_over(&self, state: Json) -> Result<std::convert::Infallible> {
+        let memory = super::perform::parting(&self.run, &self.purse, state)?;
+        self.ctx.roll_over(memory).await
+    }
+}
+
+/// Whether an error is a failure of what a workflow has asked for, which it may handle: another way can be tried. Any other
+/// is one of the run itself, which must end.
+pub fn is_failure(error: &Error) -> bool {
+    error.code().audience() == Audience::Model
+}
+
+fn nothing_left() -> Error {
+    Error::new(Code::ToolDenied, "nothing is left of the limits of the workflow")
+        .with_help("set its `limits` higher")
+}

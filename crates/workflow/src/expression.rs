@@ -1,0 +1,268 @@
+//! [`Expression`]: a condition or a value in CEL, the Common Expression Language.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use adjutant_core::{Code, Error, Result};
+use cel::common::ast::{EntryExpr, Expr};
+use cel::objects::{Key, Map as CelMap};
+use cel::{Context, Env, IdedExpr, Program};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Number, Value};
+
+/// The longest expression, in bytes.
+const LONGEST: usize = 10_000;
+
+/// An expression in CEL over values by name. It looks at nothing else, and always comes to an end.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Expression {
+    source: String,
+    program: Arc<Program>,
+    names: BTreeSet<String>,
+    makes_lists: bool,
+}
+
+/// What is wrong with the text of an expression, and where in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// What is wrong.
+    pub message: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column, from 1.
+    pub column: usize,
+}
+
+impl Expression {
+    /// Reads an expression.
+    pub fn parse(source: &str) -> Result<Self, Mistake> {
+        let at_start = |message: String| Mistake { message, line: 1, column: 1 };
+        if source.len() > LONGEST {
+            return Err(at_start(format!("the expression is longer than {LONGEST} bytes")));
+        }
+        let program = Program::compile(source).map_err(|errors| {
+            let first = errors.errors.into_iter().next();
+            first.map_or_else(
+                || at_start("it is no expression".to_owned()),
+                |error| Mistake {
+                    message: error.msg,
+                    line: usize::try_from(error.pos.0).unwrap_or(1).max(1),
+                    column: usize::try_from(error.pos.1).unwrap_or(0) + 1,
+                },
+            )
+        })?;
+        let mut seen = Seen::default();
+        seen.look(program.expression(), &mut Vec::new());
+        let Seen { names, makes_lists } = seen;
+        Ok(Self { source: source.to_owned(), program: Arc::new(program), names, makes_lists })
+    }
+
+    /// The text.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The names of the values that it looks at.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(String::as_str)
+    }
+
+    /// Whether it may make a list out of the keys of an object, which CEL does in no certain order: then what it comes to must
+    /// be recorded.
+    pub fn is_to_be_recorded(&self) -> bool {
+        self.makes_lists
+    }
+
+    /// What it comes to. `values` has all [`names`](Self::names) that there are.
+    ///
+    /// Fails with [`Code::ToolFailed`], saying why.
+    pub fn evaluate(&self, values: &Map<String, Value>) -> Result<Value> {
+        let mut context = Context::with_env(Arc::new(Env::stdlib()));
+        for name in &self.names {
+            if let Some(value) = values.get(name) {
+                context.add_variable_from_value(name.as_str(), to_cel(value));
+            }
+        }
+        let came_to = self.program.execute(&context).map_err(|error| self.failed(&error.to_string()))?;
+        from_cel(&came_to).ok_or_else(|| self.failed("it comes to something that is no JSON"))
+    }
+
+    /// Whether it holds.
+    ///
+    /// Fails with [`Code::ToolFailed`] where it comes to no truth value.
+    pub fn holds(&self, values: &Map<String, Value>) -> Result<bool> {
+        let came_to = self.evaluate(values)?;
+        came_to.as_bool().ok_or_else(|| self.failed(&format!("it comes to {came_to}, not to true or false")))
+    }
+
+    fn failed(&self, why: &str) -> Error {
+        Error::new(Code::ToolFailed, format!("the expression `{}` cannot be evaluated: {why}", self.source))
+    }
+}
+
+impl PartialEq for Expression {
+    fn eq(&self, other: &Self) -> bool {
+        self.source == other.source
+    }
+}
+
+impl TryFrom<String> for Expression {
+    type Error = String;
+
+    fn try_from(source: String) -> Result<Self, String> {
+        Self::parse(&source).map_err(|mistake| mistake.message)
+    }
+}
+
+impl From<Expression> for String {
+    fn from(expression: Expression) -> Self {
+        expression.source
+    }
+}
+
+/// What was seen in an expression.
+#[derive(Default)]
+struct Seen {
+    names: BTreeSet<String>,
+    makes_lists: bool,
+}
+
+impl Seen {
+    /// Looks through a part. `bound` are the names that stand for members there.
+    fn look<'a>(&mut self, part: &'a IdedExpr, bound: &mut Vec<&'a str>) {
+        match &part.expr {
+            Expr::Unspecified | Expr::Literal(_) => {}
+            Expr::Ident(name) => {
+                if !name.starts_with('@') && !bound.contains(&name.as_str()) {
+                    self.names.insert(name.clone());
+                }
+            }
+            Expr::Call(call) => {
+                let target = call.target.iter().map(AsRef::as_ref);
+                target.chain(&call.args).for_each(|part| self.look(part, bound));
+            }
+            Expr::Comprehension(comprehension) => {
+                self.look(&comprehension.iter_range, bound);
+                self.makes_lists |= matches!(comprehension.accu_init.expr, Expr::List(_));
+                self.look(&comprehension.accu_init, bound);
+                let before = bound.len();
+                bound.extend([comprehension.iter_var.as_str(), comprehension.accu_var.as_str()]);
+                bound.extend(comprehension.iter_var2.as_deref());
+                self.look(&comprehension.loop_cond, bound);
+                self.look(&comprehension.loop_step, bound);
+                self.look(&comprehension.result, bound);
+                bound.truncate(before);
+            }
+            Expr::List(list) => list.elements.iter().for_each(|part| self.look(part, bound)),
+            Expr::Map(map) => map.entries.iter().for_each(|entry| self.entry(&entry.expr, bound)),
+            Expr::Struct(made) => made.entries.iter().for_each(|entry| self.entry(&entry.expr, bound)),
+            Expr::Select(select) => self.look(&select.operand, bound),
+        }
+    }
+
+    fn entry<'a>(&mut self, entry: &'a EntryExpr, bound: &mut Vec<&'a str>) {
+        match entry {
+            EntryExpr::StructField(field) => self.look(&field.value, bound),
+            EntryExpr::MapEntry(entry) => {
+                self.look(&entry.key, bound);
+                self.look(&entry.value, bound);
+            }
+        }
+    }
+}
+
+/// JSON as CEL. Whole numbers are signed as far as they fit: CEL compares literals with these.
+fn to_cel(value: &Value) -> cel::Value {
+    match value {
+        Value::Null => cel::Value::Null,
+        Value::Bool(bool) => cel::Value::Bool(*bool),
+        Value::Number(number) => match (number.as_i64(), number.as_u64()) {
+            (Some(number), _) => cel::Value::Int(number),
+            (None, Some(number)) => cel::Value::UInt(number),
+            (None, None) => cel::Value::Float(number.as_f64().unwrap_or_default()),
+        },
+        Value::String(text) => cel::Value::String(Arc::new(text.clone())),
+        Value::Array(items) => cel::Value::List(Arc::new(items.iter().map(to_cel).collect())),
+        Value::Object(fields) => {
+            let fields = fields.iter();
+            let map = fields.map(|(key, value)| (Key::String(Arc::new(key.clone())), to_cel(value)));
+            cel::Value::Map(CelMap { map: Arc::new(map.collect()) })
+        }
+    }
+}
+
+/// CEL as JSON, with keys in order; none of what JSON has nothing for.
+fn from_cel(value: &cel::Value) -> Option<Value> {
+    Some(match value {
+        cel::Value::Null => Value::Null,
+        cel::Value::Bool(bool) => Value::Bool(*bool),
+        cel::Value::Int(number) => Value::from(*number),
+        cel::Value::UInt(number) => Value::from(*number),
+        cel::Value::Float(number) => Value::Number(Number::from_f64(*number)?),
+        cel::Value::String(text) => Value::from(text.as_str()),
+        cel::Value::List(items) => Value::Array(items.iter().map(from_cel).collect::<Option<_>>()?),
+        cel::Value::Map(map) => {
+            let fields = map.map.iter().map(|(key, value)| Some((key.to_string(), from_cel(value)?)));
+            let sorted: std::collections::BTreeMap<String, Value> = fields.collect::<Option<_>>()?;
+            Value::Object(sorted.into_iter().collect())
+        }
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn evaluate(source: &str) -> Value {
+        let values = json!({
+            "input": { "files": ["a", "b"], "count": 3, "share": 0.5, "big": u64::MAX },
+            "last": "fine",
+        });
+        let expression = Expression::parse(source).unwrap();
+        expression.evaluate(values.as_object().unwrap()).unwrap_or_else(|error| json!(error.message()))
+    }
+
+    #[test]
+    fn values_go_in_and_out() {
+        for (source, expected) in [
+            ("input.count > 2", json!(true)),
+            ("size(input.files) == 2 && last == 'fine'", json!(true)),
+            ("input.files.map(f, f + '.md')", json!(["a.md", "b.md"])),
+            ("input.files.exists(f, f == 'b')", json!(true)),
+            ("{'b': 1, 'a': input.share}", json!({ "a": 0.5, "b": 1 })),
+            ("has(input.missing) ? 1 : 2", json!(2)),
+            ("input.big == 18446744073709551615u", json!(true)),
+            ("last.matches('^f')", json!(true)),
+            (
+                "input.files[7]",
+                json!("the expression `input.files[7]` cannot be evaluated: Index out of bounds: Int(7)"),
+            ),
+        ] {
+            assert_eq!(evaluate(source), expected, "{source}");
+        }
+    }
+
+    #[test]
+    fn names_are_those_that_are_free() {
+        let expression = Expression::parse("input.files.filter(f, f != last).size() > limit").unwrap();
+        assert_eq!(expression.names().collect::<Vec<_>>(), ["input", "last", "limit"]);
+        assert!(expression.is_to_be_recorded());
+        assert!(!Expression::parse("input.files.all(f, f == 'a')").unwrap().is_to_be_recorded());
+    }
+
+    #[test]
+    fn a_mistake_has_a_place() {
+        let mistake = Expression::parse("a &&\n  (b").unwrap_err();
+        assert_eq!((mistake.line, mistake.column), (2, 5), "{}", mistake.message);
+    }
+
+    #[test]
+    fn a_condition_is_true_or_false() {
+        let error = Expression::parse("1 + 1").unwrap().holds(&Map::new()).unwrap_err();
+        assert!(error.message().contains("comes to 2"), "{error}");
+    }
+}

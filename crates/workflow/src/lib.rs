@@ -1,0 +1,14 @@
+//! Workflows: the patterns that production runs on, as plain async code.
+//!
+//! [`pattern`] has them as functions over a [`Stage`](adjutant_agent::workflow::Stage): an author who writes Rust calls them,
+//! in any nesting. [`plan`] has them as data that people write in YAML; whoever runs one calls the same functions.
+
+mod coded;
+mod expression;
+pub mod pattern;
+mod perform;
+pub mod plan;
+
+pub use coded::{Coded, Codes};
+pub use expression::{Expression, Mistake};
+pub use perform::{Planned, Plans};

@@ -1,0 +1,54 @@
+//! Attempt: work that is tried again where it fails, and given up where it takes too long.
+
+use std::future::Future;
+use std::time::Duration;
+
+use adjutant_agent::workflow::{Stage, is_failure};
+use adjutant_core::Result;
+use serde::{Deserialize, Serialize};
+
+/// How often something is tried, and how long it may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempts {
+    /// How often it is tried in all.
+    pub most: u32,
+    /// How long to wait after the first failure, in milliseconds; twice as long after each further one.
+    pub wait_ms: u64,
+    /// How long one attempt may take, in milliseconds; as long as it likes where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub longest_ms: Option<u64>,
+}
+
+impl Default for Attempts {
+    /// Once.
+    fn default() -> Self {
+        Self { most: 1, wait_ms: 0, longest_ms: None }
+    }
+}
+
+/// Tries some work, each time in a scope of its own. A [failure](is_failure) is tried again; the last one is that of all.
+pub async fn attempt<T, W, F>(stage: &Stage, attempts: Attempts, mut work: W) -> Result<T>
+where
+    W: FnMut(Stage) -> F,
+    F: Future<Output = Result<T>> + Send,
+{
+    let mut wait = attempts.wait_ms;
+    let mut tried = 0;
+    loop {
+        let scope = stage.scope("attempt");
+        let done = match attempts.longest_ms {
+            Some(longest) => scope.within(Duration::from_millis(longest), work(scope.clone())).await,
+            None => work(scope.clone()).await,
+        };
+        tried += 1;
+        match done {
+            Err(error) if is_failure(&error) && tried < attempts.most => {
+                if wait > 0 {
+                    stage.ctx().sleep(Duration::from_millis(wait)).await?;
+                    wait = wait.saturating_mul(2);
+                }
+            }
+            done => return done,
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The patterns as functions over a [`Stage`](adjutant_agent::workflow::Stage): plain loops over futures, which a reader
+//! can follow and an author can put together as they like.
+
+mod attempt;
+mod parallel;
+mod refine;
+mod route;
+
+pub use attempt::{Attempts, attempt};
+pub use parallel::{Fan, Join, majority, parallel};
+pub use refine::{Ended, Opinion, Refined, Reviewed, Rounds, refine};
+pub use route::{Choice, route};

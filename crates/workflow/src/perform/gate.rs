@@ -1,0 +1,57 @@
+//! Gates: what the result of a step must pass.
+
+use adjutant_agent::workflow::{Item, Stage};
+use adjutant_core::{Code, Error, Result};
+use serde_json::Value;
+
+use super::values::Values;
+use crate::plan::{Gate, Judge};
+
+/// Why a result does not pass; none where it does.
+pub(super) async fn shut(
+    stage: &Stage,
+    gate: &Gate,
+    result: &Item,
+    values: &Values,
+) -> Result<Option<String>> {
+    if let Some(schema) = &gate.schema
+        && let Err(why) = fits(schema, &result.value)
+    {
+        return Ok(Some(format!("it does not fit the schema: {why}")));
+    }
+    if let Some(condition) = &gate.when
+        && !values.with("result", result.clone()).holds(condition)?.0
+    {
+        return Ok(Some(format!("`{}` does not hold", condition.source())));
+    }
+    match &gate.judge {
+        Some(judge) => judged(stage, judge, result).await,
+        None => Ok(None),
+    }
+}
+
+/// What a judge has against a result.
+async fn judged(stage: &Stage, judge: &Judge, result: &Item) -> Result<Option<String>> {
+    let task = format!("The rubric:\n{}\n\nThe work:\n{}", judge.rubric, result.text());
+    let stage = stage.apart("judge", [result]);
+    let verdict = stage.ask(&judge.agent, Item::made_of(task, [result])).await?;
+    let passes = verdict.value.get("passes").and_then(Value::as_bool);
+    let reason = verdict.value.get("reason").and_then(Value::as_str).unwrap_or_default();
+    match passes {
+        Some(true) => Ok(None),
+        Some(false) => Ok(Some(format!("the judge says: {reason}"))),
+        None => Err(Error::new(Code::ToolFailed, "the judge has not said whether it passes")),
+    }
+}
+
+/// Whether a value fits a JSON schema, and why not.
+pub(super) fn fits(schema: &Value, value: &Value) -> Result<(), String> {
+    let options = jsonschema::options().with_draft(jsonschema::Draft::Draft202012);
+    let options = options.with_pattern_options(jsonschema::PatternOptions::regex()).offline();
+    let validator = options.build(schema).map_err(|error| format!("the schema itself is wrong: {error}"))?;
+    match validator.iter_errors(value).next() {
+        None => Ok(()),
+        Some(error) if error.instance_path().as_str().is_empty() => Err(error.to_string()),
+        Some(error) => Err(format!("{}: {error}", error.instance_path())),
+    }
+}

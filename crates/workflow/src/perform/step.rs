@@ -1,0 +1,305 @@
+//! Does the steps of a plan.
+
+use adjutant_agent::workflow::{Item, Stage, is_failure};
+use adjutant_core::{Code, Error, Result};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use serde_json::{Map, Value, json};
+
+use super::gate;
+use super::values::Values;
+use crate::pattern::{self, Choice, Join, Opinion, attempt, majority, parallel};
+use crate::plan::{Branches, Kind, Mapped, Otherwise, Refining, Routing, Shut, Step};
+
+/// What a step comes to.
+pub(super) enum Flow {
+    /// It has made something, and the next one follows.
+    Made(Item),
+    /// The workflow is over, with this.
+    Ended(Item),
+}
+
+impl Flow {
+    /// What was made; a workflow that is over makes nothing else.
+    fn map(self, function: impl FnOnce(Item) -> Item) -> Self {
+        match self {
+            Self::Made(item) => Self::Made(function(item)),
+            ended @ Self::Ended(_) => ended,
+        }
+    }
+}
+
+/// Does steps one after the other. What they make goes into `values`; the last one's is what they make together.
+pub(super) fn sequence<'a>(
+    stage: &'a Stage,
+    steps: &'a [Step],
+    values: &'a mut Values,
+) -> BoxFuture<'a, Result<Flow>> {
+    async move {
+        for step in steps {
+            match one(stage, step, values).await? {
+                Flow::Made(item) => values.made(&step.id, &item),
+                ended @ Flow::Ended(_) => return Ok(ended),
+            }
+        }
+        Ok(Flow::Made(values.last()))
+    }
+    .boxed()
+}
+
+/// Does one step: as often as it may be tried, until its result passes the gate.
+async fn one(stage: &Stage, step: &Step, values: &Values) -> Result<Flow> {
+    let stage = stage.scope(&step.id);
+    if let Some(when) = &step.when
+        && !values.holds(when)?.0
+    {
+        return Ok(Flow::Made(Item::default()));
+    }
+    let tried = attempt(&stage, step.attempts, |stage| passing(stage, step, values)).await;
+    match (tried, &step.or_else) {
+        (Err(error), Some(instead)) if is_failure(&error) => {
+            values.evaluate(&stage, instead).await.map(Flow::Made)
+        }
+        (Err(error), _) => Err(of_step(&step.id, error)),
+        (Ok(flow), _) => Ok(flow),
+    }
+}
+
+/// Does one step once, and has its result pass the gate.
+async fn passing(stage: Stage, step: &Step, values: &Values) -> Result<Flow> {
+    let result = match kind(&stage, &step.kind, values).await? {
+        Flow::Made(result) => result,
+        ended @ Flow::Ended(_) => return Ok(ended),
+    };
+    let Some(gate) = &step.gate else { return Ok(Flow::Made(result)) };
+    let Some(why) = gate::shut(&stage, gate, &result, values).await? else { return Ok(Flow::Made(result)) };
+    let mut values = values.with("result", result);
+    match &gate.otherwise {
+        Some(Shut::End(with)) => values.evaluate(&stage, with).await.map(Flow::Ended),
+        Some(Shut::Steps(steps)) => sequence(&stage.scope("otherwise"), steps, &mut values).await,
+        None => Err(Error::new(Code::ToolFailed, format!("its result did not pass the gate: {why}"))),
+    }
+}
+
+/// The error of a step, with its name.
+fn of_step(id: &str, error: Error) -> Error {
+    if !is_failure(&error) {
+        return error;
+    }
+    let named = Error::new(error.code(), format!("{id}: {}", error.message()));
+    match error.help() {
+        Some(help) => named.with_help(help),
+        None => named,
+    }
+}
+
+async fn kind(stage: &Stage, kind: &Kind, values: &Values) -> Result<Flow> {
+    Ok(Flow::Made(match kind {
+        Kind::Agent { agent, task, variables } => {
+            let task = values.evaluate(stage, task).await?;
+            let (variables, items) = values.fields(stage, variables).await?;
+            stage.apart("ask", items.iter().chain([&task])).ask_with(agent, &task, variables).await?
+        }
+        Kind::Tool { tool, arguments } => {
+            let (arguments, items) = values.fields(stage, arguments).await?;
+            stage.apart("do", &items).call(tool, arguments).await?
+        }
+        Kind::Person { question, answer } => {
+            let question = values.fill(question)?;
+            person(stage, &question.text(), answer).await?
+        }
+        Kind::Value(argument) => values.evaluate(stage, argument).await?,
+        Kind::Sleep(millis) => {
+            stage.ctx().sleep(std::time::Duration::from_millis(*millis)).await?;
+            values.last()
+        }
+        Kind::Sequence(steps) => return sequence(stage, steps, &mut values.clone()).await,
+        Kind::Parallel(branches) => return in_parallel(stage, branches, values).await,
+        Kind::Map(mapped) => return each(stage, mapped, values).await,
+        Kind::Route(routing) => return route(stage, routing, values).await,
+        Kind::Refine(refining) => refine(stage, refining, values).await?,
+    }))
+}
+
+/// Asks a person. An answer of one field is that field.
+async fn person(stage: &Stage, question: &str, answer: &Value) -> Result<Item> {
+    let Some(said) = stage.person(question, answer.clone()).await? else {
+        return Err(Error::new(Code::ToolDenied, "the person did not want to answer"));
+    };
+    let only = match said.value.as_object() {
+        Some(fields) if fields.len() == 1 => fields.values().next().cloned(),
+        _ => None,
+    };
+    Ok(match only {
+        Some(value) => said.part(value),
+        None => said,
+    })
+}
+
+async fn in_parallel(stage: &Stage, branches: &Branches, values: &Values) -> Result<Flow> {
+    let work = branches.branches.iter().map(|(_, steps)| {
+        let mut values = values.clone();
+        move |stage: Stage| async move { sequence(&stage, steps, &mut values).await }
+    });
+    let made = parallel(stage, branches.fan, work).await?;
+    let made = match together(made) {
+        Ok(made) => made,
+        Err(ended) => return Ok(Flow::Ended(ended)),
+    };
+    if branches.vote || branches.fan.join == Join::Enough(1) {
+        return Ok(Flow::Made(elected(&made)));
+    }
+    let names = branches.branches.iter().map(|(name, _)| name.clone());
+    let table: Map<String, Value> = names
+        .zip(&made)
+        .map(|(name, item)| (name, item.as_ref().map_or(Value::Null, |item| item.value.clone())))
+        .collect();
+    Ok(Flow::Made(Item::made_of(Value::Object(table), made.iter().flatten())))
+}
+
+async fn each(stage: &Stage, mapped: &Mapped, values: &Values) -> Result<Flow> {
+    let over = values.evaluate(stage, &mapped.over).await?;
+    let Value::Array(members) = &over.value else {
+        let message = format!("`map` needs a list, and got {}", shown(&over.value));
+        return Err(Error::new(Code::ToolFailed, message));
+    };
+    let work = members.iter().enumerate().map(|(index, member)| {
+        let item = Item::made_of(member.clone(), [&over]);
+        let mut values = values.with(&mapped.item, item.clone()).with("index", Item::new(index));
+        values.set("last", item);
+        move |stage: Stage| async move { sequence(&stage, &mapped.steps, &mut values).await }
+    });
+    let made = parallel(stage, mapped.fan, work).await?;
+    let made = match together(made) {
+        Ok(made) => made,
+        Err(ended) => return Ok(Flow::Ended(ended)),
+    };
+    if mapped.vote || mapped.fan.join == Join::Enough(1) {
+        return Ok(Flow::Made(elected(&made)));
+    }
+    let list: Vec<Value> = made.iter().flatten().map(|item| item.value.clone()).collect();
+    Ok(Flow::Made(Item::made_of(Value::Array(list), made.iter().flatten().chain([&over]))))
+}
+
+/// What branches have made; what the workflow ends with, where one has ended it.
+fn together(made: Vec<Option<Flow>>) -> Result<Vec<Option<Item>>, Item> {
+    let of_one = |flow| match flow {
+        Some(Flow::Made(item)) => Ok(Some(item)),
+        Some(Flow::Ended(item)) => Err(item),
+        None => Ok(None),
+    };
+    made.into_iter().map(of_one).collect()
+}
+
+/// What most have made; all of them had a say in it.
+fn elected(made: &[Option<Item>]) -> Item {
+    let all: Vec<&Item> = made.iter().flatten().collect();
+    let elected = majority(all.iter().map(|item| item.value.clone())).unwrap_or_default();
+    match all.as_slice() {
+        [only] => (*only).clone(),
+        all => Item::made_of(elected, all.iter().copied()),
+    }
+}
+
+async fn route(stage: &Stage, routing: &Routing, values: &Values) -> Result<Flow> {
+    let subject = values.evaluate(stage, &routing.subject).await?;
+    let path = |name: &str| routing.paths.iter().find(|path| path.name == name);
+    let go = |stage: Stage, name: String| async move {
+        let Some(path) = path(&name) else {
+            return Err(Error::new(Code::ToolFailed, format!("there is no path `{name}`")));
+        };
+        sequence(&stage, &path.steps, &mut values.clone()).await
+    };
+    let otherwise = |stage: Stage, choice: Choice| {
+        let subject = subject.clone();
+        async move {
+            match &routing.otherwise {
+                Otherwise::Fail => Err(unsure(&choice, routing.confidence)),
+                Otherwise::Steps(steps) => sequence(&stage, steps, &mut values.clone()).await,
+                Otherwise::Ask => {
+                    let names: Vec<_> = routing.paths.iter().map(|path| path.name.as_str()).collect();
+                    let question = format!("Where does this belong?\n\n{}", subject.text());
+                    let answer = json!({
+                        "type": "object",
+                        "properties": { "path": { "type": "string", "enum": names } },
+                        "required": ["path"],
+                    });
+                    let chosen = person(&stage, &question, &answer).await?;
+                    go(stage.scope("path"), chosen.text()).await
+                }
+            }
+        }
+    };
+    let classify = |stage: Stage| classify(stage, routing, &subject, values);
+    let made = pattern::route(stage, routing.confidence, classify, go, otherwise).await?;
+    // What was classified has had a say in what was done.
+    Ok(made.map(|item| item.influenced_by([&subject])))
+}
+
+async fn classify(stage: Stage, routing: &Routing, subject: &Item, values: &Values) -> Result<Choice> {
+    let Some(classifier) = &routing.classifier else {
+        for path in &routing.paths {
+            if let Some(when) = &path.when
+                && values.holds(when)?.0
+            {
+                return Ok(Choice::certain(&path.name));
+            }
+        }
+        return Ok(Choice::none());
+    };
+    let said = stage.apart("ask", [subject]).ask(classifier, subject).await?;
+    let path = said.value.get("path").and_then(Value::as_str).map(str::to_owned);
+    let confidence = said.value.get("confidence").and_then(Value::as_f64).unwrap_or_default();
+    Ok(Choice { path, confidence })
+}
+
+fn unsure(choice: &Choice, least: f64) -> Error {
+    let message = match &choice.path {
+        Some(path) => format!(
+            "it may belong to `{path}`, with a confidence of {:.2}; {least:.2} is wanted",
+            choice.confidence
+        ),
+        None => "it belongs to none of the paths".to_owned(),
+    };
+    Error::new(Code::ToolFailed, message).with_help("give the route an `otherwise`")
+}
+
+async fn refine(stage: &Stage, refining: &Refining, values: &Values) -> Result<Item> {
+    let nothing = Item::default();
+    let make = |stage: Stage, latest: Option<pattern::Reviewed<Item, Item>>| {
+        let (draft, review) =
+            latest.map_or((nothing.clone(), nothing.clone()), |latest| (latest.draft, latest.review));
+        let mut values = values.with("draft", draft).with("review", review);
+        async move { whole(sequence(&stage.scope("draft"), &refining.draft, &mut values).await?) }
+    };
+    let judge = |stage: Stage, draft: Item| {
+        let mut of_review = values.with("draft", draft.clone());
+        of_review.set("last", draft.clone());
+        async move {
+            let review = whole(sequence(&stage.scope("review"), &refining.review, &mut of_review).await?)?;
+            let seen = values.with("draft", draft).with("review", review.clone());
+            let accepted = seen.holds(&refining.accept)?.0;
+            let score = refining.score.as_ref().map(|score| seen.number(score)).transpose()?;
+            Ok((review, Opinion { accepted, score: score.unwrap_or_default() }))
+        }
+    };
+    let refined = pattern::refine(stage, refining.rounds, make, judge).await?;
+    Ok(refined.best.draft.influenced_by([&refined.best.review]))
+}
+
+/// What steps within a refinement have made: these cannot end the workflow.
+fn whole(flow: Flow) -> Result<Item> {
+    match flow {
+        Flow::Made(item) | Flow::Ended(item) => Ok(item),
+    }
+}
+
+/// A value in an error.
+fn shown(value: &Value) -> String {
+    const LONGEST: usize = 60;
+    let text = value.to_string();
+    match text.chars().count() > LONGEST {
+        true => format!("{}…", text.chars().take(LONGEST).collect::<String>()),
+        false => text,
+    }
+}

@@ -1,0 +1,16 @@
+//! A workflow as data: what people write in YAML, and what a run is pinned to.
+
+mod argument;
+mod helper;
+mod read;
+mod step;
+
+/// How many calls a workflow may make where its author says nothing: it is finite by its form, and may be wide.
+pub(crate) const MOST_CALLS: u32 = 10_000;
+
+pub use argument::{Argument, Text};
+pub use read::{LONGEST, Parsed, parse};
+pub use step::{
+    Branches, Gate, Helper, HelperFrom, Judge, Kind, Mapped, Otherwise, Path, Plan, Refining, Routing, Shut,
+    Step,
+};

@@ -1,0 +1,263 @@
+//! The steps of a plan.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::argument::{Argument, Text};
+use crate::expression::Expression;
+use crate::pattern::{Attempts, Fan, Rounds};
+
+/// A workflow as a run is pinned to it. The agents and tools that it names are those of its
+/// [`Definition`](adjutant_agent::Definition).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The version of this form: [`Plan::VERSION`] for what is made now.
+    pub version: u16,
+    /// The JSON schema that the input must fit, where it is data and no text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Value>,
+    /// What is done, one after the other.
+    pub steps: Vec<Step>,
+    /// What the workflow gives; what its last step made where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<Argument>,
+    /// Agents that the workflow brings along for small work, such as choosing a path.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub helpers: Vec<Helper>,
+}
+
+impl Plan {
+    /// The version of the form that is written now.
+    pub const VERSION: u16 = 1;
+
+    /// Reads a plan out of the definition of a workflow. Fails, saying why, where this program does not understand it.
+    pub fn read(pinned: &Value) -> Result<Self, String> {
+        let version = pinned.get("version").and_then(Value::as_u64);
+        match version {
+            Some(version) if version <= u64::from(Self::VERSION) => {
+                Self::deserialize(pinned).map_err(|error| error.to_string())
+            }
+            Some(version) => {
+                Err(format!("it has version {version}, and this program reads up to {}", Self::VERSION))
+            }
+            None => Err("it has no version".to_owned()),
+        }
+    }
+}
+
+/// An agent that a workflow brings along.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Helper {
+    /// What the workflow calls it.
+    pub name: String,
+    /// What it is made of.
+    pub from: HelperFrom,
+    /// What it is told, after what it is told as that agent.
+    pub instructions: String,
+    /// The JSON schema of its answer.
+    pub output: Value,
+}
+
+/// What a helper is made of.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HelperFrom {
+    /// A model by its role or id, with no tools.
+    Model(String),
+    /// Another agent, with all that it has.
+    Agent(String),
+}
+
+/// One step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// What later steps call what it made, and what it is called in the journal.
+    pub id: String,
+    /// What is done.
+    pub kind: Kind,
+    /// When it is done; always where nothing is said. A step that is left out makes `null`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<Expression>,
+    /// How often it is tried.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub attempts: Attempts,
+    /// What its result must pass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<Gate>,
+    /// What it makes where it fails; it fails where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub or_else: Option<Box<Argument>>,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// What a step does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Asks an agent or another workflow.
+    Agent {
+        /// Its name.
+        agent: String,
+        /// What it is to do.
+        task: Argument,
+        /// Values for the variables of its prompt.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        variables: BTreeMap<String, Argument>,
+    },
+    /// Calls a tool.
+    Tool {
+        /// Its name.
+        tool: String,
+        /// The arguments.
+        arguments: BTreeMap<String, Argument>,
+    },
+    /// Asks a person.
+    Person {
+        /// What they are asked.
+        question: Text,
+        /// The JSON schema of what they answer: a flat object.
+        answer: Value,
+    },
+    /// Makes a value of others.
+    Value(Argument),
+    /// Waits, in milliseconds.
+    Sleep(u64),
+    /// Does steps one after the other.
+    Sequence(Vec<Step>),
+    /// Does steps at the same time.
+    Parallel(Branches),
+    /// Does the same for each item of a list.
+    Map(Mapped),
+    /// Goes one of several ways.
+    Route(Box<Routing>),
+    /// Makes, judges, and makes again.
+    Refine(Box<Refining>),
+}
+
+/// Branches that work at the same time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Branches {
+    /// The branches, in their order. What they make is a table with their names.
+    pub branches: Vec<(String, Vec<Step>)>,
+    /// How they work beside one another.
+    pub fan: Fan,
+    /// Whether they vote: what they make is what most of them made.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub vote: bool,
+}
+
+/// The same for each item of a list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Mapped {
+    /// The list.
+    pub over: Argument,
+    /// What the steps call the item.
+    pub item: String,
+    /// What is done with each.
+    pub steps: Vec<Step>,
+    /// How they work beside one another.
+    pub fan: Fan,
+    /// Whether they vote.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub vote: bool,
+}
+
+/// A choice between paths.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Routing {
+    /// What it goes by, where an agent chooses: what it is shown. Otherwise the first path whose condition holds is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classifier: Option<String>,
+    /// What is classified.
+    pub subject: Argument,
+    /// The paths.
+    pub paths: Vec<Path>,
+    /// How sure the classifier must be, from 0 to 1.
+    pub confidence: f64,
+    /// What is done where no path is chosen, or not surely enough.
+    pub otherwise: Otherwise,
+}
+
+/// One way to go.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Path {
+    /// Its name.
+    pub name: String,
+    /// What belongs there, in words.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// When it is gone, where conditions decide.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<Expression>,
+    /// What is done.
+    pub steps: Vec<Step>,
+}
+
+/// What is done where no path is chosen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Otherwise {
+    /// The step fails.
+    Fail,
+    /// A person chooses.
+    Ask,
+    /// Other steps.
+    Steps(Vec<Step>),
+}
+
+/// A draft that is made better.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Refining {
+    /// What makes a draft. It sees `draft` and `review`, the latest ones; both are `null` at first.
+    pub draft: Vec<Step>,
+    /// What judges it. It sees `draft`.
+    pub review: Vec<Step>,
+    /// Whether the draft is good enough; it sees `review`.
+    pub accept: Expression,
+    /// How good it is; it sees `review`. Where nothing is said, a later draft is better.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<Expression>,
+    /// When it ends.
+    pub rounds: Rounds,
+}
+
+/// What the result of a step must pass before the next one sees it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Gate {
+    /// A JSON schema that it must fit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Value>,
+    /// A condition that must hold; it sees `result` beside all others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<Expression>,
+    /// A judge who must let it pass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judge: Option<Judge>,
+    /// What happens to one that does not pass: `None` fails the step, which tries it again where it has attempts left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub otherwise: Option<Shut>,
+}
+
+/// Who judges the result of a step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Judge {
+    /// The agent of the workflow that is asked.
+    pub agent: String,
+    /// What it judges by, in words.
+    pub rubric: String,
+}
+
+/// What happens where a gate is shut.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shut {
+    /// The workflow ends early, with this.
+    End(Argument),
+    /// Other steps take the place of the result.
+    Steps(Vec<Step>),
+}
