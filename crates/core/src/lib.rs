@@ -18,9 +18,11 @@ pub mod limit;
 pub mod message;
 pub mod money;
 pub mod secret;
+mod suggestion;
 pub mod time;
 pub mod tls;
 pub mod tool;
 pub mod usage;
 
 pub use error::{Code, Error, Result};
+pub use suggestion::nearest;

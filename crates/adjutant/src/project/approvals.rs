@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adjutant_agent::approval::{Notice, Notifier, Terms};
-use adjutant_agent::definition::document::{Table, nearest};
+use adjutant_agent::definition::document::Table;
 use adjutant_core::json::Json;
 use adjutant_core::secret::Secrets;
 use adjutant_core::time::Clock;
-use adjutant_core::{Error, Result};
+use adjutant_core::{Error, Result, nearest};
 use adjutant_store::SystemClock;
 use adjutant_tool::hook::{CommandHook, Webhook};
 use futures::FutureExt;

@@ -3,12 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use adjutant_agent::definition::document::{
-    Content, Entry, Node, Place, Problems, Table, nearest, parse_yaml,
-};
+use adjutant_agent::definition::document::{Content, Entry, Node, Place, Problems, Table, parse_yaml};
 use adjutant_core::label::{Label, Readers, Sources};
 use adjutant_core::time::Timestamp;
-use adjutant_core::{Code, Error, Result};
+use adjutant_core::{Code, Error, Result, nearest};
 use adjutant_policy::cedar::{Policies, Schema, moment};
 use adjutant_policy::facts::{Action, Evidence, Origin, Past, Principal, Request, Session, User};
 use adjutant_policy::{Outcome, Verdict};

@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use adjutant_agent::definition::document::nearest;
 use adjutant_agent::definition::{Asked, Definition, Source};
-use adjutant_core::{Code, Error};
+use adjutant_core::{Code, Error, nearest};
 
 use adjutant_workflow::plan::Plan;
 

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use adjutant_agent::definition::document::{Problems, nearest};
+use adjutant_agent::definition::document::Problems;
 use adjutant_agent::definition::{Defaults, Definition, Gaps, Source};
 use adjutant_agent::rules::Forbids;
 use adjutant_core::json::Json;
 use adjutant_core::limit::Limits;
 use adjutant_core::secret::Secrets;
-use adjutant_core::{Code, Error, Result};
+use adjutant_core::{Code, Error, Result, nearest};
 use adjutant_policy::cedar::{Policies, Schema};
 use adjutant_tool::Registry;
 use adjutant_tool::library::Library;

@@ -8,9 +8,9 @@ use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
-use adjutant_agent::definition::document::{Node, Table, nearest};
+use adjutant_agent::definition::document::{Node, Table};
 use adjutant_core::secret::{Secret, Secrets};
-use adjutant_core::{Code, Error, Result};
+use adjutant_core::{Code, Error, Result, nearest};
 
 use super::environment::Environment;
 use super::file;

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use adjutant_core::tool::{Effect, ToolSpec};
-use adjutant_core::{Code as ErrorCode, Error};
+use adjutant_core::{Code as ErrorCode, Error, nearest};
 use adjutant_tool::code::{Language, Limits, stubs};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::document::{Content, Table, nearest};
+use super::document::{Content, Table};
 use super::source::Named;
 
 /// Code mode as an author writes it.

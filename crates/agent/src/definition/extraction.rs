@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use adjutant_core::nearest;
 use adjutant_core::tool::{Effect, Flow, ToolSpec};
 use adjutant_policy::flow::Closed;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::document::{Table, nearest};
+use super::document::Table;
 
 /// How an agent has values extracted out of what cannot be trusted: by a model that has no tools, and that returns
 /// nothing but values of closed types.

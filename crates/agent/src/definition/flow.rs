@@ -1,10 +1,10 @@
 //! What a project or an agent says of what its tools do with information.
 
 use adjutant_core::tool::{Flow, Role, ToolSpec};
-use adjutant_core::{Code, Error};
+use adjutant_core::{Code, Error, nearest};
 use serde_json::Value;
 
-use super::document::{Entry, Table, nearest};
+use super::document::{Entry, Table};
 use super::source::Named;
 
 /// The words for the roles of arguments.

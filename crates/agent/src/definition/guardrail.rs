@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use adjutant_core::{Code, Error};
+use adjutant_core::{Code, Error, nearest};
 use adjutant_policy::detect::{Kind, language, mask};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::document::{Content, Node, Place, Table, nearest};
+use super::document::{Content, Node, Place, Table};
 use super::schema;
 use super::source::Named;
 

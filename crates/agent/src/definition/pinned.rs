@@ -4,14 +4,13 @@ use adjutant_core::hash::Digest;
 use adjutant_core::json::Json;
 use adjutant_core::limit::Limits;
 use adjutant_core::tool::{LOAD_SKILL, SEARCH_TOOLS, ToolSpec};
-use adjutant_core::{Code, Error, Result};
+use adjutant_core::{Code, Error, Result, nearest};
 use adjutant_tool::skill::Skill;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::code::Code as CodeMode;
 use super::delegate::Delegate;
-use super::document::nearest;
 use super::extraction::Extraction;
 use super::guardrail::{Check, Guardrail};
 use super::template;

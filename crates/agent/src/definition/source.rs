@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use adjutant_core::limit::Limits;
 use adjutant_core::tool::{Flow, LOAD_SKILL, ToolSpec};
-use adjutant_core::{Code, Error, Result};
+use adjutant_core::{Code, Error, Result, nearest};
 use adjutant_policy::flow::Closed;
 use adjutant_tool::skill::{self, Skill};
 use serde_json::{Map, Value};
 
 use super::code::{Code as Programs, CodeMode};
 use super::delegate::{Delegate, Sees};
-use super::document::{Place, nearest};
+use super::document::Place;
 use super::extraction::Extraction;
 use super::gaps::Gaps;
 use super::guardrail::{Guardrail, Wanted};

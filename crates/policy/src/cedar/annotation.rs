@@ -1,8 +1,8 @@
 //! [`Annotations`]: what stands before a policy with an `@`.
 
+use adjutant_core::nearest;
 use cedar_policy::Policy;
 
-use super::problem::nearest;
 use crate::detect::Kind;
 
 /// What stands before a policy with an `@`.

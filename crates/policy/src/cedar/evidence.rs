@@ -1,10 +1,10 @@
 //! What policies compare the evidence of an argument with.
 
+use adjutant_core::nearest;
 use cedar_policy::pst::{Clause, Expr, Literal};
 
 use super::context::evidence;
 use super::needs::path;
-use super::problem::nearest;
 use crate::facts::Evidence;
 
 const ALL: [Evidence; 6] =

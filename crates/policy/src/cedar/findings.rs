@@ -5,12 +5,13 @@
 
 use std::collections::BTreeSet;
 
+use adjutant_core::nearest;
 use cedar_policy::pst::{BinaryOp, Clause, Expr, Literal, ResourceConstraint, Var};
 use cedar_policy::{Effect, ValidationWarning};
 use serde::{Deserialize, Serialize};
 
 use super::evidence;
-use super::problem::{Problem, nearest};
+use super::problem::Problem;
 use super::rule::{Actions, Rule, Whose};
 use super::schema::OTHER_ACTIONS;
 use super::set::{Policies, file_name};

@@ -68,37 +68,3 @@ pub(super) fn place(text: &str, offset: usize) -> (usize, usize) {
     let column = before.get(start..).unwrap_or_default().chars().count() + 1;
     (before.matches('\n').count() + 1, column)
 }
-
-/// The one of several words that was probably meant: one with at most a third of its letters changed.
-pub(super) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let letters = |word: &str| word.to_lowercase().chars().take(64).collect::<Vec<_>>();
-    let typed = letters(word);
-    let scored = known.map(|known| {
-        let meant = letters(known);
-        (changes(&typed, &meant), typed.len().max(meant.len()), known)
-    });
-    let near = scored.filter(|(changes, longest, _)| *changes <= (longest / 3).max(1));
-    near.min_by_key(|(changes, ..)| *changes).map(|(.., known)| known)
-}
-
-/// How many letters must be added, removed, replaced or exchanged with the next.
-fn changes(a: &[char], b: &[char]) -> usize {
-    let at = |line: &[usize], index: usize| line.get(index).copied().unwrap_or_default();
-    let mut before: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    for (row, left) in a.iter().enumerate() {
-        let mut line = vec![row + 1];
-        for (column, right) in b.iter().enumerate() {
-            let replaced = at(&last, column) + usize::from(left != right);
-            let mut least = replaced.min(at(&last, column + 1) + 1).min(at(&line, column) + 1);
-            let swapped =
-                row > 0 && column > 0 && a.get(row - 1) == Some(right) && b.get(column - 1) == Some(left);
-            if swapped {
-                least = least.min(at(&before, column - 1) + 1);
-            }
-            line.push(least);
-        }
-        before = std::mem::replace(&mut last, line);
-    }
-    last.last().copied().unwrap_or_default()
-}

@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use adjutant_core::tool::{Effect, Role, ToolSpec};
-use adjutant_core::{Code, Error, Result};
+use adjutant_core::{Code, Error, Result, nearest};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::problem::nearest;
 use super::types::{Slot, Type};
 use crate::flow::Row;
 

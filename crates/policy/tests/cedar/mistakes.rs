@@ -62,10 +62,7 @@ fn annotations_are_known_ones() {
         &format!("@aks(\"why\") {permit}"),
         &["1:1: there is no annotation `@aks` (did you mean `ask`?)"],
     );
-    refused(
-        &format!("@mode(\"log\") {permit}"),
-        &["1:1: there is no mode `log` (known are `enforce`, `log_only`)"],
-    );
+    refused(&format!("@mode(\"log\") {permit}"), &["1:1: there is no mode `log` (did you mean `log_only`?)"]);
     refused(&format!("@ask {permit}"), &["1:1: `@ask` must say why"]);
     refused(&format!("@redact {permit}"), &["1:1: `@redact` names nothing"]);
     refused(

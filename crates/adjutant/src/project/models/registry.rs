@@ -7,10 +7,9 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use adjutant_agent::definition::document::nearest;
 use adjutant_core::hash::Digest;
 use adjutant_core::secret::Secret;
-use adjutant_core::{Code, Error, Result};
+use adjutant_core::{Code, Error, Result, nearest};
 use adjutant_model::cassette::UNKNOWN;
 use adjutant_model::catalogue::Catalogue;
 use adjutant_model::embed;

@@ -1,9 +1,10 @@
 //! `[models]` of `adjutant.toml`.
 
+use adjutant_core::nearest;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use adjutant_agent::definition::document::{Entry, Place, Table, nearest};
+use adjutant_agent::definition::document::{Entry, Place, Table};
 use adjutant_model::provider::Provider;
 
 use super::endpoint::{self, Endpoint};

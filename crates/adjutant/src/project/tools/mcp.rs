@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use adjutant_agent::definition::document::{Table, nearest};
+use adjutant_agent::definition::document::Table;
+use adjutant_core::nearest;
 use adjutant_core::tool::Effect;
 use adjutant_tool::command::Variable;
 use adjutant_tool::mcp::{Config, Http, Process, Transport};

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use adjutant_agent::definition::document::{Entry, Table, nearest};
+use adjutant_agent::definition::document::{Entry, Table};
 use adjutant_core::hash::Digest;
+use adjutant_core::nearest;
 use adjutant_core::tool::Effect;
 use adjutant_tool::command::Variable;
 use adjutant_tool::openapi::{Auth, Config, HeaderText, Keep, KeyPlace, Source};

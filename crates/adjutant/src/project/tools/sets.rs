@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use adjutant_agent::definition::document::{Place, Problems, nearest};
+use adjutant_agent::definition::document::{Place, Problems};
 use adjutant_agent::definition::flow;
 use adjutant_core::tool::ToolSpec;
-use adjutant_core::{Code, Error, Result};
+use adjutant_core::{Code, Error, Result, nearest};
 use adjutant_store::SystemClock;
 use adjutant_tool::command::CommandTool;
 use adjutant_tool::library::{Library, Standing, Usable};

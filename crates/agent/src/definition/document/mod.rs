@@ -7,12 +7,10 @@
 mod mistake;
 mod node;
 mod problems;
-mod suggestion;
 mod table;
 mod yaml;
 
 pub use node::{Content, Entry, Node, Place};
 pub use problems::Problems;
-pub use suggestion::nearest;
 pub use table::Table;
 pub use yaml::parse as parse_yaml;

@@ -6,11 +6,11 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use adjutant_core::money::Money;
+use adjutant_core::nearest;
 use adjutant_core::time::parse_duration;
 
 use super::node::{Content, Entry, Node, Place};
 use super::problems::Problems;
-use super::suggestion::nearest;
 
 /// Reads the keys of one table. Whatever is wrong is noted in its [`Problems`] and read as absent.
 #[derive(Debug)]

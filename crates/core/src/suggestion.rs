@@ -3,7 +3,8 @@
 /// Words longer than this are not compared: nobody mistypes them by a letter.
 const LONGEST: usize = 64;
 
-/// The candidate that was probably meant by a word that is not among them; none when nothing is near.
+/// The candidate that was probably meant by a word that is not among them; none when nothing is near. Of several that are
+/// equally near it is the first by name, in whatever order they come.
 ///
 /// Near is a third of the letters changed at most, where a letter that is missing, added or replaced, and two that
 /// swapped places, count one each. A word that a candidate begins with, or the reverse, is near too.
@@ -16,13 +17,17 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         let is_near = changes <= (long.len() / 3).max(1) || (short.len() >= 3 && long.starts_with(short));
         is_near.then_some((changes, candidate))
     });
-    scored.min_by_key(|(changes, _)| *changes).map(|(_, candidate)| candidate)
+    scored.min().map(|(_, candidate)| candidate)
 }
 
 /// The letters that count: case and the way words are joined are no mistake worth a distance.
 fn letters(word: &str) -> Option<Vec<char>> {
-    let letters: Vec<char> =
-        word.chars().take(LONGEST + 1).map(|c| if c == '-' { '_' } else { c.to_ascii_lowercase() }).collect();
+    let letters: Vec<char> = word
+        .chars()
+        .take(LONGEST + 1)
+        .map(|c| if c == '-' { '_' } else { c })
+        .flat_map(char::to_lowercase)
+        .collect();
     (!letters.is_empty() && letters.len() <= LONGEST).then_some(letters)
 }
 
@@ -72,5 +77,12 @@ mod tests {
             assert_eq!(nearest(typed, keys), meant, "{typed}");
         }
         assert_eq!(nearest(&"x".repeat(1_000_000), keys), None);
+    }
+
+    #[test]
+    fn of_words_that_are_equally_near_the_first_by_name_is_meant() {
+        for keys in [["read_b", "read_a", "read_c"], ["read_c", "read_a", "read_b"]] {
+            assert_eq!(nearest("read_x", keys), Some("read_a"));
+        }
     }
 }
