@@ -237,6 +237,11 @@ pub fn check(deed: &Deed, messages: usize) -> Result<()> {
     }
 }
 
+/// Fails as writing a message of a transcript anew does: with [`Code::InputInvalid`] where that cannot be.
+pub fn try_rewrite(mut transcript: Transcript, place: usize, text: &str) -> Result<()> {
+    transcript.rewrite(place, text)
+}
+
 /// The letter by which somebody takes a run.
 pub(crate) fn letter(by: &str, reason: Option<&str>) -> Json {
     let mut letter = json!({ "takes": by });
@@ -259,7 +264,9 @@ impl Transcript {
     pub(crate) fn rewrite(&mut self, place: usize, text: &str) -> Result<()> {
         let wrong = |why: &str| Err(Error::new(Code::InputInvalid, format!("message {place} {why}")));
         if self.is_borrowed(place) {
-            return wrong("was said in an earlier turn of the session");
+            return wrong("was said in an earlier turn of the session").map_err(|error| {
+                error.with_help("only what was said in the turn that runs can be written anew")
+            });
         }
         let Some(message) = self.message_mut(place) else { return wrong("is not there") };
         if message.role == Role::System {

@@ -242,6 +242,10 @@ fn a_person_takes_a_run_and_hands_it_back() {
     let taken = sandbox.run(&["runs", "take", &run, "--as", "ann"]);
     // The call that waits comes first.
     assert!(taken.starts_with("exit 3") && taken.contains("to allow note"), "{taken}");
+    assert!(taken.contains("noted; it is in the hands of ann between two of its turns"), "{taken}");
+    let early = sandbox.run(&["runs", "edit", &run, "--say", "hello"]);
+    assert!(early.starts_with("exit 1") && early.contains("nobody has taken the run"), "{early}");
+    assert!(early.contains("the call that waits for an approval comes first"), "{early}");
     let denied = sandbox.run(&["runs", "approve", &run, "--deny", "--reason", "I do it"]);
     assert!(denied.contains("for ann, who has taken it"), "{denied}");
     let said = sandbox.run(&["runs", "edit", &run, "--say", "Ann does it herself.", "--as", "ann"]);
@@ -250,8 +254,45 @@ fn a_person_takes_a_run_and_hands_it_back() {
     assert!(listed.contains("Ann does it herself.") && listed.contains("calls note"), "{listed}");
     let rewritten = sandbox.run(&["runs", "edit", &run, "--replace", "0", "--with", "x"]);
     assert!(rewritten.starts_with("exit 2") && rewritten.contains("prompt"), "{rewritten}");
+    let unknown = sandbox.run(&["runs", "call", &run, "nte", "{}", "--as", "ann"]);
+    assert!(unknown.starts_with("exit 1\n--- stderr\nerror[tool-unknown]: "), "{unknown}");
+    let misfit = sandbox.run(&["runs", "call", &run, "note", r#"{"words": 1}"#, "--as", "ann"]);
+    assert!(misfit.starts_with("exit 1\n--- stderr\nerror[tool-arguments]: "), "{misfit}");
+    // Her own call asks as the agent's would, and comes first.
+    let call = sandbox.run(&["runs", "call", &run, "note", r#"{"text": "bread"}"#, "--as", "ann"]);
+    assert!(call.starts_with("exit 3") && call.contains("to allow note"), "{call}");
+    for deed in [["edit", "--say"], ["hand-back", "--say"]] {
+        let seen = sandbox.run(&["runs", deed[0], &run, deed[1], "hello", "--as", "bob"]);
+        assert!(seen.starts_with("exit 1"), "{seen}");
+        assert!(
+            seen.contains("the call that ann makes in the run") && seen.contains("runs approve"),
+            "{seen}"
+        );
+    }
+    assert!(sandbox.run(&["runs", "take", &run, "--as", "bob"]).contains("ann has taken the run"));
+    assert!(sandbox.run(&["runs", "approve", &run]).contains("for ann, who has taken it"));
+    assert!(sandbox.read("filed").contains("bread"));
     let back = sandbox.run(&["runs", "hand-back", &run, "--as", "ann"]);
     assert!(back.starts_with("exit 0"), "{back}");
     let over = sandbox.run(&["runs", "take", &run]);
     assert!(over.contains("is over"), "{over}");
+}
+
+#[test]
+fn what_was_said_in_earlier_turns_stays() {
+    let sandbox = project("");
+    sandbox.run(&["run", "hello", "--session", "s"]);
+    sandbox.run(&["run", "Please file a note: \"buy milk\"", "--session", "s"]);
+    let run = sandbox.newest();
+    sandbox.run(&["runs", "take", &run]);
+    sandbox.run(&["runs", "approve", &run]);
+    let earlier = sandbox.run(&["runs", "edit", &run, "--replace", "1", "--with", "x"]);
+    assert!(
+        earlier.starts_with("exit 2") && earlier.contains("message 1 was said in an earlier turn"),
+        "{earlier}"
+    );
+    assert!(earlier.contains("only what was said in the turn that runs"), "{earlier}");
+    let own = sandbox.run(&["runs", "edit", &run, "--replace", "3", "--with", "File nothing."]);
+    assert!(own.starts_with("exit 0"), "{own}");
+    assert!(sandbox.run(&["runs", "edit", &run]).contains("File nothing."));
 }

@@ -1,8 +1,9 @@
 //! `adjutant runs take`, `edit`, `call` and `hand-back`.
 
 use adjutant::agent::takeover::Deed;
+use adjutant::durable::RunState;
 use adjutant::{Adjutant, Run};
-use adjutant_core::message::{Message, Role};
+use adjutant_core::message::{Message, Role, ToolResult};
 use adjutant_core::{Code, Error};
 use clap::Args;
 use serde_json::{Map, Value};
@@ -10,7 +11,7 @@ use serde_json::{Map, Value};
 use super::control::values;
 use super::done;
 use crate::commands::run::{close, drive};
-use crate::exit::{Ended, Exit};
+use crate::exit::{Ended, Exit, Failure};
 use crate::person;
 use crate::screen::{Output, Table, first_line};
 use crate::turn::{Followed, Manners, People, Show, follow};
@@ -35,7 +36,8 @@ pub(super) struct TakeArguments {
     later: bool,
 }
 
-/// Shows what was said in a run, or changes it where somebody has taken the run.
+/// Shows what was said in a run, or changes it where somebody has taken the run. What was said in earlier turns of its
+/// session stays as it is.
 #[derive(Args, Debug)]
 pub(super) struct EditArguments {
     /// The run.
@@ -47,7 +49,7 @@ pub(super) struct EditArguments {
     /// Say this as the agent.
     #[arg(long, value_name = "TEXT", conflicts_with = "replace")]
     speak: Option<String>,
-    /// Write anew what stands at this place.
+    /// Write anew what stands at this place: something that was said in this turn.
     #[arg(long, value_name = "PLACE", requires = "with")]
     replace: Option<usize>,
     /// What stands there from now on.
@@ -58,7 +60,8 @@ pub(super) struct EditArguments {
     name: Option<String>,
 }
 
-/// Calls a tool in the agent's place, where somebody has taken the run. The call is decided on as the agent's own are.
+/// Calls a tool in the agent's place, where somebody has taken the run. The call is decided on as the agent's own are; one
+/// that is refused or fails ends this with exit code 1.
 #[derive(Args, Debug)]
 pub(super) struct CallArguments {
     /// The run.
@@ -104,7 +107,18 @@ pub(super) async fn take(
     if arguments.later {
         return done(output, run.id(), "told that somebody takes it");
     }
-    settle(adjutant, &run, output, project, "taken; it waits for what you do").await
+    let Some(exit) = settle(adjutant, &run, output, project).await? else {
+        return done(output, run.id(), "taken; it waits for what you do");
+    };
+    if run.info().await?.state == RunState::Ended {
+        output.talk(&format!("run {}: it was over before {by} could take it", run.id()));
+    } else {
+        output.talk(&format!(
+            "run {}: noted; it is in the hands of {by} between two of its turns, when what it does now is over",
+            run.id()
+        ));
+    }
+    Ok(exit)
 }
 
 pub(super) async fn edit(
@@ -121,7 +135,10 @@ pub(super) async fn edit(
         _ => return list(&run, output).await,
     };
     run.act(&person::named(arguments.name.as_deref()), deed).await?;
-    settle(adjutant, &run, output, project, "done").await
+    match settle(adjutant, &run, output, project).await? {
+        Some(exit) => Ok(exit),
+        None => done(output, run.id(), "done"),
+    }
 }
 
 pub(super) async fn call(
@@ -135,13 +152,26 @@ pub(super) async fn call(
     let by = person::named(arguments.name.as_deref());
     let call = Deed::Call { tool: arguments.tool.clone(), arguments: arguments.arguments.clone().into() };
     run.act(&by, call).await?;
-    let exit = settle(adjutant, &run, output, project, "called").await?;
-    for message in run.messages().await?.iter().skip(before) {
-        for result in message.results() {
-            output.foreign(&format!("{}\n", result.as_text().trim_end()))?;
-        }
+    if let Some(exit) = settle(adjutant, &run, output, project).await? {
+        return Ok(exit);
     }
-    Ok(exit)
+    let messages = run.messages().await?;
+    for result in messages.iter().skip(before).flat_map(Message::results) {
+        if result.is_error {
+            return Err(Failure::of_run(failed(result)));
+        }
+        output.foreign(&format!("{}\n", result.as_text().trim_end()))?;
+    }
+    done(output, run.id(), "called")
+}
+
+/// Why a call came to nothing: what the agent would have been told, without the advice that is for it alone.
+fn failed(result: &ToolResult) -> Error {
+    let text = result.as_text();
+    let said = text.split("\nhint: ").next().unwrap_or_default();
+    let coded = said.split_once(": ").and_then(|(code, why)| Some((code.parse().ok()?, why)));
+    let (code, why) = coded.unwrap_or((Code::ToolFailed, said));
+    Error::new(code, why)
 }
 
 pub(super) async fn hand_back(
@@ -159,8 +189,9 @@ pub(super) async fn hand_back(
     drive(adjutant, &run.root().await?, output, project).await
 }
 
-/// Drives a run until it waits for the person who has taken it, and says why the deed before was none.
-async fn settle(adjutant: &Adjutant, run: &Run, output: Output, project: &str, what: &str) -> Ended {
+/// Drives a run until it waits for the person who has taken it, and says why the deed before was none. Where it comes to
+/// rest otherwise, gives how the command ends.
+async fn settle(adjutant: &Adjutant, run: &Run, output: Output, project: &str) -> Ended<Option<Exit>> {
     let (mut show, mut people) = (Show::silent(output), People::new()?);
     let mut updates = run.drive();
     let followed = follow(adjutant, run, &mut updates, &mut show, &mut people, Manners::Watch).await;
@@ -169,9 +200,9 @@ async fn settle(adjutant: &Adjutant, run: &Run, output: Output, project: &str, w
     match run.taken().await? {
         Some((_, taken)) if followed == Followed::Waiting => match taken.refused {
             Some(why) => Err(Error::new(Code::InputInvalid, why).into()),
-            None => done(output, run.id(), what),
+            None => Ok(None),
         },
-        _ => close(adjutant, run, followed, &mut show, project).await,
+        _ => close(adjutant, run, followed, &mut show, project).await.map(Some),
     }
 }
 
