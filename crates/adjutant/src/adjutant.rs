@@ -219,10 +219,8 @@ impl Adjutant {
             [only] if !prefix.is_empty() => Ok(self.handle(&only.run)),
             [] | [_] => Err(Error::new(Code::NotFound, format!("there is no run `{prefix}`"))
                 .with_help("`adjutant runs` lists the runs of this project")),
-            [first, second, ..] => {
-                Err(Error::new(Code::InputInvalid, format!("several runs begin with `{prefix}`"))
-                    .with_help(format!("type more of it: `{}` or `{}`, for example", first.run, second.run)))
-            }
+            several => Err(Error::new(Code::InputInvalid, format!("several runs begin with `{prefix}`"))
+                .with_help(type_more(several.iter().map(|info| info.run.as_str())))),
         }
     }
 
@@ -352,4 +350,14 @@ impl fmt::Debug for Adjutant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Adjutant").field("project", &self.0.project).finish_non_exhaustive()
     }
+}
+
+/// What to do where several things are meant: the list of them, as far as it is short.
+pub(crate) fn type_more<'a>(matches: impl Iterator<Item = &'a str>) -> String {
+    const MOST: usize = 10;
+    let mut names: Vec<String> = matches.map(|name| format!("`{name}`")).collect();
+    let more = names.len().saturating_sub(MOST);
+    names.truncate(MOST);
+    let rest = if more > 0 { format!(", and {more} more") } else { String::new() };
+    format!("type more of it: {}{rest}", names.join(", "))
 }

@@ -14,7 +14,7 @@ use adjutant_store::SystemClock;
 use adjutant_tool::arguments;
 use serde::Serialize;
 
-use crate::adjutant::Adjutant;
+use crate::adjutant::{Adjutant, type_more};
 
 /// The calls that wait for a person, over all runs of a project, and what people have allowed beforehand.
 #[derive(Clone)]
@@ -138,12 +138,23 @@ impl Approvals {
         if let Some(place) = waiting.iter().position(|approval| approval.id == id) {
             return Ok(waiting.swap_remove(place));
         }
-        waiting.retain(|approval| !id.is_empty() && approval.id.starts_with(id));
+        // Of both parts the beginning is enough: of the run and of the place in it.
+        let (run, place) = id.split_once(':').unwrap_or((id, ""));
+        waiting.retain(|approval| {
+            let (of, at) = approval.id.split_once(':').unwrap_or((&approval.id, ""));
+            !run.is_empty() && of.starts_with(run) && at.starts_with(place)
+        });
+        // `call1` is not meant to be the beginning of `call10`.
+        let of_one_run = waiting.windows(2).all(|pair| matches!(pair, [one, next] if one.run == next.run));
+        let whole = waiting.iter().position(|approval| approval.id.ends_with(&format!(":{place}")));
+        if let Some(whole) = whole.filter(|_| of_one_run) {
+            return Ok(waiting.swap_remove(whole));
+        }
         match waiting.as_slice() {
             [_] => Ok(waiting.swap_remove(0)),
-            [first, second, ..] => {
+            [_, ..] => {
                 Err(Error::new(Code::InputInvalid, format!("several calls that wait begin with `{id}`"))
-                    .with_help(format!("type more of it: `{}` or `{}`, for example", first.id, second.id)))
+                    .with_help(type_more(waiting.iter().map(|approval| approval.id.as_str()))))
             }
             [] => {
                 if let Some((run, place)) = id.split_once(':')
@@ -201,10 +212,12 @@ impl Approvals {
         let revoked = Revoked { by: by.to_owned(), at: SystemClock.now(), reason };
         let grant = self.0.engine().revoke(id, revoked.clone()).await?;
         match &grant.revoked {
-            Some(there) if *there != revoked => Err(Error::new(
-                Code::Conflict,
-                format!("{} has taken the grant `{id}` back already", there.by),
-            )),
+            Some(there) if *there != revoked => {
+                let why = there.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+                let message = format!("{} has taken the grant `{id}` back already{why}", there.by);
+                Err(Error::new(Code::Conflict, message)
+                    .with_help("`adjutant approvals grants --all` says when"))
+            }
             _ => Ok(grant),
         }
     }

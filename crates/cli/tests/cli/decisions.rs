@@ -79,6 +79,39 @@ fn a_person_changes_a_call_or_answers_for_the_tool() {
 }
 
 #[test]
+fn the_beginning_of_a_run_is_enough_to_name_its_call() {
+    let sandbox = project("");
+    // Runs that are named have the same ids each time; of some, two begin with the same letter.
+    let mut ids: Vec<String> = Vec::new();
+    let twins = loop {
+        let number = ids.len().to_string();
+        sandbox.run(&[&ASK[..], &["--id", &number]].concat());
+        let waiting = waiting(&sandbox);
+        let all = waiting.iter().map(|call| call["id"].as_str().unwrap().to_owned());
+        ids = all.collect();
+        let twins = ids.iter().filter(|id| ids.iter().filter(|other| other[..1] == id[..1]).count() > 1);
+        let twins: Vec<String> = twins.cloned().collect();
+        if !twins.is_empty() {
+            break twins;
+        }
+    };
+    let letter = &twins[0][..1];
+    for command in [&["approvals", "show", letter] as &[&str], &["runs", "approve", letter]] {
+        let refused = sandbox.output(command);
+        let told = String::from_utf8(refused.stderr).unwrap();
+        assert_eq!(refused.status.code(), Some(2), "{told}");
+        assert!(twins.iter().all(|id| told.contains(id.split(':').next().unwrap())), "{told}");
+    }
+    assert!(sandbox.run(&["approvals", "list", "--run", letter]).contains("several runs begin with"));
+    assert!(sandbox.run(&["approvals", "list", "--run", "zzzz"]).contains("there is no run `zzzz`"));
+    let (run, place) = twins[0].split_once(':').unwrap();
+    let length = (1..).find(|length| run[..*length] != twins[1][..*length]).unwrap();
+    let short = format!("{}:{place}", &run[..length]);
+    let decided = sandbox.run(&["approvals", "decide", &short, "--approve"]);
+    assert!(decided.starts_with("exit 0"), "{decided}");
+}
+
+#[test]
 fn an_answer_to_a_call_that_was_seen_is_to_no_other() {
     let sandbox = project("");
     sandbox.run(&ASK);
@@ -117,9 +150,13 @@ fn what_is_allowed_beforehand_is_listed_and_taken_back() {
     let grants = sandbox.json(&["approvals", "grants"]);
     let grant = grants[0]["id"].as_str().unwrap();
     assert_eq!(grants[0]["by"], "ann");
-    let revoked = sandbox.run(&["approvals", "revoke", grant, "--as", "bob"]);
+    let revoked = sandbox.run(&["approvals", "revoke", grant, "--as", "bob", "--reason", "too wide"]);
     assert!(revoked.starts_with("exit 0"), "{revoked}");
-    assert!(sandbox.run(&["approvals", "revoke", grant, "--as", "eve"]).contains("bob has taken the grant"));
+    for name in ["eve", "bob"] {
+        let again = sandbox.run(&["approvals", "revoke", grant, "--as", name]);
+        assert!(again.starts_with("exit 1") && again.contains("bob has taken the grant"), "{again}");
+        assert!(again.contains("back already: too wide"), "{again}");
+    }
     assert!(sandbox.run(&ASK).starts_with("exit 3"));
     assert!(sandbox.run(&["approvals", "grants", "--all"]).contains("taken back by bob"));
 }

@@ -85,7 +85,7 @@ pub(super) async fn revoke(arguments: &RevokeArguments, adjutant: &Adjutant, out
 /// How a grant stands, in a few words.
 fn state(grant: &Grant, now: Timestamp) -> String {
     match (&grant.revoked, grant.until) {
-        (Some(revoked), _) => format!("taken back by {}", revoked.by),
+        (Some(revoked), _) => format!("taken back by {} at {}", revoked.by, local_time(revoked.at)),
         (None, Some(until)) if until <= now => "over".to_owned(),
         _ => "holds".to_owned(),
     }

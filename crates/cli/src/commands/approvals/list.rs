@@ -32,7 +32,8 @@ pub(super) struct ShowArguments {
 pub(super) async fn list(arguments: &Arguments, adjutant: &Adjutant, output: Output) -> Ended {
     let mut waiting = adjutant.approvals().waiting().await?;
     if let Some(run) = &arguments.run {
-        waiting.retain(|approval| approval.run.as_str().starts_with(run.as_str()));
+        let run = adjutant.find(run).await?;
+        waiting.retain(|approval| approval.run == *run.id());
     }
     if output.json {
         output.json(&waiting)?;
