@@ -19,6 +19,8 @@ pub(super) struct Space {
     /// The schema as Cedar reads it, with all fields of results that any of the policies asks about.
     pub(super) written: Value,
     pub(super) schema: cedar_policy::Schema,
+    /// The tools that are forbidden though the project does not know them.
+    unknown: BTreeSet<String>,
     actions: Entities,
     pub(super) looks: Looks,
     /// What no request is like, as forbids that every set has.
@@ -35,7 +37,9 @@ pub(super) struct Kind {
 impl Space {
     pub(super) fn of(schema: &Schema, sets: &[&Policies]) -> Result<Self> {
         let looks = Looks::of(sets.iter().flat_map(|set| set.set().policies()));
-        let written = schema.cedar(&looks.returned());
+        let unknown = sets.iter().flat_map(|set| set.unknown()).filter(|name| !schema.has(name));
+        let unknown: BTreeSet<String> = unknown.cloned().collect();
+        let written = schema.with_unknown(&unknown).cedar(&looks.returned());
         let schema =
             cedar_policy::Schema::from_json_value(written.clone()).map_err(|error| unreadable(&error))?;
         let actions = schema.action_entities().map_err(|error| unreadable(&error))?;
@@ -43,7 +47,7 @@ impl Space {
         let anything =
             Policy::parse(Some(PolicyId::new("anything")), "permit (principal, action, resource);");
         let anything = anything.map_err(|error| unreadable(&error))?;
-        Ok(Self { written, schema, actions, looks, assumptions, anything })
+        Ok(Self { written, schema, unknown, actions, looks, assumptions, anything })
     }
 
     /// A permit for everything.
@@ -56,6 +60,8 @@ impl Space {
         let envs = self.schema.request_envs();
         let mut kinds: Vec<Kind> =
             envs.map(|env| Kind { action: env.action().id().unescaped().to_owned(), env }).collect();
+        // Nobody calls what is forbidden before it is there.
+        kinds.retain(|kind| !self.unknown.contains(&kind.action));
         kinds.sort_by(|a, b| a.action.cmp(&b.action));
         kinds
     }

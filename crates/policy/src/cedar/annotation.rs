@@ -1,7 +1,7 @@
 //! [`Annotations`]: what stands before a policy with an `@`.
 
 use adjutant_core::nearest;
-use cedar_policy::Policy;
+use cedar_policy::{Effect, Policy};
 
 use crate::detect::Kind;
 
@@ -19,9 +19,11 @@ pub(super) struct Annotations {
     pub(super) tell: Option<String>,
     /// Whether it is only watched.
     pub(super) log_only: bool,
+    /// The tools that it is about even where the project does not know them.
+    pub(super) unknown: Vec<String>,
 }
 
-const KNOWN: [&str; 6] = ["id", "ask", "redact", "reason", "tell", "mode"];
+const KNOWN: [&str; 7] = ["id", "ask", "redact", "reason", "tell", "mode", "unknown"];
 const MODES: [&str; 2] = ["enforce", "log_only"];
 
 impl Annotations {
@@ -42,8 +44,7 @@ impl Annotations {
                 }
                 "ask" => read.ask = Some(value),
                 "redact" => {
-                    let kinds = value.split(',').map(|kind| kind.trim().to_owned());
-                    read.redact = kinds.filter(|kind| !kind.is_empty()).collect();
+                    read.redact = list(&value);
                     if read.redact.is_empty() {
                         let help = "write `@redact(\"email, iban\")`".to_owned();
                         mistakes.push(("`@redact` names nothing that is to be masked".to_owned(), help));
@@ -56,6 +57,16 @@ impl Annotations {
                 }
                 "reason" => read.reason = some,
                 "tell" => read.tell = some,
+                "unknown" => {
+                    read.unknown = list(&value);
+                    // What permits a tool that nobody has seen yet would permit whatever comes under its name.
+                    if read.unknown.is_empty() || policy.effect() != Effect::Forbid {
+                        mistakes.push((
+                            "`@unknown` must name the tools that a `forbid` is about".to_owned(),
+                            "write `@unknown(\"refund\")` before a `forbid`".to_owned(),
+                        ));
+                    }
+                }
                 "mode" => {
                     read.log_only = value == "log_only";
                     if !MODES.contains(&value.as_str()) {
@@ -67,6 +78,11 @@ impl Annotations {
         }
         (read, mistakes)
     }
+}
+
+/// The words of a list.
+fn list(value: &str) -> Vec<String> {
+    value.split(',').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect()
 }
 
 fn one_of(word: &str, known: &[&str]) -> String {

@@ -11,7 +11,7 @@ use cedar_policy::{
 use serde_json::{Map, Value};
 
 use super::needs::Needs;
-use super::schema::{AGENT, ALL_TOOLS, ROLES, SESSION, Schema, TENANT, TOOL, Tool, USER};
+use super::schema::{AGENT, ALL_TOOLS, MEMORY, ROLES, SESSION, Schema, TENANT, TOOL, TYPES, Tool, USER};
 use super::session;
 use super::types::{Slot, Type};
 use super::value::{Unfit, moment, plain, record, text, texts};
@@ -24,8 +24,7 @@ pub(super) struct Names(BTreeMap<&'static str, EntityTypeName>);
 impl Names {
     /// Reads them.
     pub(super) fn new() -> Result<Self, Unfit> {
-        let all = ["Action", AGENT, USER, TENANT, TOOL, SESSION, "Model", "Resource", "Memory"];
-        let read = all.into_iter().map(|name| Some((name, EntityTypeName::from_str(name).ok()?)));
+        let read = TYPES.into_iter().map(|name| Some((name, EntityTypeName::from_str(name).ok()?)));
         read.collect::<Option<_>>()
             .map(Self)
             .ok_or_else(|| Unfit("the names of the types cannot be read".to_owned()))
@@ -73,7 +72,7 @@ impl Scene {
             Action::Agent(agent) => names.uid(AGENT, agent)?,
             Action::Model(model) => names.uid("Model", model)?,
             Action::Resource { uri, .. } => names.uid("Resource", uri)?,
-            Action::Remember(memory) => names.uid("Memory", memory)?,
+            Action::Remember(memory) => names.uid(MEMORY, memory)?,
             Action::Answer => names.uid(USER, user())?,
         };
         let action = names.uid("Action", name)?;

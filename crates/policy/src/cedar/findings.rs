@@ -3,9 +3,9 @@
 //! What is here follows from the form of the policies. What must be proved is found by who has a solver, and joins the
 //! same list.
 
+use adjutant_core::nearest;
 use std::collections::BTreeSet;
 
-use adjutant_core::nearest;
 use cedar_policy::pst::{BinaryOp, Clause, Expr, Literal, ResourceConstraint, Var};
 use cedar_policy::{Effect, ValidationWarning};
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::evidence;
 use super::problem::Problem;
 use super::rule::{Actions, Rule, Whose};
-use super::schema::OTHER_ACTIONS;
+use super::schema::{MEMORY, OTHER_ACTIONS, SESSION};
 use super::set::{Policies, file_name};
 
 /// A policy larger than this is refused elsewhere, and nobody reads it.
@@ -56,6 +56,8 @@ pub enum Kind {
     Unreached,
     /// An agent is named that there is not.
     UnknownAgent,
+    /// Something is named that nothing is ever done to.
+    UnknownEntity,
     /// The evidence of an argument is compared with a word that it never is.
     UnknownEvidence,
     /// A text can be taken for another.
@@ -96,6 +98,7 @@ impl Kind {
             Self::Shadowed => "shadowed",
             Self::Unreached => "unreached",
             Self::UnknownAgent => "unknown-agent",
+            Self::UnknownEntity => "unknown-entity",
             Self::UnknownEvidence => "unknown-evidence",
             Self::Confusable => "confusable",
             Self::TooLarge => "too-large",
@@ -152,7 +155,8 @@ impl Policies {
         Some(Finding { line: Some(reported.line), message, help, ..self.about(rule, kind) })
     }
 
-    /// Whether all that a policy is about are groups of tools that have no tool yet: it holds for those that come.
+    /// Whether all that a policy is about are tools that are not there yet, or groups without a tool: it holds for those that
+    /// come.
     pub fn waits_for_tools(&self, policy: &str) -> bool {
         let rule = self.places.get(policy).and_then(|index| self.rules.get(*index));
         rule.is_some_and(|rule| self.is_waiting(rule))
@@ -166,7 +170,8 @@ impl Policies {
             let mut tools = self.schema.tools().map(|tool| self.schema.groups(tool));
             tools.any(|groups| groups.contains(name) && also.iter().all(|also| groups.contains(also)))
         };
-        names.iter().all(|name| is_group(name) && !has_tool(name))
+        let is_unknown = |name: &String| rule.annotations.unknown.contains(name) && !self.schema.has(name);
+        names.iter().all(|name| is_group(name) && !has_tool(name) || is_unknown(name))
     }
 
     fn of_rule(&self, rule: &Rule, findings: &mut Vec<Finding>) {
@@ -208,6 +213,7 @@ impl Policies {
                 ..self.about(rule, Kind::UnknownEvidence)
             });
         }
+        findings.extend(self.of_nothing(rule));
         let agents = &self.schema.vocabulary.agents;
         let named = rule.policy.entity_literals();
         let named = named.iter().filter(|entity| entity.type_name().basename() == super::schema::AGENT);
@@ -219,6 +225,26 @@ impl Policies {
                 ..self.about(rule, Kind::UnknownAgent)
             });
         }
+    }
+
+    /// What a policy names that no agent of a project does anything to, or is.
+    fn of_nothing(&self, rule: &Rule) -> impl Iterator<Item = Finding> {
+        let named = rule.policy.entity_literals().into_iter();
+        named.filter_map(|entity| {
+            let (why, help) = match entity.type_name().basename() {
+                MEMORY => (
+                    "no agent of a project writes into a memory",
+                    "it holds for other programs alone, which ask `adjutant policy decide`",
+                ),
+                SESSION => ("no policy can name a session", "ask for what was done in it: `context.session`"),
+                _ => return None,
+            };
+            Some(Finding {
+                message: format!("nothing is ever done to `{entity}`: {why}"),
+                help: Some(help.to_owned()),
+                ..self.about(rule, Kind::UnknownEntity)
+            })
+        })
     }
 
     /// Whether another policy says the same of more, so that this one changes nothing.
@@ -254,7 +280,9 @@ impl Policies {
     fn covers(&self, wide: &Rule, narrow: &Rule) -> bool {
         let whose = wide.whose == Whose::Anyone || wide.whose == narrow.whose;
         let resource = wide.resource == ResourceConstraint::Any || wide.resource == narrow.resource;
-        whose && resource && self.actions(&narrow.actions).is_subset(&self.actions(&wide.actions))
+        let about = self.actions(&narrow.actions);
+        // What is about nothing that there is waits for it.
+        whose && resource && !about.is_empty() && about.is_subset(&self.actions(&wide.actions))
     }
 
     /// The actions that a scope is about, without groups.

@@ -127,7 +127,7 @@ pub(super) const OTHER_ACTIONS: [(&str, &str); 5] = [
     ("run.model", "Model"),
     ("run.agent", "Agent"),
     ("run.resource", "Resource"),
-    ("run.remember", "Memory"),
+    ("run.remember", MEMORY),
 ];
 
 /// The group of all tools.
@@ -139,6 +139,11 @@ pub(super) const USER: &str = "User";
 pub(super) const TENANT: &str = "Tenant";
 pub(super) const TOOL: &str = "Tool";
 pub(super) const SESSION: &str = "Session";
+pub(super) const MEMORY: &str = "Memory";
+
+/// All types that policies can name.
+pub(super) const TYPES: [&str; 9] =
+    ["Action", AGENT, USER, TENANT, TOOL, SESSION, "Model", "Resource", MEMORY];
 
 impl Schema {
     /// Reads what policies can speak of out of the tools of a project.
@@ -150,6 +155,24 @@ impl Schema {
     /// Adds tools.
     pub fn extend<'a>(&mut self, tools: impl IntoIterator<Item = &'a ToolSpec>) {
         self.tools.extend(tools.into_iter().map(|spec| (spec.name.clone(), Tool::of(spec))));
+    }
+
+    /// The same with tools of which nothing but the name is known, where there are none of these names.
+    #[must_use]
+    pub fn with_unknown<'a>(&self, names: impl IntoIterator<Item = &'a String>) -> Self {
+        let mut schema = self.clone();
+        for name in names {
+            schema.tools.entry(name.clone()).or_insert_with(Tool::unknown);
+        }
+        schema
+    }
+
+    /// The name that was probably meant by one of an action, or of a group, that there is not.
+    pub(super) fn meant(&self, action: &str) -> Option<String> {
+        let groups = self.all_groups();
+        let others = OTHER_ACTIONS.iter().map(|(name, _)| *name);
+        nearest(action, self.tools().chain(others).chain(groups.iter().map(String::as_str)))
+            .map(str::to_owned)
     }
 
     /// Whether there is a tool of that name.
@@ -268,7 +291,7 @@ impl Schema {
             TOOL: listed(self.tools().collect()),
             "Model": listed(self.vocabulary.models.iter().map(String::as_str).collect()),
             "Resource": {},
-            "Memory": {},
+            MEMORY: {},
             SESSION: { "shape": self.session(returned) },
         })
     }
@@ -344,6 +367,18 @@ impl Tool {
             private: row.private,
             arguments: Type::arguments(&spec.parameters),
             roles: row.roles,
+        }
+    }
+
+    /// One of which nothing is known: the worst is expected of it.
+    fn unknown() -> Self {
+        Self {
+            effect: Effect::AtMostOnce,
+            egress: true,
+            trusted: false,
+            private: false,
+            arguments: BTreeMap::new(),
+            roles: BTreeMap::new(),
         }
     }
 }

@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::str::FromStr;
 
 use adjutant_core::hash::Digest;
-use cedar_policy::{PolicySet, ValidationMode, ValidationWarning, Validator};
+use adjutant_core::nearest;
+use cedar_policy::{PolicySet, ValidationError, ValidationMode, ValidationWarning, Validator};
 use serde::{Deserialize, Serialize};
 
 use super::context::{Names, action_name};
 use super::needs::Needs;
 use super::problem::{Problem, place};
 use super::rule::{Place, Rule};
-use super::schema::{OTHER_ACTIONS, Schema};
+use super::schema::{OTHER_ACTIONS, Schema, TYPES};
 use super::slice::Slices;
 use super::tell;
 use crate::facts::Action;
@@ -98,7 +99,8 @@ impl Policies {
         let whole =
             Problem { file: file_name(files, 0), line: 1, column: 1, message: String::new(), help: None };
         let failed = |error: String| Problem { message: error, ..whole.clone() };
-        let cedar = cedar_policy::Schema::from_json_value(schema.cedar(&returned(&rules)));
+        let spoken_of = schema.with_unknown(rules.iter().flat_map(|rule| &rule.annotations.unknown));
+        let cedar = cedar_policy::Schema::from_json_value(spoken_of.cedar(&returned(&rules)));
         let cedar = cedar.map_err(|error| {
             vec![failed(format!("the names of the tools cannot stand in policies: {error}"))]
         })?;
@@ -115,7 +117,8 @@ impl Policies {
             let id: &str = error.policy_id().as_ref();
             let Some(rule) = places.get(id).and_then(|index| rules.get(*index)) else { continue };
             let text = files.get(rule.file).map_or("", |file| file.text.as_str());
-            let problem = Problem::reported(&file_name(files, rule.file), text, error);
+            let mut problem = Problem::reported(&file_name(files, rule.file), text, error);
+            correct(&mut problem, error, schema);
             // A policy for several tools has the same mistake once for each.
             if seen.insert((problem.file.clone(), problem.line, problem.column)) {
                 problems.push(problem);
@@ -173,6 +176,11 @@ impl Policies {
     /// What they speak of.
     pub fn schema(&self) -> &Schema {
         &self.schema
+    }
+
+    /// The tools that they forbid though nobody need know them.
+    pub fn unknown(&self) -> impl Iterator<Item = &String> {
+        self.rules.iter().flat_map(|rule| &rule.annotations.unknown)
     }
 
     /// Whether they decide or are only watched.
@@ -250,6 +258,23 @@ fn read(index: usize, file: &File, rules: &mut Vec<Rule>, problems: &mut Vec<Pro
             message: "a policy must be whole, and this one is a template".to_owned(),
             help: Some("write the entity in place of `?principal` or `?resource`".to_owned()),
         });
+    }
+}
+
+/// Says what was meant by a name that there is not: what Cedar proposes depends on the order in which it comes upon the names.
+fn correct(problem: &mut Problem, error: &ValidationError, schema: &Schema) {
+    let unknown = problem.message.split('`').nth(1).unwrap_or_default();
+    let meant = match error {
+        ValidationError::UnrecognizedActionId(_) => {
+            let name = unknown.strip_prefix("Action::\"").and_then(|name| name.strip_suffix('"'));
+            name.and_then(|name| schema.meant(name)).map(|near| format!("Action::\"{near}\""))
+        }
+        ValidationError::UnrecognizedEntityType(_) => nearest(unknown, TYPES).map(str::to_owned),
+        _ => return,
+    };
+    let has_type = problem.help.as_ref().is_some_and(|help| help.starts_with("did you intend"));
+    if !has_type {
+        problem.help = meant.map(|meant| format!("did you mean `{meant}`?"));
     }
 }
 

@@ -48,6 +48,23 @@ fn a_typo_is_an_error_with_its_place_before_anything_runs() {
 }
 
 #[test]
+fn a_tool_may_be_forbidden_before_anybody_knows_it() {
+    let forbid = "forbid (principal, action == Action::\"refnd\", resource)";
+    let known = policies(&format!("@id(\"a\") @unknown(\"refnd\") {forbid};"));
+    assert!(known.schema().tools().all(|tool| tool != "refnd"));
+    found(
+        &format!(
+            "@id(\"all\") permit (principal, action in Action::\"tools\", resource);\n@id(\"a\") @unknown(\"refnd\") {forbid};"
+        ),
+        &[],
+    );
+    // Of another name nothing is known all the same, and there are no arguments to ask for.
+    refused(&format!("@unknown(\"refnt\") {forbid};"), &["1:48: unrecognized action"]);
+    let amount = "when { context.arguments.amount.value > 5 }";
+    refused(&format!("@unknown(\"refnd\") {forbid} {amount};"), &["1:"]);
+}
+
+#[test]
 fn what_is_no_policy_has_its_place_too() {
     refused("permit (principal, action, resource)", &["1:37: "]);
     refused("permit (principal, action, resource);\npermit (principal, acton, resource);", &["2:20: "]);
@@ -63,6 +80,12 @@ fn annotations_are_known_ones() {
         &["1:1: there is no annotation `@aks` (did you mean `ask`?)"],
     );
     refused(&format!("@mode(\"log\") {permit}"), &["1:1: there is no mode `log` (did you mean `log_only`?)"]);
+    for wrong in ["@unknown(\"refnd\") permit", "@unknown forbid"] {
+        refused(
+            &format!("{wrong} (principal, action == Action::\"refund\", resource);"),
+            &["1:1: `@unknown` must name the tools that a `forbid` is about"],
+        );
+    }
     refused(&format!("@ask {permit}"), &["1:1: `@ask` must say why"]);
     refused(&format!("@redact {permit}"), &["1:1: `@redact` names nothing"]);
     refused(
@@ -131,6 +154,17 @@ fn what_is_hardly_meant_is_found() {
     ] {
         found(&evidence(wrong), &["unknown-evidence a"]);
     }
+    for (resource, expected) in
+        [("Memory::\"x\"", &["unknown-entity a"] as &[&str]), ("Resource::\"x\"", &[])]
+    {
+        found(&format!("@id(\"a\") permit (principal, action, resource == {resource});"), expected);
+    }
+    found(
+        &format!(
+            "@id(\"a\") permit (principal, {refund}, resource) when {{ context.session == Session::\"x\" }};"
+        ),
+        &["unknown-entity a"],
+    );
     let long = "a".repeat(10_000);
     found(
         &format!(

@@ -6,15 +6,19 @@ use std::path::{Path, PathBuf};
 use adjutant::Project;
 use adjutant::policy::cedar::{File, Mode, Policies};
 use adjutant::project::KILL_SWITCH;
-use adjutant_core::{Code, Error, Result};
+use adjutant_core::{Code, Error, Result, nearest};
 use cedar_policy::{Effect, PolicySet};
 use clap::Args;
+use serde::Serialize;
 use serde_json::json;
 
 use super::load;
 use crate::arguments::Shared;
 use crate::exit::{Ended, Exit};
 use crate::screen::{Output, Table, clean, count};
+
+/// The longest name of a forbid.
+const LONGEST: usize = 64;
 
 /// Forbids something from now on, also to runs that are under way: their next call is decided with it. It is written into a
 /// file of its own in `policies`, and stays until `policy allow-again`.
@@ -23,7 +27,7 @@ pub(super) struct Arguments {
     /// A forbid in Cedar.
     #[arg(value_name = "CEDAR", required_unless_present = "tool")]
     cedar: Option<String>,
-    /// Forbid this tool, whatever it is called with.
+    /// Forbid this tool, whatever it is called with, and whether the project knows it or not.
     #[arg(long, value_name = "TOOL", conflicts_with = "cedar")]
     tool: Option<String>,
     /// Why, for whoever asks later.
@@ -57,7 +61,7 @@ pub(super) fn execute(arguments: &Arguments, shared: &Shared, output: Output) ->
     let folder = folder(&project);
     let name = name(arguments, &folder)?;
     let file = format!("policies/{KILL_SWITCH}{name}.cedar");
-    let (text, doubts) = checked(arguments, &name, &file, &project)?;
+    let text = checked(arguments, &name, &file, &project)?;
     write(&folder.join(format!("{KILL_SWITCH}{name}.cedar")), &text)?;
     if policy.mode == Mode::LogOnly && !policy.lockdown {
         output.talk(
@@ -70,10 +74,12 @@ pub(super) fn execute(arguments: &Arguments, shared: &Shared, output: Output) ->
             "warning: the project has {faults}, which `adjutant check` tells; this is forbidden all the same"
         ));
     }
-    for doubt in doubts {
+    if let Some(tool) = arguments.tool.as_ref().filter(|tool| !project.policy_schema().has(tool)) {
+        let schema = project.policy_schema();
+        let meant = nearest(tool, schema.tools()).map(|near| format!("; did you mean `{near}`?"));
         output.talk(&format!(
-            "warning: {}; if there is no such tool, everything is forbidden until this is taken back",
-            doubt.message()
+            "warning: the project knows no tool `{tool}` as it is now; it is forbidden all the same{}",
+            meant.unwrap_or_default()
         ));
     }
     if output.json {
@@ -86,26 +92,11 @@ pub(super) fn execute(arguments: &Arguments, shared: &Shared, output: Output) ->
 }
 
 pub(super) fn list(_: &ListArguments, shared: &Shared, output: Output) -> Ended {
-    let (_, now) = load(None, shared)?;
-    let marked = format!("policies/{KILL_SWITCH}");
-    let found: Vec<_> = now
-        .places()
-        .filter_map(|(id, file, _)| {
-            let name = file.strip_prefix(&marked)?.strip_suffix(".cedar")?;
-            let policy = now.set().policy(&cedar_policy::PolicyId::new(id))?;
-            Some((
-                name.to_owned(),
-                policy.annotation("reason").unwrap_or_default().to_owned(),
-                policy.to_string(),
-            ))
-        })
-        .collect();
+    // Whoever looks what is stopped may do so because the project is broken.
+    let (project, _) = crate::place::load_in_part(shared)?;
+    let found = switches(&folder(&project))?;
     if output.json {
-        let all: Vec<_> = found
-            .iter()
-            .map(|(name, reason, text)| json!({ "name": name, "reason": reason, "text": text }))
-            .collect();
-        output.json(&all)?;
+        output.json(&found)?;
         return Ok(Exit::Success);
     }
     if found.is_empty() {
@@ -113,7 +104,7 @@ pub(super) fn list(_: &ListArguments, shared: &Shared, output: Output) -> Ended 
         return Ok(Exit::Success);
     }
     let mut table = Table::new(&["name", "reason", "policy"]);
-    for (name, reason, text) in &found {
+    for Switch { name, reason, text } in &found {
         let line: Vec<&str> =
             text.lines().filter(|line| !line.trim_start().starts_with('@')).map(str::trim).collect();
         table.row([name, reason, &line.join(" ")]);
@@ -144,12 +135,57 @@ fn folder(project: &Project) -> PathBuf {
     project.folder().join("policies")
 }
 
-/// The text of the file, and what may be wrong with it: in a project that is broken elsewhere, nobody can say whether there
-/// is a tool of that name.
-fn checked(arguments: &Arguments, name: &str, file: &str, project: &Project) -> Ended<(String, Vec<Error>)> {
+/// One thing that is forbidden.
+#[derive(Serialize)]
+struct Switch {
+    name: String,
+    reason: String,
+    text: String,
+}
+
+/// What is forbidden in a folder, in the order of the names. Of a file that cannot be read as policies it says so: it forbids
+/// everything.
+fn switches(folder: &Path) -> Result<Vec<Switch>> {
+    let unreadable = |path: &Path, error: &std::io::Error| {
+        Error::new(Code::FileUnreadable, format!("`{}` cannot be read", path.display())).caused_by(error)
+    };
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(|error| unreadable(folder, &error))?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|error| unreadable(folder, &error))?.path();
+        let file = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let Some(name) = file.strip_prefix(KILL_SWITCH).and_then(|name| name.strip_suffix(".cedar")) else {
+            continue;
+        };
+        let text = std::fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
+        let switch =
+            |reason: &str, text: String| Switch { name: name.to_owned(), reason: reason.to_owned(), text };
+        match text.parse::<PolicySet>() {
+            Ok(set) => {
+                let mut policies: Vec<_> =
+                    set.policies().map(|policy| (policy.to_string(), policy)).collect();
+                policies.sort_by_key(|(written, _)| text.find(written));
+                found.extend(policies.into_iter().map(|(written, policy)| {
+                    switch(policy.annotation("reason").unwrap_or_default(), written)
+                }));
+            }
+            Err(_) => found.push(switch("it is no policy, so everything is forbidden", text.clone())),
+        }
+    }
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(found)
+}
+
+/// The text of the file, checked: what is not valid would forbid everything.
+fn checked(arguments: &Arguments, name: &str, file: &str, project: &Project) -> Ended<String> {
     let text = match (&arguments.tool, &arguments.cedar) {
+        // It stays in force when the tool is taken out of the project, and holds for one that comes under that name.
         (Some(tool), _) => {
-            let policy = format!("forbid (principal, action == Action::{}, resource);", quoted(tool));
+            let tool = quoted(tool);
+            let policy = format!("@unknown({tool})\nforbid (principal, action == Action::{tool}, resource);");
             annotated(arguments, name, &policy)
         }
         (None, cedar) => {
@@ -160,13 +196,8 @@ fn checked(arguments: &Arguments, name: &str, file: &str, project: &Project) -> 
             }
         }
     };
-    let doubts =
-        check(&File { name: file.to_owned(), text: text.clone() }, project).err().unwrap_or_default();
-    // What is not valid would forbid everything in a project that is whole.
-    if !doubts.is_empty() && (project.policies().is_ok() || arguments.tool.is_none()) {
-        return Err(doubts.into());
-    }
-    Ok((text, doubts))
+    check(&File { name: file.to_owned(), text: text.clone() }, project)?;
+    Ok(text)
 }
 
 /// A policy with its name and its reason, as a file.
@@ -221,10 +252,11 @@ fn check(file: &File, project: &Project) -> Result<(), Vec<Error>> {
 
 fn name(arguments: &Arguments, folder: &Path) -> Result<String> {
     let free = |name: &str| !folder.join(format!("{KILL_SWITCH}{name}.cedar")).exists();
-    if let Some(name) = arguments.name.as_ref().or(arguments.tool.as_ref()) {
-        plain(name)?;
-        return match free(name) {
-            true => Ok(name.clone()),
+    let of_tool = || arguments.tool.as_deref().map(file_of);
+    if let Some(name) = arguments.name.clone().or_else(of_tool) {
+        plain(&name)?;
+        return match free(&name) {
+            true => Ok(name),
             false => Err(Error::new(Code::Conflict, format!("`{name}` is forbidden already"))
                 .with_help("`adjutant policy forbids` lists what is; give it another name with `--name`")),
         };
@@ -233,10 +265,18 @@ fn name(arguments: &Arguments, folder: &Path) -> Result<String> {
     names.find(|name| free(name)).ok_or_else(|| Error::new(Code::Internal, "there are too many forbids"))
 }
 
+/// The name of a forbid after a tool, which may have letters that no file should.
+fn file_of(tool: &str) -> String {
+    tool.chars().map(|c| if is_plain(c) { c } else { '-' }).take(LONGEST).collect()
+}
+
+fn is_plain(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "_-".contains(c)
+}
+
 /// Refuses a name that could lead out of the folder.
 fn plain(name: &str) -> Result<()> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
-    if !name.is_empty() && name.len() <= 64 && name.chars().all(plain) {
+    if !name.is_empty() && name.len() <= LONGEST && name.chars().all(is_plain) {
         return Ok(());
     }
     Err(Error::new(Code::InputInvalid, format!("`{name}` cannot be the name of a forbid"))
