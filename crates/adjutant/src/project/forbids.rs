@@ -5,11 +5,13 @@ use std::fs::Metadata;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use adjutant_agent::rules::Forbids;
+use adjutant_core::time::Clock;
 use adjutant_policy::cedar::{Mode, Policies, Schema};
 use adjutant_policy::{Outcome, Request, Verdict};
+use adjutant_store::SystemClock;
 
 use super::policies::{self, PolicySettings};
 
@@ -17,16 +19,29 @@ use super::policies::{self, PolicySettings};
 /// next attempt of it.
 ///
 /// Each question looks whether the files have changed, by what the file system says of them; they are read and validated
-/// again only then. What cannot be read forbids everything.
+/// again only then, and read as long as they may have been written once more within one tick of its clock. What cannot be
+/// read forbids everything.
 pub(crate) struct Current {
     folder: PathBuf,
     settings: PolicySettings,
     schema: Schema,
     last: Mutex<Option<Last>>,
+    /// How many files there were when the project was read.
+    begun_with: usize,
 }
 
-/// What was read last: the files as they were, and the policies that are in them.
-type Last = (Vec<Stamp>, Option<Arc<Policies>>);
+/// What was read last.
+struct Last {
+    /// The files as they were.
+    stamps: Vec<Stamp>,
+    /// Whether whatever is written after this is seen by the stamps: their times have gone by.
+    is_settled: bool,
+    /// The policies that are in them.
+    policies: Option<Arc<Policies>>,
+}
+
+/// The coarsest step of a file system's clock (FAT has two seconds), and then some.
+const TICK: Duration = Duration::from_secs(3);
 
 /// What tells that a file is another one, without reading it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,31 +56,51 @@ struct Stamp {
 impl Current {
     /// Those of the project in a folder, with the names that it knew when it was read.
     pub(super) fn new(folder: PathBuf, settings: PolicySettings, schema: Schema) -> Self {
-        Self { folder, settings, schema, last: Mutex::new(None) }
+        let begun_with = stamps(&folder.join(policies::FOLDER)).ok().flatten().unwrap_or_default().len();
+        Self { folder, settings, schema, last: Mutex::new(None), begun_with }
     }
 
     /// The policies of now; none where there are none. Fails where they cannot be read.
     fn now(&self) -> Result<Option<Arc<Policies>>, String> {
+        let asked = SystemTime::UNIX_EPOCH
+            + Duration::from_millis(u64::try_from(SystemClock.now().0).unwrap_or_default());
         let stamps = stamps(&self.folder.join(policies::FOLDER)).map_err(|error| error.to_string())?;
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        // All of them at once are not taken back: the folder was moved, or is not mounted.
-        if stamps.is_empty() && last.as_ref().is_some_and(|(before, _)| before.len() > 1) {
+        let before = last.as_ref().map_or(self.begun_with, |last| last.stamps.len());
+        // A file is taken back by itself. Where the folder is gone, or several files at once, it was moved, or is not mounted.
+        let most = if stamps.is_some() { 1 } else { 0 };
+        let stamps = stamps.unwrap_or_default();
+        if stamps.is_empty() && before > most {
             return Err(format!("there are no policies in `{}` any more", self.folder.display()));
         }
-        if let Some((_, policies)) = last.as_ref().filter(|(before, _)| *before == stamps) {
-            return Ok(policies.clone());
+        let same = last.as_ref().filter(|last| last.stamps == stamps);
+        if let Some(last) = same.filter(|last| last.is_settled) {
+            return Ok(last.policies.clone());
         }
         let files = policies::deciding(&self.folder, &self.settings).map_err(|error| error.to_string())?;
-        let read = match files.is_empty() {
-            true => None,
-            false => {
+        let unchanged = same.and_then(|last| last.policies.clone()).filter(|known| known.files() == files);
+        let read = match (files.is_empty(), unchanged) {
+            (true, _) => None,
+            (_, Some(policies)) => Some(policies),
+            (false, None) => {
                 let read = Policies::parse(&files, Mode::Enforce, &self.schema);
                 let first = |problems: Vec<_>| problems.first().map(ToString::to_string).unwrap_or_default();
                 Some(Arc::new(read.map_err(first)?))
             }
         };
-        *last = Some((stamps, read.clone()));
+        let is_settled = stamps.iter().all(|stamp| stamp.is_before(asked));
+        *last = Some(Last { stamps, is_settled, policies: read.clone() });
         Ok(read)
+    }
+}
+
+impl Stamp {
+    /// Whether it was written so long before a moment that one written since has another time.
+    fn is_before(&self, moment: SystemTime) -> bool {
+        let changed =
+            u64::try_from(self.change.1).map(|seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+        let times = [self.modified, changed.ok()];
+        times.iter().flatten().all(|time| moment.duration_since(*time).is_ok_and(|age| age > TICK))
     }
 }
 
@@ -90,9 +125,9 @@ impl Forbids for Current {
 }
 
 /// The files of policies in a folder; none where there is no folder.
-fn stamps(folder: &Path) -> std::io::Result<Vec<Stamp>> {
+fn stamps(folder: &Path) -> std::io::Result<Option<Vec<Stamp>>> {
     let entries = match std::fs::read_dir(folder) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         entries => entries?,
     };
     let mut stamps = Vec::new();
@@ -115,7 +150,7 @@ fn stamps(folder: &Path) -> std::io::Result<Vec<Stamp>> {
         }
     }
     stamps.sort();
-    Ok(stamps)
+    Ok(Some(stamps))
 }
 
 /// The number of a file, and when it was changed last, which nobody can set.
@@ -209,11 +244,58 @@ mod tests {
         fs::write(&path, r#"permit (principal, action == Action::"pay", resource);"#).unwrap();
         let time = fs::metadata(&path).unwrap().modified().unwrap();
         assert_eq!(forbids.forbid(&request()), None);
-        // Longer than the clock of the file system takes for one step.
-        std::thread::sleep(std::time::Duration::from_millis(20));
         fs::write(&path, r#"forbid (principal, action == Action::"pay", resource);"#).unwrap();
         fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
         assert_eq!(forbids.forbid(&request()).unwrap().outcome, Outcome::Deny);
+    }
+
+    /// What the file system says of a file that is written twice within one step of its clock is the same both times.
+    #[test]
+    fn a_file_whose_stamp_is_young_is_compared_by_what_is_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("policies")).unwrap();
+        let path = folder.path().join("policies/pay.cedar");
+        let forbids = Current::new(folder.path().to_owned(), PolicySettings::default(), schema());
+        fs::write(&path, r#"permit (principal, action == Action::"pay", resource);"#).unwrap();
+        assert_eq!(forbids.forbid(&request()), None);
+        fs::write(&path, r#"forbid (principal, action == Action::"pay", resource);"#).unwrap();
+        let now = stamps(&folder.path().join("policies")).unwrap().unwrap();
+        let mut last = forbids.last.lock().unwrap();
+        last.as_mut().unwrap().stamps = now;
+        drop(last);
+        assert_eq!(forbids.forbid(&request()).unwrap().outcome, Outcome::Deny);
+    }
+
+    #[test]
+    fn a_stamp_is_relied_on_once_its_time_has_gone_by() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("pay.cedar"), "").unwrap();
+        let stamp = stamps(folder.path()).unwrap().unwrap().remove(0);
+        let written = stamp.modified.unwrap();
+        assert!(!stamp.is_before(written));
+        assert!(!stamp.is_before(written + TICK - Duration::from_secs(1)));
+        assert!(stamp.is_before(written + TICK + Duration::from_secs(2)));
+    }
+
+    #[test]
+    fn one_file_is_taken_back_and_a_folder_is_missed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("policies");
+        fs::create_dir(&path).unwrap();
+        fs::write(path.join("pay.cedar"), r#"permit (principal, action == Action::"pay", resource);"#)
+            .unwrap();
+        let begin = || Current::new(folder.path().to_owned(), PolicySettings::default(), schema());
+        let (asked, unasked) = (begin(), begin());
+        assert_eq!(asked.forbid(&request()), None);
+        fs::rename(&path, folder.path().join("elsewhere")).unwrap();
+        for forbids in [&asked, &unasked] {
+            let verdict = forbids.forbid(&request()).unwrap();
+            assert!(verdict.reason.contains("no policies in"), "{}", verdict.reason);
+        }
+        fs::create_dir(&path).unwrap();
+        for forbids in [&asked, &unasked] {
+            assert_eq!(forbids.forbid(&request()), None);
+        }
     }
 
     #[test]
