@@ -1,9 +1,11 @@
 //! [`compare`]: what one set of policies permits that another does not.
 
+use std::collections::BTreeSet;
+
 use adjutant::policy::cedar::Policies;
 use adjutant::policy::{Request, Verdict};
 use adjutant_core::Result;
-use cedar_policy::Policy;
+use cedar_policy::{ActionConstraint, Policy};
 use serde::Serialize;
 
 use super::example;
@@ -71,26 +73,34 @@ pub(crate) async fn compare(
     recorded: &[Request],
 ) -> Result<Comparison> {
     let space = Space::of(new.schema(), &[old, new])?;
+    let kinds = space.kinds();
+    let is_changed = |kind: &&Kind| !same(&enforced(&space, old, kind), &enforced(&space, new, kind));
+    // Those first that are named by what has changed: of them an example says most.
+    let (named, mut changed): (Vec<&Kind>, Vec<&Kind>) =
+        kinds.iter().filter(is_changed).partition(|kind| is_named(&space, old, new, kind));
+    changed.splice(0..0, named.iter().copied());
+    let named: BTreeSet<&str> = named.iter().map(|kind| kind.action.as_str()).collect();
     let (mut differences, open, proved) = match solver {
         Some(solver) => {
-            let (differences, open) = prove(&space, old, new, solver).await;
+            let (differences, open) = prove(&space, old, new, &changed, solver).await;
             let proved = open.is_empty();
             (differences, open, proved)
         }
         None => (Vec::new(), Vec::new(), false),
     };
     if !proved {
-        let changed = space
-            .kinds()
-            .into_iter()
-            .filter(|kind| !same(&enforced(&space, old, kind), &enforced(&space, new, kind)));
-        let changed = changed.map(|kind| kind.action).collect();
+        let mut actions: Vec<String> = changed.iter().map(|kind| kind.action.clone()).collect();
+        // As many of them as of all others together.
+        let again = named.iter().cycle().take(if named.is_empty() { 0 } else { changed.len() });
+        actions.extend(again.map(|action| (*action).to_owned()));
+        let changed = actions;
         let samples = Samples::of(&space, new.schema(), changed).take(Samples::MANY);
         for request in recorded.iter().cloned().chain(samples) {
             observe(&mut differences, old, new, request);
         }
     }
-    differences.sort_by(|a, b| (!a.more, &a.action, a.level).cmp(&(!b.more, &b.action, b.level)));
+    differences
+        .sort_by_key(|one| (!one.more, !named.contains(one.action.as_str()), one.action.clone(), one.level));
     let some = |more| differences.iter().any(|difference| difference.more == more);
     let relation = match (some(true), some(false)) {
         (true, true) => Relation::Incomparable,
@@ -106,14 +116,12 @@ async fn prove(
     space: &Space,
     old: &Policies,
     new: &Policies,
+    changed: &[&Kind],
     solver: &mut Solver,
 ) -> (Vec<Difference>, Vec<String>) {
     let (mut differences, mut open) = (Vec::new(), Vec::new());
-    for kind in space.kinds() {
-        let (before, after) = (enforced(space, old, &kind), enforced(space, new, &kind));
-        if same(&before, &after) {
-            continue;
-        }
+    for kind in changed {
+        let (before, after) = (enforced(space, old, kind), enforced(space, new, kind));
         for level in Level::ALL {
             for more in [true, false] {
                 let known = |found: &Difference| {
@@ -123,7 +131,7 @@ async fn prove(
                     continue;
                 }
                 let (wide, narrow) = if more { (&after, &before) } else { (&before, &after) };
-                match excess(space, level, wide, narrow, &kind, solver).await {
+                match excess(space, level, wide, narrow, kind, solver).await {
                     Ok(None) => {}
                     Ok(Some(found)) => {
                         let differs = |request: &Request| {
@@ -192,6 +200,19 @@ fn shows(found: &Difference, level: Level) -> bool {
 fn enforced<'a>(space: &Space, policies: &'a Policies, kind: &Kind) -> Vec<&'a Policy> {
     let all = policies.set().policies();
     all.filter(|policy| !is_watched(policy) && space.reaches(policy, kind)).collect()
+}
+
+/// Whether a policy that stands in one of them alone is about an action by name.
+fn is_named(space: &Space, old: &Policies, new: &Policies, kind: &Kind) -> bool {
+    let names = |policies: &[&Policy]| {
+        let named = policies.iter().filter(|policy| match policy.action_constraint() {
+            ActionConstraint::Any => false,
+            ActionConstraint::Eq(named) => named == *kind.env.action(),
+            ActionConstraint::In(named) => named.contains(kind.env.action()),
+        });
+        named.map(|policy| unnamed(policy)).collect::<BTreeSet<_>>()
+    };
+    names(&enforced(space, old, kind)) != names(&enforced(space, new, kind))
 }
 
 /// Whether the same policies stand in both, whatever they are called.

@@ -48,6 +48,26 @@ fn a_larger_limit_is_more_permissive() {
     assert_eq!(sandbox.output(&["policy", "diff", "proposed", "--strict"]).status.code(), Some(0));
 }
 
+/// Of the calls that are decided otherwise, those come first that the changed policies are about by name.
+#[test]
+fn the_calls_that_a_change_names_are_shown_first() {
+    for solver in [true, false] {
+        let mut sandbox = shop(SMALL);
+        if !solver {
+            sandbox.set("CVC5", "/nonexistent/cvc5");
+        }
+        let all = "@id(\"looks\") permit (principal, action in Action::\"tools.pure\", resource);\n";
+        sandbox.write("proposed/shop.cedar", &format!("{all}{}", SMALL.replace("50", "100")));
+        let found = sandbox.json(&["policy", "diff", "proposed"]);
+        let actions: Vec<_> =
+            found["differences"].as_array().unwrap().iter().map(|one| &one["action"]).collect();
+        assert!(
+            actions.len() > 1 && actions[0] == "refund" && actions.iter().any(|other| *other == "calculate"),
+            "{found}"
+        );
+    }
+}
+
 #[test]
 fn without_a_solver_nothing_is_said_to_be_proved() {
     let mut sandbox = shop(SMALL);
