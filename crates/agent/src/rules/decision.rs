@@ -154,7 +154,7 @@ fn asks(why: String) -> Verdict {
 }
 
 /// What the definition of an agent says where there are no policies.
-fn by_definition() -> Verdict {
+pub fn by_definition() -> Verdict {
     Verdict {
         outcome: Outcome::Allow,
         policies: Vec::new(),

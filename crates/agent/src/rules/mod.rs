@@ -12,7 +12,7 @@ mod queue;
 mod reach;
 mod release;
 
-pub use decision::{Considered, DECIDE, Ruling, within_task};
+pub use decision::{Considered, DECIDE, Ruling, by_definition, within_task};
 pub(crate) use decision::{decide, denied, request, vouch, why};
 pub use forbids::Forbids;
 pub(crate) use forbids::{Gate, denial};

@@ -9,6 +9,14 @@ use serde_json::{Map, Value, json};
 use super::example::number;
 use super::looks::Looks;
 
+/// That a person agreed, in words.
+const AGREED: &str = "a person had agreed to it";
+
+/// The same request with a person who agreed to it.
+pub(crate) fn agreed(request: &Request) -> (String, Request) {
+    (AGREED.to_owned(), Request { approved: true, ..request.clone() })
+}
+
 /// Requests that differ from one in a single fact that policies look at, each with the fact in words.
 pub(crate) fn changes(policies: &Policies, request: &Request) -> Vec<(String, Request)> {
     let looks = Looks::of(policies.set().policies());
@@ -44,7 +52,7 @@ pub(crate) fn changes(policies: &Policies, request: &Request) -> Vec<(String, Re
     if looks.at(&["context", "run"]) {
         add("nothing untrusted had been read".to_owned(), &|request| request.label = Label::default());
     }
-    add("a person had agreed to it".to_owned(), &|request| request.approved = true);
+    add(AGREED.to_owned(), &|request| request.approved = true);
     of_session(&looks, request, &mut add);
     for path in &looks.paths {
         let [principal, user, claim] = path.as_slice() else { continue };

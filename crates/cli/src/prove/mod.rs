@@ -17,7 +17,7 @@ mod space;
 mod tests;
 mod words;
 
-pub(crate) use change::changes;
+pub(crate) use change::{agreed, changes};
 pub(crate) use compare::{Comparison, Difference, Relation, compare};
 pub(crate) use finding::{Finding, findings};
 pub(crate) use illustrate::illustrate;

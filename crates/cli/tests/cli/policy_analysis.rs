@@ -271,6 +271,13 @@ async fn a_call_outside_the_task_is_so_whatever_policies_are_tried() {
     let replayed = sandbox.json(&["policy", "replay"]);
     assert_eq!(replayed["changes"].as_array().map(Vec::len), Some(0), "{replayed}");
     assert!(replayed["decisions"].as_u64() > Some(0), "{replayed}");
+    // A run without policies is narrowed all the same.
+    std::fs::remove_dir_all(sandbox.path("policies")).unwrap();
+    sandbox.run(&["run", "What time is it in Rome?"]);
+    let seen = sandbox.run(&["policy", "explain", &sandbox.newest(), "note"]);
+    assert!(seen.contains("narrowing: it is outside of what the task needs"), "{seen}");
+    assert!(seen.contains("if a person had agreed to it: allow"), "{seen}");
+    assert!(!seen.contains("by no policy"), "{seen}");
 }
 
 #[test]

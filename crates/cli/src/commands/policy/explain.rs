@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use adjutant::agent::rules::{Decided, Later, within_task};
+use adjutant::agent::rules::{Decided, Later, by_definition, within_task};
 use adjutant::policy::cedar::Policies;
 use adjutant::policy::{Outcome, Request, Verdict};
 use adjutant_core::{Code, Error};
@@ -14,7 +14,7 @@ use super::replay::{of_run, pinned};
 use crate::arguments::Shared;
 use crate::exit::{Ended, Exit};
 use crate::place;
-use crate::prove::{changes, in_words, outcome};
+use crate::prove::{agreed, changes, in_words, outcome};
 use crate::screen::{Output, Style};
 
 /// Says why a run's calls were decided as they were: what was known, the policies that decided, with their text and line, and
@@ -32,12 +32,15 @@ pub(super) struct Arguments {
 pub(super) async fn execute(arguments: &Arguments, shared: &Shared, output: Output) -> Ended {
     let adjutant = place::open_in_part(shared, output)?;
     let run = adjutant.find(&arguments.run).await?;
-    let pinned = pinned(&adjutant, &run).await?.ok_or_else(|| {
-        Error::new(Code::NotFound, format!("the run `{}` was decided by no policies", run.id()))
-            .with_help("what it may do stands in the definition of its agent")
-    })?;
-    let deciding = Deciding { pinned, now: adjutant.project().policies().map(Option::<&_>::cloned) };
+    let pinned = pinned(&adjutant, &run).await?;
     let mut decided = of_run(&adjutant, &run).await?;
+    // Without policies a task may be narrowed, and that is decided, too.
+    if pinned.is_none() && decided.is_empty() {
+        let message = format!("the run `{}` was decided by no policies", run.id());
+        let help = "what it may do stands in the definition of its agent";
+        return Err(Error::new(Code::NotFound, message).with_help(help).into());
+    }
+    let deciding = Deciding { pinned, now: adjutant.project().policies().map(Option::<&_>::cloned) };
     if let Some(step) = &arguments.step {
         decided.retain(|decided| is_meant(decided, step));
         if decided.is_empty() {
@@ -85,6 +88,13 @@ fn tell(decided: &Decided, deciding: &Deciding, output: Output) -> Ended<()> {
     for line in in_words(&decided.request) {
         output.foreign(&format!("  - {line}\n"))?;
     }
+    match decided.request.within_task {
+        Some(true) => output.line("  narrowing: it is within what the task needs, as its user has put it")?,
+        Some(false) => output.line(
+            "  narrowing: it is outside of what the task needs, as its user has put it, so a person is asked",
+        )?,
+        None => {}
+    }
     for name in named {
         match deciding.written(name) {
             Some(Written { file, line, text, is_newer }) => {
@@ -117,8 +127,8 @@ fn tell(decided: &Decided, deciding: &Deciding, output: Output) -> Ended<()> {
 
 /// What decides what a run does.
 struct Deciding {
-    /// What it has pinned.
-    pinned: Policies,
+    /// What it has pinned; none where the definition of its agent decides, and the narrowing of its task.
+    pinned: Option<Policies>,
     /// The policies of the project as they are now, whose forbids hold for it, too. What cannot be read forbids everything.
     now: Result<Option<Arc<Policies>>, Error>,
 }
@@ -135,7 +145,8 @@ struct Written {
 impl Deciding {
     /// Decides as it is done before a call. None where that cannot be told.
     fn decide(&self, request: &Request) -> Option<Verdict> {
-        let verdict = within_task(self.pinned.decide(request), request);
+        let verdict = self.pinned.as_ref().map_or_else(by_definition, |pinned| pinned.decide(request));
+        let verdict = within_task(verdict, request);
         let now = self.now.as_ref().ok()?;
         Some(match now.as_ref().and_then(|now| now.decide_forbids(request)) {
             Some(forbidden) => verdict.stricter(forbidden),
@@ -155,7 +166,11 @@ impl Deciding {
         {
             return Vec::new();
         }
-        let tried = changes(&self.pinned, request).into_iter();
+        let tried = match &self.pinned {
+            Some(pinned) => changes(pinned, request),
+            None => vec![agreed(request)],
+        };
+        let tried = tried.into_iter();
         let tried = tried.filter_map(|(change, request)| Some((change, self.decide(&request)?)));
         tried.filter(|(_, after)| after.outcome < verdict.outcome).collect()
     }
@@ -188,7 +203,7 @@ impl Deciding {
     /// Where a policy stands, and its text.
     fn written(&self, name: &str) -> Option<Written> {
         let now = self.now.as_ref().ok().and_then(Option::as_deref);
-        let sets = [(Some(&self.pinned), false), (now, true)];
+        let sets = [(self.pinned.as_ref(), false), (now, true)];
         sets.into_iter().find_map(|(policies, is_newer)| {
             let (_, file, line) = policies?.places().find(|(id, ..)| *id == name)?;
             let text = policies?.set().policy(&PolicyId::new(name))?.to_string();
