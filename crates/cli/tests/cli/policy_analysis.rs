@@ -188,6 +188,13 @@ async fn what_a_model_writes_is_checked_mended_and_illustrated() {
     assert_eq!(found["denied"]["verdict"]["outcome"], "deny", "{found}");
     assert_eq!(provider.count(), 2, "one mistake, one repair");
     assert!(sandbox.read("policies/proposed/tiny.cedar").contains("@id(\"tiny\")"));
+    // It is part of what the project spends on a day.
+    let spent = sandbox.json(&["runs"]);
+    assert!(spent.as_array().unwrap().iter().all(|run| run["name"] == "policy-generate"), "{spent}");
+    sandbox.write("adjutant.toml", &format!("{model}\n[budget]\ntokens = 20\n"));
+    let seen = sandbox.run(&["policy", "generate", "tiny refunds"]);
+    assert!(seen.starts_with("exit 1") && seen.contains("error[run-budget]"), "{seen}");
+    assert_eq!(provider.count(), 2, "nothing was asked");
     provider.assert_clean();
 }
 

@@ -4,21 +4,20 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use adjutant::model::{Collector, Model, Request};
 use adjutant::policy::cedar::{File, Mode, Policies, Problem, Schema};
-use adjutant_core::message::Message;
+use adjutant::{Adjutant, Agent, Session};
 use adjutant_core::{Code, Error, Result};
 use cedar_policy::{Effect, SchemaFragment};
 use clap::Args;
-use futures::StreamExt;
 use serde_json::json;
 
 use crate::arguments::Shared;
-use crate::commands::models::call;
-use crate::exit::{Ended, Exit};
+use crate::commands::run::halted;
+use crate::exit::{Ended, Exit, Failure};
 use crate::place;
 use crate::prove::{MISSING, Solver, illustrate, in_words, outcome};
 use crate::screen::Output;
+use crate::turn::{Followed, Manners, People, Show, follow};
 
 /// What the model is told, before the schema.
 const INSTRUCTIONS: &str = "\
@@ -81,7 +80,12 @@ pub(super) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
     }
     let schema = project.policy_schema();
     let model = project.models().get(&arguments.model)?;
-    let (text, policies) = written(model.as_ref(), &schema, &arguments.words, output).await?;
+    let adjutant = Adjutant::of(project)?;
+    let author = Author::new(&adjutant, &arguments.model, &schema)?;
+    let (text, policies) = match author.written(&schema, &arguments.words, output).await? {
+        Ok(written) => written,
+        Err(exit) => return Ok(exit),
+    };
     let mut solver = Solver::find(PATIENCE);
     if solver.is_none() {
         output.talk(&format!("note: {MISSING}; the examples are made up and decided"));
@@ -124,57 +128,88 @@ pub(super) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
     Ok(Exit::Success)
 }
 
-/// What the model writes, checked; with what is wrong it is asked once more.
-async fn written(
-    model: &dyn Model,
-    schema: &Schema,
-    words: &str,
-    output: Output,
-) -> Ended<(String, Policies)> {
-    let mut messages = vec![
-        Message::system(format!("{INSTRUCTIONS}\nThe schema:\n```\n{}\n```\n", told(schema)?)),
-        Message::user(words),
-    ];
-    let mut problems = Vec::new();
-    for _ in 0..2 {
-        let answer = ask(model, messages.clone(), output).await?;
-        let text = cedar_of(&answer);
-        match read(&text, schema) {
-            Ok(policies) if policies.places().next().is_some() => return Ok((text, policies)),
-            Ok(_) => {
-                let place = Problem {
-                    file: "the answer".to_owned(),
-                    line: 1,
-                    column: 1,
-                    message: "there is no policy".to_owned(),
-                    help: None,
-                };
-                problems = vec![place];
-            }
-            Err(found) => problems = found,
-        }
-        let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        messages.push(Message::assistant(vec![adjutant_core::message::Part::text(answer)]));
-        messages.push(Message::user(format!(
-            "This is not valid:\n{}\nWrite all of it once more, corrected.",
-            told.join("\n")
-        )));
-    }
-    let first = problems.first().map(ToString::to_string).unwrap_or_default();
-    Err(Error::new(Code::ModelAnswerInvalid, format!("the model wrote no valid policies: {first}"))
-        .with_help("say it more exactly, or name another model with `--model`")
-        .into())
+/// The agent that writes policies. Its runs are the project's, so they count in its budget for the day and stand among its runs.
+struct Author<'a> {
+    adjutant: &'a Adjutant,
+    agent: Agent,
+    session: Session,
 }
 
-async fn ask(model: &dyn Model, messages: Vec<Message>, output: Output) -> Result<String> {
-    let mut request = Request::new(messages);
-    request.max_output_tokens = Some(MOST_TOKENS);
-    let mut deltas = model.stream(request.clone(), call(output)).await?;
-    let mut collector = Collector::for_request(&request);
-    while let Some(delta) = deltas.next().await {
-        collector.push(delta?);
+impl<'a> Author<'a> {
+    fn new(adjutant: &'a Adjutant, model: &str, schema: &Schema) -> Result<Self> {
+        let agent = Agent::new("policy-generate")
+            .model(model)
+            // What the schema holds is no template.
+            .instructions("{{ guide }}")
+            .variable("guide", format!("{INSTRUCTIONS}\nThe schema:\n```\n{}\n```\n", told(schema)?))
+            .max_output_tokens(MOST_TOKENS);
+        Ok(Self { adjutant, agent, session: adjutant.new_session()? })
     }
-    Ok(collector.finish()?.message.text())
+
+    /// What the model writes, checked; with what is wrong it is asked once more. How the command ends instead where somebody
+    /// interrupts it.
+    async fn written(
+        &self,
+        schema: &Schema,
+        words: &str,
+        output: Output,
+    ) -> Ended<std::result::Result<(String, Policies), Exit>> {
+        let mut said = words.to_owned();
+        let mut problems = Vec::new();
+        for _ in 0..2 {
+            let answer = match self.ask(&said, output).await? {
+                Ok(answer) => answer,
+                Err(exit) => return Ok(Err(exit)),
+            };
+            let text = cedar_of(&answer);
+            match read(&text, schema) {
+                Ok(policies) if policies.places().next().is_some() => return Ok(Ok((text, policies))),
+                Ok(_) => {
+                    let place = Problem {
+                        file: "the answer".to_owned(),
+                        line: 1,
+                        column: 1,
+                        message: "there is no policy".to_owned(),
+                        help: None,
+                    };
+                    problems = vec![place];
+                }
+                Err(found) => problems = found,
+            }
+            let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            said = format!("This is not valid:\n{}\nWrite all of it once more, corrected.", told.join("\n"));
+        }
+        let first = problems.first().map(ToString::to_string).unwrap_or_default();
+        Err(Error::new(Code::ModelAnswerInvalid, format!("the model wrote no valid policies: {first}"))
+            .with_help("say it more exactly, or name another model with `--model`")
+            .into())
+    }
+
+    /// What the model answers. A run that does not come to its end by itself is ended: nobody goes on with it later.
+    async fn ask(&self, said: &str, output: Output) -> Ended<std::result::Result<String, Exit>> {
+        let run = self.session.start(&self.agent, said).await?;
+        let (mut show, mut people) = (Show::silent(output), People::new()?);
+        let mut updates = run.drive();
+        let followed =
+            follow(self.adjutant, &run, &mut updates, &mut show, &mut people, Manners::Watch).await;
+        updates.stop().await?;
+        let (why, exit) = match followed? {
+            Followed::Ended => return Ok(Ok(run.reply().await?.text)),
+            Followed::Interrupted(interrupt) => (None, Exit::from(interrupt)),
+            Followed::Halted => (Some(halted(&run).await?), Exit::Failure),
+            Followed::Waiting | Followed::Paused | Followed::Behind => {
+                let message = "the policies of the project ask a person before this model may be asked";
+                (Some(Error::new(Code::Conflict, message)), Exit::Failure)
+            }
+        };
+        run.cancel("no policies were written").await?;
+        // It ends as cancelled, which is no news.
+        drop(run.reply().await);
+        match why {
+            Some(why) => Err(Failure::of_run(why)),
+            None => Ok(Err(exit)),
+        }
+    }
 }
 
 /// The schema in Cedar's own words.
