@@ -1,5 +1,6 @@
 //! The program in front of a person: on a terminal, with keys.
 
+mod approvals;
 mod screen;
 
 use adjutant_testkit::provider::{Answer, Fault, MockProvider};
