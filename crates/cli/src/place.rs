@@ -15,6 +15,11 @@ pub(crate) fn open(positional: Option<&Path>, shared: &Shared) -> Ended<Adjutant
     Ok(Adjutant::of(load(positional, shared)?)?)
 }
 
+/// Opens a project for a command: whole where runs go on by it, and otherwise as much of it as is right.
+pub(crate) fn open_for(makes_progress: bool, shared: &Shared, output: Output) -> Ended<Adjutant> {
+    if makes_progress { open(None, shared) } else { open_in_part(shared, output) }
+}
+
 /// Opens the store of the project around the current folder for those who look at runs or end them: what is wrong with
 /// the project is no reason not to.
 pub(crate) fn open_in_part(shared: &Shared, output: Output) -> Ended<Adjutant> {

@@ -32,11 +32,7 @@ enum Command {
 pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Output) -> Ended {
     let listing = Command::List(list::Arguments::default());
     let command = arguments.command.as_ref().unwrap_or(&listing);
-    // Runs go on by an answer: that takes a project without faults.
-    let adjutant = match command {
-        Command::Decide(_) => place::open(None, shared)?,
-        _ => place::open_in_part(shared, output)?,
-    };
+    let adjutant = place::open_for(matches!(command, Command::Decide(_)), shared, output)?;
     let project = place::typed(None, shared);
     match command {
         Command::List(command) => list::list(command, &adjutant, output).await,

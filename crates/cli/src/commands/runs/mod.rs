@@ -70,11 +70,7 @@ impl Command {
 pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Output) -> Ended {
     let listing = Command::List(list::Arguments::default());
     let command = arguments.command.as_ref().unwrap_or(&listing);
-    let adjutant = if command.makes_progress() {
-        place::open(None, shared)?
-    } else {
-        place::open_in_part(shared, output)?
-    };
+    let adjutant = place::open_for(command.makes_progress(), shared, output)?;
     let project = place::typed(None, shared);
     match command {
         Command::List(command) => list::execute(command, &adjutant, output).await,
