@@ -68,7 +68,7 @@ impl Current {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let before = last.as_ref().map_or(self.begun_with, |last| last.stamps.len());
         // A file is taken back by itself. Where the folder is gone, or several files at once, it was moved, or is not mounted.
-        let most = if stamps.is_some() { 1 } else { 0 };
+        let most = usize::from(stamps.is_some());
         let stamps = stamps.unwrap_or_default();
         if stamps.is_empty() && before > most {
             return Err(format!("there are no policies in `{}` any more", self.folder.display()));

@@ -21,7 +21,7 @@ pub(super) fn unknown(clauses: &[Clause]) -> Vec<(String, String)> {
     let unknown = compared.into_iter().filter(|word| !known.contains(&word.as_str()));
     unknown
         .map(|word| {
-            let help = match nearest(&word, known.into_iter()) {
+            let help = match nearest(&word, known) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("it is one of {}", known.map(|word| format!("`{word}`")).join(", ")),
             };
