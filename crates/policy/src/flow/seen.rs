@@ -128,9 +128,7 @@ impl Seen {
         }
         let verbatim = match leaf.kind {
             Kind::Text => leaf.is_telling() && stands(&self.text.folded, &leaf.folded, Edge::Word),
-            Kind::Iban => {
-                stands(&super::value::compact(&self.text.exact).to_uppercase(), &leaf.exact, Edge::Word)
-            }
+            Kind::Iban => stands(&self.text.closed_up().capital, &leaf.exact, Edge::Word),
             Kind::Email => stands(&self.text.folded, &leaf.folded, Edge::Token),
             _ => leaf.is_telling() && stands(&self.text.exact, &leaf.exact, Edge::Token),
         };
@@ -156,16 +154,14 @@ impl Seen {
         self.more
             || stands(&self.text.folded, &leaf.folded, edge)
             || self.fields.iter().any(written)
-            || (leaf.kind == Kind::Iban
-                && super::value::compact(&self.text.folded).contains(leaf.folded.as_str()))
+            || (leaf.kind == Kind::Iban && self.text.closed_up().folded.contains(leaf.folded.as_str()))
     }
 
     /// Whether the tool was asked with the value, so that its result may only repeat it.
     pub(super) fn repeats(&self, leaf: &Leaf) -> bool {
         let edge = if matches!(leaf.kind, Kind::Name | Kind::Text) { Edge::Word } else { Edge::Token };
         stands(&self.asked.folded, &leaf.folded, edge)
-            || (leaf.kind == Kind::Iban
-                && super::value::compact(&self.asked.folded).contains(leaf.folded.as_str()))
+            || (leaf.kind == Kind::Iban && self.asked.closed_up().folded.contains(leaf.folded.as_str()))
     }
 
     /// Whether one of those it works for has named the thing: another value of one of these entries.

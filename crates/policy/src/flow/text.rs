@@ -1,22 +1,42 @@
 //! Texts as they are searched: normalised, and found only as whole words.
 
+use std::sync::OnceLock;
+
 use memchr::memmem;
 use unicode_normalization::UnicodeNormalization;
+
+use super::value::compact;
 
 /// A text in the composed form of Unicode, as it is and in small letters.
 ///
 /// Nothing further is made equal. Compatible and confusable characters stay apart: what an attacker writes to look like
 /// the words of the user must not be taken for them.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Text {
     pub(super) exact: String,
+    pub(super) folded: String,
+    closed_up: OnceLock<ClosedUp>,
+}
+
+/// A text without its spaces, in which accounts are found however their signs are grouped.
+#[derive(Clone, Debug)]
+pub(super) struct ClosedUp {
+    pub(super) capital: String,
     pub(super) folded: String,
 }
 
 impl Text {
     pub(super) fn new(text: &str) -> Self {
         let exact = spaced(text);
-        Self { folded: exact.to_lowercase(), exact }
+        Self { folded: exact.to_lowercase(), exact, closed_up: OnceLock::new() }
+    }
+
+    /// The text without its spaces; made when it is asked for first.
+    pub(super) fn closed_up(&self) -> &ClosedUp {
+        self.closed_up.get_or_init(|| ClosedUp {
+            capital: compact(&self.exact).to_uppercase(),
+            folded: compact(&self.folded),
+        })
     }
 }
 
@@ -31,8 +51,13 @@ pub(super) enum Edge {
 
 /// A text in the composed form, with one space for each run of white space.
 pub(super) fn spaced(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.nfc() {
+    // What is plain ASCII is composed as it is, and most of what is read is.
+    if text.is_ascii() { joined(text.chars(), text.len()) } else { joined(text.nfc(), text.len()) }
+}
+
+fn joined(letters: impl Iterator<Item = char>, size: usize) -> String {
+    let mut out = String::with_capacity(size);
+    for c in letters {
         match c.is_whitespace() {
             true if out.ends_with(' ') || out.is_empty() => {}
             true => out.push(' '),
@@ -124,6 +149,7 @@ mod tests {
     #[test]
     fn only_canonical_forms_are_the_same() {
         assert_eq!(spaced("e\u{301}  a\n"), "\u{e9} a");
+        assert_eq!(spaced("\te \u{b} a\n"), "e a");
         assert_ne!(Text::new("аnn").folded, Text::new("ann").folded);
         assert_ne!(Text::new("ａnn").folded, Text::new("ann").folded);
     }
