@@ -59,8 +59,7 @@ impl Carried {
     /// The same with what a call has given it.
     pub(crate) fn with(&self, tool: &str, asked: &Value, value: Value, label: Label) -> Self {
         let mut carried = self.clone();
-        let given = Given { tool: tool.to_owned(), asked: asked.clone(), value, label };
-        carried.given.push(Arc::new(given));
+        carried.given.push(Arc::new(Given { tool: tool.to_owned(), asked: asked.clone(), value, label }));
         carried
     }
 
