@@ -413,7 +413,7 @@ fn attempted(
             let mut request = Request {
                 arguments: considered.arguments,
                 approved: considered.approved,
-                session: around.log.all_of_session(),
+                session: around.log.session(),
                 ..ruling.request.clone()
             };
             if let Some(by) = &considered.written_by {

@@ -24,21 +24,38 @@ fn main() -> Result<(), String> {
     let began = Instant::now();
     let policies = Policies::parse(&files, Mode::Enforce, &schema).map_err(|problems| shown(&problems))?;
     println!("read and validated: {POLICIES} policies over {TOOLS} tools in {:.0} ms", millis(began));
-    for (name, calls, approved) in [
-        ("a short session", 4, true),
-        ("after 200 calls", 200, true),
-        ("denied, with what is missing", 4, false),
-    ] {
-        measure(name, &policies, calls, approved);
-    }
+    let read = Read::Anew;
+    measure("a short session", &policies, read, 4, true);
+    measure("after 200 calls", &policies, read, 200, true);
+    measure("denied, with what is missing", &policies, read, 4, false);
+    measure("after 2,000 calls, and one more before each", &policies, Read::Before, 2_000, true);
+    measure("after 2,000 calls, the first in a process", &policies, read, 2_000, true);
     Ok(())
 }
 
-fn measure(name: &str, policies: &Policies, calls: usize, fits: bool) {
-    let requests: Vec<Request> = (0..TOOLS).map(|tool| request(tool, calls, fits)).collect();
+/// Whether a decision is the first to look at what was done before, or meets what the decisions before it have found.
+#[derive(Clone, Copy, PartialEq)]
+enum Read {
+    Anew,
+    Before,
+}
+
+fn measure(name: &str, policies: &Policies, read: Read, calls: usize, fits: bool) {
+    let mut requests: Vec<Request> = (0..TOOLS).map(|tool| request(tool, calls, fits)).collect();
+    if read == Read::Before {
+        requests.iter().for_each(|request| drop(policies.decide(request)));
+    }
     let mut times = Vec::with_capacity(ROUNDS);
-    for request in requests.iter().cycle().take(ROUNDS) {
+    for round in 0..ROUNDS {
+        let Some(request) = requests.get_mut(round % TOOLS) else { continue };
+        let next = before(round % TOOLS, request.session.calls.len(), fits);
+        if read == Read::Anew {
+            request.session.calls = request.session.calls.to_vec().into();
+        }
         let began = Instant::now();
+        if read == Read::Before {
+            request.session.calls.push(next);
+        }
         let verdict = policies.decide(request);
         times.push(began.elapsed());
         let expected = if fits { Outcome::Allow } else { Outcome::Deny };
@@ -61,7 +78,7 @@ fn policies() -> String {
         let action = format!("action == Action::\"tool_{tool}\"");
         text += &match index / TOOLS {
             0 => format!(
-                "permit (principal, {action}, resource) when {{ context.arguments.recipient.trusted && context.session.today.tool_{tool} < 300 \
+                "permit (principal, {action}, resource) when {{ context.arguments.recipient.trusted && context.session.today.tool_{tool} < 3000 \
                  && context.session.seen.tool_{before}.number.contains(context.arguments.number.value) }};\n"
             ),
             1 => format!(
@@ -117,15 +134,19 @@ fn arguments(number: usize) -> Map<String, Value> {
     arguments.as_object().cloned().unwrap_or_default()
 }
 
-fn request(tool: usize, calls: usize, fits: bool) -> Request {
-    let origin = |evidence| Origin { evidence, label: Label::default() };
-    let before = |index: usize| Past {
+/// A call of the tool, or of the one that must come before it.
+fn before(tool: usize, index: usize, fits: bool) -> Past {
+    Past {
         tool: format!("tool_{}", if index.is_multiple_of(2) { (tool + 1) % TOOLS } else { tool }),
         at: NOW,
         arguments: arguments(if fits { index } else { index + 1 }),
         data: None,
         failed: false,
-    };
+    }
+}
+
+fn request(tool: usize, calls: usize, fits: bool) -> Request {
+    let origin = |evidence| Origin { evidence, label: Label::default() };
     Request {
         principal: Principal {
             tenant: "local".to_owned(),
@@ -138,7 +159,7 @@ fn request(tool: usize, calls: usize, fits: bool) -> Request {
             .map(|name| (name.to_owned(), origin(Evidence::Words)))
             .into(),
         label: Label::default(),
-        session: Session { calls: (0..calls).map(before).collect() },
+        session: Session { calls: (0..calls).map(|index| before(tool, index, fits)).collect() },
         now: NOW,
         approved: false,
         within_task: None,

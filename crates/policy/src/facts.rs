@@ -7,6 +7,8 @@ use adjutant_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use crate::calls::Calls;
+
 /// What an agent wants to do, and what is known of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Request {
@@ -121,7 +123,7 @@ pub enum Evidence {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Session {
     /// The calls, oldest first.
-    pub calls: Vec<Past>,
+    pub calls: Calls,
 }
 
 /// One call that was made.

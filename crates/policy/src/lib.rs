@@ -4,6 +4,7 @@
 //! arguments, where each of them came from, what was done before. A [`Verdict`] is what the policies say of it, and why.
 //! Nothing here asks a person, a model or a network; who does so (approvals, judges, solvers) stands around it.
 
+mod calls;
 pub mod cedar;
 pub mod detect;
 pub mod facts;

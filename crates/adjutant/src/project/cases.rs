@@ -211,7 +211,7 @@ impl Reader<'_> {
             arguments,
             origins: Default::default(),
             label: self.run(&table),
-            session: Session { calls: self.before(&table, now) },
+            session: Session { calls: self.before(&table, now).into() },
             now,
             approved: table.flag("approved").unwrap_or(false),
             within_task: None,

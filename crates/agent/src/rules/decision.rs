@@ -73,12 +73,7 @@ pub(crate) async fn decide(
         return Ok(None);
     }
     let known = known.into();
-    // What is forbidden by now may ask about other calls than the pinned policies do.
-    let session = match (&agent.forbids, &policies) {
-        (None, Some(policies)) => log.of(&policies.depends_on(&considered.action)),
-        _ => log.all_of_session(),
-    };
-    let request = Request { session, ..request(ctx, agent, &considered, &known.label()) };
+    let request = Request { session: log.session(), ..request(ctx, agent, &considered, &known.label()) };
     let (deciding, request, by) = (Arc::clone(agent), Arc::new(request), considered.written_by.clone());
     let decided = work(move |_| {
         let mut request = Request::clone(&request);
@@ -96,7 +91,7 @@ pub(crate) async fn decide(
             verdict = verdict.stricter(forbidden);
         }
         let arguments = std::mem::take(&mut request.arguments);
-        request.session.calls = Vec::new();
+        request.session = Session::default();
         let masked = match &verdict.outcome {
             Outcome::Redact(kinds) => Some(masked(arguments, kinds)),
             _ => None,

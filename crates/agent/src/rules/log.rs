@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use adjutant_core::Code;
 use adjutant_core::time::Timestamp;
 use adjutant_policy::Narrowing;
-use adjutant_policy::facts::{Past, Session};
+use adjutant_policy::facts::{Calls, Past, Session};
 use serde_json::{Map, Value};
 
 use crate::returned::{Called, Returned};
@@ -17,9 +17,9 @@ use crate::returned::{Called, Returned};
 pub(crate) struct Log {
     /// The tools that some rule asks about.
     concerned: BTreeSet<String>,
-    /// In earlier turns, and by those for whom the run works.
-    before: Arc<[Past]>,
-    calls: Mutex<Vec<Past>>,
+    /// How many of them were made in earlier turns, and by those for whom the run works.
+    before: usize,
+    calls: Mutex<Calls>,
     /// What the task needs, where that was fixed.
     narrowing: Mutex<Option<Arc<Narrowing>>>,
 }
@@ -27,14 +27,19 @@ pub(crate) struct Log {
 impl Log {
     /// A log of calls of these tools; `calls` were made in this run, `before` earlier.
     pub(crate) fn new(concerned: BTreeSet<String>, before: &[Past], calls: Vec<Past>) -> Self {
-        let before = before.iter().filter(|past| concerned.contains(&past.tool)).cloned().collect();
-        Self { concerned, before, calls: Mutex::new(calls), narrowing: Mutex::default() }
+        let earlier: Vec<Past> =
+            before.iter().filter(|past| concerned.contains(&past.tool)).cloned().collect();
+        let before = earlier.len();
+        let calls = Mutex::new(earlier.into_iter().chain(calls).collect());
+        Self { concerned, before, calls, narrowing: Mutex::default() }
     }
 
     /// Takes in what came of a call that was decided at that moment.
     pub(crate) fn made(&self, called: &Called, at: Timestamp, returned: &Returned) {
-        if self.concerned.contains(&called.name) {
-            self.calls().extend(made(called, at, returned));
+        if self.concerned.contains(&called.name)
+            && let Some(past) = made(called, at, returned)
+        {
+            self.calls().push(past);
         }
     }
 
@@ -51,35 +56,26 @@ impl Log {
 
     /// Takes in what somebody did who worked for this run.
     pub(crate) fn join(&self, past: Vec<Past>) {
-        self.calls().extend(past.into_iter().filter(|past| self.concerned.contains(&past.tool)));
+        let mut calls = self.calls();
+        past.into_iter().filter(|past| self.concerned.contains(&past.tool)).for_each(|past| calls.push(past));
     }
 
-    /// All calls of these tools.
-    pub(crate) fn of(&self, tools: &BTreeSet<String>) -> Session {
-        if tools.is_empty() {
-            return Session::default();
-        }
-        let calls = self.calls();
-        let asked = self.before.iter().chain(calls.iter()).filter(|past| tools.contains(&past.tool));
-        Session { calls: asked.cloned().collect() }
-    }
-
-    /// All that is known of the session.
-    pub(crate) fn all_of_session(&self) -> Session {
-        Session { calls: self.all() }
+    /// All that is known of the session. It is not copied, however long it is.
+    pub(crate) fn session(&self) -> Session {
+        Session { calls: self.calls().clone() }
     }
 
     /// All that a run that is started by this one is to know.
     pub(crate) fn all(&self) -> Vec<Past> {
-        self.before.iter().cloned().chain(self.calls().iter().cloned()).collect()
+        self.calls().to_vec()
     }
 
     /// What was done in this run.
     pub(crate) fn own(&self) -> Vec<Past> {
-        self.calls().clone()
+        self.calls().iter().skip(self.before).cloned().collect()
     }
 
-    fn calls(&self) -> MutexGuard<'_, Vec<Past>> {
+    fn calls(&self) -> MutexGuard<'_, Calls> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -157,7 +157,7 @@ impl<'a> Reading<'a> {
         let looked = |name: &str| self.looks.at(&["context", name]);
         let now = self.context.get("now").filter(|_| looked("now")).and_then(moment).unwrap_or(NOON);
         let run = self.context.get("run").filter(|_| looked("run"));
-        let session = Session { calls: self.calls(&action, &mut arguments, now)? };
+        let session = Session { calls: self.calls(&action, &mut arguments, now)?.into() };
         Some(Request {
             principal: self.principal(),
             action,

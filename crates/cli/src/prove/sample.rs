@@ -74,7 +74,7 @@ impl<'a> Samples<'a> {
         let agent = self.entity("Agent");
         Request {
             principal: Principal { tenant: self.entity("Tenant"), user, agents: vec![agent] },
-            session: Session { calls: self.calls(kind, &arguments) },
+            session: Session { calls: self.calls(kind, &arguments).into() },
             action,
             arguments,
             origins,

@@ -1,13 +1,16 @@
 //! What a request is to policies: the context, and the entities that conditions look into.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use adjutant_core::label::{Label, Readers, Sources};
 use adjutant_core::tool::Role;
-use cedar_policy::{
-    Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, RestrictedExpression as Expression,
+use cedar_policy_core::ast::{
+    Context, Eid, Entity, EntityType, EntityUID, EntityUIDEntry, Name, Request as Question, Value as Fact,
 };
+use cedar_policy_core::entities::{Entities, NoEntitiesSchema, TCComputation};
+use cedar_policy_core::extensions::Extensions;
 use serde_json::{Map, Value};
 
 use super::needs::Needs;
@@ -15,34 +18,47 @@ use super::schema::{AGENT, ALL_TOOLS, MEMORY, ROLES, SESSION, Schema, TENANT, TO
 use super::session;
 use super::types::{Slot, Type};
 use super::value::{Unfit, moment, plain, record, text, texts};
-use crate::facts::{Action, Evidence, Origin, Principal, Request};
+use crate::facts::{Action, Evidence, Origin, Request};
 
 /// The names of the types, read once.
 #[derive(Clone, Debug)]
-pub(super) struct Names(BTreeMap<&'static str, EntityTypeName>);
+pub(super) struct Names(BTreeMap<&'static str, EntityType>);
 
 impl Names {
     /// Reads them.
     pub(super) fn new() -> Result<Self, Unfit> {
-        let read = TYPES.into_iter().map(|name| Some((name, EntityTypeName::from_str(name).ok()?)));
+        let read = TYPES.into_iter().map(|name| Some((name, Name::from_str(name).ok()?.into())));
         read.collect::<Option<_>>()
             .map(Self)
             .ok_or_else(|| Unfit("the names of the types cannot be read".to_owned()))
     }
 
-    pub(super) fn uid(&self, kind: &str, id: &str) -> Result<EntityUid, Unfit> {
+    fn uid(&self, kind: &str, id: &str) -> Result<EntityUID, Unfit> {
         let kind = self.0.get(kind).ok_or_else(|| Unfit(format!("there is no type `{kind}`")))?;
-        Ok(EntityUid::from_type_name_and_id(kind.clone(), EntityId::new(id)))
+        Ok(EntityUID::from_components(kind.clone(), Eid::new(id), None))
+    }
+
+    /// An action within its groups.
+    pub(super) fn action(&self, name: &str, groups: &[String]) -> Result<Arc<Entity>, Unfit> {
+        let groups =
+            groups.iter().map(|group| self.uid("Action", group)).collect::<Result<HashSet<_>, _>>()?;
+        let action = self.uid("Action", name)?;
+        if groups.contains(&action) {
+            return Err(Unfit(format!("the tool `{name}` is called as a group of tools is")));
+        }
+        Ok(entity(action, [], groups))
     }
 }
 
 /// What is the same for every agent of a request.
 pub(super) struct Scene {
-    pub(super) action: EntityUid,
-    pub(super) resource: EntityUid,
-    pub(super) context: Context,
-    /// The action within its groups, and the session.
-    around: Vec<Entity>,
+    action: EntityUID,
+    resource: EntityUID,
+    context: Context,
+    tenant: EntityUID,
+    user: Option<EntityUID>,
+    /// The action within its groups, the session, the tenant and the user.
+    around: Vec<Arc<Entity>>,
 }
 
 /// The name of an action in policies.
@@ -63,35 +79,34 @@ impl Scene {
         request: &Request,
         schema: &Schema,
         names: &Names,
+        action: Arc<Entity>,
         needs: &Needs,
     ) -> Result<Self, Unfit> {
-        let name = action_name(&request.action);
-        let user = || request.principal.user.as_ref().map_or("", |user| user.id.as_str());
+        let principal = &request.principal;
         let resource = match &request.action {
             Action::Tool(tool) => names.uid(TOOL, tool)?,
             Action::Agent(agent) => names.uid(AGENT, agent)?,
             Action::Model(model) => names.uid("Model", model)?,
             Action::Resource { uri, .. } => names.uid("Resource", uri)?,
             Action::Remember(memory) => names.uid(MEMORY, memory)?,
-            Action::Answer => names.uid(USER, user())?,
+            Action::Answer => names.uid(USER, principal.user.as_ref().map_or("", |user| user.id.as_str()))?,
         };
-        let action = names.uid("Action", name)?;
-        let groups = match &request.action {
-            Action::Tool(tool) => schema.groups(tool),
-            _ => Vec::new(),
-        };
-        let groups =
-            groups.iter().map(|group| names.uid("Action", group)).collect::<Result<HashSet<_>, _>>()?;
-        let mut around = vec![Entity::new_no_attrs(action.clone(), groups)];
+        let tenant = names.uid(TENANT, &principal.tenant)?;
+        let mut around = vec![entity(tenant.clone(), [], HashSet::new())];
+        let user = principal.user.as_ref().map(|user| {
+            let (uid, claims) = (names.uid(USER, &user.id)?, claims(schema, &user.claims)?);
+            around.push(entity(uid.clone(), claims, HashSet::from([tenant.clone()])));
+            Ok(uid)
+        });
+        let user = user.transpose()?;
 
         let mut pairs = Vec::new();
         if let Some(needs) = needs.get("context") {
-            let session = names.uid(SESSION, "this")?;
             if let Some(needs) = needs.get("session") {
+                let session = names.uid(SESSION, "this")?;
                 let attributes = session::attributes(request, schema, needs)?;
-                let entity = Entity::new(session.clone(), attributes, HashSet::new());
-                around.push(entity.map_err(|error| Unfit(error.to_string()))?);
-                pairs.push(("session".to_owned(), Expression::new_entity_uid(session)));
+                around.push(entity(session.clone(), attributes, HashSet::new()));
+                pairs.push(("session", session.into()));
             }
             pairs.extend(Self::always(request, needs)?);
             if let Action::Tool(tool) = &request.action
@@ -101,74 +116,79 @@ impl Scene {
             }
             if request.action == Action::Answer && needs.get("text").is_some() {
                 let text = request.arguments.get("text").and_then(Value::as_str).unwrap_or_default();
-                pairs.push(("text".to_owned(), Expression::new_string(text.to_owned())));
+                pairs.push(("text", text.into()));
             }
             if let Action::Resource { server, uri } = &request.action {
                 let host = super::types::Form::Url.part_of(uri);
-                pairs.push(("server".to_owned(), Expression::new_string(server.clone())));
-                pairs.push(("host".to_owned(), Expression::new_string(host)));
+                pairs.push(("server", server.as_str().into()));
+                pairs.push(("host", host.into()));
             }
         }
-        let context = Context::from_pairs(pairs).map_err(|error| Unfit(error.to_string()))?;
-        Ok(Self { action, resource, context, around })
+        let pairs = pairs.into_iter().map(|(name, value)| (name.into(), value));
+        let context = Context::Value(Arc::new(pairs.collect()));
+        let uid = action.uid().clone();
+        around.push(action);
+        Ok(Self { action: uid, resource, context, tenant, user, around })
     }
 
-    fn always(request: &Request, needs: &Needs) -> Result<Vec<(String, Expression)>, Unfit> {
+    fn always(request: &Request, needs: &Needs) -> Result<Vec<(&'static str, Fact)>, Unfit> {
         let mut pairs = Vec::new();
         if needs.get("run").is_some() {
-            pairs.push(("run".to_owned(), record(label(&request.label))?));
+            pairs.push(("run", record(label(&request.label))));
         }
         if needs.get("now").is_some() {
-            pairs.push(("now".to_owned(), moment(request.now.0)?));
+            pairs.push(("now", moment(request.now.0)?));
         }
         if needs.get("approved").is_some() {
-            pairs.push(("approved".to_owned(), Expression::new_bool(request.approved)));
+            pairs.push(("approved", request.approved.into()));
         }
         Ok(pairs)
     }
 
-    fn of_call(request: &Request, tool: &Tool, needs: &Needs) -> Result<Vec<(String, Expression)>, Unfit> {
+    fn of_call(request: &Request, tool: &Tool, needs: &Needs) -> Result<Vec<(&'static str, Fact)>, Unfit> {
         let mut pairs = Vec::new();
         if let Some(needs) = needs.get("arguments") {
             let arguments = labelled(&tool.arguments, &request.arguments, request, "", needs)?;
-            pairs.push(("arguments".to_owned(), record(arguments)?));
+            pairs.push(("arguments", record(arguments)));
         }
         if let Some(needs) = needs.get("roles") {
             let named = ROLES.iter().filter(|(name, _)| needs.get(name).is_some());
-            let roles = named.map(|(name, role)| Ok(((*name).to_owned(), of_role(request, tool, *role)?)));
-            pairs.push(("roles".to_owned(), record(roles.collect::<Result<_, Unfit>>()?)?));
+            let roles = named.map(|(name, role)| (*name, of_role(request, tool, *role)));
+            pairs.push(("roles", record(roles)));
         }
         Ok(pairs)
     }
 
-    /// The entities as they are for one agent.
-    pub(super) fn entities(
-        &self,
-        names: &Names,
-        schema: &Schema,
-        principal: &Principal,
-        agent: &str,
-    ) -> Result<(EntityUid, Entities), Unfit> {
-        let tenant = names.uid(TENANT, &principal.tenant)?;
+    /// The question and the entities as they are for one agent.
+    pub(super) fn case(&self, names: &Names, agent: &str) -> Result<(Question, Entities), Unfit> {
         let uid = names.uid(AGENT, agent)?;
-        let mut parents = HashSet::from([tenant.clone()]);
-        let mut attributes = HashMap::new();
-        let mut all = self.around.clone();
-        if let Some(user) = &principal.user {
-            let known = names.uid(USER, &user.id)?;
-            let claims = claims(schema, &user.claims)?;
-            let entity = Entity::new(known.clone(), claims, HashSet::from([tenant.clone()]));
-            all.push(entity.map_err(|error| Unfit(error.to_string()))?);
-            attributes.insert("user".to_owned(), Expression::new_entity_uid(known.clone()));
-            parents.insert(known);
-        }
-        all.push(Entity::new_no_attrs(tenant, HashSet::new()));
-        let entity = Entity::new(uid.clone(), attributes, parents);
-        all.push(entity.map_err(|error| Unfit(error.to_string()))?);
+        let user = self.user.iter().map(|user| ("user", user.clone().into()));
+        // The parents are all that are above: those of the user are the agent's own.
+        let above = self.user.iter().chain([&self.tenant]).cloned().collect();
+        let all = self.around.iter().map(Arc::clone).chain([entity(uid.clone(), user, above)]);
         // Whoever an agent hands to may be an agent too, and is no other entity than the one that asks.
-        let entities = Entities::from_entities(all, None).map_err(|error| Unfit(error.to_string()))?;
-        Ok((uid, entities))
+        let entities = Entities::new().add_entities(
+            all,
+            None::<&NoEntitiesSchema>,
+            TCComputation::AssumeAlreadyComputed,
+            Extensions::all_available(),
+        );
+        let entities = entities.map_err(|error| Unfit(error.to_string()))?;
+        let [principal, action, resource] =
+            [uid, self.action.clone(), self.resource.clone()].map(|uid| EntityUIDEntry::known(uid, None));
+        let question = Question::new_unchecked(principal, action, resource, Some(self.context.clone()));
+        Ok((question, entities))
     }
+}
+
+/// An entity with these above it.
+fn entity<'a>(
+    uid: EntityUID,
+    attributes: impl IntoIterator<Item = (&'a str, Fact)>,
+    above: HashSet<EntityUID>,
+) -> Arc<Entity> {
+    let attributes = attributes.into_iter().map(|(name, value)| (name.into(), value.into()));
+    Arc::new(Entity::new_with_attr_partial_value(uid, attributes, HashSet::new(), above, []))
 }
 
 /// Whether a tool's calls are decided at all.
@@ -180,24 +200,24 @@ pub(super) fn is_known(schema: &Schema, action: &Action) -> bool {
 }
 
 /// What is declared of the claims; others nobody can ask for.
-fn claims(schema: &Schema, claims: &Map<String, Value>) -> Result<HashMap<String, Expression>, Unfit> {
+fn claims<'a>(schema: &'a Schema, claims: &Map<String, Value>) -> Result<Vec<(&'a str, Fact)>, Unfit> {
     let declared = schema.vocabulary.claims.iter().filter_map(|(name, claim)| {
         let value = claims.get(name).filter(|value| !value.is_null())?;
         let read =
             plain(&claim.kind(), value).map_err(|Unfit(why)| Unfit(format!("the claim `{name}` {why}")));
-        Some(read.map(|value| (name.clone(), value)))
+        Some(read.map(|value| (name.as_str(), value)))
     });
     declared.collect()
 }
 
 /// Arguments that are looked at, each with where it came from.
-fn labelled(
-    slots: &BTreeMap<String, Slot>,
+fn labelled<'a>(
+    slots: &'a BTreeMap<String, Slot>,
     values: &Map<String, Value>,
     request: &Request,
     above: &str,
     needs: &Needs,
-) -> Result<Vec<(String, Expression)>, Unfit> {
+) -> Result<Vec<(&'a str, Fact)>, Unfit> {
     let mut all = Vec::new();
     for (name, slot) in slots {
         let Some(needs) = needs.get(name) else { continue };
@@ -213,41 +233,39 @@ fn labelled(
         if ["trusted", "from", "readers", "public", "evidence"].iter().any(|part| needs.get(part).is_some()) {
             let origin = origin(request, &pointer, value);
             pairs.extend(label(&origin.label));
-            pairs.push(("evidence".to_owned(), Expression::new_string(evidence(origin.evidence).to_owned())));
+            pairs.push(("evidence", evidence(origin.evidence).into()));
         }
         if let Some(needs) = needs.get("value") {
             let value = match (&slot.kind, value) {
                 (Type::Record(fields), Value::Object(inner)) => {
-                    record(labelled(fields, inner, request, &pointer, needs)?)?
+                    record(labelled(fields, inner, request, &pointer, needs)?)
                 }
                 (Type::Record(_), _) => return Err(Unfit(format!("`{name}` is no object"))),
                 (kind, value) => plain(kind, value).map_err(named)?,
             };
-            pairs.push(("value".to_owned(), value));
+            pairs.push(("value", value));
         }
         if slot.kind.is_scalar() && needs.get("text").is_some() {
-            pairs.push(("text".to_owned(), Expression::new_string(text(value))));
+            pairs.push(("text", text(value).into()));
         }
         if let Some((one, several)) = slot.form.part() {
             let part = |value: &Value| slot.form.part_of(&text(value));
             match value {
                 Value::Array(items) if needs.get(several).is_some() => {
-                    pairs.push((several.to_owned(), texts(items.iter().map(part))));
+                    pairs.push((several, texts(items.iter().map(part))));
                 }
                 Value::Array(_) => {}
-                value if needs.get(one).is_some() => {
-                    pairs.push((one.to_owned(), Expression::new_string(part(value))));
-                }
+                value if needs.get(one).is_some() => pairs.push((one, part(value).into())),
                 _ => {}
             }
         }
-        all.push((name.clone(), record(pairs)?));
+        all.push((name.as_str(), record(pairs)));
     }
     Ok(all)
 }
 
 /// What is known together of all arguments of one role: believable if all are, for those who may see each of them.
-fn of_role(request: &Request, tool: &Tool, role: Role) -> Result<Expression, Unfit> {
+fn of_role(request: &Request, tool: &Tool, role: Role) -> Fact {
     let mut joined = Label::default();
     let mut values = BTreeSet::new();
     let mut add = |pointer: &str, value: &Value| {
@@ -266,7 +284,7 @@ fn of_role(request: &Request, tool: &Tool, role: Role) -> Result<Expression, Unf
         }
     }
     let mut pairs = label(&joined);
-    pairs.push(("values".to_owned(), texts(values)));
+    pairs.push(("values", texts(values)));
     record(pairs)
 }
 
@@ -361,21 +379,21 @@ fn escaped(name: &str) -> String {
     if name.contains(['~', '/']) { name.replace('~', "~0").replace('/', "~1") } else { name.to_owned() }
 }
 
-fn label(label: &Label) -> Vec<(String, Expression)> {
+fn label(label: &Label) -> Vec<(&'static str, Fact)> {
     let from = match &label.sources {
-        Sources::Known(known) => texts(known.iter().cloned()),
+        Sources::Known(known) => texts(known),
         // Whoever lists what is allowed must not meet a list that could be within it.
-        Sources::Many => texts(["*".to_owned()]),
+        Sources::Many => texts(["*"]),
     };
     let (readers, public) = match &label.readers {
-        Readers::Anyone => (BTreeSet::new(), true),
-        Readers::Only(readers) => (readers.clone(), false),
+        Readers::Anyone => (texts([""; 0]), true),
+        Readers::Only(readers) => (texts(readers), false),
     };
     vec![
-        ("trusted".to_owned(), Expression::new_bool(label.is_trusted())),
-        ("from".to_owned(), from),
-        ("readers".to_owned(), texts(readers)),
-        ("public".to_owned(), Expression::new_bool(public)),
+        ("trusted", label.is_trusted().into()),
+        ("from", from),
+        ("readers", readers),
+        ("public", public.into()),
     ]
 }
 

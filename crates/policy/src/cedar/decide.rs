@@ -3,9 +3,14 @@
 //! A forbid that nothing lifts comes first, then what could not be evaluated, then forbids that a person or a mask
 //! lifts, then permits. Where nothing permits, it is denied. Of the agents of a chain the strictest answer counts.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use cedar_policy::{Authorizer, Effect, Entities, PolicySet, Request as Question};
+use cedar_policy::{Effect, Entities, Request as Question};
+use cedar_policy_core::ast::Entity;
+use cedar_policy_core::evaluator::Evaluator;
+use cedar_policy_core::extensions::Extensions;
 
 use super::context::{Scene, action_name, is_known};
 use super::needs::Needs;
@@ -41,12 +46,6 @@ enum Cause {
     NothingPermits,
 }
 
-/// A request as Cedar asks it, for one agent.
-struct Case {
-    question: Question,
-    entities: Entities,
-}
-
 impl Policies {
     /// Decides a request. What cannot be decided is denied.
     pub fn decide(&self, request: &Request) -> Verdict {
@@ -80,11 +79,9 @@ impl Policies {
         }
         let none = Needs::default();
         let needs = self.needs.get(action_name(&request.action)).unwrap_or(&none);
-        let made = Scene::of(request, &self.schema, &self.names, needs);
-        let scene = match made.or_else(|_| {
-            // What only watched policies look at must not decide.
-            Scene::of(request, &self.schema, &self.names, &self.enforced_needs(&request.action))
-        }) {
+        // What only watched policies look at must not decide.
+        let made = self.scene(request, needs);
+        let scene = match made.or_else(|_| self.scene(request, &self.enforced_needs(&request.action))) {
             Ok(scene) => scene,
             Err(unfit) => return self.unfit(&unfit),
         };
@@ -104,13 +101,10 @@ impl Policies {
         if self.mode == Mode::LogOnly {
             return None;
         }
-        let rules = || {
-            let name = action_name(&request.action);
-            let groups = self.groups(&request.action);
-            let rules: BTreeSet<usize> = self.slices.rules(name, &groups).collect();
-            rules.into_iter().filter_map(|index| self.rules.get(index))
+        let forbids = || {
+            let rules = self.rules_of(&request.action);
+            rules.filter(|rule| rule.effect == Effect::Forbid && !rule.annotations.log_only)
         };
-        let forbids = || rules().filter(|rule| rule.effect == Effect::Forbid && !rule.annotations.log_only);
         forbids().next()?;
         let mut needs = Needs::default();
         forbids().for_each(|rule| needs.extend(&rule.needs));
@@ -122,7 +116,7 @@ impl Policies {
                 format!("`{name}` can no longer be called"),
             ));
         }
-        let scene = match Scene::of(request, &self.schema, &self.names, &needs) {
+        let scene = match self.scene(request, &needs) {
             Ok(scene) => scene,
             Err(unfit) => return Some(self.unfit(&unfit)),
         };
@@ -136,20 +130,18 @@ impl Policies {
     pub fn question(&self, request: &Request, agent: &str) -> Result<(Question, Entities), String> {
         let mut needs = Needs::default();
         self.rules.iter().for_each(|rule| needs.extend(&rule.needs));
-        let scene = Scene::of(request, &self.schema, &self.names, &needs).map_err(|Unfit(why)| why)?;
-        let case = self.case(request, agent, &scene).map_err(|Unfit(why)| why)?;
-        Ok((case.question, case.entities))
+        let case = self.scene(request, &needs).and_then(|scene| scene.case(&self.names, agent));
+        let (question, entities) = case.map_err(|Unfit(why)| why)?;
+        Ok((question.into(), entities.into()))
     }
 
     fn for_agent(&self, request: &Request, agent: &str, scene: &Scene, forbids_only: bool) -> Verdict {
-        let case = match self.case(request, agent, scene) {
+        let (question, entities) = match scene.case(&self.names, agent) {
             Ok(case) => case,
             Err(unfit) => return self.unfit(&unfit),
         };
-        let mut found = self.evaluate(request, agent, &case, forbids_only);
-        if forbids_only {
-            found.permits.clear();
-        }
+        let evaluator = Evaluator::new(question, &entities, Extensions::all_available());
+        let found = self.evaluate(request, agent, &evaluator, forbids_only);
         let judge = |all: bool| self.judge(&found, all, request.approved, forbids_only);
         let judged = judge(false);
         let is_watched = |index: &usize| self.rules.get(*index).is_some_and(|rule| rule.annotations.log_only);
@@ -159,7 +151,7 @@ impl Policies {
         let watched = watched.filter(|watched| watched.outcome != judged.outcome);
         let watched =
             watched.map(|watched| Watched { policies: self.ids(&watched.rules), outcome: watched.outcome });
-        let tell = (judged.outcome == Outcome::Deny).then(|| self.tell(request, agent, &case, &judged));
+        let tell = (judged.outcome == Outcome::Deny).then(|| self.tell(request, agent, &evaluator, &judged));
         Verdict {
             reason: self.reason(request, agent, &judged),
             policies: self.ids(&judged.rules),
@@ -170,45 +162,30 @@ impl Policies {
         }
     }
 
-    fn case(&self, request: &Request, agent: &str, scene: &Scene) -> Result<Case, Unfit> {
-        let (principal, entities) = scene.entities(&self.names, &self.schema, &request.principal, agent)?;
-        let (action, resource) = (scene.action.clone(), scene.resource.clone());
-        let question = Question::new(principal, action, resource, scene.context.clone(), None);
-        let question = question.map_err(|error| Unfit(error.to_string()))?;
-        Ok(Case { question, entities })
+    fn scene(&self, request: &Request, needs: &Needs) -> Result<Scene, Unfit> {
+        Scene::of(request, &self.schema, &self.names, self.action(&request.action)?, needs)
     }
 
-    fn evaluate(&self, request: &Request, agent: &str, case: &Case, forbids_only: bool) -> Found {
+    fn evaluate(
+        &self,
+        request: &Request,
+        agent: &str,
+        evaluator: &Evaluator<'_>,
+        forbids_only: bool,
+    ) -> Found {
         let mut found = Found::default();
-        let authorizer = Authorizer::new();
-        let mut run = |set: &PolicySet, held: fn(&mut Found) -> &mut Vec<usize>| {
-            if set.is_empty() {
-                return;
-            }
-            let response = authorizer.is_authorized(&case.question, set, &case.entities);
-            // Of permits alone or forbids alone, those that hold are exactly the reasons.
-            let place = |id: &cedar_policy::PolicyId| self.places.get::<str>(id.as_ref()).copied();
-            held(&mut found).extend(response.diagnostics().reason().filter_map(place));
-            for error in response.diagnostics().errors() {
-                let cedar_policy::AuthorizationError::PolicyEvaluationError(error) = error;
-                found.errors.extend(place(error.policy_id()).map(|place| (place, error.inner().to_string())));
-            }
-        };
-        let groups = self.groups(&request.action);
-        let name = action_name(&request.action);
-        for slice in self.slices.get(name, &groups, &request.principal, agent) {
-            run(&slice.forbids, |found| &mut found.forbids);
-            if !forbids_only {
-                run(&slice.permits, |found| &mut found.permits);
+        for (index, rule) in self.rules_for(request, agent) {
+            let held = match rule.effect {
+                Effect::Permit if forbids_only => continue,
+                Effect::Permit => &mut found.permits,
+                Effect::Forbid => &mut found.forbids,
+            };
+            match rule.holds(evaluator) {
+                Ok(true) => held.push(index),
+                Ok(false) => {}
+                Err(why) => found.errors.push((index, why)),
             }
         }
-        // A policy for several groups is met once for each.
-        for rules in [&mut found.permits, &mut found.forbids] {
-            rules.sort_unstable();
-            rules.dedup();
-        }
-        found.errors.sort();
-        found.errors.dedup();
         found
     }
 
@@ -284,8 +261,8 @@ impl Policies {
 
     /// Why, for the model: what is missing, as the conditions have it; else what their author says; else what can be said
     /// of any denial.
-    fn tell(&self, request: &Request, agent: &str, case: &Case, judged: &Judgement) -> String {
-        let asked = Asked { request: &case.question, entities: &case.entities, read: &self.read };
+    fn tell(&self, request: &Request, agent: &str, evaluator: &Evaluator<'_>, judged: &Judgement) -> String {
+        let asked = Asked { evaluator, read: &self.read };
         let (author, advice): (Vec<&str>, Vec<Advice>) = match judged.cause {
             Cause::NothingPermits => self.missing(request, agent, &asked),
             _ => {
@@ -317,10 +294,7 @@ impl Policies {
 
     /// What the permit lacks that lacks least.
     fn missing(&self, request: &Request, agent: &str, asked: &Asked<'_>) -> (Vec<&str>, Vec<Advice>) {
-        let groups = self.groups(&request.action);
-        let slices = self.slices.get(action_name(&request.action), &groups, &request.principal, agent);
-        let rules: BTreeSet<usize> = slices.flat_map(|slice| slice.rules.iter().copied()).collect();
-        let permits = rules.into_iter().filter_map(|index| self.rules.get(index));
+        let permits = self.rules_for(request, agent).map(|(_, rule)| rule);
         let permits = permits.filter(|rule| rule.effect == Effect::Permit && !rule.annotations.log_only);
         let lacking = permits.map(|rule| {
             let unmet: Vec<_> = rule.atoms().iter().filter(|atom| !asked.is_met(atom)).collect();
@@ -335,16 +309,42 @@ impl Policies {
 
     fn enforced_needs(&self, action: &Action) -> Needs {
         let mut needs = Needs::default();
-        let rules = self.slices.rules(action_name(action), &self.groups(action)).collect::<BTreeSet<_>>();
-        let rules = rules.into_iter().filter_map(|index| self.rules.get(index));
-        rules.filter(|rule| !rule.annotations.log_only).for_each(|rule| needs.extend(&rule.needs));
+        let rules = self.rules_of(action).filter(|rule| !rule.annotations.log_only);
+        rules.for_each(|rule| needs.extend(&rule.needs));
         needs
     }
 
-    fn groups(&self, action: &Action) -> Vec<String> {
+    /// The rules that can hold for an action of an agent, each once and in the order of the files.
+    fn rules_for(&self, request: &Request, agent: &str) -> impl Iterator<Item = (usize, &Rule)> {
+        let groups = self.groups(&request.action);
+        let rules = self.slices.get(action_name(&request.action), &groups, &request.principal, agent);
+        // A policy for several groups is met once for each.
+        let mut rules: Vec<usize> = rules.collect();
+        rules.sort_unstable();
+        rules.dedup();
+        rules.into_iter().filter_map(|index| Some((index, self.rules.get(index)?)))
+    }
+
+    /// The rules of an action, whoever wants it, each once.
+    fn rules_of(&self, action: &Action) -> impl Iterator<Item = &Rule> {
+        let rules: BTreeSet<usize> = self.slices.rules(action_name(action), &self.groups(action)).collect();
+        rules.into_iter().filter_map(|index| self.rules.get(index))
+    }
+
+    fn groups(&self, action: &Action) -> Cow<'_, [String]> {
         match action {
-            Action::Tool(tool) => self.schema.groups(tool),
-            _ => Vec::new(),
+            Action::Tool(tool) => match self.scopes.get(tool) {
+                Some(scope) => Cow::Borrowed(&scope.groups),
+                None => Cow::Owned(self.schema.groups(tool)),
+            },
+            _ => Cow::Borrowed(&[]),
+        }
+    }
+
+    fn action(&self, action: &Action) -> Result<Arc<Entity>, Unfit> {
+        match action {
+            Action::Tool(tool) if let Some(scope) = self.scopes.get(tool) => Ok(Arc::clone(&scope.entity)),
+            _ => self.names.action(action_name(action), &self.groups(action)),
         }
     }
 

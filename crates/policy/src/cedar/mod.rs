@@ -9,6 +9,7 @@ mod context;
 mod decide;
 mod evidence;
 mod findings;
+mod ledger;
 mod needs;
 mod pack;
 mod problem;
@@ -22,6 +23,7 @@ mod types;
 mod value;
 
 pub use findings::{Finding, Kind, Severity};
+pub(crate) use ledger::Ledger;
 pub use pack::{LOCKDOWN, PACK};
 pub use problem::Problem;
 pub use schema::{Claim, Schema, Vocabulary};

@@ -4,6 +4,8 @@ use std::sync::OnceLock;
 
 use cedar_policy::pst::{self, ActionConstraint, Clause, EntityOrSlot, EntityUID, PrincipalConstraint};
 use cedar_policy::{Effect, Policy};
+use cedar_policy_core::ast::{self, Expr, Literal, SlotEnv, ValueKind};
+use cedar_policy_core::evaluator::Evaluator;
 
 use super::annotation::Annotations;
 use super::needs::Needs;
@@ -27,6 +29,8 @@ pub(super) struct Rule {
     pub(super) clauses: Vec<Clause>,
     pub(super) needs: Needs,
     pub(super) policy: Policy,
+    /// The scope and the conditions as one expression.
+    whole: Expr,
     /// What the conditions ask for, one by one; made when a denial is explained.
     atoms: OnceLock<Vec<Atom>>,
 }
@@ -77,6 +81,7 @@ impl Rule {
         }
         let id = annotations.id.clone().unwrap_or_else(|| format!("{file}:{}", at.line));
         Ok(Self {
+            whole: AsRef::<ast::Policy>::as_ref(policy).condition(),
             policy: policy.new_id(cedar_policy::PolicyId::new(&id)),
             id,
             file: at.file,
@@ -103,6 +108,15 @@ impl Rule {
     /// What the conditions ask for, one by one.
     pub(super) fn atoms(&self) -> &[Atom] {
         self.atoms.get_or_init(|| tell::atoms(&self.clauses))
+    }
+
+    /// Whether it holds for a request. Fails with why it cannot be evaluated.
+    pub(super) fn holds(&self, evaluator: &Evaluator<'_>) -> Result<bool, String> {
+        let value = evaluator.interpret(&self.whole, &SlotEnv::new()).map_err(|error| error.to_string())?;
+        match value.value {
+            ValueKind::Lit(Literal::Bool(holds)) => Ok(holds),
+            other => Err(format!("`{other}` is neither true nor false")),
+        }
     }
 
     /// Whether it is a forbid that nothing lifts.

@@ -275,7 +275,7 @@ impl Schema {
         json!({ "": {
             "commonTypes": { "Label": record(label()) },
             "entityTypes": self.entities(returned),
-            "actions": self.actions(),
+            "actions": self.declared_actions(),
         } })
     }
 
@@ -330,7 +330,13 @@ impl Schema {
         ])
     }
 
-    fn actions(&self) -> Value {
+    /// The names of all actions and of their groups.
+    pub(super) fn actions(&self) -> BTreeSet<String> {
+        let others = OTHER_ACTIONS.iter().map(|(name, _)| (*name).to_owned());
+        self.tools().map(str::to_owned).chain(others).chain(self.all_groups()).collect()
+    }
+
+    fn declared_actions(&self) -> Value {
         let mut actions = Map::new();
         for group in self.all_groups() {
             let within = if group == ALL_TOOLS { json!([]) } else { json!([{ "id": ALL_TOOLS }]) };

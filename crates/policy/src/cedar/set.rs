@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use adjutant_core::hash::Digest;
 use adjutant_core::nearest;
 use cedar_policy::{PolicySet, ValidationError, ValidationMode, ValidationWarning, Validator};
+use cedar_policy_core::ast::Entity;
 use serde::{Deserialize, Serialize};
 
 use super::context::{Names, action_name};
@@ -73,11 +75,22 @@ pub struct Policies {
     /// What is looked at for each action, whoever wants it.
     pub(super) needs: BTreeMap<String, Needs>,
     pub(super) names: Names,
+    /// The tools as actions.
+    pub(super) scopes: HashMap<String, Scope>,
     pub(super) set: PolicySet,
     pub(super) warnings: Vec<ValidationWarning>,
     /// What was read of conditions to explain denials.
     pub(super) read: tell::Read,
     version: Digest,
+}
+
+/// A tool as an action.
+#[derive(Debug)]
+pub(super) struct Scope {
+    /// The groups that it is in.
+    pub(super) groups: Vec<String>,
+    /// The action within them.
+    pub(super) entity: Arc<Entity>,
 }
 
 impl Policies {
@@ -130,6 +143,11 @@ impl Policies {
         }
         let slices = Slices::of(&rules);
         let names = Names::new().map_err(|unfit| vec![failed(unfit.0)])?;
+        let scopes = schema.tools().filter_map(|tool| {
+            let groups = schema.groups(tool);
+            Some((tool.to_owned(), Scope { entity: names.action(tool, &groups).ok()?, groups }))
+        });
+        let scopes = scopes.collect();
         let actions =
             schema.tools().map(str::to_owned).chain(OTHER_ACTIONS.iter().map(|(name, _)| (*name).to_owned()));
         let needs = actions.map(|action| {
@@ -150,6 +168,7 @@ impl Policies {
             schema: schema.clone(),
             slices,
             names,
+            scopes,
             warnings: checked.validation_warnings().cloned().collect(),
             rules,
             places,

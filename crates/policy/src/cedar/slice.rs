@@ -4,8 +4,6 @@
 
 use std::collections::HashMap;
 
-use cedar_policy::{Effect, PolicySet};
-
 use super::rule::{Actions, Rule, Whose};
 use crate::facts::Principal;
 
@@ -24,17 +22,11 @@ struct Shelf {
     tenants: HashMap<String, Slice>,
 }
 
-/// Policies with the same scope.
-#[derive(Debug, Default)]
-pub(super) struct Slice {
-    pub(super) permits: PolicySet,
-    pub(super) forbids: PolicySet,
-    /// Their places in the list of rules.
-    pub(super) rules: Vec<usize>,
-}
+/// Policies with the same scope, by their places in the list of rules.
+type Slice = Vec<usize>;
 
 impl Slices {
-    /// Sorts rules, whose ids are distinct.
+    /// Sorts rules.
     pub(super) fn of(rules: &[Rule]) -> Self {
         let mut slices = Self::default();
         for (index, rule) in rules.iter().enumerate() {
@@ -56,14 +48,14 @@ impl Slices {
         std::iter::once(&self.all).chain(names.filter_map(|name| self.by_action.get(name)))
     }
 
-    /// The slices of an action for one agent.
+    /// The rules of an action for one agent.
     pub(super) fn get<'a>(
         &'a self,
         action: &'a str,
         groups: &'a [String],
         principal: &'a Principal,
         agent: &'a str,
-    ) -> impl Iterator<Item = &'a Slice> {
+    ) -> impl Iterator<Item = usize> + 'a {
         let user = principal.user.as_ref().map(|user| user.id.as_str());
         let of_shelf = move |shelf: &'a Shelf| {
             let agent = shelf.agents.get(agent);
@@ -71,7 +63,7 @@ impl Slices {
             let tenant = shelf.tenants.get(&principal.tenant);
             std::iter::once(&shelf.anyone).chain(agent).chain(user).chain(tenant)
         };
-        self.shelves(action, groups).flat_map(of_shelf).filter(|slice| !slice.rules.is_empty())
+        self.shelves(action, groups).flat_map(of_shelf).flatten().copied()
     }
 
     /// The rules of an action, whoever wants it.
@@ -82,7 +74,7 @@ impl Slices {
     ) -> impl Iterator<Item = usize> + 'a {
         let of_shelf = |shelf: &'a Shelf| {
             let named = [&shelf.agents, &shelf.users, &shelf.tenants].into_iter().flat_map(HashMap::values);
-            std::iter::once(&shelf.anyone).chain(named).flat_map(|slice| slice.rules.iter().copied())
+            std::iter::once(&shelf.anyone).chain(named).flatten().copied()
         };
         self.shelves(action, groups).flat_map(of_shelf)
     }
@@ -96,10 +88,9 @@ impl Shelf {
             Whose::User(id) => self.users.entry(id.clone()).or_default(),
             Whose::Tenant(id) => self.tenants.entry(id.clone()).or_default(),
         };
-        let set = if rule.effect == Effect::Permit { &mut slice.permits } else { &mut slice.forbids };
         // A policy that names an action twice is there already.
-        if set.add(rule.policy.clone()).is_ok() {
-            slice.rules.push(index);
+        if slice.last() != Some(&index) {
+            slice.push(index);
         }
     }
 }

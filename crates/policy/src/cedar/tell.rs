@@ -5,7 +5,9 @@ use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cedar_policy::pst::{BinaryOp, Clause, Expr, UnaryOp};
-use cedar_policy::{Entities, EvalResult, Expression, Request};
+use cedar_policy::{EvalResult, Expression};
+use cedar_policy_core::ast::SlotEnv;
+use cedar_policy_core::evaluator::Evaluator;
 
 use super::needs::path;
 
@@ -51,8 +53,7 @@ fn split(expression: &Expr, wanted: bool, atoms: &mut Vec<Atom>) {
 
 /// A request that questions can be asked of.
 pub(super) struct Asked<'a> {
-    pub(super) request: &'a Request,
-    pub(super) entities: &'a Entities,
+    pub(super) evaluator: &'a Evaluator<'a>,
     pub(super) read: &'a Read,
 }
 
@@ -72,7 +73,8 @@ impl Read {
 impl Asked<'_> {
     fn value(&self, expression: &Expr) -> Option<EvalResult> {
         let expression = self.read.get(expression)?;
-        cedar_policy::eval_expression(self.request, self.entities, &expression).ok()
+        let value = self.evaluator.interpret(expression.as_ref().as_ref(), &SlotEnv::new());
+        value.ok().map(EvalResult::from)
     }
 
     /// Whether an atom is as it must be.

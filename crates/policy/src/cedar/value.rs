@@ -4,8 +4,9 @@ use std::str::FromStr;
 use std::sync::LazyLock;
 
 use adjutant_core::time::Timestamp;
-use cedar_policy::RestrictedExpression as Expression;
-use cedar_policy_core::ast::{Name, RestrictedExpr};
+use cedar_policy_core::ast::{Name, RestrictedExpr, Value as Fact};
+use cedar_policy_core::evaluator::RestrictedEvaluator;
+use cedar_policy_core::extensions::Extensions;
 use serde_json::Value;
 
 use super::types::Type;
@@ -15,43 +16,46 @@ use super::types::Type;
 pub(super) struct Unfit(pub(super) String);
 
 /// A value without a label of its own.
-pub(super) fn plain(kind: &Type, value: &Value) -> Result<Expression, Unfit> {
+pub(super) fn plain(kind: &Type, value: &Value) -> Result<Fact, Unfit> {
     Ok(match kind {
-        Type::Text => Expression::new_string(text(value)),
-        Type::Long => Expression::new_long(long(value)?),
+        Type::Text => match value {
+            Value::String(text) => text.as_str().into(),
+            other => other.to_string().into(),
+        },
+        Type::Long => long(value)?.into(),
         Type::Decimal => decimal_of(decimal(value)?)?,
         Type::Bool => match value {
-            Value::Bool(value) => Expression::new_bool(*value),
+            Value::Bool(value) => (*value).into(),
             _ => return Err(Unfit("is neither true nor false".to_owned())),
         },
         Type::Set(element) => {
             let items = value.as_array().ok_or_else(|| Unfit("is no list".to_owned()))?;
             let items = items.iter().map(|item| plain(element, item)).collect::<Result<Vec<_>, _>>()?;
-            Expression::new_set(items)
+            Fact::set(items, None)
         }
         Type::Record(fields) => {
             let object = value.as_object().ok_or_else(|| Unfit("is no object".to_owned()))?;
             let present = fields.iter().filter_map(|(name, slot)| {
                 let value = object.get(name).filter(|value| !value.is_null());
                 match (value, slot.required) {
-                    (Some(value), _) => Some(plain(&slot.kind, value).map(|value| (name.clone(), value))),
+                    (Some(value), _) => Some(plain(&slot.kind, value).map(|value| (name.as_str(), value))),
                     (None, true) => Some(Err(Unfit(format!("has no `{name}`")))),
                     (None, false) => None,
                 }
             });
-            record(present.collect::<Result<Vec<_>, _>>()?)?
+            record(present.collect::<Result<Vec<_>, _>>()?)
         }
     })
 }
 
 /// A record of distinct names.
-pub(super) fn record(pairs: Vec<(String, Expression)>) -> Result<Expression, Unfit> {
-    Expression::new_record(pairs).map_err(|error| Unfit(error.to_string()))
+pub(super) fn record<'a>(pairs: impl IntoIterator<Item = (&'a str, Fact)>) -> Fact {
+    Fact::record(pairs, None)
 }
 
 /// A set of texts.
-pub(super) fn texts(texts: impl IntoIterator<Item = String>) -> Expression {
-    Expression::new_set(texts.into_iter().map(Expression::new_string))
+pub(super) fn texts(texts: impl IntoIterator<Item = impl AsRef<str>>) -> Fact {
+    Fact::set(texts.into_iter().map(|text| text.as_ref().into()), None)
 }
 
 /// A value as text: a text as it is, everything else as compact JSON.
@@ -84,6 +88,9 @@ pub(super) fn decimal(value: &Value) -> Result<i64, Unfit> {
     if let Some(whole) = number.as_i64() {
         return whole.checked_mul(SCALE).ok_or_else(unfit);
     }
+    if let Some(scaled) = number.as_f64().and_then(scaled) {
+        return Ok(scaled);
+    }
     // Written without an exponent, and as short as tells it from its neighbours.
     let written = number.as_f64().map(|number| format!("{number}")).ok_or_else(unfit)?;
     let (sign, digits) = match written.strip_prefix('-') {
@@ -100,6 +107,18 @@ pub(super) fn decimal(value: &Value) -> Result<i64, Unfit> {
     Ok(sign * scaled)
 }
 
+/// A number in ten-thousandths, where it can be told without writing it. Of up to 15 digits no two are the same number, so
+/// what divides to it is what it would be written as.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "it is whole, and under 2^53"
+)]
+fn scaled(number: f64) -> Option<i64> {
+    let scaled = (number * SCALE as f64).round();
+    (scaled.abs() < 1e15 && scaled / SCALE as f64 == number).then_some(scaled as i64)
+}
+
 /// A decimal as Cedar and people write it.
 pub(super) fn decimal_text(number: i64) -> String {
     let (sign, size) = if number < 0 { ("-", number.unsigned_abs()) } else { ("", number.unsigned_abs()) };
@@ -108,20 +127,22 @@ pub(super) fn decimal_text(number: i64) -> String {
 }
 
 /// A decimal as Cedar computes with it.
-pub(super) fn decimal_of(number: i64) -> Result<Expression, Unfit> {
+pub(super) fn decimal_of(number: i64) -> Result<Fact, Unfit> {
     static DECIMAL: LazyLock<Option<Name>> = LazyLock::new(|| Name::from_str("decimal").ok());
     extension(&DECIMAL, &decimal_text(number))
 }
 
 /// A value of an extension of the language. The name is read once: to read it anew, as Cedar's own constructors do, costs
 /// more than a decision.
-fn extension(name: &Option<Name>, text: &str) -> Result<Expression, Unfit> {
+fn extension(name: &Option<Name>, text: &str) -> Result<Fact, Unfit> {
     let name = name.clone().ok_or_else(|| Unfit("is no value of this language".to_owned()))?;
-    Ok(RestrictedExpr::call_extension_fn(name, [RestrictedExpr::val(text)]).into())
+    let call = RestrictedExpr::call_extension_fn(name, [RestrictedExpr::val(text)]);
+    let made = RestrictedEvaluator::new(Extensions::all_available()).interpret(call.as_borrowed());
+    made.map_err(|error| Unfit(error.to_string()))
 }
 
 /// A moment as Cedar computes with it.
-pub(super) fn moment(millis: i64) -> Result<Expression, Unfit> {
+pub(super) fn moment(millis: i64) -> Result<Fact, Unfit> {
     static DATETIME: LazyLock<Option<Name>> = LazyLock::new(|| Name::from_str("datetime").ok());
     let days = millis.div_euclid(86_400_000);
     let rest = millis.rem_euclid(86_400_000);
