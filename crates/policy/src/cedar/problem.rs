@@ -29,7 +29,7 @@ impl Problem {
         let expected = label.as_ref().and_then(|label| label.label()).map(str::to_owned);
         let message = bare(&error.to_string()).to_owned();
         let help = error.help().map(|help| bare(&help.to_string()).to_owned()).or(expected);
-        let help = help.filter(|help| !message.contains(help.as_str()));
+        let help = of_numbers(&message).or(help.filter(|help| !message.contains(help.as_str())));
         Self { file: file.to_owned(), line, column, message: message.trim_end_matches('.').to_owned(), help }
     }
 }
@@ -49,6 +49,13 @@ impl From<Problem> for Error {
         };
         error.at(problem.file, Some(problem.line), Some(problem.column))
     }
+}
+
+/// What to do where a `number`, which is a decimal, is compared with a whole one.
+fn of_numbers(message: &str) -> Option<String> {
+    let help = "an argument that is a `number` is a decimal: write `.lessThan(decimal(\"100.0\"))`, \
+                `.greaterThanOrEqual(decimal(\"0.5\"))` or `== decimal(\"100.0\")`";
+    (message.contains("decimal") && message.contains("Long")).then(|| help.to_owned())
 }
 
 /// What Cedar says, without the name of the policy: the place tells it.

@@ -65,6 +65,37 @@ fn a_tool_may_be_forbidden_before_anybody_knows_it() {
 }
 
 #[test]
+fn a_number_is_compared_as_a_decimal() {
+    let refund = "permit (principal, action == Action::\"refund\", resource)";
+    for (condition, message) in [
+        ("context.arguments.amount.value < 100", "unexpected type: expected "),
+        ("context.arguments.amount.value == 100", "the types Long and decimal are not compatible"),
+        ("context.arguments.amount.value.lessThan(100)", "unexpected type: expected decimal but saw Long"),
+    ] {
+        let problems = read(&format!("{refund}\nwhen {{ {condition} }};")).err().unwrap();
+        let problem = &problems[0];
+        assert!(problem.line == 2 && problem.message.starts_with(message), "{condition}: {problem}");
+        let help = problem.help.as_deref().unwrap_or_default();
+        assert!(help.contains("`.lessThan(decimal(\"100.0\"))`"), "{condition}: {help}");
+    }
+    // What has nothing to do with decimals is not explained by them.
+    let problems =
+        read(&format!("{refund}\nwhen {{ context.arguments.number.value < \"7\" }};")).err().unwrap();
+    assert!(!problems[0].help.as_deref().unwrap_or_default().contains("decimal"), "{problems:?}");
+}
+
+#[test]
+fn of_names_that_are_as_near_the_first_is_meant() {
+    // `tools.pure` is two letters from it as well.
+    for _ in 0..8 {
+        refused(
+            "permit (principal, action == Action::\"tools.cxre\", resource);",
+            &["1:30: unrecognized action `Action::\"tools.cxre\"` (did you mean `Action::\"tools.code\"`?)"],
+        );
+    }
+}
+
+#[test]
 fn what_is_no_policy_has_its_place_too() {
     refused("permit (principal, action, resource)", &["1:37: "]);
     refused("permit (principal, action, resource);\npermit (principal, acton, resource);", &["2:20: "]);
