@@ -20,6 +20,7 @@ use adjutant_model::scripted::{Scripted, Turn};
 use adjutant_model::{Model, Request};
 use adjutant_policy::cedar::{Claim, File, Mode, Pinned, Schema, Vocabulary};
 use adjutant_store::Store;
+use adjutant_tool::code::Interpreter;
 use adjutant_tool::{Context, Failure, FunctionTool, Output, Registry, Tool};
 use futures::StreamExt;
 use serde_json::{Value, json};
@@ -63,6 +64,12 @@ impl Models for Roles {
     }
 }
 
+/// What interprets programs: an example of this crate, which is built with its tests.
+fn interpreter() -> Interpreter {
+    let test = std::env::current_exe().unwrap();
+    Interpreter::at(test.ancestors().nth(2).unwrap().join("examples/interpreter"))
+}
+
 /// An engine with one agent.
 pub(crate) struct Bench {
     pub(crate) engine: Arc<dyn Engine>,
@@ -97,7 +104,8 @@ impl Bench {
         models: Roles,
         forbids: Option<Arc<dyn Forbids>>,
     ) -> Self {
-        let mut host = AgentHost::new(Arc::clone(&engine), Arc::new(models.clone()), Registry::new());
+        let mut host = AgentHost::new(Arc::clone(&engine), Arc::new(models.clone()), Registry::new())
+            .with_interpreter(interpreter());
         if let Some(forbids) = forbids {
             host = host.with_forbids(forbids);
         }

@@ -27,6 +27,8 @@ mod people;
 #[cfg(test)]
 mod permits;
 #[cfg(test)]
+mod programs;
+#[cfg(test)]
 mod rules;
 #[cfg(test)]
 mod search;

@@ -98,15 +98,35 @@ impl Search<'_> {
             .unwrap_or_else(|| self.made())
     }
 
-    /// A whole field of what the program was given, which does not stand in its own text.
+    /// A whole field of what the program was given, which does not stand in its own text. Where what cannot be believed may have
+    /// had a part in it, nobody knows by which of its variables the program has it.
     fn carried(&self, leaf: &Leaf, wanted: &Wanted<'_>) -> Option<Origin> {
         let program = self.known.program.as_ref()?;
         if program.contains(leaf.exact.as_str()) {
             return None;
         }
-        let given = self.known.seen.iter().filter(|seen| seen.given && seen.has_field(leaf, wanted));
-        let label = given.map(|seen| seen.label.clone()).reduce(|a, b| a.join(&b))?;
+        let given = self.known.seen.iter().filter(|seen| seen.given);
+        let given = given.map(|seen| (seen, seen.entries(leaf, wanted)));
+        let given: Vec<_> = given.filter(|(_, entries)| !entries.is_empty()).collect();
+        let label = given.iter().map(|(seen, _)| seen.label.clone()).reduce(|a, b| a.join(&b))?;
+        if label.is_trusted() && given.iter().any(|(seen, entries)| self.is_steered(leaf, seen, entries)) {
+            return self.said(leaf, wanted).or_else(|| Some(self.made()));
+        }
         Some(Origin { evidence: Evidence::Exact, label })
+    }
+
+    /// Whether somebody outside may have had a program take this value of something that can be believed: by writing it, whole
+    /// or in pieces, or by naming the entry that it is a field of.
+    fn is_steered(&self, leaf: &Leaf, holder: &Seen, entries: &[usize]) -> bool {
+        if holder.is_meant(entries, &self.known.spoken) {
+            return false;
+        }
+        let program = self.known.program.as_deref().unwrap_or_default().to_lowercase();
+        let mut doubted = self.known.seen.iter().filter(|seen| !seen.label.is_trusted());
+        doubted.any(|seen| {
+            let names = || holder.marks(entries).any(|mark| seen.mentions(mark));
+            seen.mentions(leaf) || (seen.given && (seen.composes(leaf, &program) || names()))
+        })
     }
 
     fn said(&self, leaf: &Leaf, wanted: &Wanted<'_>) -> Option<Origin> {

@@ -137,11 +137,36 @@ impl Seen {
         (verbatim && may_be_part).then(|| Held { entries: Vec::new(), issued: false })
     }
 
-    /// Whether the value is a whole field of it that is not there by chance.
-    pub(super) fn has_field(&self, leaf: &Leaf, wanted: &Wanted<'_>) -> bool {
+    /// The objects of which the value is a whole field that is not there by chance.
+    pub(super) fn entries(&self, leaf: &Leaf, wanted: &Wanted<'_>) -> Vec<usize> {
         let is_long = leaf.exact.chars().count() >= 4 && leaf.kind != Kind::Flag;
         let is_kind = |field: &Field| field.kinds.iter().any(|kind| wanted.kinds.contains(kind));
-        self.fields.iter().any(|field| field.leaf.exact == leaf.exact && (is_long || is_kind(field)))
+        let fields =
+            self.fields.iter().filter(|field| field.leaf.exact == leaf.exact && (is_long || is_kind(field)));
+        fields.map(|field| field.entry).collect()
+    }
+
+    /// The values by which these objects are told from the others: their names, their ids.
+    pub(super) fn marks<'a>(&'a self, entries: &'a [usize]) -> impl Iterator<Item = &'a Leaf> {
+        let others = |leaf: &Leaf| {
+            let lacks = |entry: usize| {
+                !self.fields.iter().any(|field| field.entry == entry && field.leaf.is_same(leaf))
+            };
+            self.fields.iter().any(|field| !entries.contains(&field.entry) && lacks(field.entry))
+        };
+        let of_them = self.fields.iter().filter(|field| entries.contains(&field.entry));
+        let names = of_them.filter(|field| field.leaf.is_telling() || field.leaf.kind == Kind::Name);
+        names.map(|field| &field.leaf).filter(move |leaf| others(leaf))
+    }
+
+    /// Whether the value can be put together of pieces of it and of a program.
+    pub(super) fn composes(&self, leaf: &Leaf, program: &str) -> bool {
+        let of = |text: &str| {
+            is_composed(&leaf.folded, &[text, program]) && !is_composed(&leaf.folded, &[program])
+        };
+        self.more
+            || of(&self.text.folded)
+            || (leaf.kind == Kind::Iban && of(&super::value::compact(&self.text.folded)))
     }
 
     /// Whether somebody outside may have written the value there, however it was meant.
@@ -178,6 +203,23 @@ pub(super) struct Held {
     pub(super) entries: Vec<usize>,
     /// Whether the service issues it wherever it stands.
     pub(super) issued: bool,
+}
+
+/// Whether a value can be cut into pieces, none of them of a sign or two, which all stand in some of the texts. The longest
+/// piece at each place is the best: of what is left then, less is to be found.
+fn is_composed(value: &str, texts: &[&str]) -> bool {
+    const SHORTEST: usize = 3;
+    let signs: Vec<usize> = value.char_indices().map(|(at, _)| at).chain([value.len()]).collect();
+    let mut from = 0;
+    while from + 1 < signs.len() {
+        let stands = |to: usize| {
+            let piece = signs.get(from).zip(signs.get(to)).and_then(|(from, to)| value.get(*from..*to));
+            piece.is_some_and(|piece| texts.iter().any(|text| text.contains(piece)))
+        };
+        let Some(to) = (from + SHORTEST..signs.len()).rev().find(|to| stands(*to)) else { return false };
+        from = to;
+    }
+    !value.is_empty()
 }
 
 /// Whether a text is the data in JSON, as a model reads it.
