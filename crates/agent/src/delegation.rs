@@ -141,7 +141,8 @@ impl Delegation {
             }
             Stop::Refused | Stop::Filtered | Stop::Empty | Stop::Blocked | Stop::Withheld => {
                 let message = format!("the agent `{name}` gave no answer: {}", reply.stop.describe());
-                return Returned::Failed(Error::new(Code::ToolFailed, message));
+                let error = Error::new(Code::ToolFailed, message);
+                return Returned::telling(error, &reply.label.unwrap_or_default());
             }
         };
         let mut output = match reply.data {

@@ -244,7 +244,7 @@ async fn apart(engine: &dyn Engine, run: &RunId, handle: &str) -> Result<Option<
     });
     let apart = kept.filter_map(|returned| match returned {
         Returned::Output(output) => output.apart,
-        Returned::Failed(_) | Returned::Idle(_) | Returned::Pending(_) => None,
+        Returned::Failed(_) | Returned::Telling(..) | Returned::Idle(_) | Returned::Pending(_) => None,
     });
     Ok(apart.map(|apart| *apart).find(|apart| apart.handle == handle))
 }

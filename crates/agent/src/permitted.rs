@@ -65,6 +65,13 @@ impl Permitted {
         output.labelled(label)
     }
 
+    /// The label of why the tool fails: few may see what it says where few may see what it gives.
+    fn of_failure(&self) -> Label {
+        let live = self.tool.spec();
+        let label = Row::label(self.agent.definition.tool(&live.name).unwrap_or(live), None);
+        Label { readers: label.readers, ..Label::default() }
+    }
+
     /// The output, kept apart where the model of the agent is not to read it.
     fn quarantined(&self, output: Output, context: &Context) -> Output {
         let extraction = self.agent.definition.extraction.as_ref();
@@ -111,6 +118,7 @@ impl Work for Permitted {
         let (agent, tool, called) = (Arc::clone(&self.agent), Arc::clone(&self.tool), self.called.clone());
         let (repeatable, labelled) =
             (self.effect.unwrap_or(tool.spec().effect).is_repeatable(), self.clone());
+        let of_failure = self.of_failure();
         async move {
             let slot = match agent.tools.slot(&called.name).await {
                 Ok(slot) => slot,
@@ -135,7 +143,7 @@ impl Work for Permitted {
                     }
                     Err(failure) => Err(failure),
                 };
-                finished(outcome, repeatable)
+                finished(outcome, repeatable, &of_failure)
             };
             let silent = async {
                 idle(&name, repeatable, &silence(&attempt.sink, agent.definition.limits.idle_time).await)
@@ -183,17 +191,17 @@ fn longest(context: &Context) -> usize {
 }
 
 /// What a tool's outcome is for the run.
-fn finished(outcome: Result<Output, Failure>, repeatable: bool) -> Finished {
+fn finished(outcome: Result<Output, Failure>, repeatable: bool, label: &Label) -> Finished {
     let done = match outcome {
         Ok(output) => recorded(&Returned::Output(output)),
         // The engine makes such a call again where that is allowed; the model hears what came of the last one.
         Err(Failure::Model(error)) if error.code() == Code::ToolBusy => Done::Err(error),
-        Err(Failure::Model(error)) => recorded(&Returned::Failed(error)),
+        Err(Failure::Model(error)) => recorded(&Returned::telling(error, label)),
         // What may be repeated, the model may simply ask for again.
         Err(Failure::Unknown(why)) if repeatable => {
             let error =
                 Error::new(Code::ToolBroken, format!("it is not known whether the call succeeded: {why}"));
-            recorded(&Returned::Failed(error.with_help("make the call again; it does no harm")))
+            recorded(&Returned::telling(error.with_help("make the call again; it does no harm"), label))
         }
         Err(Failure::Unknown(why)) => Done::Unknown(why),
         Err(Failure::Run(error)) => Done::Err(stopping(error)),

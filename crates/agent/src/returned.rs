@@ -40,6 +40,8 @@ pub enum Returned {
     Output(Output),
     /// The call was made or refused, and this is why there is no output. The model hears it.
     Failed(Error),
+    /// As [`Failed`](Self::Failed), where why it failed may tell of something with this label: a program says what it was given.
+    Telling(Error, Label),
     /// The call was given up because it showed no sign of life. The model hears it, and the limit of idle time is
     /// reached.
     Idle(Error),
@@ -54,6 +56,14 @@ impl Returned {
         recorded.to().unwrap_or_else(|_| Self::Output(Output::json(recorded.value())))
     }
 
+    /// A failure that may tell of something with this label.
+    pub(crate) fn telling(error: Error, label: &Label) -> Self {
+        match label.is_within(&Label::untrusted()) {
+            true => Self::Failed(error),
+            false => Self::Telling(error, label.clone()),
+        }
+    }
+
     /// The result as the model reads it.
     pub fn result(&self, call: &CallId, name: &str) -> ToolResult {
         let (content, data, is_error) = match self {
@@ -62,7 +72,9 @@ impl Returned {
                 let note = output.note.iter().map(|note| Part::text(format!("[{note}]\n")));
                 (note.chain(output.content.iter().cloned()).collect(), output.data.clone(), false)
             }
-            Self::Failed(error) | Self::Idle(error) => (vec![Part::text(explain(error))], None, true),
+            Self::Failed(error) | Self::Telling(error, _) | Self::Idle(error) => {
+                (vec![Part::text(explain(error))], None, true)
+            }
             Self::Pending(_) => (vec![Part::text("the call is not over")], None, true),
         };
         let mut result = ToolResult { call: call.clone(), name: name.to_owned(), content, data, is_error };
@@ -79,6 +91,7 @@ impl Returned {
             Self::Output(output) => output.label(),
             // The call was not made: nobody outside has had a say in why.
             Self::Failed(_) if key.name() == REFUSE => Label::default(),
+            Self::Telling(_, label) => label.join(&Label::untrusted()),
             Self::Failed(_) | Self::Idle(_) | Self::Pending(_) => Label::untrusted(),
         };
         let mut result = self.result(&called.call, &called.name);

@@ -240,7 +240,9 @@ fn step(run: &RunId, record: &Record, key: &StepKey, operation: &Operation) -> S
 fn settled(outcome: &Outcome) -> State {
     match outcome {
         Ok(recorded) => match recorded.to::<Returned>() {
-            Ok(Returned::Failed(error) | Returned::Idle(error)) => State::Failed(error),
+            Ok(Returned::Failed(error) | Returned::Telling(error, _) | Returned::Idle(error)) => {
+                State::Failed(error)
+            }
             _ => State::Done,
         },
         Err(error) => State::Failed(error.clone()),

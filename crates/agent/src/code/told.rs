@@ -16,7 +16,7 @@ pub(super) fn outcome(returned: &Returned) -> Result<Value, Fault> {
     match returned {
         Returned::Output(Output { data: Some(data), .. }) => Ok(data.clone()),
         Returned::Output(output) => Ok(Value::String(text(&output.content))),
-        Returned::Failed(error) | Returned::Idle(error) => {
+        Returned::Failed(error) | Returned::Telling(error, _) | Returned::Idle(error) => {
             let hint = error.help().map(|help| format!(" (hint: {help})")).unwrap_or_default();
             Err(Fault {
                 kind: error.code().to_string(),
@@ -45,14 +45,16 @@ pub(crate) fn value(returned: &Returned) -> Value {
 pub(crate) fn label(returned: &Returned) -> Label {
     match returned {
         Returned::Output(output) => output.label(),
+        Returned::Telling(_, label) => label.join(&Label::untrusted()),
         Returned::Failed(_) | Returned::Idle(_) | Returned::Pending(_) => Label::untrusted(),
     }
 }
 
-/// What a program gives, with the label of all that it was given.
+/// What a program gives, or why it gives nothing, with the label of all that it was given.
 pub(super) fn labelled(returned: Returned, label: Label) -> Returned {
     match returned {
         Returned::Output(output) => Returned::Output(output.labelled(label)),
+        Returned::Failed(error) => Returned::telling(error, &label),
         other => other,
     }
 }

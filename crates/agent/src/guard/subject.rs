@@ -46,6 +46,9 @@ impl Subject {
                 Self::Result(Returned::Output(output))
             }
             Self::Result(Returned::Failed(error)) => Self::Result(Returned::Failed(reworded(&error, change))),
+            Self::Result(Returned::Telling(error, label)) => {
+                Self::Result(Returned::Telling(reworded(&error, change), label))
+            }
             Self::Result(Returned::Idle(error)) => Self::Result(Returned::Idle(reworded(&error, change))),
             Self::Result(pending @ Returned::Pending(_)) => Self::Result(pending),
             Self::Answer { text, data } => {
@@ -70,7 +73,9 @@ impl Subject {
             Self::Said(messages) => messages.iter().map(Message::text).collect::<Vec<_>>().join("\n"),
             Self::Arguments(value) => value.to_string(),
             Self::Result(Returned::Output(output)) => output.as_text(),
-            Self::Result(Returned::Failed(error) | Returned::Idle(error)) => error.message().to_owned(),
+            Self::Result(Returned::Failed(error) | Returned::Telling(error, _) | Returned::Idle(error)) => {
+                error.message().to_owned()
+            }
             Self::Result(Returned::Pending(_)) => String::new(),
             Self::Answer { text, .. } => text.clone(),
         }

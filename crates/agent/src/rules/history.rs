@@ -188,7 +188,7 @@ impl<'a> Reading<'a> {
                 }
             }
             Ok(recorded) if Called::read(&operation.input).is_ok() => match Returned::read(recorded) {
-                Returned::Failed(error) if error.code() == Code::ToolDenied => {
+                Returned::Failed(error) | Returned::Telling(error, _) if error.code() == Code::ToolDenied => {
                     Later::Denied { why: error.to_string() }
                 }
                 _ => return,

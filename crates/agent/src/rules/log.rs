@@ -84,15 +84,19 @@ impl Log {
 pub(super) fn made(called: &Called, at: Timestamp, returned: &Returned) -> Option<Past> {
     let (data, failed) = match returned {
         Returned::Output(output) => (output.data.clone(), false),
-        Returned::Failed(error) if matches!(error.code(), Code::ToolDenied | Code::ToolUnknown) => {
+        Returned::Failed(error) | Returned::Telling(error, _)
+            if matches!(error.code(), Code::ToolDenied | Code::ToolUnknown) =>
+        {
             return None;
         }
         // Given up, or broken off: nobody knows that it did not happen.
-        Returned::Failed(error) if matches!(error.code(), Code::ToolTimeout | Code::ToolBroken) => {
+        Returned::Failed(error) | Returned::Telling(error, _)
+            if matches!(error.code(), Code::ToolTimeout | Code::ToolBroken) =>
+        {
             (None, false)
         }
         Returned::Idle(_) => (None, false),
-        Returned::Failed(_) => (None, true),
+        Returned::Failed(_) | Returned::Telling(..) => (None, true),
         Returned::Pending(_) => return None,
     };
     let arguments = match &called.arguments {

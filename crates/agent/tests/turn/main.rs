@@ -41,6 +41,8 @@ mod takeover;
 #[cfg(test)]
 mod title;
 #[cfg(test)]
+mod trees;
+#[cfg(test)]
 mod way;
 #[cfg(test)]
 mod wire;
