@@ -472,7 +472,12 @@ async fn edit(
 }
 
 /// A call with its arguments as guardrails leave them; they must fit still. The inner error is for the model.
-async fn guarded(ctx: &Ctx, agent: &Runtime, called: Called, around: Around<'_>) -> Result<Result<Called>> {
+async fn guarded(
+    ctx: &Ctx,
+    agent: &Arc<Runtime>,
+    called: Called,
+    around: Around<'_>,
+) -> Result<Result<Called>> {
     let left = guard::arguments(ctx, agent, &called, around.conversation, around.watch).await?;
     Ok(left.and_then(|arguments| match arguments == called.arguments {
         true => Ok(called),

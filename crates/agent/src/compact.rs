@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::answer::Answer;
 use crate::conversation::Conversation;
 use crate::link::Entry;
-use crate::rules::Gate;
+use crate::rules::{self, Log};
 use crate::runtime::{Runtime, UNKNOWN_WINDOW};
 use crate::shorten;
 use crate::think::Asked;
@@ -41,8 +41,9 @@ pub(crate) struct Compaction {
 /// or says nothing.
 pub(crate) async fn summarise(
     step: &Ctx,
-    agent: &Runtime,
+    agent: &Arc<Runtime>,
     conversation: &Conversation,
+    log: &Log,
     count: usize,
     words: u64,
 ) -> Result<Answer> {
@@ -51,7 +52,7 @@ pub(crate) async fn summarise(
     let model = Arc::clone(&agent.summariser);
     let session = conversation.unrecorded_session().cloned();
     let input = Json::of(&Compaction { previous: conversation.digest(), messages: count, session })?;
-    let gate = Gate::of_model(step, agent, model.id(), transcript.label());
+    let gate = rules::admit_model(step, agent, log, model.id(), transcript.label()).await?;
     let asked = Asked::alone(Arc::clone(&model), request(model.as_ref(), &old, words)).behind(gate);
     let limits = &agent.definition.limits;
     let effects =

@@ -14,6 +14,7 @@ use adjutant_model::token;
 
 use crate::compact::summarise;
 use crate::memory::Memory;
+use crate::rules::Log;
 use crate::runtime::Runtime;
 use crate::transcript::{COMPACT, Transcript};
 
@@ -23,12 +24,12 @@ const LONGEST_SUMMARY: u64 = 1_500;
 const SHORTEST_RESULT: u64 = 50;
 
 /// Makes room in the conversation before its next request would fill more of the window than the agent allows.
-pub(crate) async fn fit(step: &Ctx, agent: &Runtime, memory: &mut Memory) -> Result<()> {
+pub(crate) async fn fit(step: &Ctx, agent: &Arc<Runtime>, memory: &mut Memory, log: &Log) -> Result<()> {
     let room = room(agent);
     if memory.conversation.tokens() <= room {
         return Ok(());
     }
-    make_room(step, agent, memory, room).await
+    make_room(step, agent, memory, log, room).await
 }
 
 /// How many tokens a request may have. An answer of the greatest length that is asked for must fit beside it: many
@@ -41,7 +42,13 @@ fn room(agent: &Runtime) -> u64 {
 }
 
 /// Brings the conversation to `room` tokens, as far as that is possible.
-pub(crate) async fn make_room(step: &Ctx, agent: &Runtime, memory: &mut Memory, room: u64) -> Result<()> {
+pub(crate) async fn make_room(
+    step: &Ctx,
+    agent: &Arc<Runtime>,
+    memory: &mut Memory,
+    log: &Log,
+    room: u64,
+) -> Result<()> {
     let context = &agent.definition.context;
     let overhead = agent.overhead(&memory.found);
     let recent = recent(memory.conversation.messages(), context.keep_turns);
@@ -52,7 +59,7 @@ pub(crate) async fn make_room(step: &Ctx, agent: &Runtime, memory: &mut Memory, 
     let summary = LONGEST_SUMMARY.min(room / 4);
     let keep = room.saturating_sub(overhead).saturating_sub(summary);
     if let Some(count) = cut(memory.conversation.transcript(), recent, keep) {
-        compact(step, agent, memory, count, summary).await?;
+        compact(step, agent, memory, log, count, summary).await?;
         step.emit(&EventKind::Compacted { messages: count })?;
     }
     if memory.conversation.tokens() > room {
@@ -63,11 +70,18 @@ pub(crate) async fn make_room(step: &Ctx, agent: &Runtime, memory: &mut Memory, 
     Ok(())
 }
 
-async fn compact(step: &Ctx, agent: &Runtime, memory: &mut Memory, count: usize, words: u64) -> Result<()> {
+async fn compact(
+    step: &Ctx,
+    agent: &Arc<Runtime>,
+    memory: &mut Memory,
+    log: &Log,
+    count: usize,
+    words: u64,
+) -> Result<()> {
     memory.recorded += 1;
     let overhead = agent.overhead(&memory.found);
     let conversation = &mut memory.conversation;
-    match summarise(step, agent, conversation, count, words).await {
+    match summarise(step, agent, conversation, log, count, words).await {
         Ok(summary) => {
             memory.tally.spend(&summary);
             conversation.summarise(count, step.path().join(COMPACT, 0), &summary, overhead);

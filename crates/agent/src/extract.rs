@@ -24,7 +24,7 @@ use crate::output::Form;
 use crate::purse::{Allowance, Used};
 use crate::returned::Returned;
 use crate::routine::{Routine, Scene};
-use crate::rules::Gate;
+use crate::rules::{self, Gate};
 use crate::runtime::UNKNOWN_WINDOW;
 use crate::shorten;
 use crate::think::Asked;
@@ -93,10 +93,18 @@ impl Extract {
             return Ok(Err(Error::new(Code::ToolArguments, message)
                 .with_help("take the name from the note that stands in the place of the result")));
         };
+        let id = self.model.id();
+        let admitted = rules::admit_model(scene.ctx(), scene.agent(), scene.log(), id, &before).await;
+        let gate = match admitted {
+            Err(error) if error.code() == Code::RunDenied => {
+                return Ok(Err(Error::new(Code::ToolDenied, error.message().to_owned())));
+            }
+            gate => gate?,
+        };
         let Some(share) = scene.take() else {
             return Ok(Err(Error::new(Code::ToolDenied, "nothing is left of the limits of this run")));
         };
-        let answer = self.ask(scene, (handle, &before), question, &form, share).await?;
+        let answer = self.ask(scene, handle, question, &form, share, gate).await?;
         let used = Used { usage: answer.usage(), cost: answer.whole_cost(), ..Used::default() };
         scene.settle(share, &used);
         // Why it does not fit might repeat what was read.
@@ -131,10 +139,11 @@ impl Extract {
     async fn ask(
         &self,
         scene: &Scene<'_>,
-        (handle, before): (&str, &Label),
+        handle: &str,
         question: &str,
         form: &Form,
         share: Allowance,
+        gate: Gate,
     ) -> Result<Answer> {
         let input = serde_json::json!({
             "from": handle,
@@ -147,7 +156,7 @@ impl Extract {
             engine: Arc::clone(&self.engine),
             run: scene.ctx().run().clone(),
             handle: handle.to_owned(),
-            gate: Gate::of_model(scene.ctx(), scene.agent(), self.model.id(), before),
+            gate,
             request: Request {
                 output: Some(form.schema.clone()),
                 max_output_tokens: Some(MOST_TOKENS),

@@ -22,6 +22,8 @@ use crate::transcript::{Transcript, is_in_the_place_of_others, is_said_by_a_pers
 pub(crate) struct Knowledge {
     transcript: Transcript,
     program: Option<Arc<Carried>>,
+    /// What is known besides, of which nothing can be looked through.
+    besides: Label,
 }
 
 /// A program that makes calls, and what its calls have given it. No model has read that.
@@ -75,16 +77,27 @@ impl From<&Conversation> for Knowledge {
     }
 }
 
+impl From<&Label> for Knowledge {
+    /// Something with this label, and nothing else.
+    fn from(label: &Label) -> Self {
+        Self { transcript: Transcript::default(), program: None, besides: label.clone() }
+    }
+}
+
 impl Knowledge {
     /// What is known in a conversation, and by the program that makes the call, if one does.
     pub(crate) fn of(conversation: &Conversation, program: Option<&Arc<Carried>>) -> Self {
-        Self { transcript: conversation.transcript().clone(), program: program.map(Arc::clone) }
+        Self {
+            transcript: conversation.transcript().clone(),
+            program: program.map(Arc::clone),
+            besides: Label::default(),
+        }
     }
 
     /// The join of all of it: what is made of it is no better.
     pub(crate) fn label(&self) -> Label {
         let program = self.program.as_deref().map(Carried::label).unwrap_or_default();
-        self.transcript.label().join(&program)
+        self.transcript.label().join(&program).join(&self.besides)
     }
 
     /// Where each argument of a call came from; nothing of what is no call.

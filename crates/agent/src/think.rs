@@ -20,7 +20,7 @@ use crate::context::make_room;
 use crate::guard;
 use crate::memory::Memory;
 use crate::patience::{after, silence, unless};
-use crate::rules::Gate;
+use crate::rules::{self, Gate, Log};
 use crate::runtime::Runtime;
 
 /// The name of the steps in which the model is asked.
@@ -39,13 +39,18 @@ const MOST_TOKENS: u64 = 100_000_000;
 
 /// Asks the model what comes next, and takes its answer into the conversation. A conversation that the provider finds
 /// too long for the model, whatever was thought of its size, is halved and sent once more.
-pub(crate) async fn think(step: &Ctx, agent: &Runtime, memory: &mut Memory) -> Result<Answer> {
-    match ask(step, agent, memory, 0).await {
+pub(crate) async fn think(
+    step: &Ctx,
+    agent: &Arc<Runtime>,
+    memory: &mut Memory,
+    log: &Log,
+) -> Result<Answer> {
+    match ask(step, agent, memory, log, 0).await {
         Err(error) if error.code() == Code::ModelContextExceeded => {
             let whole = memory.conversation.tokens();
-            make_room(&step.scope("halve"), agent, memory, whole / 2).await?;
+            make_room(&step.scope("halve"), agent, memory, log, whole / 2).await?;
             match memory.conversation.tokens() < whole {
-                true => ask(step, agent, memory, 1).await,
+                true => ask(step, agent, memory, log, 1).await,
                 false => Err(error),
             }
         }
@@ -53,10 +58,12 @@ pub(crate) async fn think(step: &Ctx, agent: &Runtime, memory: &mut Memory) -> R
     }
 }
 
-async fn ask(step: &Ctx, agent: &Runtime, memory: &mut Memory, count: u32) -> Result<Answer> {
+async fn ask(step: &Ctx, agent: &Arc<Runtime>, memory: &mut Memory, log: &Log, count: u32) -> Result<Answer> {
+    let read = memory.conversation.transcript().label();
+    let gate = rules::admit_model(step, agent, log, &agent.definition.model, read).await?;
     let choice = if memory.tried.last_turn.is_some() { ToolChoice::None } else { ToolChoice::Auto };
     let unseen = unseen::find(memory.conversation.messages(), &agent.model.profile().abilities);
-    let request = Asked::new(step, agent, memory, choice.clone(), unseen.clone());
+    let request = Asked::new(agent, memory, choice.clone(), unseen.clone()).behind(gate);
     let link = {
         let found = memory.found.clone();
         let held = agent.definition.holds_answers();
@@ -107,12 +114,11 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    fn new(step: &Ctx, agent: &Runtime, memory: &Memory, choice: ToolChoice, unseen: Vec<Unseen>) -> Self {
+    fn new(agent: &Runtime, memory: &Memory, choice: ToolChoice, unseen: Vec<Unseen>) -> Self {
         let messages = memory.conversation.transcript().shared();
         let request = agent.request(&Arc::default(), &memory.found, choice);
-        let label = memory.conversation.transcript().label();
         Self {
-            gate: Gate::of_model(step, agent, &agent.definition.model, label),
+            gate: Gate::default(),
             model: Arc::clone(&agent.model),
             tokens: memory.conversation.tokens(),
             max_output: request.max_output_tokens.map(u64::from),

@@ -17,7 +17,7 @@ use serde::Serialize;
 use crate::answer::Answer;
 use crate::models::Models;
 use crate::reply::Reply;
-use crate::rules::Gate;
+use crate::rules::{self, Log};
 use crate::runtime::Runtime;
 use crate::shorten;
 use crate::subtask::Subtask;
@@ -85,15 +85,25 @@ impl<'a> Titling<'a> {
 
     /// Has a model make a title of a message, as soon as something else waits beside it. Of one that is gone, only what it
     /// has answered before is read.
-    pub(crate) fn new(ctx: &'a Ctx, agent: &Runtime, titler: &Titler, message: &Message) -> Result<Self> {
+    pub(crate) fn new(
+        ctx: &'a Ctx,
+        agent: &'a Arc<Runtime>,
+        titler: &Titler,
+        message: &Message,
+        log: &'a Log,
+    ) -> Result<Self> {
         let input = Json::of(&Input { model: &titler.id })?;
         let effects = Effects::pure().retry(RetryPolicy { attempts: 1, first_wait_ms: 0 }).timeout(PATIENCE);
         let asked = match titler.model.clone() {
             Ok(model) => {
                 let request = request(model.as_ref(), message);
-                let gate = Gate::of_model(ctx, agent, model.id(), &message.label);
-                let asked = Asked::quietly(model, request).behind(gate);
-                ctx.effect(TITLE, effects.reserve(asked.most()), input, asked).boxed()
+                let label = message.label.clone();
+                let asking = async move {
+                    let gate = rules::admit_model(ctx, agent, log, model.id(), &label).await?;
+                    let asked = Asked::quietly(model, request).behind(gate);
+                    ctx.effect(TITLE, effects.reserve(asked.most()), input, asked).await
+                };
+                asking.boxed()
             }
             Err(gone) => {
                 let work = adjutant_durable::work(move |_| std::future::ready(Err(gone.clone())));

@@ -46,24 +46,25 @@ pub enum Begin {
 /// error of a model or a tool that nothing said to the model could mend.
 pub async fn turn(ctx: &Ctx, agent: &Arc<Runtime>, begin: Begin) -> Result<Reply> {
     let earlier = earlier(&begin);
-    let watch = watch(&begin, earlier.as_deref())?;
+    let log = Arc::new(remembered(agent, &begin, earlier.as_deref())?);
+    rules::prepare(ctx, agent, &log).await?;
+    let watch = watch(&begin, earlier.as_deref(), &log)?;
     let (begin, blocked) = let_in(ctx, agent, begin, &watch).await?;
-    let mut titling = entitle(ctx, agent, &begin, blocked.is_none())?;
+    let mut titling = entitle(ctx, agent, &begin, blocked.is_none(), &log)?;
     let mut agreement = Agreement::new(ctx, agent, first(&begin), &watch);
     let mut memory = perceive(ctx, agent, begin)?;
-    let log = remembered(agent, &memory, earlier.as_deref());
     if let Some(blocked) = blocked {
         return Ok(held_back(ctx, memory, &log, &watch, blocked));
     }
-    rules::admit_model(ctx, agent, &memory.conversation, &log).await?;
+    rules::begin(ctx, agent, &log, memory.conversation.transcript().label()).await?;
     if memory.narrowing.is_none() {
-        narrow(ctx, agent, &mut memory).await?;
+        narrow(ctx, agent, &mut memory, &log).await?;
     }
     log.narrow(memory.narrowing.as_ref());
     loop {
         let step = ctx.scope("turn");
-        fit(&step, agent, &mut memory).await?;
-        let thinking = titling.beside(think(&step, agent, &mut memory));
+        fit(&step, agent, &mut memory, &log).await?;
+        let thinking = titling.beside(think(&step, agent, &mut memory, &log));
         let (answer, blocked) = agreement.beside(thinking).await?;
         let answer = answer?;
         if let Some(blocked) = blocked {
@@ -74,7 +75,7 @@ pub async fn turn(ctx: &Ctx, agent: &Arc<Runtime>, begin: Begin) -> Result<Reply
         let heard = listen(&step, agent, &mut memory, &log, &watch).await?;
         memory.judged(&watch);
         if heard {
-            narrow(&step, agent, &mut memory).await?;
+            narrow(&step, agent, &mut memory, &log).await?;
             log.narrow(memory.narrowing.as_ref());
         }
         let facts = Facts {
@@ -156,31 +157,32 @@ pub(crate) async fn part(
 /// Has a title made of what begins a conversation, where the run was started so.
 pub(crate) fn entitle<'a>(
     ctx: &'a Ctx,
-    agent: &Runtime,
+    agent: &'a Arc<Runtime>,
     begin: &Begin,
     goes_on: bool,
+    log: &'a Log,
 ) -> Result<Titling<'a>> {
     match (begin, &agent.titler) {
         (Begin::First(input, None), Some(titler)) if goes_on => {
-            Titling::new(ctx, agent, titler, &input.message)
+            Titling::new(ctx, agent, titler, &input.message, log)
         }
         _ => Ok(Titling::none()),
     }
 }
 
 /// What guardrails have learned before, in the session and in the segment before.
-pub(crate) fn watch(begin: &Begin, earlier: Option<&Earlier>) -> Result<Watch> {
+pub(crate) fn watch(begin: &Begin, earlier: Option<&Earlier>, log: &Arc<Log>) -> Result<Watch> {
     let mut names = earlier.map(|earlier| earlier.names.clone()).unwrap_or_default();
     if let Begin::Next(recorded, _) = begin {
         names.extend(Memory::read(recorded)?.names);
     }
-    Ok(Watch::new(names))
+    Ok(Watch::new(names, Arc::clone(log)))
 }
 
 /// Has guardrails look at what the run was started with, before anybody else does.
 pub(crate) async fn let_in(
     ctx: &Ctx,
-    agent: &Runtime,
+    agent: &Arc<Runtime>,
     begin: Begin,
     watch: &Watch,
 ) -> Result<(Begin, Option<Blocked>)> {
@@ -235,11 +237,18 @@ pub(crate) fn earlier(begin: &Begin) -> Option<Arc<Earlier>> {
 }
 
 /// What was done before, as far as a policy asks about it.
-pub(crate) fn remembered(agent: &Runtime, memory: &Memory, earlier: Option<&Earlier>) -> Log {
+pub(crate) fn remembered(agent: &Runtime, begin: &Begin, earlier: Option<&Earlier>) -> Result<Log> {
+    let (given, own) = match begin {
+        Begin::First(input, _) => (input.past.clone(), Vec::new()),
+        Begin::Next(recorded, _) => {
+            let memory = Memory::read(recorded)?;
+            (memory.given, memory.past)
+        }
+    };
     let concerned = rules::concerned(agent.policies.as_deref());
     let before = earlier.map(|earlier| earlier.past.as_ref()).unwrap_or_default();
-    let before: Vec<_> = before.iter().chain(&memory.given).cloned().collect();
-    Log::new(concerned, &before, memory.past.clone())
+    let before: Vec<_> = before.iter().chain(&given).cloned().collect();
+    Ok(Log::new(concerned, &before, own))
 }
 
 /// Takes in what people said to the run meanwhile.

@@ -1,5 +1,7 @@
 //! A model that judges by a rubric, in a call of its own without tools.
 
+use std::sync::Arc;
+
 use adjutant_core::hash::Digest;
 use adjutant_core::label::Label;
 use adjutant_core::message::Message;
@@ -12,7 +14,7 @@ use serde::Deserialize;
 use super::look::Asking;
 use super::watch::Watch;
 use crate::answer::Answer;
-use crate::rules::Gate;
+use crate::rules;
 use crate::runtime::Runtime;
 use crate::think::Asked;
 
@@ -37,7 +39,7 @@ struct Written {
 /// Has a model judge a text by a rubric. Fails where the model gives no verdict.
 pub(super) async fn judge(
     ctx: &Ctx,
-    agent: &Runtime,
+    agent: &Arc<Runtime>,
     asking: &Asking<'_>,
     rubric: &str,
     text: &str,
@@ -45,7 +47,7 @@ pub(super) async fn judge(
 ) -> Result<Vec<Hit>> {
     let request = request(rubric, text);
     // What is judged may be anything, so it is as little trusted as can be.
-    let gate = Gate::of_model(ctx, agent, agent.judge.id(), &Label::untrusted());
+    let gate = rules::admit_model(ctx, agent, watch.log(), agent.judge.id(), &Label::untrusted()).await?;
     let asked = Asked::quietly(agent.judge.clone(), request).behind(gate);
     let effects = Effects::pure().retry(RETRY).reserve(asked.most());
     let recorded = ctx.effect(JUDGE, effects, asking.input()?, asked).await?;

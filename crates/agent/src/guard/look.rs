@@ -1,5 +1,7 @@
 //! Has guardrails look at something.
 
+use std::sync::Arc;
+
 use adjutant_core::json::Json;
 use adjutant_core::{Code, Result};
 use adjutant_durable::{Ctx, Effects, work};
@@ -50,7 +52,7 @@ pub(super) type Looked = Result<Subject, Blocked>;
 /// service reads. `beside` picks those that work beside the model.
 pub(super) async fn look(
     ctx: &Ctx,
-    agent: &Runtime,
+    agent: &Arc<Runtime>,
     at: At<'_>,
     subject: Subject,
     said: Option<&Conversation>,
@@ -111,7 +113,7 @@ async fn by_itself(
 /// Asks a judge or a service. One that gives no verdict does not agree, unless the guardrail says otherwise.
 async fn ask(
     ctx: &Ctx,
-    agent: &Runtime,
+    agent: &Arc<Runtime>,
     at: At<'_>,
     guardrail: &Guardrail,
     text: &str,

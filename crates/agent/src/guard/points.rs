@@ -44,7 +44,7 @@ pub(crate) fn prompt(ctx: &Ctx, agent: &Runtime, instructions: String) -> String
 /// The message that a run begins with, as guardrails leave it.
 pub(crate) async fn begin(
     ctx: &Ctx,
-    agent: &Runtime,
+    agent: &Arc<Runtime>,
     message: Message,
     watch: &Watch,
 ) -> Result<Result<Message, Blocked>> {
@@ -59,7 +59,12 @@ pub(crate) struct Agreement<'a>(Option<BoxFuture<'a, Result<Option<Blocked>>>>);
 
 impl<'a> Agreement<'a> {
     /// Asks them, as soon as this is waited for. They say something only once.
-    pub(crate) fn new(ctx: &'a Ctx, agent: &'a Runtime, message: Option<Message>, watch: &'a Watch) -> Self {
+    pub(crate) fn new(
+        ctx: &'a Ctx,
+        agent: &'a Arc<Runtime>,
+        message: Option<Message>,
+        watch: &'a Watch,
+    ) -> Self {
         let works = agent.definition.guardrails.iter().any(|guardrail| guardrail.parallel);
         let Some(message) = message.filter(|_| works) else { return Self(None) };
         let scope = ctx.scope("beside");
@@ -82,7 +87,7 @@ impl<'a> Agreement<'a> {
 /// What people said meanwhile, as guardrails leave it. Of what does not pass the model is told that there was something.
 pub(crate) async fn hear(
     step: &Ctx,
-    agent: &Runtime,
+    agent: &Arc<Runtime>,
     messages: Vec<Message>,
     watch: &Watch,
 ) -> Result<Vec<Message>> {
@@ -115,7 +120,7 @@ pub(crate) fn restored(call: &ToolCall, watch: &Watch) -> ToolCall {
 /// The arguments of a call as guardrails leave them, or why it may not be made, for the model.
 pub(crate) async fn arguments(
     ctx: &Ctx,
-    agent: &Runtime,
+    agent: &Arc<Runtime>,
     called: &Called,
     said: &Conversation,
     watch: &Watch,
@@ -157,7 +162,7 @@ pub(crate) async fn result(
 /// An answer as it may go out: with what pseudonyms stand for.
 pub(crate) async fn answer(
     step: &Ctx,
-    agent: &Runtime,
+    agent: &Arc<Runtime>,
     (text, data): (String, Option<Value>),
     said: &Conversation,
     watch: &Watch,

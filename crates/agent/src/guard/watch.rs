@@ -1,15 +1,19 @@
 //! [`Watch`]: what the guardrails of a run have learned and spent.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use adjutant_policy::detect::Pseudonyms;
 
 use crate::answer::Answer;
+use crate::rules::Log;
 
 /// What the guardrails of a run have learned and spent up to now. It is filled from what is recorded alone, in an order
 /// that a replay repeats.
 #[derive(Debug, Default)]
-pub(crate) struct Watch(Mutex<State>);
+pub(crate) struct Watch {
+    state: Mutex<State>,
+    log: Arc<Log>,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -18,13 +22,18 @@ struct State {
 }
 
 impl Watch {
-    /// A run that knows these pseudonyms.
-    pub(crate) fn new(names: Pseudonyms) -> Self {
-        Self(Mutex::new(State { names, spent: Vec::new() }))
+    /// A run that knows these pseudonyms, with what was done in it.
+    pub(crate) fn new(names: Pseudonyms, log: Arc<Log>) -> Self {
+        Self { state: Mutex::new(State { names, spent: Vec::new() }), log }
+    }
+
+    /// What was done in the run.
+    pub(super) fn log(&self) -> &Log {
+        &self.log
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What the pseudonyms stand for.

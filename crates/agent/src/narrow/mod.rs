@@ -23,6 +23,7 @@ use adjutant_policy::narrow::Narrowing;
 use serde::{Deserialize, Serialize};
 
 use crate::memory::Memory;
+use crate::rules::Log;
 use crate::runtime::Runtime;
 
 /// The name of the steps in which it is recorded what a task needs.
@@ -55,12 +56,12 @@ struct Input {
 }
 
 /// Fixes what the task needs that the conversation ends with, beside what was fixed before.
-pub(crate) async fn narrow(step: &Ctx, agent: &Arc<Runtime>, memory: &mut Memory) -> Result<()> {
+pub(crate) async fn narrow(step: &Ctx, agent: &Arc<Runtime>, memory: &mut Memory, log: &Log) -> Result<()> {
     let Some(by) = agent.definition.narrow else { return Ok(()) };
     let said = said(memory.conversation.messages());
     let proposal = match by {
         Narrow::Rules => None,
-        Narrow::Model => model::ask(step, agent, memory, &said).await?,
+        Narrow::Model => model::ask(step, agent, memory, log, &said).await?,
     };
     let words: Vec<&[u8]> = said.iter().map(String::as_bytes).collect();
     let input = Json::of(&Input { by, words: Digest::of_parts(&words) })?;

@@ -5,19 +5,21 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use adjutant_core::Result;
 use adjutant_core::json::Json;
+use adjutant_core::label::Label;
 use adjutant_core::message::Message;
 use adjutant_core::tool::{Effect, ToolSpec};
+use adjutant_core::{Code, Result};
 use adjutant_durable::{Ctx, Effects, RetryPolicy};
 use adjutant_model::Request;
 use adjutant_policy::narrow::{Narrowing, Needed};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::rules;
+use super::rules as by_words;
 use crate::answer::Answer;
 use crate::memory::Memory;
+use crate::rules::{self, Log};
 use crate::runtime::Runtime;
 use crate::think::Asked;
 
@@ -60,8 +62,9 @@ struct Proposed {
 /// Asks the model; none where it fails. A failure of it is none of the run: the rules step in.
 pub(super) async fn ask(
     step: &Ctx,
-    agent: &Runtime,
+    agent: &Arc<Runtime>,
     memory: &mut Memory,
+    log: &Log,
     said: &[String],
 ) -> Result<Option<String>> {
     let model = Arc::clone(&agent.narrower);
@@ -72,7 +75,14 @@ pub(super) async fn ask(
         temperature: None,
         ..Request::new([Message::system(TASK), Message::user(shown(&agent.definition.tools, said))])
     };
-    let asked = Asked::quietly(model, request);
+    // It is sent what people have said who can be believed: not everybody may see that.
+    let readers = memory.conversation.transcript().label().readers.clone();
+    let label = Label { readers, ..Label::default() };
+    let gate = match rules::admit_model(step, agent, log, model.id(), &label).await {
+        Err(error) if error.code() == Code::RunDenied => return Ok(None),
+        gate => gate?,
+    };
+    let asked = Asked::quietly(model, request).behind(gate);
     let effects = Effects::pure().retry(RETRY).timeout(PATIENCE).reserve(asked.most());
     let recorded = match step.effect(PROPOSE, effects, input, asked).await {
         Err(error) if step.cancelled().is_some() => return Err(error),
@@ -115,7 +125,7 @@ pub(super) fn read(tools: &[ToolSpec], said: &[String], proposal: &str) -> Optio
     let mut narrowing = Narrowing::default();
     for Proposed { name, values } in proposal.tools {
         let Some(tool) = tools.iter().find(|tool| tool.name == name) else { continue };
-        let mut needed: Needed = rules::values(tool, &said.concat());
+        let mut needed: Needed = by_words::values(tool, &said.concat());
         for (argument, values) in values {
             let is_said = |value: &String| !value.trim().is_empty() && words.contains(&value.to_lowercase());
             let values: BTreeSet<String> = values.into_iter().filter(is_said).collect();

@@ -26,7 +26,7 @@ pub(crate) struct Gate(Option<(Arc<dyn Forbids>, Arc<Request>)>);
 
 impl Gate {
     /// That before a model which is sent something with this label.
-    pub(crate) fn of_model(ctx: &Ctx, agent: &Runtime, model: &str, label: &Label) -> Self {
+    pub(super) fn of_model(ctx: &Ctx, agent: &Runtime, model: &str, label: &Label) -> Self {
         let considered = Considered::new(Action::Model(model.to_owned()));
         let request = || Arc::new(request(ctx, agent, &considered, label));
         Self(agent.forbids.clone().map(|forbids| (forbids, request())))

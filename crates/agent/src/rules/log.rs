@@ -1,9 +1,11 @@
 //! [`Log`]: the calls that were made, for the rules that ask about them.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use adjutant_core::Code;
+use adjutant_core::label::Label;
 use adjutant_core::time::Timestamp;
 use adjutant_policy::Narrowing;
 use adjutant_policy::facts::{Calls, Past, Session};
@@ -22,6 +24,10 @@ pub(crate) struct Log {
     calls: Mutex<Calls>,
     /// What the task needs, where that was fixed.
     narrowing: Mutex<Option<Arc<Narrowing>>>,
+    /// Whether every model is decided on that is asked.
+    each_model: AtomicBool,
+    /// The models that were decided on, each with the label of what it was to be sent, and why it may not be.
+    chosen: Mutex<Vec<(String, Label, Option<String>)>>,
 }
 
 impl Log {
@@ -31,7 +37,7 @@ impl Log {
             before.iter().filter(|past| concerned.contains(&past.tool)).cloned().collect();
         let before = earlier.len();
         let calls = Mutex::new(earlier.into_iter().chain(calls).collect());
-        Self { concerned, before, calls, narrowing: Mutex::default() }
+        Self { concerned, before, calls, ..Self::default() }
     }
 
     /// Takes in what came of a call that was decided at that moment.
@@ -52,6 +58,30 @@ impl Log {
     /// What the task needs, where that was fixed.
     pub(crate) fn narrowing(&self) -> Option<Arc<Narrowing>> {
         self.narrowing.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Has every model decided on that is asked from now on.
+    pub(super) fn decide_each_model(&self) {
+        self.each_model.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether every model is decided on that is asked.
+    pub(super) fn decides_each_model(&self) -> bool {
+        self.each_model.load(Ordering::Relaxed)
+    }
+
+    /// What was decided on a model that is sent something of this label: why it may not be, or none where it may. None where
+    /// nothing was decided yet.
+    pub(super) fn chosen(&self, model: &str, label: &Label) -> Option<Option<String>> {
+        let chosen = self.chosen.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = chosen.iter().find(|(name, sent, _)| name == model && sent == label);
+        known.map(|(_, _, refusal)| refusal.clone())
+    }
+
+    /// Takes in what was decided on a model.
+    pub(super) fn choose(&self, model: &str, label: &Label, refusal: Option<String>) {
+        let mut chosen = self.chosen.lock().unwrap_or_else(PoisonError::into_inner);
+        chosen.push((model.to_owned(), label.clone(), refusal));
     }
 
     /// Takes in what somebody did who worked for this run.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use adjutant_core::label::Label;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::Ctx;
 use adjutant_policy::facts::Action;
@@ -12,6 +13,7 @@ use super::decision::{Considered, Ruling, decide, why};
 use super::log::Log;
 use crate::approval::{self, Answered, Asked};
 use crate::conversation::Conversation;
+use crate::flow::Knowledge;
 use crate::returned::Called;
 use crate::runtime::Runtime;
 
@@ -25,22 +27,19 @@ pub(crate) enum Released {
     Withheld(String),
 }
 
-/// Decides whether the model of the agent may be asked with what was said up to now. Fails with [`Code::RunDenied`].
-pub(crate) async fn admit_model(
+/// Why a model may not be asked with something of this label; none where it may.
+pub(super) async fn refusal(
     ctx: &Ctx,
     agent: &Arc<Runtime>,
-    conversation: &Conversation,
+    model: &str,
+    label: &Label,
     log: &Log,
-) -> Result<()> {
-    let action = Action::Model(agent.definition.model.clone());
-    match settle(&ctx.scope("model_choice"), agent, action, Map::new(), conversation, log).await? {
-        Released::As(_) | Released::Instead(_) => Ok(()),
-        Released::Withheld(why) => {
-            let message = format!("the model `{}` may not be asked: {why}", agent.definition.model);
-            Err(Error::new(Code::RunDenied, message)
-                .with_help("`adjutant policy explain` shows which policies decided; give the agent another model, or change them"))
-        }
-    }
+) -> Result<Option<String>> {
+    let action = Action::Model(model.to_owned());
+    Ok(match settle(ctx, agent, action, Map::new(), label.into(), log).await? {
+        Released::As(_) | Released::Instead(_) => None,
+        Released::Withheld(why) => Some(why),
+    })
 }
 
 /// Decides whether an answer may go out to whom the run works for. What an agent answers that works for another one goes
@@ -55,7 +54,7 @@ pub(crate) async fn release(
     if agent.principal.agents.len() > 1 {
         return Ok(Released::As(Vec::new()));
     }
-    settle(ctx, agent, Action::Answer, words(text), conversation, log).await
+    settle(ctx, agent, Action::Answer, words(text), conversation.into(), log).await
 }
 
 /// An answer as what is decided about it.
@@ -68,7 +67,7 @@ async fn settle(
     agent: &Arc<Runtime>,
     action: Action,
     arguments: Map<String, Value>,
-    conversation: &Conversation,
+    known: Knowledge,
     log: &Log,
 ) -> Result<Released> {
     let name = match &action {
@@ -78,7 +77,8 @@ async fn settle(
     };
     let considered = Considered { action, arguments, approved: false, written_by: None };
     let asked = Value::Object(considered.arguments.clone());
-    let Some(ruling) = decide(ctx, agent, considered.clone(), conversation, log).await? else {
+    let read = known.label();
+    let Some(ruling) = decide(ctx, agent, considered.clone(), known.clone(), log).await? else {
         return Ok(Released::As(Vec::new()));
     };
     Ok(match &ruling.verdict.outcome {
@@ -92,13 +92,13 @@ async fn settle(
                 why: &ruling.verdict.reason,
                 policies: &ruling.verdict.policies,
                 origins: &ruling.request.origins,
-                read: conversation.transcript().label(),
+                read: &read,
                 each_time: false,
             };
             match approval::ask(ctx, agent, &asked).await? {
                 Answered::Approved(_) => {
                     let agreed = Considered { approved: true, ..considered };
-                    match decide(ctx, agent, agreed, conversation, log).await?.map(|ruling| ruling.verdict) {
+                    match decide(ctx, agent, agreed, known, log).await?.map(|ruling| ruling.verdict) {
                         Some(verdict) if verdict.outcome == Outcome::Deny => {
                             Released::Withheld(why(&verdict))
                         }
@@ -113,7 +113,7 @@ async fn settle(
                     };
                     let arguments = words(text);
                     let agreed = Considered { approved: true, arguments, ..considered };
-                    match decide(ctx, agent, agreed, conversation, log).await? {
+                    match decide(ctx, agent, agreed, known, log).await? {
                         Some(ruling) if ruling.verdict.outcome == Outcome::Deny => {
                             Released::Withheld(why(&ruling.verdict))
                         }

@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use adjutant_agent::approval::{Answer, Decision};
-use adjutant_agent::definition::ContextWindow;
+use adjutant_agent::definition::{Check, ContextWindow, Guardrail, Point};
 use adjutant_agent::rules::{Forbids, decisions};
-use adjutant_agent::{Agent, Stop, start};
+use adjutant_agent::{Agent, Narrow, Stop, start};
 use adjutant_core::id::{RunId, Scope};
 use adjutant_core::message::{Message, ToolResult};
 use adjutant_core::tool::{Effect, ToolSpec};
@@ -66,12 +66,13 @@ async fn what_no_policy_permits_is_denied_and_the_journal_says_why() {
             (&Outcome::Allow, "model".to_owned()),
             (&Outcome::Deny, String::new()),
             (&Outcome::Allow, "looking".to_owned()),
+            (&Outcome::Allow, "model".to_owned()),
             (&Outcome::Allow, "answer".to_owned()),
         ]
     );
     assert!(decisions.iter().all(|one| one.verdict.version.is_some()));
     assert_eq!(decisions[1].request.arguments["text"], "a");
-    assert_eq!(decisions[3].request.session.calls.len(), 1, "what was denied was not done");
+    assert_eq!(decisions[4].request.session.calls.len(), 1, "what was denied was not done");
 }
 
 #[tokio::test]
@@ -536,4 +537,88 @@ async fn a_model_that_is_forbidden_by_now_is_not_sent_what_is_to_be_summarised()
         bench.end(&run).await.unwrap();
     }
     assert!(sent.lock().unwrap().is_empty(), "{:?}", sent.lock().unwrap().len());
+}
+
+/// Runs two turns of a session with another model beside that of the agent: how often that was asked, and how often it was
+/// decided that it may not be.
+async fn beside(agent: Agent, main: Scripted, role: &str, forbid: bool) -> (usize, usize) {
+    let (other, sent) = tape(|_| Turn::text(r#"{"score": 0.0, "tools": [], "total": 1}"#));
+    let roles = Roles::main(main).with(role, other.with_id("other-1"));
+    let forbid = match forbid {
+        true => r#"forbid (principal, action == Action::"run.model", resource == Model::"other-1");"#,
+        false => "",
+    };
+    let bench = Bench::with(agent, roles).under(&format!("permit (principal, action, resource);\n{forbid}"));
+    bench.serve();
+    let mut denied = 0;
+    for _ in 0..2 {
+        let run = bench.begin("go", Some("s")).await;
+        let _ = bench.end(&run).await;
+        let decided = decisions(&bench.records(&run).await, &[]);
+        let of_other = decided.iter().filter(|one| one.request.action == Action::Model("other-1".into()));
+        denied += of_other.filter(|one| one.verdict.outcome == Outcome::Deny).count();
+    }
+    let sent = sent.lock().unwrap().len();
+    (sent, denied)
+}
+
+#[tokio::test]
+async fn every_model_that_a_run_asks_is_decided_on() {
+    let talks = || Scripted::from_fn(|_, _| Some(Turn::text("ok")));
+    let reads = || {
+        Scripted::from_fn(|request, _| {
+            Some(if request.messages.len() < 4 { echoes(&"long ".repeat(2_000)) } else { Turn::text("ok") })
+        })
+    };
+    let extracts = || {
+        Scripted::from_fn(|request, place| {
+            let last = request.messages.last().unwrap();
+            let note: String = last.results().map(ToolResult::as_text).collect();
+            let from = note.split('`').nth(1).unwrap_or_default().to_owned();
+            let schema = json!({ "type": "object", "properties": { "total": { "type": "number" } } });
+            let call = json!({ "from": from, "question": "How much?", "schema": schema });
+            Some(match place {
+                0 => echoes("1"),
+                1 => Turn::calls([("extract", call)]),
+                _ => Turn::text("ok"),
+            })
+        })
+    };
+    let context = ContextWindow { tokens: Some(4_000), ..ContextWindow::default() };
+    let rail = Guardrail::new(Check::Judge("No rudeness.".into())).on([Point::Output]);
+    let cases: [(&str, Agent, fn() -> Scripted, &str); 5] = [
+        ("title", agent(), talks, "fast"),
+        ("summary", agent().context(context), reads, "fast"),
+        ("judge", agent().guardrail(rail), talks, "judge"),
+        ("narrowing", agent().narrow(Narrow::Model), talks, "fast"),
+        ("extraction", agent().quarantine("echo"), extracts, "fast"),
+    ];
+    for (what, agent, main, role) in cases {
+        let (asked, denied) = beside(agent.clone(), main(), role, false).await;
+        assert!(asked > 0 && denied == 0, "{what}: {asked} {denied}");
+        let (asked, denied) = beside(agent, main(), role, true).await;
+        assert!(asked == 0 && denied > 0, "{what}: {asked} {denied}");
+    }
+}
+
+#[tokio::test]
+async fn a_model_is_decided_on_again_when_it_is_sent_something_else() {
+    let turns = || [echoes("a"), echoes("b"), echoes("c"), Turn::text("ok")];
+    let bench = Bench::new(agent(), turns()).under("permit (principal, action, resource);");
+    bench.serve();
+    let run = bench.begin("go", None).await;
+    bench.end(&run).await.unwrap();
+    let decided = decisions(&bench.records(&run).await, &[]);
+    let models = decided.iter().filter(|one| matches!(one.request.action, Action::Model(_)));
+    let trusted: Vec<bool> = models.map(|one| one.request.label.is_trusted()).collect();
+    assert_eq!(trusted, [true, false], "once for what was said, and once for what was read as well");
+
+    let bench = Bench::new(agent(), turns()).under(
+        r#"permit (principal, action, resource) unless { action == Action::"run.model" };
+           permit (principal, action == Action::"run.model", resource) when { context.run.trusted };"#,
+    );
+    bench.serve();
+    let run = bench.begin("go", None).await;
+    assert_eq!(bench.end(&run).await.unwrap_err().code(), Code::RunDenied);
+    assert_eq!(results(&bench, &run).await, ["echo: a"]);
 }
