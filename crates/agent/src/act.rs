@@ -47,6 +47,9 @@ const APART: &str = "waits-apart";
 /// Marks runs in which a request for approval names no policies where none asks. Older ones named those that permit.
 const ASKING: &str = "policies-that-ask";
 
+/// Marks runs in which guardrails look at the arguments that people write, as they do at those of the model.
+const EDITS: &str = "edits-guarded";
+
 /// How many calls of one answer are made; a model that wants more has lost its way.
 const MOST_CALLS: usize = 128;
 
@@ -464,7 +467,13 @@ async fn edit(
         Ok(arguments) => arguments,
         Err(error) => return Ok(refused(format!("it does not fit: {error}"))),
     };
-    let changed = Called { arguments, edited: Some(edited.by.clone()), ..called.clone() };
+    let mut changed = Called { arguments, edited: Some(edited.by.clone()), ..called.clone() };
+    if guard::looks_at_arguments(agent, &changed.name) && ctx.version(EDITS).await? {
+        changed = match guarded(ctx, agent, changed, around).await? {
+            Ok(left) => left,
+            Err(error) => return Ok(refused(error.message().to_owned())),
+        };
+    }
     Ok(match agreed(ctx, agent, hand, changed, around).await? {
         Ok(agreed) => Ok(agreed),
         Err(denying) => refused(format!("the policies deny that: {}", rules::why(&denying))),

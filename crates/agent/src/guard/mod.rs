@@ -18,8 +18,8 @@ mod watch;
 pub(crate) use mark::{EXPLAINED, marked};
 pub use opinion::Opinion;
 pub(crate) use points::{
-    Agreement, KEPT, answer, arguments, begin, hear, heard_at, held_back, left, prompt, restored, result,
-    said_at,
+    Agreement, KEPT, answer, arguments, begin, hear, heard_at, held_back, left, looks_at_arguments, prompt,
+    restored, result, said_at,
 };
 pub(crate) use ruling::names;
 pub use ruling::{Blocked, Did, Found, Ruling, Verdict};

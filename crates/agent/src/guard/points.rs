@@ -117,6 +117,12 @@ pub(crate) fn restored(call: &ToolCall, watch: &Watch) -> ToolCall {
     }
 }
 
+/// Whether a guardrail looks at the arguments of a tool.
+pub(crate) fn looks_at_arguments(agent: &Runtime, tool: &str) -> bool {
+    let mut guardrails = agent.definition.guardrails.iter();
+    guardrails.any(|guardrail| guardrail.looks_at(Point::Arguments, Some(tool)) && !guardrail.parallel)
+}
+
 /// The arguments of a call as guardrails leave them, or why it may not be made, for the model.
 pub(crate) async fn arguments(
     ctx: &Ctx,

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use adjutant_agent::approval::{Answer, Decision, Notice, Notifier, PREFIX, Reach, Request, Terms};
-use adjutant_agent::definition::parallel;
+use adjutant_agent::definition::{Action, Check, Guardrail, Point, parallel};
 use adjutant_agent::{Agent, AgentHost, start};
 use adjutant_core::Result;
 use adjutant_core::hash::Digest;
@@ -14,6 +14,7 @@ use adjutant_core::time::Timestamp;
 use adjutant_core::tool::Effect;
 use adjutant_durable::{Entry, Revoked, RunState};
 use adjutant_model::scripted::Turn;
+use adjutant_policy::detect::Kind;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::json;
@@ -259,4 +260,28 @@ async fn somebody_is_told_once_of_each_request() {
     let [notice] = told.as_slice() else { panic!("{told:?}") };
     assert_eq!((&notice.run, &notice.request), (&run, &request));
     assert!(!notice.id.is_empty());
+}
+
+#[tokio::test]
+async fn what_a_person_writes_is_looked_at_by_guardrails_as_well() {
+    let words = Check::Words { words: vec!["raven".into()], topics: BTreeMap::new() };
+    let blocks = Guardrail::new(words).on([Point::Arguments]).action(Action::Block);
+    let masks =
+        Guardrail::new(Check::Personal(vec![Kind::Email])).on([Point::Arguments]).action(Action::Mask);
+    for (rail, text, expected) in [
+        (blocks.clone(), "ask the raven", None),
+        (blocks, "ask the dove", Some("ask the dove")),
+        (masks, "to eve@evil.example", Some("to [email]")),
+    ] {
+        let (tool, done) = deed(Effect::AtMostOnce);
+        let bench = Bench::new(desk(tool).guardrail(rail), [asks("a"), Turn::text("ok")]);
+        bench.serve();
+        let run = bench.begin("go", None).await;
+        answers(&bench, &run, by_ann(Decision::Edit(json!({ "text": text })))).await;
+        bench.end(&run).await.unwrap();
+        assert_eq!(done.lock().unwrap().first().map(String::as_str), expected, "{text}");
+        let heard = shown(&bench.check(&run).await).join("\n");
+        let why = "tool-denied: ann changed the call, and the call was not made: the guardrail `words`";
+        assert_eq!(heard.contains(why), expected.is_none(), "{heard}");
+    }
 }
