@@ -426,7 +426,8 @@ fn attempted(
         }
         None => {
             let label = Knowledge::of(around.conversation, around.program).label();
-            rules::request(ctx, agent, &considered, &label)
+            let request = rules::request(ctx, agent, &considered, &label);
+            Request { session: around.log.all_of_session(), ..request }
         }
     }
 }

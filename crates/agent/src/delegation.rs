@@ -10,6 +10,7 @@ use adjutant_core::message::{Message, Part, Role};
 use adjutant_core::tool::ToolSpec;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Admission, Effects, Engine, work};
+use adjutant_policy::facts::Past;
 use adjutant_tool::Output;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -32,6 +33,10 @@ pub(crate) const USED: &str = "used";
 
 /// The change since which an asked agent is told for whom it works: who has asked, and the user's own words.
 const WORDS: &str = "words";
+
+/// The change since which an asked agent knows of every call that was made before, and not of those alone that pinned policies
+/// ask about: what is forbidden later may ask about any.
+const CALLS: &str = "every-call";
 
 /// Asks another agent, which works in a run of its own: a child of the run that asks, within what that has left of its
 /// limits, and cancelled with it.
@@ -58,7 +63,11 @@ impl Delegation {
         };
         // Runs that were under way before asked without.
         let is_told = scene.ctx().version(WORDS).await?;
-        let admission = self.admission(scene, share, is_told)?;
+        let past = match is_told && scene.ctx().version(CALLS).await? {
+            true => scene.log().all(),
+            false => scene.log().all_concerned(),
+        };
+        let admission = self.admission(scene, share, is_told, past)?;
         let outcome = scene.ctx().child(self.name(), &admission).await;
         let reply = match outcome.and_then(|json| json.to::<Reply>()) {
             Ok(reply) => reply,
@@ -111,14 +120,20 @@ impl Delegation {
     }
 
     /// The child run. Its id and where it comes from are set where it is recorded.
-    fn admission(&self, scene: &Scene<'_>, share: Allowance, is_told: bool) -> Result<Admission> {
+    fn admission(
+        &self,
+        scene: &Scene<'_>,
+        share: Allowance,
+        is_told: bool,
+        past: Vec<Past>,
+    ) -> Result<Admission> {
         let arguments = scene.called().arguments.as_object().cloned().unwrap_or_default();
         let input = input(arguments, self.delegate.sees, scene.conversation(), share);
         let input = match is_told {
             true => Input {
                 behind: scene.agent().principal.agents.clone(),
                 claims: scene.agent().principal.user.clone().unwrap_or_default().claims,
-                past: scene.log().all(),
+                past,
                 words: words(scene.conversation()),
                 message: input.message.labelled(scene.label()),
                 ..input

@@ -248,7 +248,8 @@ pub(crate) fn remembered(agent: &Runtime, begin: &Begin, earlier: Option<&Earlie
     let concerned = rules::concerned(agent.policies.as_deref());
     let before = earlier.map(|earlier| earlier.past.as_ref()).unwrap_or_default();
     let before: Vec<_> = before.iter().chain(&given).cloned().collect();
-    Ok(Log::new(concerned, &before, own))
+    let log = Log::new(concerned, &before, own);
+    Ok(if agent.principal.agents.len() > 1 { log.for_another() } else { log })
 }
 
 /// Takes in what people said to the run meanwhile.
@@ -330,7 +331,7 @@ pub(crate) fn reply(
         active_ms: u64::try_from(tally.active(ctx.active()).as_millis()).unwrap_or(u64::MAX),
         title: memory.title,
         rest: memory.conversation.rest().to_vec(),
-        past: log.own(),
+        past: log.reported(),
         blocked: None,
         label: Some(memory.conversation.transcript().label().clone()),
     }

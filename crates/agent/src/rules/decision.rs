@@ -20,6 +20,9 @@ use crate::flow::Knowledge;
 use crate::hands::Hand;
 use crate::runtime::Runtime;
 
+/// Marks runs in which it is decided whether another agent is asked, though they have no policies: it may be forbidden by then.
+const STARTS: &str = "agents-decided";
+
 /// The name of the steps in which the policies are asked.
 pub const DECIDE: &str = "decide";
 
@@ -60,7 +63,8 @@ pub struct Ruling {
 }
 
 /// Asks the pinned policies, what is forbidden by now, and what the task needs. None where the run has no policies and its
-/// task was not narrowed: then the definition of the agent decides alone.
+/// task was not narrowed: then the definition of the agent decides alone, and what is forbidden by now at each attempt. The start
+/// of another agent is no attempt, so it is decided in any case.
 pub(crate) async fn decide(
     ctx: &Ctx,
     agent: &Arc<Runtime>,
@@ -69,7 +73,8 @@ pub(crate) async fn decide(
     log: &Log,
 ) -> Result<Option<Ruling>> {
     let (policies, narrowing) = (agent.policies.clone(), log.narrowing());
-    if policies.is_none() && narrowing.is_none() {
+    let is_plain = policies.is_none() && narrowing.is_none();
+    if is_plain && !(matches!(considered.action, Action::Agent(_)) && ctx.version(STARTS).await?) {
         return Ok(None);
     }
     let known = known.into();

@@ -10,6 +10,7 @@ use adjutant_policy::facts::Action;
 use adjutant_policy::{Outcome, Request, Verdict};
 
 use super::decision::{Considered, masked, request, why};
+use super::log::Log;
 use crate::runtime::Runtime;
 
 /// What is forbidden from now on, also to runs that are under way and have pinned other policies. It is asked before
@@ -26,9 +27,12 @@ pub(crate) struct Gate(Option<(Arc<dyn Forbids>, Arc<Request>)>);
 
 impl Gate {
     /// That before a model which is sent something with this label.
-    pub(super) fn of_model(ctx: &Ctx, agent: &Runtime, model: &str, label: &Label) -> Self {
+    pub(super) fn of_model(ctx: &Ctx, agent: &Runtime, log: &Log, model: &str, label: &Label) -> Self {
         let considered = Considered::new(Action::Model(model.to_owned()));
-        let request = || Arc::new(request(ctx, agent, &considered, label));
+        let request = || {
+            let request = request(ctx, agent, &considered, label);
+            Arc::new(Request { session: log.all_of_session(), ..request })
+        };
         Self(agent.forbids.clone().map(|forbids| (forbids, request())))
     }
 

@@ -8,20 +8,22 @@ use adjutant_core::Code;
 use adjutant_core::label::Label;
 use adjutant_core::time::Timestamp;
 use adjutant_policy::Narrowing;
-use adjutant_policy::facts::{Calls, Past, Session};
+use adjutant_policy::facts::{Past, Session};
 use serde_json::{Map, Value};
 
 use crate::returned::{Called, Returned};
 
-/// The calls that were made in a session up to now, as far as a rule may ask about them. It grows as calls come to their end, which a replay
+/// The calls that were made in a session up to now: what is forbidden later may ask about any of them. It grows as calls come to their end, which a replay
 /// repeats in the same order.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
-    /// The tools that some rule asks about.
+    /// The tools that some pinned rule asks about.
     concerned: BTreeSet<String>,
-    /// How many of them were made in earlier turns, and by those for whom the run works.
-    before: usize,
-    calls: Mutex<Calls>,
+    /// Whether it is that of a run that works for another one.
+    is_for_another: bool,
+    /// In earlier turns, and by those for whom the run works.
+    before: Arc<[Past]>,
+    calls: Mutex<Vec<Past>>,
     /// What the task needs, where that was fixed.
     narrowing: Mutex<Option<Arc<Narrowing>>>,
     /// Whether every model is decided on that is asked.
@@ -31,22 +33,19 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// A log of calls of these tools; `calls` were made in this run, `before` earlier.
+    /// A log of which pinned rules ask about these tools; `calls` were made in this run, `before` earlier.
     pub(crate) fn new(concerned: BTreeSet<String>, before: &[Past], calls: Vec<Past>) -> Self {
-        let earlier: Vec<Past> =
-            before.iter().filter(|past| concerned.contains(&past.tool)).cloned().collect();
-        let before = earlier.len();
-        let calls = Mutex::new(earlier.into_iter().chain(calls).collect());
-        Self { concerned, before, calls, ..Self::default() }
+        Self { concerned, before: before.into(), calls: Mutex::new(calls), ..Self::default() }
+    }
+
+    /// The same for a run that works for another one.
+    pub(crate) fn for_another(self) -> Self {
+        Self { is_for_another: true, ..self }
     }
 
     /// Takes in what came of a call that was decided at that moment.
     pub(crate) fn made(&self, called: &Called, at: Timestamp, returned: &Returned) {
-        if self.concerned.contains(&called.name)
-            && let Some(past) = made(called, at, returned)
-        {
-            self.calls().push(past);
-        }
+        self.calls().extend(made(called, at, returned));
     }
 
     /// Takes in what the task needs from now on.
@@ -86,26 +85,68 @@ impl Log {
 
     /// Takes in what somebody did who worked for this run.
     pub(crate) fn join(&self, past: Vec<Past>) {
-        let mut calls = self.calls();
-        past.into_iter().filter(|past| self.concerned.contains(&past.tool)).for_each(|past| calls.push(past));
+        self.calls().extend(past);
     }
 
-    /// All that is known of the session. It is not copied, however long it is.
-    pub(crate) fn session(&self) -> Session {
-        Session { calls: self.calls().clone() }
+    /// All calls of these tools.
+    pub(crate) fn of(&self, tools: &BTreeSet<String>) -> Session {
+        if tools.is_empty() {
+            return Session::default();
+        }
+        let calls = self.calls();
+        let asked = self.before.iter().chain(calls.iter()).filter(|past| tools.contains(&past.tool));
+        Session { calls: asked.cloned().collect() }
+    }
+
+    /// All that is known of the session.
+    pub(crate) fn all_of_session(&self) -> Session {
+        Session { calls: self.all() }
     }
 
     /// All that a run that is started by this one is to know.
     pub(crate) fn all(&self) -> Vec<Past> {
-        self.calls().to_vec()
+        let calls = self.calls();
+        self.before.iter().chain(calls.iter()).map(|past| self.kept(past)).collect()
+    }
+
+    /// The same, as far as pinned rules ask about it.
+    pub(crate) fn all_concerned(&self) -> Vec<Past> {
+        let calls = self.calls();
+        self.concerned(self.before.iter().chain(calls.iter()))
     }
 
     /// What was done in this run.
     pub(crate) fn own(&self) -> Vec<Past> {
-        self.calls().iter().skip(self.before).cloned().collect()
+        self.calls().iter().map(|past| self.kept(past)).collect()
     }
 
-    fn calls(&self) -> MutexGuard<'_, Calls> {
+    /// What the reply of the run tells of it: all to the run that it works for. Everybody else reads the journal.
+    pub(crate) fn reported(&self) -> Vec<Past> {
+        match self.is_for_another {
+            true => self.own(),
+            false => self.concerned(self.calls().iter()),
+        }
+    }
+
+    fn concerned<'a>(&self, calls: impl Iterator<Item = &'a Past>) -> Vec<Past> {
+        calls.filter(|past| self.concerned.contains(&past.tool)).cloned().collect()
+    }
+
+    /// A call as it is recorded once more: what a tool returned only where some pinned rule may ask for it.
+    fn kept(&self, past: &Past) -> Past {
+        match self.concerned.contains(&past.tool) {
+            true => past.clone(),
+            false => Past {
+                tool: past.tool.clone(),
+                at: past.at,
+                arguments: past.arguments.clone(),
+                data: None,
+                failed: past.failed,
+            },
+        }
+    }
+
+    fn calls(&self) -> MutexGuard<'_, Vec<Past>> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -40,7 +40,7 @@ pub(crate) async fn admit_model(
     if log.decides_each_model() {
         choose(ctx, agent, log, model, label).await?;
     }
-    Ok(Gate::of_model(ctx, agent, model, label))
+    Ok(Gate::of_model(ctx, agent, log, model, label))
 }
 
 /// Decides on a model, once in a segment for each label of what it is sent.

@@ -622,3 +622,76 @@ async fn a_model_is_decided_on_again_when_it_is_sent_something_else() {
     assert_eq!(bench.end(&run).await.unwrap_err().code(), Code::RunDenied);
     assert_eq!(results(&bench, &run).await, ["echo: a"]);
 }
+
+/// Forbids what it is told to.
+struct Now(fn(&Request) -> bool);
+
+impl Forbids for Now {
+    fn forbid(&self, request: &Request) -> Option<Verdict> {
+        (self.0)(request).then(|| Verdict {
+            outcome: Outcome::Deny,
+            policies: vec!["now".into()],
+            reason: "of now".into(),
+            tell: None,
+            watched: None,
+            version: None,
+        })
+    }
+}
+
+/// Forbids a third deed, of whoever works in the session.
+const THIRD: fn(&Request) -> bool = |request| {
+    let deeds = request.session.calls.iter().filter(|past| past.tool == "deed").count();
+    request.action == Action::Tool("deed".into()) && deeds >= 2
+};
+
+#[tokio::test]
+async fn what_is_forbidden_by_now_may_count_what_no_pinned_policy_counts() {
+    for policies in [None, Some("permit (principal, action, resource);")] {
+        let (tool, done) = deed(Effect::AtMostOnce);
+        let scouts = Scripted::from_fn(|request, _| {
+            Some(if request.messages.len() < 4 { deeds(&["b"]) } else { Turn::text("done") })
+        });
+        let once = Turn::calls([("scout", json!({ "task": "do it" }))]);
+        let turns = [
+            deeds(&["a"]),
+            once.clone(),
+            once,
+            deeds(&["c"]),
+            Turn::text("ok"),
+            deeds(&["d"]),
+            Turn::text("ok"),
+        ];
+        let roles = Roles::main(Scripted::new(turns)).with("scout", scouts.with_id("scripted-scout"));
+        let agent = asking(&scout(Arc::clone(&tool))).tool(tool);
+        let engine = Store::in_memory().unwrap().engine(Scope::default());
+        let bench = Bench::governed(engine, agent, roles, Some(Arc::new(Now(THIRD))));
+        let bench = match policies {
+            Some(policies) => bench.under(policies),
+            None => bench,
+        };
+        bench.serve();
+        for _ in 0..2 {
+            let run = bench.begin("go", Some("s")).await;
+            bench.end(&run).await.unwrap();
+        }
+        assert_eq!(*done.lock().unwrap(), ["a", "b"], "{policies:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_agent_that_is_forbidden_by_now_is_not_started_without_policies_either() {
+    let (tool, done) = deed(Effect::AtMostOnce);
+    let (scouts, sent) = tape(|_| Turn::text("done"));
+    let roles = Roles::main(Scripted::new([task(), Turn::text("ok")]))
+        .with("scout", scouts.with_id("scripted-scout"));
+    let engine = Store::in_memory().unwrap().engine(Scope::default());
+    let forbids = Now(|request| request.action == Action::Agent("scout".into()));
+    let bench = Bench::governed(engine, asking(&scout(tool)), roles, Some(Arc::new(forbids)));
+    bench.serve();
+    let run = bench.begin("go", None).await;
+    bench.end(&run).await.unwrap();
+    let heard = results(&bench, &run).await;
+    assert!(heard.iter().all(|heard| heard.starts_with("tool-denied: ")), "{heard:?}");
+    assert!(sent.lock().unwrap().is_empty() && done.lock().unwrap().is_empty());
+}
