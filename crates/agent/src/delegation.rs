@@ -11,6 +11,7 @@ use adjutant_core::tool::ToolSpec;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Admission, Effects, Engine, work};
 use adjutant_policy::facts::Past;
+use adjutant_policy::narrow::Narrowing;
 use adjutant_tool::Output;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -35,7 +36,7 @@ pub(crate) const USED: &str = "used";
 const WORDS: &str = "words";
 
 /// The change since which an asked agent knows of every call that was made before, and not of those alone that pinned policies
-/// ask about: what is forbidden later may ask about any.
+/// ask about: what is forbidden later may ask about any. It is held to what the task of the asking one needs as well.
 const CALLS: &str = "every-call";
 
 /// Asks another agent, which works in a run of its own: a child of the run that asks, within what that has left of its
@@ -63,11 +64,12 @@ impl Delegation {
         };
         // Runs that were under way before asked without.
         let is_told = scene.ctx().version(WORDS).await?;
-        let past = match is_told && scene.ctx().version(CALLS).await? {
-            true => scene.log().all(),
-            false => scene.log().all_concerned(),
+        let (past, narrowed) = match is_told && scene.ctx().version(CALLS).await? {
+            true => (scene.log().all(), scene.log().narrowings()),
+            false => (scene.log().all_concerned(), Vec::new()),
         };
-        let admission = self.admission(scene, share, is_told, past)?;
+        let narrowed = narrowed.iter().map(|narrowing| Narrowing::clone(narrowing)).collect();
+        let admission = self.admission(scene, share, is_told, (past, narrowed))?;
         let outcome = scene.ctx().child(self.name(), &admission).await;
         let reply = match outcome.and_then(|json| json.to::<Reply>()) {
             Ok(reply) => reply,
@@ -125,7 +127,7 @@ impl Delegation {
         scene: &Scene<'_>,
         share: Allowance,
         is_told: bool,
-        past: Vec<Past>,
+        (past, narrowed): (Vec<Past>, Vec<Narrowing>),
     ) -> Result<Admission> {
         let arguments = scene.called().arguments.as_object().cloned().unwrap_or_default();
         let input = input(arguments, self.delegate.sees, scene.conversation(), share);
@@ -134,6 +136,7 @@ impl Delegation {
                 behind: scene.agent().principal.agents.clone(),
                 claims: scene.agent().principal.user.clone().unwrap_or_default().claims,
                 past,
+                narrowed,
                 words: words(scene.conversation()),
                 message: input.message.labelled(scene.label()),
                 ..input

@@ -4,6 +4,7 @@ use adjutant_core::json::Json;
 use adjutant_core::message::{Message, Part, Role};
 use adjutant_core::{Code, Error, Result};
 use adjutant_policy::facts::Past;
+use adjutant_policy::narrow::Narrowing;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -34,6 +35,9 @@ pub struct Input {
     /// calls. No model is sent it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub words: Vec<String>,
+    /// What the tasks need for which the run is started, as those who asked for it are held to it: it must stay within each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub narrowed: Vec<Narrowing>,
 }
 
 impl Input {
@@ -47,6 +51,7 @@ impl Input {
             behind: Vec::new(),
             past: Vec::new(),
             words: Vec::new(),
+            narrowed: Vec::new(),
         }
     }
 

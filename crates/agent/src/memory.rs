@@ -49,6 +49,9 @@ pub struct Memory {
     /// What the code of a workflow has left for this segment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) state: Option<Json>,
+    /// What the tasks need for which it was started.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) narrowed: Vec<Narrowing>,
     /// About how many steps the segment has recorded.
     #[serde(skip)]
     pub(crate) recorded: u32,
@@ -75,6 +78,7 @@ impl Memory {
             narrowing: None,
             calls: 0,
             state: None,
+            narrowed: Vec::new(),
             recorded: 0,
         }
     }

@@ -226,6 +226,7 @@ pub(crate) fn perceive(ctx: &Ctx, agent: &Runtime, begin: Begin) -> Result<Memor
     conversation.entrust(input.words);
     let mut memory = Memory::new(conversation);
     memory.given = input.past;
+    memory.narrowed = input.narrowed;
     Ok(memory)
 }
 
@@ -238,17 +239,17 @@ pub(crate) fn earlier(begin: &Begin) -> Option<Arc<Earlier>> {
 
 /// What was done before, as far as a policy asks about it.
 pub(crate) fn remembered(agent: &Runtime, begin: &Begin, earlier: Option<&Earlier>) -> Result<Log> {
-    let (given, own) = match begin {
-        Begin::First(input, _) => (input.past.clone(), Vec::new()),
+    let (given, own, narrowed) = match begin {
+        Begin::First(input, _) => (input.past.clone(), Vec::new(), input.narrowed.clone()),
         Begin::Next(recorded, _) => {
             let memory = Memory::read(recorded)?;
-            (memory.given, memory.past)
+            (memory.given, memory.past, memory.narrowed)
         }
     };
     let concerned = rules::concerned(agent.policies.as_deref());
     let before = earlier.map(|earlier| earlier.past.as_ref()).unwrap_or_default();
     let before: Vec<_> = before.iter().chain(&given).cloned().collect();
-    let log = Log::new(concerned, &before, own);
+    let log = Log::new(concerned, &before, own).within(narrowed);
     Ok(if agent.principal.agents.len() > 1 { log.for_another() } else { log })
 }
 

@@ -22,6 +22,7 @@ use adjutant_durable::{Ctx, Effects, work};
 use adjutant_policy::narrow::Narrowing;
 use serde::{Deserialize, Serialize};
 
+use crate::definition::Definition;
 use crate::memory::Memory;
 use crate::rules::Log;
 use crate::runtime::Runtime;
@@ -59,21 +60,36 @@ struct Input {
 pub(crate) async fn narrow(step: &Ctx, agent: &Arc<Runtime>, memory: &mut Memory, log: &Log) -> Result<()> {
     let Some(by) = agent.definition.narrow else { return Ok(()) };
     let said = said(memory.conversation.messages());
+    if said.is_empty() && !memory.narrowed.is_empty() {
+        // What it was asked can be believed by nobody. It is held to what those need for whom it works.
+        return Ok(());
+    }
+    let tools = tools(&agent.definition);
     let proposal = match by {
         Narrow::Rules => None,
-        Narrow::Model => model::ask(step, agent, memory, log, &said).await?,
+        Narrow::Model => model::ask(step, agent, memory, log, (&said, &tools)).await?,
     };
     let words: Vec<&[u8]> = said.iter().map(String::as_bytes).collect();
     let input = Json::of(&Input { by, words: Digest::of_parts(&words) })?;
-    let runtime = Arc::clone(agent);
     let fixed = work(move |_| {
-        let narrowing = fix(&runtime.definition.tools, &said, proposal.as_deref());
+        let narrowing = fix(&tools, &said, proposal.as_deref());
         std::future::ready(Json::of(&narrowing))
     });
     let narrowing: Narrowing = step.effect(NARROW, Effects::pure(), input, fixed).await?.to()?;
     let before = memory.narrowing.take().unwrap_or_default();
     memory.narrowing = Some(before.join(narrowing));
     Ok(())
+}
+
+/// The tools that may be needed: those of the agent, and those of the agents that it asks, which are held to the same task.
+fn tools(definition: &Definition) -> Vec<ToolSpec> {
+    let mut tools = definition.tools.clone();
+    for tool in definition.nested().flat_map(|asked| &asked.tools) {
+        if tools.iter().all(|known| known.name != tool.name) {
+            tools.push(tool.clone());
+        }
+    }
+    tools
 }
 
 /// What a task needs, of which this was said, the latest first.

@@ -65,7 +65,7 @@ pub(super) async fn ask(
     agent: &Arc<Runtime>,
     memory: &mut Memory,
     log: &Log,
-    said: &[String],
+    (said, tools): (&[String], &[ToolSpec]),
 ) -> Result<Option<String>> {
     let model = Arc::clone(&agent.narrower);
     let input = Json::of(&Input { model: model.id() })?;
@@ -73,7 +73,7 @@ pub(super) async fn ask(
     let request = Request {
         max_output_tokens: Some(most.map_or(MOST_TOKENS, |most| most.min(MOST_TOKENS))),
         temperature: None,
-        ..Request::new([Message::system(TASK), Message::user(shown(&agent.definition.tools, said))])
+        ..Request::new([Message::system(TASK), Message::user(shown(tools, said))])
     };
     // It is sent what people have said who can be believed: not everybody may see that.
     let readers = memory.conversation.transcript().label().readers.clone();

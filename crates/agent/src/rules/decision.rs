@@ -72,8 +72,8 @@ pub(crate) async fn decide(
     known: impl Into<Knowledge>,
     log: &Log,
 ) -> Result<Option<Ruling>> {
-    let (policies, narrowing) = (agent.policies.clone(), log.narrowing());
-    let is_plain = policies.is_none() && narrowing.is_none();
+    let (policies, narrowings) = (agent.policies.clone(), log.narrowings());
+    let is_plain = policies.is_none() && narrowings.is_empty();
     if is_plain && !(matches!(considered.action, Action::Agent(_)) && ctx.version(STARTS).await?) {
         return Ok(None);
     }
@@ -86,7 +86,8 @@ pub(crate) async fn decide(
         if let Some(by) = &by {
             vouch(&mut request, by);
         }
-        let outside = narrowing.as_ref().map(|narrowing| outside(&deciding, narrowing, &request));
+        let outside = (!narrowings.is_empty())
+            .then(|| narrowings.iter().find_map(|narrowing| outside(&deciding, narrowing, &request)));
         request.within_task = outside.as_ref().map(Option::is_none);
         let mut verdict = policies.as_ref().map_or_else(by_definition, |policies| policies.decide(&request));
         if let Some(outside) = outside.flatten().filter(|_| !request.approved) {

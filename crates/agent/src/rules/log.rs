@@ -24,7 +24,9 @@ pub(crate) struct Log {
     /// In earlier turns, and by those for whom the run works.
     before: Arc<[Past]>,
     calls: Mutex<Vec<Past>>,
-    /// What the task needs, where that was fixed.
+    /// What the tasks need for which the run was started.
+    narrowed: Vec<Arc<Narrowing>>,
+    /// What its own task needs, where that was fixed.
     narrowing: Mutex<Option<Arc<Narrowing>>>,
     /// Whether every model is decided on that is asked.
     each_model: AtomicBool,
@@ -43,6 +45,11 @@ impl Log {
         Self { is_for_another: true, ..self }
     }
 
+    /// The same for a run that is held to what these tasks need.
+    pub(crate) fn within(self, narrowed: Vec<Narrowing>) -> Self {
+        Self { narrowed: narrowed.into_iter().map(Arc::new).collect(), ..self }
+    }
+
     /// Takes in what came of a call that was decided at that moment.
     pub(crate) fn made(&self, called: &Called, at: Timestamp, returned: &Returned) {
         self.calls().extend(made(called, at, returned));
@@ -54,9 +61,10 @@ impl Log {
         *self.narrowing.lock().unwrap_or_else(PoisonError::into_inner) = narrowing;
     }
 
-    /// What the task needs, where that was fixed.
-    pub(crate) fn narrowing(&self) -> Option<Arc<Narrowing>> {
-        self.narrowing.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// What the tasks need, as far as that was fixed: what is done must be within each.
+    pub(crate) fn narrowings(&self) -> Vec<Arc<Narrowing>> {
+        let own = self.narrowing.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.narrowed.iter().cloned().chain(own).collect()
     }
 
     /// Has every model decided on that is asked from now on.

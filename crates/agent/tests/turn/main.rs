@@ -23,6 +23,8 @@ mod long;
 #[cfg(test)]
 mod moderation;
 #[cfg(test)]
+mod narrow;
+#[cfg(test)]
 mod people;
 #[cfg(test)]
 mod permits;
