@@ -124,7 +124,7 @@ impl Search<'_> {
         let program = self.known.program.as_deref().unwrap_or_default().to_lowercase();
         let mut doubted = self.known.seen.iter().filter(|seen| !seen.label.is_trusted());
         doubted.any(|seen| {
-            let names = || holder.marks(entries).any(|mark| seen.mentions(mark));
+            let names = || holder.marks(entries).iter().any(|mark| seen.mentions(mark));
             seen.mentions(leaf) || (seen.given && (seen.composes(leaf, &program) || names()))
         })
     }

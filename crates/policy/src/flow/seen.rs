@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use adjutant_core::label::Label;
 use adjutant_core::tool::Role;
+use memchr::memmem;
 use serde_json::Value;
 
 use super::name;
@@ -15,6 +16,15 @@ use super::value::{Kind, Leaf};
 
 /// More fields of one result are not told apart.
 const MOST_FIELDS: usize = 20_000;
+
+/// More names of one entry are not looked for in what others have written.
+const MOST_MARKS: usize = 64;
+
+/// Of so many pieces a program puts a value together at most.
+const MOST_PIECES: usize = 8;
+
+/// A piece of fewer signs stands anywhere.
+const SHORTEST_PIECE: usize = 3;
 
 /// How deep a result is looked into.
 const DEPTH: usize = 32;
@@ -147,16 +157,15 @@ impl Seen {
     }
 
     /// The values by which these objects are told from the others: their names, their ids.
-    pub(super) fn marks<'a>(&'a self, entries: &'a [usize]) -> impl Iterator<Item = &'a Leaf> {
-        let others = |leaf: &Leaf| {
-            let lacks = |entry: usize| {
-                !self.fields.iter().any(|field| field.entry == entry && field.leaf.is_same(leaf))
-            };
-            self.fields.iter().any(|field| !entries.contains(&field.entry) && lacks(field.entry))
+    pub(super) fn marks(&self, entries: &[usize]) -> Vec<&Leaf> {
+        let all: BTreeSet<usize> = self.fields.iter().map(|field| field.entry).collect();
+        let is_shared = |leaf: &Leaf| {
+            let with = self.fields.iter().filter(|field| field.leaf.is_same(leaf)).map(|field| field.entry);
+            with.collect::<BTreeSet<usize>>().len() == all.len()
         };
         let of_them = self.fields.iter().filter(|field| entries.contains(&field.entry));
         let names = of_them.filter(|field| field.leaf.is_telling() || field.leaf.kind == Kind::Name);
-        names.map(|field| &field.leaf).filter(move |leaf| others(leaf))
+        names.map(|field| &field.leaf).take(MOST_MARKS).filter(|leaf| !is_shared(leaf)).collect()
     }
 
     /// Whether the value can be put together of pieces of it and of a program.
@@ -205,21 +214,42 @@ pub(super) struct Held {
     pub(super) issued: bool,
 }
 
-/// Whether a value can be cut into pieces, none of them of a sign or two, which all stand in some of the texts. The longest
-/// piece at each place is the best: of what is left then, less is to be found.
+/// Whether a value is covered by a few pieces, none of them of a sign or two, which all stand in some of the texts.
 fn is_composed(value: &str, texts: &[&str]) -> bool {
-    const SHORTEST: usize = 3;
     let signs: Vec<usize> = value.char_indices().map(|(at, _)| at).chain([value.len()]).collect();
-    let mut from = 0;
-    while from + 1 < signs.len() {
-        let stands = |to: usize| {
-            let piece = signs.get(from).zip(signs.get(to)).and_then(|(from, to)| value.get(*from..*to));
-            piece.is_some_and(|piece| texts.iter().any(|text| text.contains(piece)))
-        };
-        let Some(to) = (from + SHORTEST..signs.len()).rev().find(|to| stands(*to)) else { return false };
-        from = to;
+    let last = signs.len() - 1;
+    let stands = |from: usize, to: usize| {
+        let piece = signs.get(from).zip(signs.get(to)).and_then(|(from, to)| value.get(*from..*to));
+        let holds =
+            |piece: &str| texts.iter().any(|text| memmem::find(text.as_bytes(), piece.as_bytes()).is_some());
+        piece.is_some_and(holds)
+    };
+    // Where the longest piece ends that begins here: each part of what stands in a text stands there as well.
+    let end = |from: usize| {
+        let (mut short, mut long) = (from + SHORTEST_PIECE, last);
+        if short > long || !stands(from, short) {
+            return from;
+        }
+        while short < long {
+            let between = (short + long).div_ceil(2);
+            if stands(from, between) { short = between } else { long = between - 1 }
+        }
+        short
+    };
+    let mut covered: usize = 0;
+    for _ in 0..MOST_PIECES {
+        // A piece may begin within the one before, so that a sign or two at the end of the value are covered.
+        let begins = covered.saturating_sub(SHORTEST_PIECE - 1)..=covered;
+        let reached = begins.map(end).max().unwrap_or(covered);
+        if reached <= covered {
+            return false;
+        }
+        covered = reached;
+        if covered == last {
+            return true;
+        }
     }
-    !value.is_empty()
+    false
 }
 
 /// Whether a text is the data in JSON, as a model reads it.
@@ -292,5 +322,24 @@ impl Walk<'_> {
             });
         }
         self.seen.fields.push(Field { leaf, kinds, entry, issued });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_covered_by_a_few_pieces_or_not() {
+        let of = |texts: &[&str]| is_composed("nl91abna0417164300", texts);
+        assert!(of(&["to nl91abna0417164300"]));
+        assert!(of(&["nl91abna", "0417164300"]) && of(&["nl91abna04 164300 0417"]));
+        // The last piece begins within the one before.
+        assert!(of(&["nl91abna04171643 430", "300"]));
+        assert!(!of(&["nl91abna", "041716430"]), "the last sign is missing");
+        assert!(!of(&["nl 91 ab na 04 17 16 43 00"]), "pieces of two signs stand anywhere");
+        assert!(!of(&[]) && !is_composed("", &["a"]) && !is_composed("ab", &["ab"]));
+        let long = "0123456789".repeat(2_000);
+        assert!(is_composed(&long, &[&long]) && !is_composed(&long, &["0123456789"]));
     }
 }
