@@ -564,39 +564,40 @@ async fn beside(agent: Agent, main: Scripted, role: &str, forbid: bool) -> (usiz
 
 #[tokio::test]
 async fn every_model_that_a_run_asks_is_decided_on() {
-    let talks = || Scripted::from_fn(|_, _| Some(Turn::text("ok")));
-    let reads = || {
-        Scripted::from_fn(|request, _| {
-            Some(if request.messages.len() < 4 { echoes(&"long ".repeat(2_000)) } else { Turn::text("ok") })
-        })
+    let reads = |request: &adjutant_model::Request| match request.messages.len() < 4 {
+        true => echoes(&"long ".repeat(2_000)),
+        false => Turn::text("ok"),
     };
-    let extracts = || {
-        Scripted::from_fn(|request, place| {
-            let last = request.messages.last().unwrap();
-            let note: String = last.results().map(ToolResult::as_text).collect();
-            let from = note.split('`').nth(1).unwrap_or_default().to_owned();
-            let schema = json!({ "type": "object", "properties": { "total": { "type": "number" } } });
-            let call = json!({ "from": from, "question": "How much?", "schema": schema });
-            Some(match place {
-                0 => echoes("1"),
-                1 => Turn::calls([("extract", call)]),
-                _ => Turn::text("ok"),
-            })
-        })
+    let extracts = |request: &adjutant_model::Request, place: usize| {
+        let last = request.messages.last().unwrap();
+        let note: String = last.results().map(ToolResult::as_text).collect();
+        let from = note.split('`').nth(1).unwrap_or_default().to_owned();
+        let schema = json!({ "type": "object", "properties": { "total": { "type": "number" } } });
+        let call = json!({ "from": from, "question": "How much?", "schema": schema });
+        match place {
+            0 => echoes("1"),
+            1 => Turn::calls([("extract", call)]),
+            _ => Turn::text("ok"),
+        }
+    };
+    let main = |what: &str| match what {
+        "summary" => Scripted::from_fn(move |request, _| Some(reads(request))),
+        "extraction" => Scripted::from_fn(move |request, place| Some(extracts(request, place))),
+        _ => Scripted::from_fn(|_, _| Some(Turn::text("ok"))),
     };
     let context = ContextWindow { tokens: Some(4_000), ..ContextWindow::default() };
     let rail = Guardrail::new(Check::Judge("No rudeness.".into())).on([Point::Output]);
-    let cases: [(&str, Agent, fn() -> Scripted, &str); 5] = [
-        ("title", agent(), talks, "fast"),
-        ("summary", agent().context(context), reads, "fast"),
-        ("judge", agent().guardrail(rail), talks, "judge"),
-        ("narrowing", agent().narrow(Narrow::Model), talks, "fast"),
-        ("extraction", agent().quarantine("echo"), extracts, "fast"),
+    let cases = [
+        ("title", agent(), "fast"),
+        ("summary", agent().context(context), "fast"),
+        ("judge", agent().guardrail(rail), "judge"),
+        ("narrowing", agent().narrow(Narrow::Model), "fast"),
+        ("extraction", agent().quarantine("echo"), "fast"),
     ];
-    for (what, agent, main, role) in cases {
-        let (asked, denied) = beside(agent.clone(), main(), role, false).await;
+    for (what, agent, role) in cases {
+        let (asked, denied) = beside(agent.clone(), main(what), role, false).await;
         assert!(asked > 0 && denied == 0, "{what}: {asked} {denied}");
-        let (asked, denied) = beside(agent, main(), role, true).await;
+        let (asked, denied) = beside(agent, main(what), role, true).await;
         assert!(asked == 0 && denied > 0, "{what}: {asked} {denied}");
     }
 }

@@ -288,7 +288,7 @@ impl Journal {
             match &record.entry {
                 Entry::Admitted(admission) => input = admission.input.to::<Input>().ok(),
                 Entry::Issued { key, operation, .. } => {
-                    drop(asked.insert(key.to_string(), operation.clone()))
+                    asked.insert(key.to_string(), operation.clone());
                 }
                 Entry::Answered { key, operation, outcome, .. } => {
                     asked.insert(key.to_string(), operation.clone());
