@@ -94,7 +94,9 @@ impl Extract {
                 .with_help("take the name from the note that stands in the place of the result")));
         };
         let id = self.model.id();
-        let admitted = rules::admit_model(scene.ctx(), scene.agent(), scene.log(), id, &before).await;
+        // The question is the agent's own, and made of all that it has read.
+        let sent = before.join(&scene.label());
+        let admitted = rules::admit_model(scene.ctx(), scene.agent(), scene.log(), id, &sent).await;
         let gate = match admitted {
             Err(error) if error.code() == Code::RunDenied => {
                 return Ok(Err(Error::new(Code::ToolDenied, error.message().to_owned())));
