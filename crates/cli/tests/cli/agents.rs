@@ -44,10 +44,12 @@ fn an_agent_asks_another_which_asks_a_person() {
     Ask the clerk to file a note about milk
       turn#0
         model#0  offline, [time], 103 tokens in, 24 out, 0 USD
-        call#0/within#0/clerk#0  run [run], open
-          turn#0
-            model#0  offline, [time], 65 tokens in, 24 out, 0 USD
-            call#0/approve:turn0.call0#0  note {"text":"Ask the clerk to file a note about milk"} (the..., open
+        call#0
+          decide#0  {"task":"Ask the clerk to file a note about milk"}, [time]
+          within#0/clerk#0  run [run], open
+            turn#0
+              model#0  offline, [time], 65 tokens in, 24 out, 0 USD
+              call#0/approve:turn0.call0#0  note {"text":"Ask the clerk to file a note about milk"} (the..., open
     103 tokens in, 24 out, 0 USD, [time]
     --- stderr
     run [run] waits for a person
