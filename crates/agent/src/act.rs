@@ -427,7 +427,7 @@ fn attempted(
         None => {
             let label = Knowledge::of(around.conversation, around.program).label();
             let request = rules::request(ctx, agent, &considered, &label);
-            Request { session: rules::session(agent, around.log, &considered.action), ..request }
+            Request { session: around.log.session(), ..request }
         }
     }
 }

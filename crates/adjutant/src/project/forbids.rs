@@ -1,6 +1,5 @@
 //! What the policies of now forbid, whatever a run has pinned.
 
-use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::Metadata;
 use std::io::ErrorKind;
@@ -106,12 +105,6 @@ impl Stamp {
 }
 
 impl Forbids for Current {
-    fn depends_on(&self) -> Option<BTreeSet<String>> {
-        // What cannot be read forbids everything, whatever was done before.
-        let policies = self.now().ok().flatten();
-        Some(policies.map(|policies| policies.depended_on()).unwrap_or_default())
-    }
-
     fn forbid(&self, request: &Request) -> Option<Verdict> {
         if self.settings.mode == Mode::LogOnly && !self.settings.lockdown {
             return None;
@@ -230,14 +223,6 @@ mod tests {
         fs::write(&switch, stop).unwrap();
         let verdict = forbids.forbid(&request()).unwrap();
         assert_eq!((verdict.outcome, verdict.policies), (Outcome::Deny, vec!["stop".to_owned()]));
-
-        assert_eq!(forbids.depends_on(), Some(BTreeSet::new()));
-        fs::write(
-            &switch,
-            format!("{} when {{ context.session.count.pay > 2 }};", stop.trim_end_matches(';')),
-        )
-        .unwrap();
-        assert_eq!(forbids.depends_on(), Some(BTreeSet::from(["pay".to_owned()])));
 
         // A permit beside it, or alone, permits nothing.
         fs::write(&switch, "permit (principal, action, resource);").unwrap();

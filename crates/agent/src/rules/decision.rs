@@ -109,17 +109,6 @@ pub(crate) async fn decide(
     recorded.to().map(Some)
 }
 
-/// What was done before, as far as somebody asks about it: what is forbidden by now may ask about other calls than the pinned
-/// policies do.
-pub(crate) fn session(agent: &Runtime, log: &Log, action: &Action) -> Session {
-    let pinned = agent.policies.as_ref().map(|policies| policies.depends_on(action)).unwrap_or_default();
-    match agent.forbids.as_ref().map(|forbids| forbids.depends_on()) {
-        None => log.of(&pinned),
-        Some(Some(of_now)) => log.of(&pinned.union(&of_now).cloned().collect()),
-        Some(None) => log.all_of_session(),
-    }
-}
-
 /// Arguments without what is of these kinds.
 pub(super) fn masked(arguments: Map<String, Value>, kinds: &[String]) -> Map<String, Value> {
     match mask::value(&Value::Object(arguments), &mask::kinds(kinds)) {

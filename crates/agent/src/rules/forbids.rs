@@ -1,6 +1,5 @@
 //! [`Forbids`]: what is forbidden from now on, also to runs that are under way.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use adjutant_core::json::Json;
@@ -10,7 +9,7 @@ use adjutant_durable::Ctx;
 use adjutant_policy::facts::Action;
 use adjutant_policy::{Outcome, Request, Verdict};
 
-use super::decision::{Considered, masked, request, session, why};
+use super::decision::{Considered, masked, request, why};
 use super::log::Log;
 use crate::runtime::Runtime;
 
@@ -20,11 +19,6 @@ pub trait Forbids: Send + Sync + 'static {
     /// What the forbids say of something that a run is about to do: that it may not be done, that a person must have agreed
     /// to it, or what is to be masked in it. None where they say nothing. What cannot be read forbids everything.
     fn forbid(&self, request: &Request) -> Option<Verdict>;
-
-    /// The tools whose earlier calls it asks about; none where it may ask about those of any.
-    fn depends_on(&self) -> Option<BTreeSet<String>> {
-        None
-    }
 }
 
 /// Keeps a model from being asked once that is forbidden, at each attempt. It is open where nothing forbids.
@@ -37,7 +31,7 @@ impl Gate {
         let considered = Considered::new(Action::Model(model.to_owned()));
         let request = || {
             let request = request(ctx, agent, &considered, label);
-            Arc::new(Request { session: session(agent, log, &considered.action), ..request })
+            Arc::new(Request { session: log.session(), ..request })
         };
         Self(agent.forbids.clone().map(|forbids| (forbids, request())))
     }

@@ -8,7 +8,7 @@ use adjutant_core::Code;
 use adjutant_core::label::Label;
 use adjutant_core::time::Timestamp;
 use adjutant_policy::Narrowing;
-use adjutant_policy::facts::{Past, Session};
+use adjutant_policy::facts::{Calls, Past, Session};
 use serde_json::{Map, Value};
 
 use crate::returned::{Called, Returned};
@@ -21,9 +21,10 @@ pub(crate) struct Log {
     concerned: BTreeSet<String>,
     /// Whether it is that of a run that works for another one.
     is_for_another: bool,
-    /// In earlier turns, and by those for whom the run works.
-    before: Arc<[Past]>,
-    calls: Mutex<Vec<Past>>,
+    /// How many of the calls were made in earlier turns, and by those for whom the run works.
+    before: usize,
+    /// All of them, with what rules have found in them.
+    calls: Mutex<Calls>,
     /// What the tasks need for which the run was started.
     narrowed: Vec<Arc<Narrowing>>,
     /// What its own task needs, where that was fixed.
@@ -37,7 +38,8 @@ pub(crate) struct Log {
 impl Log {
     /// A log of which pinned rules ask about these tools; `calls` were made in this run, `before` earlier.
     pub(crate) fn new(concerned: BTreeSet<String>, before: &[Past], calls: Vec<Past>) -> Self {
-        Self { concerned, before: before.into(), calls: Mutex::new(calls), ..Self::default() }
+        let all = before.iter().cloned().chain(calls).collect();
+        Self { concerned, before: before.len(), calls: Mutex::new(all), ..Self::default() }
     }
 
     /// The same for a run that works for another one.
@@ -52,7 +54,9 @@ impl Log {
 
     /// Takes in what came of a call that was decided at that moment.
     pub(crate) fn made(&self, called: &Called, at: Timestamp, returned: &Returned) {
-        self.calls().extend(made(called, at, returned));
+        if let Some(past) = made(called, at, returned) {
+            self.calls().push(past);
+        }
     }
 
     /// Takes in what the task needs from now on.
@@ -93,46 +97,35 @@ impl Log {
 
     /// Takes in what somebody did who worked for this run.
     pub(crate) fn join(&self, past: Vec<Past>) {
-        self.calls().extend(past);
+        let mut calls = self.calls();
+        past.into_iter().for_each(|past| calls.push(past));
     }
 
-    /// All calls of these tools.
-    pub(crate) fn of(&self, tools: &BTreeSet<String>) -> Session {
-        if tools.is_empty() {
-            return Session::default();
-        }
-        let calls = self.calls();
-        let asked = self.before.iter().chain(calls.iter()).filter(|past| tools.contains(&past.tool));
-        Session { calls: asked.cloned().collect() }
-    }
-
-    /// All that is known of the session.
-    pub(crate) fn all_of_session(&self) -> Session {
-        Session { calls: self.all() }
+    /// All that is known of the session. It is not copied, however long it is.
+    pub(crate) fn session(&self) -> Session {
+        Session { calls: self.calls().clone() }
     }
 
     /// All that a run that is started by this one is to know.
     pub(crate) fn all(&self) -> Vec<Past> {
-        let calls = self.calls();
-        self.before.iter().chain(calls.iter()).map(|past| self.kept(past)).collect()
+        self.calls().iter().map(|past| self.kept(past)).collect()
     }
 
     /// The same, as far as pinned rules ask about it.
     pub(crate) fn all_concerned(&self) -> Vec<Past> {
-        let calls = self.calls();
-        self.concerned(self.before.iter().chain(calls.iter()))
+        self.concerned(self.calls().iter())
     }
 
     /// What was done in this run.
     pub(crate) fn own(&self) -> Vec<Past> {
-        self.calls().iter().map(|past| self.kept(past)).collect()
+        self.calls().iter().skip(self.before).map(|past| self.kept(past)).collect()
     }
 
     /// What the reply of the run tells of it: all to the run that it works for. Everybody else reads the journal.
     pub(crate) fn reported(&self) -> Vec<Past> {
         match self.is_for_another {
             true => self.own(),
-            false => self.concerned(self.calls().iter()),
+            false => self.concerned(self.calls().iter().skip(self.before)),
         }
     }
 
@@ -154,7 +147,7 @@ impl Log {
         }
     }
 
-    fn calls(&self) -> MutexGuard<'_, Vec<Past>> {
+    fn calls(&self) -> MutexGuard<'_, Calls> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -16,7 +16,7 @@ use crate::guard::Agreement;
 use crate::memory::Memory;
 use crate::purse::Purse;
 use crate::reply::Reply;
-use crate::rules::Queue;
+use crate::rules::{self, Queue};
 use crate::runtime::Runtime;
 use crate::termination::Stop;
 use crate::turn::{self, Begin, Parting};
@@ -33,15 +33,17 @@ pub(crate) async fn perform(
     begin: Begin,
 ) -> Result<Reply> {
     let earlier = turn::earlier(&begin);
-    let watch = turn::watch(&begin, earlier.as_deref())?;
+    let log = Arc::new(turn::remembered(agent, &begin, earlier.as_deref())?);
+    rules::prepare(ctx, agent, &log).await?;
+    let watch = turn::watch(&begin, earlier.as_deref(), &log)?;
     let (begin, blocked) = turn::let_in(ctx, agent, begin, &watch).await?;
-    let mut titling = turn::entitle(ctx, agent, &begin, blocked.is_none())?;
+    let mut titling = turn::entitle(ctx, agent, &begin, blocked.is_none(), &log)?;
     let first = turn::first(&begin);
     let mut memory = turn::perceive(ctx, agent, begin)?;
-    let log = turn::remembered(agent, &memory, earlier.as_deref());
     if let Some(blocked) = blocked {
         return Ok(turn::held_back(ctx, memory, &log, &watch, blocked));
     }
+    log.narrow(memory.narrowing.as_ref());
     let state = memory.state.take();
     let purse = Arc::new(Purse::new(&agent.definition.limits, &memory.tally, 0));
     let input = memory.conversation.messages().last().map(|message| Item {
@@ -52,7 +54,7 @@ pub(crate) async fn perform(
     let run = Arc::new(Performance {
         agent: Arc::clone(agent),
         conversation: memory.conversation.clone(),
-        log,
+        log: Arc::clone(&log),
         watch,
         queue: Queue::default(),
         calls: AtomicU32::new(memory.calls),

@@ -53,7 +53,7 @@ pub struct Stage {
 pub(super) struct Performance {
     pub(super) agent: Arc<Runtime>,
     pub(super) conversation: Conversation,
-    pub(super) log: Log,
+    pub(super) log: Arc<Log>,
     pub(super) watch: Watch,
     pub(super) queue: Queue,
     pub(super) calls: AtomicU32,

@@ -330,12 +330,6 @@ impl Schema {
         ])
     }
 
-    /// The names of all actions and of their groups.
-    pub(super) fn actions(&self) -> BTreeSet<String> {
-        let others = OTHER_ACTIONS.iter().map(|(name, _)| (*name).to_owned());
-        self.tools().map(str::to_owned).chain(others).chain(self.all_groups()).collect()
-    }
-
     fn declared_actions(&self) -> Value {
         let mut actions = Map::new();
         for group in self.all_groups() {

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use adjutant_agent::definition::document::{Content, Node, Place, Table, nearest};
+use adjutant_agent::definition::document::{Content, Node, Place, Table};
+use adjutant_core::nearest;
 use serde_json::{Map, Value, json};
 
 use super::Reader;

@@ -1,6 +1,7 @@
 //! Reads values, texts and expressions.
 
-use adjutant_agent::definition::document::{Content, Node, Place, nearest};
+use adjutant_agent::definition::document::{Content, Node, Place};
+use adjutant_core::nearest;
 use serde_json::Value;
 
 use super::Reader;
