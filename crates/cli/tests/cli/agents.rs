@@ -84,6 +84,7 @@ fn an_agent_asks_another_which_asks_a_person() {
       turn#0
         model#0  offline, [time], 103 tokens in, 24 out, 0 USD
         call#0
+          decide#0  {"task":"Ask the clerk to file a note about milk"}, [time]
           within#0/clerk#0  run [run], [time], 169 tokens in, 59 out, 0 USD
             turn#0
               model#0  offline, [time], 65 tokens in, 24 out, 0 USD
