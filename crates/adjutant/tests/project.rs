@@ -158,7 +158,7 @@ fn names_are_looked_up_beside_mistakes_in_the_settings() {
         "agents/b.md:4:15: there is no tool `bb`",
         "agents/b.md:5:14: `temperature` must be a number",
         "agents/b.md:7:4: the prompt uses the variable `name`",
-        "agents/c.md: there is a second agent called `b`",
+        "agents/c.md: there is a second agent or workflow called `b`",
         "agents/c.md:4:9: there is no tool `cc`",
         "agents/d.md:2:8: there is no model `fats`",
     ];

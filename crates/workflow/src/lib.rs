@@ -5,6 +5,7 @@
 
 mod coded;
 mod expression;
+mod fit;
 pub mod pattern;
 mod perform;
 pub mod plan;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use adjutant_agent::definition::{Gaps, Source, check_name, markdown};
 use adjutant_core::{Code, Error, Result};
+use adjutant_workflow::plan;
 
 use super::file;
 
@@ -56,14 +57,15 @@ impl Agents {
 
     /// Reads one workflow. Where something is wrong with it, nothing is known of it but its name.
     pub(super) fn read_workflow(&mut self, path: &Path, shown: &Path, errors: &mut Vec<Error>) {
-        let text = file::read(path, adjutant_workflow::plan::LONGEST as u64).map_err(|error| vec![error]);
-        let read = text.and_then(|text| adjutant_workflow::plan::parse(&shown.to_string_lossy(), &text));
+        let (read, found) = match file::read(path, plan::LONGEST as u64) {
+            Ok(text) => plan::parse_in_part(&shown.to_string_lossy(), &text),
+            Err(error) => (None, vec![error]),
+        };
+        let gaps = (!found.is_empty()).then(Gaps::default);
+        errors.extend(found);
         match read {
-            Ok(parsed) => self.take(parsed.source, None, errors),
-            Err(found) => {
-                errors.extend(found);
-                self.unread.extend(path.file_stem().and_then(|stem| stem.to_str()).map(str::to_owned));
-            }
+            Some(parsed) => self.take(parsed.source, gaps, errors),
+            None => self.unread.extend(path.file_stem().and_then(|stem| stem.to_str()).map(str::to_owned)),
         }
     }
 

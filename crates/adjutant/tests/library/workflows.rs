@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 fn obey(request: &Request, _: usize) -> Option<Turn> {
     let system = request.messages.first()?.text();
     let task = request.messages.iter().rfind(|message| message.results().next().is_none())?.text();
-    Some(Turn::text(&match system.split_whitespace().next()? {
+    Some(Turn::text(&match system.split([' ', '.']).next()? {
         "Write" => format!("<{task}>"),
         // Longer texts are better.
         "Judge" => json!({ "score": task.len(), "advice": "longer" }).to_string(),
@@ -105,7 +105,7 @@ steps:
     assert_eq!(made(&branches("join: rest"), "x").await, r#"{"bad":null,"good":"<a x>"}"#);
     assert_eq!(made(&branches("join: any"), "x").await, "<a x>");
     let error = made(&branches("join: all"), "x").await;
-    assert!(error.starts_with("step1: branch 2 of 2 failed: the agent `fragile` gave no answer"), "{error}");
+    assert!(error.starts_with("step1: branch 2 of 2 failed: step1: the agent `fragile` gave no answer"), "{error}");
     let vote = "
 steps:
   - parallel:
@@ -271,6 +271,7 @@ steps:
         .collect();
     let told = told.join("\n");
     for expected in [
+        "3:12 there is no agent `writter` | did you mean `writer`?",
         "4:11 there is no value `inptu` here | did you mean `input`?",
         "6:12 there is no value `lst` here | did you mean `last`?",
         "7:5 `steps[3]` does two things: `agent` and `tool` | make two steps of it",
@@ -340,7 +341,11 @@ async fn a_workflow_in_rust_composes_the_patterns() {
     let reply = open(&counter).run(&whole, "go").await.unwrap();
     assert_eq!(reply.data, Some(json!({ "best": 256, "squares": [121, 144, 196, 225] })));
     assert_eq!(counter.0.load(Ordering::SeqCst), 8);
-    assert_eq!(reply.label.map(|label| label.is_trusted()), Some(true), "the tool is of this program");
+    assert_eq!(
+        reply.label.map(|label| label.is_trusted()),
+        Some(false),
+        "nobody vouches for what the tool gives"
+    );
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use adjutant_core::{Code, Error, Result};
 use serde_json::Value;
 
 use super::values::Values;
+use crate::fit::fits;
 use crate::plan::{Gate, Judge};
 
 /// Why a result does not pass; none where it does.
@@ -41,17 +42,5 @@ async fn judged(stage: &Stage, judge: &Judge, result: &Item) -> Result<Option<St
         Some(true) => Ok(None),
         Some(false) => Ok(Some(format!("the judge says: {reason}"))),
         None => Err(Error::new(Code::ToolFailed, "the judge has not said whether it passes")),
-    }
-}
-
-/// Whether a value fits a JSON schema, and why not.
-pub(super) fn fits(schema: &Value, value: &Value) -> Result<(), String> {
-    let options = jsonschema::options().with_draft(jsonschema::Draft::Draft202012);
-    let options = options.with_pattern_options(jsonschema::PatternOptions::regex()).offline();
-    let validator = options.build(schema).map_err(|error| format!("the schema itself is wrong: {error}"))?;
-    match validator.iter_errors(value).next() {
-        None => Ok(()),
-        Some(error) if error.instance_path().as_str().is_empty() => Err(error.to_string()),
-        Some(error) => Err(format!("{}: {error}", error.instance_path())),
     }
 }

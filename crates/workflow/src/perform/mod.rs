@@ -14,6 +14,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::Value;
 
+use crate::fit;
 use crate::plan::Plan;
 use step::Flow;
 use values::Values;
@@ -49,7 +50,7 @@ impl Planned {
         };
         let value: Value = serde_json::from_str(&input.text())
             .map_err(|error| refused(format!("it is no JSON: {error}")))?;
-        gate::fits(schema, &value).map_err(refused)?;
+        fit::fits(schema, &value).map_err(refused)?;
         Ok(input.part(value))
     }
 }

@@ -9,7 +9,7 @@ mod step;
 pub(crate) const MOST_CALLS: u32 = 10_000;
 
 pub use argument::{Argument, Text};
-pub use read::{LONGEST, Parsed, parse};
+pub use read::{LONGEST, Parsed, parse, parse_in_part};
 pub use step::{
     Branches, Gate, Helper, HelperFrom, Judge, Kind, Mapped, Otherwise, Path, Plan, Refining, Routing, Shut,
     Step,

@@ -10,14 +10,13 @@ use std::cell::RefCell;
 use std::path::Path;
 
 use adjutant_agent::definition::document::{Entry, Node, Place, Problems, Table, parse_yaml};
-use adjutant_agent::definition::{
-    Asked, Named, Sees, Source, check_name, check_schema, read_settings, steps,
-};
+use adjutant_agent::definition::{Asked, Named, Sees, Source, check_name, read_settings, steps};
 use adjutant_core::{Code, Error};
 use serde_json::Value;
 
 use super::MOST_CALLS;
 use super::step::{Helper, Plan};
+use crate::fit;
 use scope::Scope;
 
 /// The longest file, in bytes.
@@ -38,13 +37,18 @@ pub struct Parsed {
 ///
 /// Reports all that is wrong with the file, each error with line and column: [`Code::ProjectInvalid`].
 pub fn parse(file: &str, text: &str) -> Result<Parsed, Vec<Error>> {
+    match parse_in_part(file, text) {
+        (Some(parsed), errors) if errors.is_empty() => Ok(parsed),
+        (_, errors) => Err(errors),
+    }
+}
+
+/// Reads as much of a workflow as is right, and says what is wrong with the rest, as [`parse`] does: enough to look at the names
+/// in it too.
+pub fn parse_in_part(file: &str, text: &str) -> (Option<Parsed>, Vec<Error>) {
     let problems = Problems::new(file);
     let read = read(file, text, &problems);
-    let errors = problems.into_errors();
-    match read {
-        Some(parsed) if errors.is_empty() => Ok(parsed),
-        _ => Err(errors),
-    }
+    (read, problems.into_errors())
 }
 
 fn read(file: &str, text: &str, problems: &Problems) -> Option<Parsed> {
@@ -76,7 +80,7 @@ fn read(file: &str, text: &str, problems: &Problems) -> Option<Parsed> {
     table.finish();
     let Found { agents, tools, helpers } = reader.found.into_inner();
     (source.agents, source.tools) = (agents, tools);
-    let plan = Plan { version: Plan::VERSION, input, steps: steps?, output, helpers };
+    let plan = Plan { version: Plan::VERSION, input, steps: steps.unwrap_or_default(), output, helpers };
     source.workflow = Some(serde_json::to_value(&plan).ok()?);
     Some(Parsed { source, plan })
 }
@@ -150,10 +154,10 @@ impl Reader<'_> {
             self.problems.report_with(node.place, message, "begin it with `type: object`");
             return None;
         }
-        match check_schema(&schema) {
-            Ok(()) => Some(schema),
-            Err(error) => {
-                self.problems.add(node.place, error);
+        match fit::validator(&schema) {
+            Ok(_) => Some(schema),
+            Err(why) => {
+                self.problems.report(node.place, format!("`{key}` is no JSON schema: {why}"));
                 None
             }
         }

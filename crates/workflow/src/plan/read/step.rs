@@ -55,7 +55,7 @@ impl Reader<'_> {
 
     fn kind(&self, table: &Table<'_>, id: &str, scope: &Scope, depth: usize) -> Option<Kind> {
         let verbs: Vec<&str> =
-            VERBS.iter().copied().chain([WORKFLOW]).filter(|verb| table.has(verb)).collect();
+            VERBS.iter().copied().chain([WORKFLOW]).filter(|verb| table.entry(verb).is_some()).collect();
         let verb = match verbs.as_slice() {
             [verb] => *verb,
             [] => {
