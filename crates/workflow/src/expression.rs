@@ -13,6 +13,13 @@ use serde_json::{Map, Number, Value};
 /// The longest expression, in bytes.
 const LONGEST: usize = 10_000;
 
+/// The names of types in CEL, with which those of values are compared: `type(last) == int`.
+const TYPES: [&str; 10] =
+    ["bool", "bytes", "double", "int", "list", "map", "null_type", "string", "type", "uint"];
+
+/// Words that mean something else in CEL than a value.
+const RESERVED: [&str; 6] = ["true", "false", "null", "in", "as", "has"];
+
 /// An expression in CEL over values by name. It looks at nothing else, and always comes to an end.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -48,7 +55,7 @@ impl Expression {
                 |error| Mistake {
                     message: error.msg,
                     line: usize::try_from(error.pos.0).unwrap_or(1).max(1),
-                    column: usize::try_from(error.pos.1).unwrap_or(0) + 1,
+                    column: usize::try_from(error.pos.1).unwrap_or(1).max(1),
                 },
             )
         })?;
@@ -66,6 +73,11 @@ impl Expression {
     /// The names of the values that it looks at.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.names.iter().map(String::as_str)
+    }
+
+    /// Whether a value can be called so.
+    pub fn can_name(name: &str) -> bool {
+        !TYPES.contains(&name) && !RESERVED.contains(&name)
     }
 
     /// Whether it may make a list out of the keys of an object, which CEL does in no certain order: then what it comes to must
@@ -134,7 +146,8 @@ impl Seen {
         match &part.expr {
             Expr::Unspecified | Expr::Literal(_) => {}
             Expr::Ident(name) => {
-                if !name.starts_with('@') && !bound.contains(&name.as_str()) {
+                let name_of_type = TYPES.contains(&name.as_str());
+                if !name.starts_with('@') && !name_of_type && !bound.contains(&name.as_str()) {
                     self.names.insert(name.clone());
                 }
             }
@@ -237,6 +250,7 @@ mod tests {
             ("has(input.missing) ? 1 : 2", json!(2)),
             ("input.big == 18446744073709551615u", json!(true)),
             ("last.matches('^f')", json!(true)),
+            ("type(last) == string && type(input.count) != string", json!(true)),
             (
                 "input.files[7]",
                 json!("the expression `input.files[7]` cannot be evaluated: Index out of bounds: Int(7)"),

@@ -8,6 +8,7 @@ mod approvals;
 mod artifacts;
 mod conversations;
 mod narrowing;
+mod nesting;
 mod people;
 mod programs;
 mod projects;

@@ -105,7 +105,10 @@ steps:
     assert_eq!(made(&branches("join: rest"), "x").await, r#"{"bad":null,"good":"<a x>"}"#);
     assert_eq!(made(&branches("join: any"), "x").await, "<a x>");
     let error = made(&branches("join: all"), "x").await;
-    assert!(error.starts_with("step1: branch 2 of 2 failed: step1: the agent `fragile` gave no answer"), "{error}");
+    assert!(
+        error.starts_with("step1: branch 2 of 2 failed: step1: the agent `fragile` gave no answer"),
+        "{error}"
+    );
     let vote = "
 steps:
   - parallel:

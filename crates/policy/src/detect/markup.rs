@@ -188,9 +188,18 @@ fn may_lead(target: &str, allowed: &[String]) -> bool {
     !host.is_empty() && allowed.iter().any(is_below)
 }
 
-/// An address as code, which nothing makes a link of.
+/// An address as code, which nothing makes a link of. Where a mark in front of it opens the code otherwise, what is in it is no
+/// link or picture either.
 fn shown(target: &str) -> String {
-    format!("`{}`", target.replace('`', "%60"))
+    let written = |sign| match sign {
+        '`' => "%60".to_owned(),
+        '[' => "%5B".to_owned(),
+        ']' => "%5D".to_owned(),
+        '<' => "%3C".to_owned(),
+        '>' => "%3E".to_owned(),
+        other => other.to_string(),
+    };
+    format!("`{}`", target.chars().map(written).collect::<String>())
 }
 
 #[cfg(test)]
@@ -221,6 +230,8 @@ mod tests {
             ("<[b](//evil.example)", "&lt;b (`//evil.example`)"),
             ("[<img src=x>](#a)", "[&lt;img src=x>](#a)"),
             ("[<img src=x>](//evil.example)", "&lt;img src=x> (`//evil.example`)"),
+            ("[c](![a](https://evil.example/p))", "c (`!%5Ba%5D(https://evil.example/p)`)"),
+            ("`[c](![a](https://evil.example/p))", "`c (`!%5Ba%5D(https://evil.example/p)`)"),
             ("<b onclick=x>", "&lt;b onclick=x>"),
             ("<script", "&lt;script"),
             ("```\n![x](https://evil.example)\n```\n", "```\n![x](https://evil.example)\n```\n"),

@@ -41,11 +41,11 @@ impl Reader<'_> {
         let Some(id) = table.text("id") else { return format!("step{}", index + 1) };
         let is_name = id.starts_with(|c: char| c.is_ascii_lowercase())
             && id.len() <= 40
-            && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+            && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+            && Expression::can_name(id);
         let place = table.entry("id").map_or(table.place(), |entry| entry.value.place);
         if !is_name {
-            let help =
-                "use a-z, 0-9 and _, at most 40 of them, and begin with a letter: expressions name it so";
+            let help = "use a-z, 0-9 and _, at most 40 of them, and begin with a letter: expressions name it so, and types such as `list` are called so already";
             self.problems.report_with(place, format!("`{id}` cannot be the name of a step"), help);
         } else if !scope.add(id) {
             self.problems.report(place, format!("there is a value called `{id}` already"));
