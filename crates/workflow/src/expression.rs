@@ -1,12 +1,12 @@
 //! [`Expression`]: a condition or a value in CEL, the Common Expression Language.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use adjutant_core::{Code, Error, Result};
 use cel::common::ast::{EntryExpr, Expr};
 use cel::objects::{Key, Map as CelMap};
-use cel::{Context, Env, IdedExpr, Program};
+use cel::{Context, Env, IdedExpr, Program, extensions};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
 
@@ -19,6 +19,16 @@ const TYPES: [&str; 10] =
 
 /// Words that mean something else in CEL than a value.
 const RESERVED: [&str; 6] = ["true", "false", "null", "in", "as", "has"];
+
+/// What expressions know: the standard library, and its extensions for texts, lists and numbers.
+static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| {
+    let mut environment = Env::stdlib();
+    // An extension that is refused is one that its own crate declares twice: expressions that use it are no expressions then.
+    for extension in [extensions::strings, extensions::lists, extensions::math] {
+        drop(environment.add_extension(extension));
+    }
+    Arc::new(environment)
+});
 
 /// An expression in CEL over values by name. It looks at nothing else, and always comes to an end.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -48,7 +58,7 @@ impl Expression {
         if source.len() > LONGEST {
             return Err(at_start(format!("the expression is longer than {LONGEST} bytes")));
         }
-        let program = Program::compile(source).map_err(|errors| {
+        let program = ENVIRONMENT.compile(source).map_err(|errors| {
             let first = errors.errors.into_iter().next();
             first.map_or_else(
                 || at_start("it is no expression".to_owned()),
@@ -90,7 +100,7 @@ impl Expression {
     ///
     /// Fails with [`Code::ToolFailed`], saying why.
     pub fn evaluate(&self, values: &Map<String, Value>) -> Result<Value> {
-        let mut context = Context::with_env(Arc::new(Env::stdlib()));
+        let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
         for name in &self.names {
             if let Some(value) = values.get(name) {
                 context.add_variable_from_value(name.as_str(), to_cel(value));
@@ -250,6 +260,7 @@ mod tests {
             ("has(input.missing) ? 1 : 2", json!(2)),
             ("input.big == 18446744073709551615u", json!(true)),
             ("last.matches('^f')", json!(true)),
+            ("'a.md (1 KiB)\\nb.md'.split('\\n').map(f, f.split(' ')[0])", json!(["a.md", "b.md"])),
             ("type(last) == string && type(input.count) != string", json!(true)),
             (
                 "input.files[7]",

@@ -10,7 +10,7 @@ use adjutant::durable::{RunState, Wait};
 use adjutant::model::Request;
 use adjutant::model::scripted::{Scripted, Turn};
 use adjutant::prelude::{
-    Adjutant, Item, Project, Reply, Stage, Task, ToolError, Update, Workflow, pattern, steps, tool,
+    Adjutant, Item, Offline, Project, Reply, Stage, Task, ToolError, Update, Workflow, pattern, steps, tool,
 };
 use adjutant::tool::Answer;
 use adjutant::workflow::pattern::{Ended, Fan, Join, Opinion, Rounds, parallel, refine};
@@ -399,4 +399,26 @@ async fn a_workflow_goes_on_where_its_process_stopped() {
     let reply = open().run(&slow(), task()).await.unwrap();
     assert_eq!(reply.data, Some(json!(14)));
     assert_eq!(counter.0.load(Ordering::SeqCst), 3, "nothing is done twice");
+}
+
+/// A workflow of the sample project, run by the model that every machine has.
+async fn sample(workflow: &str, input: &str) -> Reply {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/workflows");
+    let project = Project::load(folder).unwrap_or_else(|errors| panic!("{errors:#?}"));
+    let adjutant = Adjutant::builder().in_memory().project(project).model("main", Offline::new());
+    adjutant.build().unwrap().run(workflow, input).await.unwrap()
+}
+
+#[tokio::test]
+async fn the_samples_work_on_real_input() {
+    let digest = sample("digest", "go").await.text;
+    assert!(digest.contains("- warranty.md: ") && digest.contains("two years"), "{digest}");
+    assert_eq!(digest.matches("\n- ").count() + 1, 11, "each document is there: {digest}");
+    let review = sample("review", "checkout.diff").await.text;
+    assert!(review.contains("checkout.py"), "{review}");
+    let answer = sample("router", "How long is the return period?").await.text;
+    assert!(answer.contains("30 days") || answer.contains("14 days"), "{answer}");
+    assert!(sample("router", "Hello").await.text.starts_with("Thank you"));
+    let summary = sample("summary", "warranty.md").await.text;
+    assert!(summary.contains("The law gives you two years"), "{summary}");
 }

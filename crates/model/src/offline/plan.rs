@@ -321,13 +321,32 @@ impl Plan<'_> {
         }
         let names: Vec<String> = self.tools.iter().map(|tool| format!("`{}`", tool.name)).take(12).collect();
         Some(match (names.is_empty(), about.is_empty()) {
-            (true, _) => "I have no tools here, and without them I know nothing.".to_owned(),
+            (true, _) => match excerpt(&self.turn.question) {
+                Some(begins) => format!("Out of what I was given:\n\n{}", quoted(&[begins])),
+                None => "I have no tools here, and without them I know nothing.".to_owned(),
+            },
             (false, true) => format!("Hello. Ask me something that I can look up with {}.", names.join(", ")),
             (false, false) => {
                 format!("None of my tools fits that: {}. Say it in their words.", names.join(", "))
             }
         })
     }
+}
+
+/// The beginning of the prose in a long message, which is material rather than a question; none of a short one. Headings, and
+/// lines that announce what follows, are no prose.
+fn excerpt(message: &str) -> Option<String> {
+    const LONG: usize = 200;
+    if message.len() < LONG {
+        return None;
+    }
+    let is_prose = |line: &&str| {
+        let line = line.trim();
+        !line.starts_with('#') && !line.ends_with(':')
+    };
+    let lines = message.lines().filter(is_prose).skip_while(|line| line.trim().is_empty());
+    let paragraph: Vec<&str> = lines.take_while(|line| !line.trim().is_empty()).collect();
+    Some(shortened(&paragraph.join(" "))).filter(|text| !text.is_empty())
 }
 
 fn proposal(tool: &ToolSpec, arguments: Map<String, Value>) -> Proposal {
@@ -342,4 +361,18 @@ fn shortened(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let cut: String = line.chars().take(300).collect();
     if cut.len() < line.len() { format!("{cut}...") } else { cut }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_material_the_beginning_of_its_prose_is_quoted() {
+        let rest = "x ".repeat(150);
+        let material = format!("Summarise this:\n# Warranty\n\nThe law gives\nyou two years.\n\n{rest}");
+        assert_eq!(excerpt(&material).as_deref(), Some("The law gives you two years."));
+        assert_eq!(excerpt("Where is order 1042?"), None);
+        assert_eq!(excerpt(&format!("# {rest}")), None);
+    }
 }

@@ -35,7 +35,8 @@ where
     let mut wait = attempts.wait_ms;
     let mut tried = 0;
     loop {
-        let scope = stage.scope("attempt");
+        // What is tried once needs no scope of its own.
+        let scope = if attempts.most > 1 { stage.scope("attempt") } else { stage.clone() };
         let done = match attempts.longest_ms {
             Some(longest) => scope.within(Duration::from_millis(longest), work(scope.clone())).await,
             None => work(scope.clone()).await,

@@ -34,14 +34,16 @@ impl Text {
         self.names.iter().map(String::as_str)
     }
 
-    /// The text with its values filled in.
+    /// The text with its values filled in. What is nothing is shown as nothing.
     ///
-    /// Fails with [`Code::ToolFailed`] where one has no value.
+    /// Fails with [`Code::ToolFailed`] where a value has not what is asked of it.
     pub fn fill(&self, values: &Map<String, Value>) -> Result<String> {
         if self.names.is_empty() && !self.source.contains(['{', '#']) {
             return Ok(self.source.clone());
         }
-        template::render(&self.source, values).map_err(|error| {
+        let shown = |value: &Value| if value.is_null() { Value::from("") } else { value.clone() };
+        let values = values.iter().map(|(name, value)| (name.clone(), shown(value))).collect();
+        template::render(&self.source, &values).map_err(|error| {
             Error::new(Code::ToolFailed, error.message().replacen("the prompt", "the text", 1))
         })
     }
