@@ -10,7 +10,8 @@ use adjutant::durable::{RunState, Wait};
 use adjutant::model::Request;
 use adjutant::model::scripted::{Scripted, Turn};
 use adjutant::prelude::{
-    Adjutant, Item, Offline, Project, Reply, Stage, Task, ToolError, Update, Workflow, pattern, steps, tool,
+    Adjutant, Agent, Item, Offline, Project, Reply, Stage, Task, ToolError, Update, Workflow, pattern, steps,
+    tool,
 };
 use adjutant::tool::Answer;
 use adjutant::workflow::pattern::{Ended, Fan, Join, Opinion, Rounds, parallel, refine};
@@ -421,4 +422,57 @@ async fn the_samples_work_on_real_input() {
     assert!(sample("router", "Hello").await.text.starts_with("Thank you"));
     let summary = sample("summary", "warranty.md").await.text;
     assert!(summary.contains("The law gives you two years"), "{summary}");
+}
+
+#[tokio::test]
+async fn several_speak_in_one_conversation_until_a_rule_ends_it() {
+    use adjutant::workflow::pattern::{Conversation, Said, chat, in_turn};
+
+    let writer = Agent::new("writer").instructions("Write.");
+    let other = Agent::new("other").instructions("Write.");
+    let group = Workflow::new("group").agent(&writer).agent(&other).run(|stage, input| async move {
+        let next = |_, said: Conversation| async move {
+            Ok((said.turns_of("other") < 2).then(|| in_turn(&["writer", "other"], &said)).flatten())
+        };
+        let speak = |stage: Stage, who: String, said: Conversation| async move {
+            stage.ask(&who, Item::made_of(said.said().len(), [&said.as_item()])).await
+        };
+        let opening = vec![Said { who: "ann".into(), what: input }];
+        let said = chat(&stage, 9, opening, next, speak).await?;
+        Ok(said.as_item())
+    });
+    let reply = open(&Counter::default()).run(&group, "Go on.").await.unwrap();
+    assert_eq!(reply.text, "ann: Go on.\n\nwriter: <1>\n\nother: <2>\n\nwriter: <3>\n\nother: <4>");
+}
+
+#[tokio::test]
+async fn events_are_worked_on_by_the_steps_that_wait_for_them() {
+    use adjutant::workflow::pattern::{Event, Events};
+
+    let split = |_: Stage, event: Event| async move {
+        let most = event.data.text().parse::<usize>().unwrap_or_default();
+        Ok((1..=most).map(|number| Event::new("number", event.data.part(number))).collect())
+    };
+    let square = |stage: Stage, event: Event| async move {
+        let number = usize::try_from(event.data.value.as_u64().unwrap_or_default()).unwrap_or_default();
+        Ok(vec![Event::new("square", stage.call("count", arguments(number)).await?)])
+    };
+    let sum = |_: Stage, events: Vec<Event>| async move {
+        let sum: u64 = events.iter().filter_map(|event| event.data.value.as_u64()).sum();
+        Ok(vec![Event::end(Item::made_of(sum, events.iter().map(|event| &event.data)))])
+    };
+    let workflow = |wanted: usize| {
+        Workflow::new("events").tool(count).run(move |stage, input| async move {
+            let events = Events::new()
+                .on("split", "start", 1, split)
+                .on("square", "number", 2, square)
+                .collect("sum", [("square", wanted)], 1, sum);
+            events.run(&stage, Event::new("start", input)).await
+        })
+    };
+    let counter = Counter::default();
+    assert_eq!(open(&counter).run(&workflow(4), "4").await.unwrap().data, Some(json!(30)));
+    assert_eq!(counter.0.load(Ordering::SeqCst), 4);
+    let error = open(&counter).run(&workflow(5), "4").await.unwrap_err();
+    assert_eq!(error.message(), "no step has the events that it waits for");
 }

@@ -2,11 +2,15 @@
 //! can follow and an author can put together as they like.
 
 mod attempt;
+mod chat;
+mod events;
 mod parallel;
 mod refine;
 mod route;
 
 pub use attempt::{Attempts, attempt};
+pub use chat::{Conversation, Said, chat, in_turn};
+pub use events::{Event, Events};
 pub use parallel::{Fan, Join, majority, parallel};
 pub use refine::{Ended, Opinion, Refined, Reviewed, Rounds, refine};
 pub use route::{Choice, route};
