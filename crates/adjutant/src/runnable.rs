@@ -1,5 +1,6 @@
 //! What can be run: an agent from Rust, or one of the project's by name.
 
+use adjutant_agent::definition::Strategy;
 use adjutant_agent::{Agent, Definition};
 use adjutant_core::Result;
 
@@ -52,6 +53,11 @@ impl Runnable for str {
 fn by_roles(definition: &mut Definition, project: &Project) {
     if let Some(source) = project.agents().find(|source| source.name == definition.name) {
         definition.model.clone_from(&source.model.name);
+    }
+    if Strategy::of(definition).is_some() {
+        // Whoever it asks is itself.
+        let model = definition.model.clone();
+        definition.agents.iter_mut().for_each(|asked| asked.definition.model.clone_from(&model));
     }
     definition.agents.iter_mut().for_each(|asked| by_roles(&mut asked.definition, project));
     let helpers =

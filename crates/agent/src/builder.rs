@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde_json::Value;
 
 use crate::definition::{
-    Asked, CodeMode, ContextWindow, Defaults, Definition, Guardrail, Named, Sees, Setting, Source,
+    Asked, CodeMode, ContextWindow, Defaults, Definition, Guardrail, Named, Sees, Setting, Source, Strategy,
     ToolSearchSettings, Wanted, markdown, schema_of,
 };
 use crate::narrow::Narrow;
@@ -227,6 +227,13 @@ impl Agent {
     #[must_use]
     pub fn endorse(mut self, kind: Closed) -> Self {
         self.source.endorse.insert(kind);
+        self
+    }
+
+    /// Sets how it goes about a task, where that is more than the plain loop.
+    #[must_use]
+    pub fn strategy(mut self, strategy: Strategy) -> Self {
+        self.source.strategy = Some(strategy);
         self
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use adjutant_agent::definition::{Defaults, Setting, Source, steps};
+use adjutant_agent::definition::{Defaults, Setting, Source, Strategy, steps};
 use adjutant_agent::workflow::{Item, Stage, Workflow, Workflows};
 use adjutant_agent::{Agent, Definition};
 use adjutant_core::json::Json;
@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use crate::perform::Plans;
 use crate::plan::MOST_CALLS;
+use crate::strategy::Strategic;
 
 /// A workflow in Rust: the agents and tools that it uses, and the code that directs them.
 ///
@@ -160,6 +161,9 @@ impl Codes {
 
 impl Workflows for Codes {
     fn find(&self, definition: &Definition) -> Result<Arc<dyn Workflow>> {
+        if let Some(strategy) = Strategy::of(definition) {
+            return Ok(Arc::new(Strategic(strategy)));
+        }
         let named = definition.workflow.as_ref().and_then(|workflow| workflow.get("code")?.as_str());
         let Some(name) = named.filter(|_| !is_plan(definition)) else { return Plans.find(definition) };
         let codes = self.0.read().unwrap_or_else(PoisonError::into_inner);

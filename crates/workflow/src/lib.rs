@@ -9,6 +9,7 @@ mod fit;
 pub mod pattern;
 mod perform;
 pub mod plan;
+mod strategy;
 
 pub use coded::{Coded, Codes};
 pub use expression::{Expression, Mistake};

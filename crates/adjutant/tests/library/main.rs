@@ -15,4 +15,5 @@ mod projects;
 mod runs;
 mod scripts;
 mod shop;
+mod strategies;
 mod workflows;

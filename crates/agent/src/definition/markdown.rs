@@ -23,6 +23,7 @@ use super::gaps::Gaps;
 use super::guardrail::Wanted;
 use super::setting;
 use super::source::{Asked, Named, Source};
+use super::strategy::Strategy;
 use super::tool_search::ToolSearchSettings;
 use super::{extraction, flow, name, schema, template};
 use crate::narrow::Narrow;
@@ -151,6 +152,7 @@ fn read_keys(table: Table<'_>, file: &str, source: &mut Source) -> Gaps {
     source.quarantine = names(&table, "quarantine");
     source.endorse = extraction::read_endorse(&table);
     source.narrow = table.choice("narrow", &Narrow::WORDS).flatten();
+    source.strategy = Strategy::read(&table);
     let gaps = Gaps {
         model: source.model.place.is_none(),
         tools: is_gap(&table, "tools", is_list_of_texts),

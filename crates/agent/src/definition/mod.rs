@@ -19,6 +19,7 @@ mod schema;
 mod setting;
 pub mod skill;
 mod source;
+mod strategy;
 pub mod template;
 mod tool_search;
 mod window;
@@ -36,5 +37,6 @@ pub use setting::{
     Setting, errors, idle_time, money, parallel, read as read_settings, repeats, steps, tokens, wall_time,
 };
 pub use source::{Asked, Defaults, Named, Source};
+pub use strategy::Strategy;
 pub use tool_search::{ToolSearch, ToolSearchSettings};
 pub use window::ContextWindow;

@@ -18,6 +18,7 @@ use super::gaps::Gaps;
 use super::guardrail::{Guardrail, Wanted};
 use super::pinned::Definition;
 use super::setting::Setting;
+use super::strategy::Strategy;
 use super::template::{self, Variable};
 use super::tool_search::ToolSearchSettings;
 use super::window::ContextWindow;
@@ -107,6 +108,8 @@ pub struct Source {
     pub narrow: Option<Narrow>,
     /// What directs it, where that is a [workflow](crate::workflow) and no model: how whoever brings the code finds it.
     pub workflow: Option<Value>,
+    /// How it goes about a task, where that is more than the plain loop.
+    pub strategy: Option<Strategy>,
 }
 
 /// What stands around an agent and holds where it says nothing itself.
@@ -158,6 +161,7 @@ impl Source {
             endorse: BTreeSet::new(),
             narrow: None,
             workflow: None,
+            strategy: None,
         }
     }
 
@@ -264,6 +268,12 @@ impl Source {
             }
             definition.tools.push(spec);
             definition.agents.push(delegate);
+        }
+        if let Some(strategy) = self.strategy.filter(|_| errors.is_empty()) {
+            match strategy.around(definition.clone()) {
+                Ok(around) => *definition = around,
+                Err(error) => errors.push(self.placed(error, None)),
+            }
         }
         if errors.is_empty() { Ok(()) } else { Err(errors) }
     }

@@ -39,6 +39,10 @@ pub(crate) async fn perform(
     let (begin, blocked) = turn::let_in(ctx, agent, begin, &watch).await?;
     let mut titling = turn::entitle(ctx, agent, &begin, blocked.is_none(), &log)?;
     let first = turn::first(&begin);
+    let variables = match &begin {
+        Begin::First(input, _) => input.variables.clone(),
+        Begin::Next(..) => serde_json::Map::new(),
+    };
     let mut memory = turn::perceive(ctx, agent, begin)?;
     if let Some(blocked) = blocked {
         return Ok(turn::held_back(ctx, memory, &log, &watch, blocked));
@@ -58,6 +62,7 @@ pub(crate) async fn perform(
         watch,
         queue: Queue::default(),
         calls: AtomicU32::new(memory.calls),
+        variables,
         memory: memory.clone(),
     });
     let stage = Stage::new(ctx.clone(), Arc::clone(&run), Arc::clone(&purse));

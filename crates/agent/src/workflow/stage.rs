@@ -57,6 +57,8 @@ pub(super) struct Performance {
     pub(super) watch: Watch,
     pub(super) queue: Queue,
     pub(super) calls: AtomicU32,
+    /// The values that were given for the variables of the prompt.
+    pub(super) variables: Map<String, Value>,
     /// What the run knows besides, for its next segment.
     pub(super) memory: Memory,
 }
@@ -74,6 +76,11 @@ impl Stage {
     /// The definition that the run is pinned to.
     pub fn definition(&self) -> &Definition {
         &self.run.agent.definition
+    }
+
+    /// The values that the run was started with, by the names of the variables of its prompt; nothing after a roll-over.
+    pub fn variables(&self) -> &Map<String, Value> {
+        &self.run.variables
     }
 
     /// The message that the run was started with.
