@@ -93,7 +93,7 @@ pub mod prelude {
     pub use adjutant_core::event::{Event, EventKind};
     pub use adjutant_model::offline::Offline;
     pub use adjutant_tool::{Context, ToolError, tool};
-    pub use adjutant_workflow::pattern;
+    pub use adjutant_workflow::{graph, pattern};
 
     pub use crate::{Adjutant, Project, Run, Session, Task, Update, Workflow};
 }

@@ -7,6 +7,7 @@ mod agents;
 mod approvals;
 mod artifacts;
 mod conversations;
+mod graphs;
 mod narrowing;
 mod nesting;
 mod people;

@@ -19,7 +19,7 @@ use futures::StreamExt;
 use serde_json::{Value, json};
 
 /// A model that answers by what its instructions begin with.
-fn obey(request: &Request, _: usize) -> Option<Turn> {
+pub(super) fn obey(request: &Request, _: usize) -> Option<Turn> {
     let system = request.messages.first()?.text();
     let task = request.messages.iter().rfind(|message| message.results().next().is_none())?.text();
     Some(Turn::text(&match system.split([' ', '.']).next()? {
@@ -46,7 +46,7 @@ const CRITIC: &str = "---\nmodel: main\noutput:\n  type: object\n  properties: {
 const FRAGILE: &str = "---\nmodel: main\n---\nFail.\n";
 
 /// A project with these agents and one workflow, `flow`.
-fn project(workflow: &str) -> (tempfile::TempDir, Adjutant) {
+pub(super) fn project(workflow: &str) -> (tempfile::TempDir, Adjutant) {
     let folder = tempfile::tempdir().unwrap();
     for name in ["agents", "workflows"] {
         std::fs::create_dir(folder.path().join(name)).unwrap();
@@ -61,13 +61,13 @@ fn project(workflow: &str) -> (tempfile::TempDir, Adjutant) {
     (folder, adjutant)
 }
 
-async fn run(workflow: &str, input: &str) -> Result<Reply, adjutant::Error> {
+pub(super) async fn run(workflow: &str, input: &str) -> Result<Reply, adjutant::Error> {
     let (_folder, adjutant) = project(workflow);
     adjutant.run("flow", input).await
 }
 
 /// What a workflow makes: its text, or what is wrong.
-async fn made(workflow: &str, input: &str) -> String {
+pub(super) async fn made(workflow: &str, input: &str) -> String {
     match run(workflow, input).await {
         Ok(reply) => reply.data.map_or(reply.text, |data| data.to_string()),
         Err(error) => error.to_string(),
@@ -290,7 +290,7 @@ steps:
 
 /// Counts what it was asked to do.
 #[tool(idempotent)]
-fn count(number: usize, counter: &Counter) -> Result<usize, ToolError> {
+pub(super) fn count(number: usize, counter: &Counter) -> Result<usize, ToolError> {
     counter.0.fetch_add(1, Ordering::SeqCst);
     match number {
         13 => Err(ToolError::new("unlucky")),
@@ -299,9 +299,9 @@ fn count(number: usize, counter: &Counter) -> Result<usize, ToolError> {
 }
 
 #[derive(Clone, Default)]
-struct Counter(Arc<AtomicUsize>);
+pub(super) struct Counter(pub(super) Arc<AtomicUsize>);
 
-fn open(counter: &Counter) -> Adjutant {
+pub(super) fn open(counter: &Counter) -> Adjutant {
     Adjutant::builder()
         .in_memory()
         .model("main", Scripted::from_fn(obey))
@@ -310,7 +310,7 @@ fn open(counter: &Counter) -> Adjutant {
         .unwrap()
 }
 
-fn arguments(number: usize) -> serde_json::Map<String, Value> {
+pub(super) fn arguments(number: usize) -> serde_json::Map<String, Value> {
     json!({ "number": number }).as_object().cloned().unwrap()
 }
 

@@ -8,6 +8,9 @@ use serde_json::Value;
 
 use crate::flow::Given;
 
+/// How many results a value may be known by that is [condensed](Item::condensed).
+const MOST_GIVEN: usize = 64;
+
 /// A value in a workflow, with what is known of where it came from: its label, and the results that it was made of.
 ///
 /// The argument of a call that is one of these results as it was is known to come from there; of anything that was made of
@@ -48,16 +51,32 @@ impl Item {
     /// The same value, known to be no better than others that had a say in it.
     #[must_use]
     pub fn influenced_by<'a>(self, others: impl IntoIterator<Item = &'a Self>) -> Self {
-        let mut made = Self::made_of(self.value, others);
-        made.label = made.label.join(&self.label);
-        made.given.extend(self.given);
-        made
+        let others = Self::made_of(Value::Null, others);
+        Self::made_of(self.value.clone(), [&others, &self])
     }
 
     /// A part of this value, or another form of it.
     #[must_use]
     pub fn part(&self, value: impl Into<Value>) -> Self {
         Self::made_of(value, [self])
+    }
+
+    /// A value that came from outside, by the name of what brought it. It is not trusted.
+    pub fn from_outside(name: &str, value: impl Into<Value>) -> Self {
+        let label = Label::untrusted_from(name);
+        Self::given(Given { tool: name.to_owned(), asked: Value::Null, value: value.into(), label })
+    }
+
+    /// The same value; where it was made of very many results, it is known by what all of them come to together, under that
+    /// name. What goes round in a loop would otherwise be known by more results each time.
+    #[must_use]
+    pub fn condensed(self, name: &str) -> Self {
+        if self.given.len() <= MOST_GIVEN {
+            return self;
+        }
+        let label = self.given.iter().fold(self.label.clone(), |label, given| label.join(&given.label));
+        let all = Given { tool: name.to_owned(), asked: Value::Null, value: self.value.clone(), label };
+        Self { given: vec![Arc::new(all)], ..self }
     }
 
     /// What a call has given.
@@ -116,5 +135,15 @@ mod tests {
         assert_eq!(both.given.len(), 2);
         assert!(Item::made_of("x", [&order]).label.is_trusted());
         assert!(!order.influenced_by([&page]).label.is_trusted());
+    }
+
+    #[test]
+    fn what_was_made_of_very_much_is_known_by_what_that_comes_to() {
+        let mut all: Vec<_> = (0..MOST_GIVEN).map(|_| given("order", Label::default())).collect();
+        assert_eq!(Item::made_of("x", &all).condensed("sum").given.len(), MOST_GIVEN);
+        all.push(given("page", Label::untrusted_from("web")));
+        let sum = Item::made_of("x", &all).condensed("sum");
+        assert_eq!(sum.given.len(), 1);
+        assert!(sum.given.iter().all(|given| !given.label.is_trusted()), "{sum:?}");
     }
 }

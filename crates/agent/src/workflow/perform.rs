@@ -1,7 +1,7 @@
 //! The way of one run of a workflow.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use adjutant_core::Result;
 use adjutant_core::hash::Digest;
@@ -64,6 +64,7 @@ pub(crate) async fn perform(
         calls: AtomicU32::new(memory.calls),
         variables,
         memory: memory.clone(),
+        rolling: Mutex::default(),
     });
     let stage = Stage::new(ctx.clone(), Arc::clone(&run), Arc::clone(&purse));
     let mut agreement = Agreement::new(ctx, agent, first, &run.watch);
@@ -73,6 +74,12 @@ pub(crate) async fn perform(
     if let Some(blocked) = blocked {
         memory.call(titling.finish(ctx).await);
         return Ok(turn::held_back(ctx, memory, &run.log, &run.watch, blocked));
+    }
+    let rolling = run.rolling.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(mut next) = rolling {
+        // Nothing may be under way when a segment ends, and a title may still be.
+        next.call(titling.finish(ctx).await);
+        match ctx.roll_over(Json::of(&next)?).await? {}
     }
     let made = made?;
     let step = ctx.scope(MADE);
@@ -103,7 +110,7 @@ async fn say(step: &Ctx, memory: &mut Memory, made: &Item) -> Result<()> {
 }
 
 /// What the next segment of a run begins with.
-pub(super) fn parting(run: &Performance, purse: &Purse, state: Json) -> Result<Json> {
+pub(super) fn parting(run: &Performance, purse: &Purse, state: Json) -> Result<Memory> {
     let mut memory = run.memory.clone();
     memory.conversation = run.conversation.clone();
     memory.conversation.close_segment()?;
@@ -112,5 +119,5 @@ pub(super) fn parting(run: &Performance, purse: &Purse, state: Json) -> Result<J
     memory.names = run.watch.names();
     memory.calls = run.calls.load(std::sync::atomic::Ordering::Relaxed);
     memory.state = Some(state);
-    Json::of(&memory)
+    Ok(memory)
 }

@@ -1,5 +1,6 @@
 //! [`Stage`]: what the code of a workflow works with.
 
+use std::convert::Infallible;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -61,6 +62,8 @@ pub(super) struct Performance {
     pub(super) variables: Map<String, Value>,
     /// What the run knows besides, for its next segment.
     pub(super) memory: Memory,
+    /// What the next segment begins with, once the workflow has asked for one.
+    pub(super) rolling: Mutex<Option<Box<Memory>>>,
 }
 
 impl Stage {
@@ -218,10 +221,7 @@ impl Stage {
     /// Waits for somebody outside to signal `name`, with any JSON. `request` is what they are shown. What comes is not trusted.
     pub async fn signal(&self, name: &str, request: &Value) -> Result<Item> {
         let payload = self.ctx.signal(name, Json::from(request.clone())).await?;
-        let label = adjutant_core::label::Label::untrusted_from(format!("signal:{name}"));
-        let given =
-            Given { tool: name.to_owned(), asked: request.clone(), value: payload.value().clone(), label };
-        let item = Item::given(given);
+        let item = Item::from_outside(&format!("signal:{name}"), payload.value().clone());
         self.learn(&item);
         Ok(item)
     }
@@ -251,10 +251,14 @@ impl Stage {
     }
 
     /// Begins a new segment of the run, so that nothing ever replays a long journal: the workflow is called again with `state`.
-    /// Only in the root scope of the run, with nothing under way. Never returns `Ok`.
-    pub async fn roll_over(&self, state: Json) -> Result<std::convert::Infallible> {
+    /// Only with nothing of its own under way, and what this fails with must be handed on. Never returns `Ok`.
+    pub fn roll_over(&self, state: Json) -> Result<Infallible> {
         let memory = super::perform::parting(&self.run, &self.purse, state)?;
-        self.ctx.roll_over(memory).await
+        *self.run.rolling.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(memory));
+        Err(Error::new(
+            Code::Internal,
+            "the run begins a new segment, and its workflow has gone on meanwhile",
+        ))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Runs a [`Plan`]: each step as the pattern of its name.
 
 mod gate;
+mod graph;
 mod step;
 mod values;
 
@@ -16,6 +17,7 @@ use serde_json::Value;
 
 use crate::fit;
 use crate::plan::Plan;
+use graph::{Resting, Root};
 use step::Flow;
 use values::Values;
 
@@ -28,16 +30,24 @@ impl Planned {
         Self(plan)
     }
 
-    async fn perform(&self, stage: &Stage, input: Item) -> Result<Item> {
-        let input = self.input(input)?;
-        let mut values = Values::begin(input);
-        let last = match step::sequence(stage, &self.0.steps, &mut values).await? {
-            Flow::Made(last) => last,
-            Flow::Ended(item) => return Ok(item),
+    async fn perform(&self, stage: &Stage, input: Item, state: Option<Json>) -> Result<Item> {
+        let (at, mut values, mut progress) = match state {
+            Some(state) => {
+                let resting: Resting = state.to()?;
+                (resting.at, resting.values, Some(resting.progress))
+            }
+            None => (0, Values::begin(self.input(input)?), None),
         };
+        for (index, step) in self.0.steps.iter().enumerate().skip(at) {
+            let root = Root::new(stage, index, &values, progress.take());
+            match step::one(stage, step, &values, Some(&root)).await? {
+                Flow::Made(item) => values.made(&step.id, &item),
+                Flow::Ended(item) => return Ok(item),
+            }
+        }
         match &self.0.output {
             Some(output) => values.evaluate(stage, output).await,
-            None => Ok(last),
+            None => Ok(values.last()),
         }
     }
 
@@ -56,8 +66,8 @@ impl Planned {
 }
 
 impl Workflow for Planned {
-    fn run(&self, stage: Stage, input: Item, _: Option<Json>) -> BoxFuture<'_, Result<Item>> {
-        async move { self.perform(&stage, input).await }.boxed()
+    fn run(&self, stage: Stage, input: Item, state: Option<Json>) -> BoxFuture<'_, Result<Item>> {
+        async move { self.perform(&stage, input, state).await }.boxed()
     }
 }
 

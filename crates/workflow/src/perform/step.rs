@@ -7,6 +7,7 @@ use futures::future::BoxFuture;
 use serde_json::{Map, Value, json};
 
 use super::gate;
+use super::graph::{self, Root};
 use super::values::Values;
 use crate::pattern::{self, Choice, Join, Opinion, attempt, majority, parallel};
 use crate::plan::{Branches, Kind, Mapped, Otherwise, Refining, Routing, Shut, Step};
@@ -37,7 +38,7 @@ pub(super) fn sequence<'a>(
 ) -> BoxFuture<'a, Result<Flow>> {
     async move {
         for step in steps {
-            match one(stage, step, values).await? {
+            match one(stage, step, values, None).await? {
                 Flow::Made(item) => values.made(&step.id, &item),
                 ended @ Flow::Ended(_) => return Ok(ended),
             }
@@ -48,26 +49,42 @@ pub(super) fn sequence<'a>(
 }
 
 /// Does one step: as often as it may be tried, until its result passes the gate.
-async fn one(stage: &Stage, step: &Step, values: &Values) -> Result<Flow> {
+pub(super) async fn one(
+    stage: &Stage,
+    step: &Step,
+    values: &Values,
+    root: Option<&Root<'_>>,
+) -> Result<Flow> {
     let stage = stage.scope(&step.id);
     if let Some(when) = &step.when
         && !values.holds(when)?.0
     {
         return Ok(Flow::Made(Item::default()));
     }
-    let tried = attempt(&stage, step.attempts, |stage| passing(stage, step, values)).await;
+    tried(&stage, step, values, root).await.map_err(|error| of_step(&step.id, error))
+}
+
+/// Does one step as often as it may be tried; where it fails all the same, its stand-in takes its place.
+pub(super) async fn tried(
+    stage: &Stage,
+    step: &Step,
+    values: &Values,
+    root: Option<&Root<'_>>,
+) -> Result<Flow> {
+    // A time limit is open for as long as the step is.
+    let root = root.filter(|_| step.attempts.longest_ms.is_none());
+    let tried = attempt(stage, step.attempts, |stage| passing(stage, step, values, root)).await;
     match (tried, &step.or_else) {
         (Err(error), Some(instead)) if is_failure(&error) => {
-            values.evaluate(&stage, instead).await.map(Flow::Made)
+            values.evaluate(stage, instead).await.map(Flow::Made)
         }
-        (Err(error), _) => Err(of_step(&step.id, error)),
-        (Ok(flow), _) => Ok(flow),
+        (tried, _) => tried,
     }
 }
 
 /// Does one step once, and has its result pass the gate.
-async fn passing(stage: Stage, step: &Step, values: &Values) -> Result<Flow> {
-    let result = match kind(&stage, &step.kind, values).await? {
+async fn passing(stage: Stage, step: &Step, values: &Values, root: Option<&Root<'_>>) -> Result<Flow> {
+    let result = match kind(&stage, &step.kind, values, root).await? {
         Flow::Made(result) => result,
         ended @ Flow::Ended(_) => return Ok(ended),
     };
@@ -93,7 +110,7 @@ fn of_step(id: &str, error: Error) -> Error {
     }
 }
 
-async fn kind(stage: &Stage, kind: &Kind, values: &Values) -> Result<Flow> {
+async fn kind(stage: &Stage, kind: &Kind, values: &Values, root: Option<&Root<'_>>) -> Result<Flow> {
     Ok(Flow::Made(match kind {
         Kind::Agent { agent, task, variables } => {
             let task = values.evaluate(stage, task).await?;
@@ -118,6 +135,7 @@ async fn kind(stage: &Stage, kind: &Kind, values: &Values) -> Result<Flow> {
         Kind::Map(mapped) => return each(stage, mapped, values).await,
         Kind::Route(routing) => return route(stage, routing, values).await,
         Kind::Refine(refining) => refine(stage, refining, values).await?,
+        Kind::Graph(graphed) => graph::graph(stage, graphed, values, root).await?,
     }))
 }
 
@@ -144,7 +162,7 @@ async fn in_parallel(stage: &Stage, branches: &Branches, values: &Values) -> Res
     let made = parallel(stage, branches.fan, work).await?;
     let made = match together(made) {
         Ok(made) => made,
-        Err(ended) => return Ok(Flow::Ended(ended)),
+        Err(ended) => return Ok(Flow::Ended(*ended)),
     };
     if branches.vote || branches.fan.join == Join::Enough(1) {
         return Ok(Flow::Made(elected(&made)));
@@ -172,7 +190,7 @@ async fn each(stage: &Stage, mapped: &Mapped, values: &Values) -> Result<Flow> {
     let made = parallel(stage, mapped.fan, work).await?;
     let made = match together(made) {
         Ok(made) => made,
-        Err(ended) => return Ok(Flow::Ended(ended)),
+        Err(ended) => return Ok(Flow::Ended(*ended)),
     };
     if mapped.vote || mapped.fan.join == Join::Enough(1) {
         return Ok(Flow::Made(elected(&made)));
@@ -182,10 +200,10 @@ async fn each(stage: &Stage, mapped: &Mapped, values: &Values) -> Result<Flow> {
 }
 
 /// What branches have made; what the workflow ends with, where one has ended it.
-fn together(made: Vec<Option<Flow>>) -> Result<Vec<Option<Item>>, Item> {
+fn together(made: Vec<Option<Flow>>) -> Result<Vec<Option<Item>>, Box<Item>> {
     let of_one = |flow| match flow {
         Some(Flow::Made(item)) => Ok(Some(item)),
-        Some(Flow::Ended(item)) => Err(item),
+        Some(Flow::Ended(item)) => Err(Box::new(item)),
         None => Ok(None),
     };
     made.into_iter().map(of_one).collect()
@@ -287,8 +305,8 @@ async fn refine(stage: &Stage, refining: &Refining, values: &Values) -> Result<I
     Ok(refined.best.draft.influenced_by([&refined.best.review]))
 }
 
-/// What steps within a refinement have made: these cannot end the workflow.
-fn whole(flow: Flow) -> Result<Item> {
+/// What steps within a refinement or a graph have made: these cannot end the workflow.
+pub(super) fn whole(flow: Flow) -> Result<Item> {
     match flow {
         Flow::Made(item) | Flow::Ended(item) => Ok(item),
     }

@@ -6,6 +6,7 @@ use adjutant_agent::workflow::{Item, Stage};
 use adjutant_core::Result;
 use adjutant_core::json::Json;
 use adjutant_durable::{Effects, work};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::expression::Expression;
@@ -19,7 +20,7 @@ const LAST: &str = "last";
 const EVALUATED: &str = "evaluate";
 
 /// What the steps of a plan have made up to now, by their names.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Values(BTreeMap<String, Item>);
 
 impl Values {

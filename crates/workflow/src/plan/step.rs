@@ -137,6 +137,8 @@ pub enum Kind {
     Route(Box<Routing>),
     /// Makes, judges, and makes again.
     Refine(Box<Refining>),
+    /// Has nodes work that share a state.
+    Graph(Box<Graphed>),
 }
 
 /// Branches that work at the same time.
@@ -224,6 +226,80 @@ pub struct Refining {
     pub score: Option<Expression>,
     /// When it ends.
     pub rounds: Rounds,
+}
+
+/// Nodes that share a state.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Graphed {
+    /// The fields of the state.
+    pub fields: BTreeMap<String, Field>,
+    /// The nodes.
+    pub nodes: BTreeMap<String, Node>,
+    /// What leads from one to another.
+    pub edges: Vec<Edge>,
+    /// The node that works first.
+    pub begin: String,
+    /// After how many super-steps it fails.
+    pub super_steps: u32,
+    /// How many nodes work at a time.
+    pub at_a_time: usize,
+    /// What it makes of its state in the end; a table of all fields where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<Argument>,
+}
+
+/// A field of the state of a graph.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Field {
+    /// How what is written goes into it.
+    pub merge: Merging,
+    /// What it is at the beginning.
+    pub start: Argument,
+}
+
+/// How what is written goes into a field.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Merging {
+    /// It takes the place of what was there.
+    Replace,
+    /// It comes behind that.
+    Append,
+    /// It is added to that.
+    Add,
+    /// What this comes to; it sees `old` and `new`.
+    Custom(Expression),
+}
+
+/// A node of a graph.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Node {
+    /// What it does. It sees the fields of the state.
+    pub step: Step,
+    /// What it writes, by the names of fields; it sees `result` as well.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub writes: BTreeMap<String, Argument>,
+    /// Whether it waits for all nodes that have an edge to it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub waits_for_all: bool,
+    /// The node that works next where this one fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_error: Option<String>,
+}
+
+/// What leads from a node to another.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Edge {
+    /// The node that must have worked.
+    pub from: String,
+    /// The one that works next; [`END`](crate::graph::END) is none.
+    pub to: String,
+    /// When it leads on; always where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<Expression>,
+    /// The list for each of whose members it leads on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub each: Option<Argument>,
 }
 
 /// What the result of a step must pass before the next one sees it.

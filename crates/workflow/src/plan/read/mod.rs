@@ -1,6 +1,7 @@
 //! Reads a workflow from YAML, and says everything that is wrong with it at once.
 
 mod block;
+mod graph;
 mod pattern;
 mod scope;
 mod step;
@@ -142,8 +143,14 @@ impl Reader<'_> {
 
     /// Takes in an agent that the workflow brings along, and says what it is called.
     fn helper(&self, step: &str, role: &str, helper: impl FnOnce(String) -> Helper) -> String {
-        let name = format!("{}-{step}-{role}", self.workflow);
-        self.found.borrow_mut().helpers.push(helper(name.clone()));
+        let helpers = &mut self.found.borrow_mut().helpers;
+        let first = format!("{}-{step}-{role}", self.workflow);
+        // Steps without names of their own are called by their places, and those of two branches are called the same.
+        let further = (2..).map(|count: u32| format!("{first}-{count}"));
+        let mut names = std::iter::once(first.clone()).chain(further);
+        let is_free = |name: &String| !helpers.iter().any(|helper| helper.name == *name);
+        let name = names.find(is_free).unwrap_or(first);
+        helpers.push(helper(name.clone()));
         name
     }
 

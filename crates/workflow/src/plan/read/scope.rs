@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::expression::Expression;
+
 /// What a workflow was started with.
 pub(crate) const INPUT: &str = "input";
 /// What the step before has made.
@@ -19,6 +21,12 @@ impl Scope {
     /// What can be named at the beginning.
     pub(super) fn begin() -> Self {
         let names: BTreeSet<String> = [INPUT, LAST].map(str::to_owned).into();
+        Self { used: names.clone(), names }
+    }
+
+    /// These names and no others.
+    pub(super) fn of(names: &[&str]) -> Self {
+        let names: BTreeSet<String> = names.iter().map(|name| (*name).to_owned()).collect();
         Self { used: names.clone(), names }
     }
 
@@ -44,4 +52,12 @@ impl Scope {
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.names.iter().map(String::as_str)
     }
+}
+
+/// Whether a word can be the name of a value, so that expressions can name it.
+pub(super) fn is_name(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_ascii_lowercase())
+        && word.len() <= 40
+        && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+        && Expression::can_name(word)
 }

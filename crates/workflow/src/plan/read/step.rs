@@ -7,14 +7,14 @@ use adjutant_core::nearest;
 use serde_json::{Map, Value, json};
 
 use super::Reader;
-use super::scope::{LAST, Scope};
+use super::scope::{LAST, Scope, is_name};
 use crate::expression::Expression;
 use crate::pattern::Attempts;
 use crate::plan::{Argument, Gate, Helper, HelperFrom, Judge, Kind, Shut, Step};
 
 /// The keys that say what a step does; it has one of them.
-const VERBS: [&str; 10] =
-    ["agent", "tool", "person", "value", "sleep", "sequence", "parallel", "map", "route", "refine"];
+const VERBS: [&str; 11] =
+    ["agent", "tool", "person", "value", "sleep", "sequence", "parallel", "map", "route", "refine", "graph"];
 /// Another word for `agent`, where that is clearer.
 const WORKFLOW: &str = "workflow";
 
@@ -39,12 +39,8 @@ impl Reader<'_> {
 
     fn id(&self, table: &Table<'_>, index: usize, scope: &mut Scope) -> String {
         let Some(id) = table.text("id") else { return format!("step{}", index + 1) };
-        let is_name = id.starts_with(|c: char| c.is_ascii_lowercase())
-            && id.len() <= 40
-            && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
-            && Expression::can_name(id);
         let place = table.entry("id").map_or(table.place(), |entry| entry.value.place);
-        if !is_name {
+        if !is_name(id) {
             let help = "use a-z, 0-9 and _, at most 40 of them, and begin with a letter: expressions name it so, and types such as `list` are called so already";
             self.problems.report_with(place, format!("`{id}` cannot be the name of a step"), help);
         } else if !scope.add(id) {
@@ -90,6 +86,7 @@ impl Reader<'_> {
             "parallel" => self.parallel(table, scope, depth),
             "map" => self.map(table, scope, depth),
             "route" => self.route(table, id, scope, depth),
+            "graph" => self.graph(table, id, scope, depth),
             _ => self.refine(table, scope, depth),
         }
     }
@@ -158,7 +155,7 @@ impl Reader<'_> {
         entries.map(|entry| (entry.key.clone(), self.argument(&entry.value, scope))).collect()
     }
 
-    fn attempts(&self, table: &Table<'_>) -> Attempts {
+    pub(super) fn attempts(&self, table: &Table<'_>) -> Attempts {
         let mut attempts = Attempts::default();
         if table.entry("retry").is_some_and(|entry| matches!(entry.value.content, Content::Integer(_))) {
             attempts.most = table.integer("retry", 0..=100).map_or(1, |retries: u32| retries + 1);
@@ -173,7 +170,7 @@ impl Reader<'_> {
         attempts
     }
 
-    fn gate(&self, table: Table<'_>, id: &str, scope: &Scope, depth: usize) -> Option<Gate> {
+    pub(super) fn gate(&self, table: Table<'_>, id: &str, scope: &Scope, depth: usize) -> Option<Gate> {
         let scope = scope.with(&["result"]);
         let schema = table.value("schema").and_then(|node| self.schema("schema", node));
         let when = table.value("when").and_then(|node| self.condition("when", node, &scope));
