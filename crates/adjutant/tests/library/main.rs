@@ -10,6 +10,7 @@ mod conversations;
 mod graphs;
 mod narrowing;
 mod nesting;
+mod orchestrations;
 mod people;
 mod programs;
 mod projects;

@@ -45,8 +45,8 @@ const CRITIC: &str = "---\nmodel: main\noutput:\n  type: object\n  properties: {
                       required: [score, advice]\n---\nJudge.\n";
 const FRAGILE: &str = "---\nmodel: main\n---\nFail.\n";
 
-/// A project with these agents and one workflow, `flow`.
-pub(super) fn project(workflow: &str) -> (tempfile::TempDir, Adjutant) {
+/// The folder of a project with these agents and one workflow, `flow`.
+pub(super) fn folder(workflow: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for name in ["agents", "workflows"] {
         std::fs::create_dir(folder.path().join(name)).unwrap();
@@ -55,6 +55,12 @@ pub(super) fn project(workflow: &str) -> (tempfile::TempDir, Adjutant) {
         std::fs::write(folder.path().join(format!("agents/{name}.md")), text).unwrap();
     }
     std::fs::write(folder.path().join("workflows/flow.yaml"), workflow).unwrap();
+    folder
+}
+
+/// A project with these agents and one workflow, `flow`.
+pub(super) fn project(workflow: &str) -> (tempfile::TempDir, Adjutant) {
+    let folder = folder(workflow);
     let project = Project::load(folder.path()).unwrap_or_else(|errors| panic!("{errors:#?}"));
     let adjutant =
         Adjutant::builder().project(project).model("main", Scripted::from_fn(obey)).build().unwrap();

@@ -4,6 +4,7 @@
 mod attempt;
 mod chat;
 mod events;
+mod orchestrate;
 mod parallel;
 mod refine;
 mod route;
@@ -11,6 +12,7 @@ mod route;
 pub use attempt::{Attempts, attempt};
 pub use chat::{Conversation, Said, chat, in_turn};
 pub use events::{Event, Events};
+pub use orchestrate::{Failed, Finished, Ledger, Orchestrated, Orders, Proposal, Task, orchestrate};
 pub use parallel::{Fan, Join, majority, parallel};
 pub use refine::{Ended, Opinion, Refined, Reviewed, Rounds, refine};
 pub use route::{Choice, route};

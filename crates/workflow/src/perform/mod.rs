@@ -2,6 +2,7 @@
 
 mod gate;
 mod graph;
+mod orchestrate;
 mod step;
 mod values;
 

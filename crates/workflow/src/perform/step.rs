@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::gate;
 use super::graph::{self, Root};
+use super::orchestrate;
 use super::values::Values;
 use crate::pattern::{self, Choice, Join, Opinion, attempt, majority, parallel};
 use crate::plan::{Branches, Kind, Mapped, Otherwise, Refining, Routing, Shut, Step};
@@ -135,6 +136,7 @@ async fn kind(stage: &Stage, kind: &Kind, values: &Values, root: Option<&Root<'_
         Kind::Map(mapped) => return each(stage, mapped, values).await,
         Kind::Route(routing) => return route(stage, routing, values).await,
         Kind::Refine(refining) => refine(stage, refining, values).await?,
+        Kind::Orchestrate(orchestrating) => orchestrate::orchestrate(stage, orchestrating, values).await?,
         Kind::Graph(graphed) => graph::graph(stage, graphed, values, root).await?,
     }))
 }

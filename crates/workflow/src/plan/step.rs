@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::argument::{Argument, Text};
 use crate::expression::Expression;
-use crate::pattern::{Attempts, Fan, Rounds};
+use crate::pattern::{Attempts, Fan, Orders, Rounds};
 
 /// A workflow as a run is pinned to it. The agents and tools that it names are those of its
 /// [`Definition`](adjutant_agent::Definition).
@@ -137,6 +137,8 @@ pub enum Kind {
     Route(Box<Routing>),
     /// Makes, judges, and makes again.
     Refine(Box<Refining>),
+    /// Has a planner break a goal into tasks, and workers do them.
+    Orchestrate(Box<Orchestrating>),
     /// Has nodes work that share a state.
     Graph(Box<Graphed>),
 }
@@ -226,6 +228,22 @@ pub struct Refining {
     pub score: Option<Expression>,
     /// When it ends.
     pub rounds: Rounds,
+}
+
+/// A goal, and who reaches it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Orchestrating {
+    /// What is to be reached.
+    pub goal: Argument,
+    /// The agent of the workflow that plans.
+    pub planner: String,
+    /// The agents that do the tasks.
+    pub workers: Vec<String>,
+    /// How the work goes on.
+    pub orders: Orders,
+    /// The agent that makes the answer of all results. Where there is none, it makes a table of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub synthesis: Option<String>,
 }
 
 /// Nodes that share a state.

@@ -2,6 +2,7 @@
 
 mod block;
 mod graph;
+mod orchestrate;
 mod pattern;
 mod scope;
 mod step;

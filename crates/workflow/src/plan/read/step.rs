@@ -13,8 +13,20 @@ use crate::pattern::Attempts;
 use crate::plan::{Argument, Gate, Helper, HelperFrom, Judge, Kind, Shut, Step};
 
 /// The keys that say what a step does; it has one of them.
-const VERBS: [&str; 11] =
-    ["agent", "tool", "person", "value", "sleep", "sequence", "parallel", "map", "route", "refine", "graph"];
+const VERBS: [&str; 12] = [
+    "agent",
+    "tool",
+    "person",
+    "value",
+    "sleep",
+    "sequence",
+    "parallel",
+    "map",
+    "route",
+    "refine",
+    "orchestrate",
+    "graph",
+];
 /// Another word for `agent`, where that is clearer.
 const WORKFLOW: &str = "workflow";
 
@@ -86,6 +98,7 @@ impl Reader<'_> {
             "parallel" => self.parallel(table, scope, depth),
             "map" => self.map(table, scope, depth),
             "route" => self.route(table, id, scope, depth),
+            "orchestrate" => self.orchestrate(table, id, scope),
             "graph" => self.graph(table, id, scope, depth),
             _ => self.refine(table, scope, depth),
         }
@@ -229,6 +242,6 @@ impl Reader<'_> {
     }
 }
 
-fn place_of(table: &Table<'_>, key: &'static str) -> Place {
+pub(super) fn place_of(table: &Table<'_>, key: &'static str) -> Place {
     table.entry(key).map_or(table.place(), |entry| entry.value.place)
 }

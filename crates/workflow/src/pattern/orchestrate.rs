@@ -1,0 +1,340 @@
+//! Orchestrate: a planner breaks a goal into tasks, workers do them, and the planner plans again where some fail.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+
+use adjutant_agent::workflow::{Item, Stage, is_failure};
+use adjutant_core::hash::Digest;
+use adjutant_core::json::Json;
+use adjutant_core::{Code, Error, Result, nearest};
+use adjutant_durable::{Effects, work};
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// The step that records the ledger after each round.
+const LEDGER: &str = "ledger";
+
+/// A task, as the planner gives it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    /// What it is called.
+    pub id: String,
+    /// Who does it.
+    pub worker: String,
+    /// What is to be done.
+    pub task: String,
+    /// The tasks whose results it needs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<String>,
+}
+
+/// What a planner says.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Proposal {
+    /// What is known by now.
+    #[serde(default)]
+    pub known: Vec<String>,
+    /// What is still to be found out.
+    #[serde(default)]
+    pub to_find_out: Vec<String>,
+    /// What is done next.
+    #[serde(default)]
+    pub tasks: Vec<Task>,
+    /// Whether to plan again once these tasks are done.
+    #[serde(default)]
+    pub again: bool,
+    /// Whether there is no way on.
+    #[serde(default)]
+    pub stuck: bool,
+    /// What the planner has said, with what is known of it.
+    #[serde(skip)]
+    pub said: Item,
+}
+
+impl Proposal {
+    /// Reads what a planner has said. Fails with [`Code::ToolFailed`] where it is something else.
+    pub fn read(said: &Item) -> Result<Self> {
+        let read = Self::deserialize(&said.value);
+        let read = read.map_err(|error| Error::new(Code::ToolFailed, format!("this is no plan: {error}")))?;
+        Ok(Self { said: said.clone(), ..read })
+    }
+}
+
+/// How far the work has come.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Ledger {
+    /// What is known by now, as the planner sees it.
+    pub known: Vec<String>,
+    /// What is still to be found out.
+    pub to_find_out: Vec<String>,
+    /// The tasks that are done.
+    pub done: Vec<Finished>,
+    /// The tasks that failed.
+    pub failed: Vec<Failed>,
+    /// The tasks that were planned and not begun, as they need one that failed.
+    pub next: Vec<Task>,
+    /// Whether there is no way on: the planner says so, or as many rounds are over as there may be.
+    pub stuck: bool,
+}
+
+/// A task that is done.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Finished {
+    /// The task.
+    pub task: Task,
+    /// What came of it.
+    pub result: Value,
+}
+
+/// A task that failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failed {
+    /// The task.
+    pub task: Task,
+    /// Why.
+    pub error: String,
+}
+
+/// How the work goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Orders {
+    /// How often the planner plans, at most.
+    pub rounds: u32,
+    /// How many workers work at a time.
+    pub at_a_time: usize,
+}
+
+impl Default for Orders {
+    /// Three rounds, and eight workers at a time.
+    fn default() -> Self {
+        Self { rounds: 3, at_a_time: 8 }
+    }
+}
+
+/// What the work has come to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Orchestrated {
+    /// How far it has come.
+    pub ledger: Ledger,
+    /// The results of the tasks that are done, by their names.
+    pub results: BTreeMap<String, Item>,
+}
+
+/// Has `plan` break the goal into tasks, and `work` do each as soon as those are done that it needs: it is given the results of
+/// these. Where some fail, or the planner says so, it plans again, given how far the work has come. A plan that cannot be carried
+/// out goes back once, with the reason.
+///
+/// Fails where no plan is one, where not one task was done, and with any error that is no [failure](is_failure).
+pub async fn orchestrate<P, Q, W, R>(
+    stage: &Stage,
+    orders: Orders,
+    workers: &[String],
+    mut plan: P,
+    work: W,
+) -> Result<Orchestrated>
+where
+    P: FnMut(Stage, Orchestrated, Option<String>) -> Q,
+    Q: Future<Output = Result<Proposal>>,
+    W: Fn(Stage, Task, Item, BTreeMap<String, Item>) -> R,
+    R: Future<Output = Result<Item>>,
+{
+    let mut so_far = Orchestrated::default();
+    for round in 1..=orders.rounds.max(1) {
+        let stage = stage.scope("round");
+        let proposal = sound(&stage, &so_far, workers, &mut plan).await?;
+        so_far.ledger.known.clone_from(&proposal.known);
+        so_far.ledger.to_find_out.clone_from(&proposal.to_find_out);
+        so_far.ledger.stuck = proposal.stuck;
+        let is_last = proposal.stuck || proposal.tasks.is_empty();
+        if !is_last {
+            carry_out(&stage, orders.at_a_time, &proposal, &mut so_far, &work).await?;
+        }
+        let is_over = is_last || (so_far.ledger.failed.is_empty() && !proposal.again);
+        so_far.ledger.stuck |= !is_over && round == orders.rounds.max(1);
+        so_far.record(&stage).await?;
+        if is_over {
+            break;
+        }
+    }
+    match so_far.ledger.failed.first() {
+        Some(failed) if so_far.results.is_empty() => {
+            let message = format!("not one task was done; {} failed: {}", failed.task.id, failed.error);
+            Err(Error::new(Code::ToolFailed, message))
+        }
+        None if so_far.results.is_empty() => {
+            Err(Error::new(Code::ToolFailed, "the planner has given no task"))
+        }
+        _ => Ok(so_far),
+    }
+}
+
+/// A plan that can be carried out. One that cannot goes back once.
+async fn sound<P, Q>(
+    stage: &Stage,
+    so_far: &Orchestrated,
+    workers: &[String],
+    plan: &mut P,
+) -> Result<Proposal>
+where
+    P: FnMut(Stage, Orchestrated, Option<String>) -> Q,
+    Q: Future<Output = Result<Proposal>>,
+{
+    let first = plan(stage.scope("plan"), so_far.clone(), None).await?;
+    let Some(mistake) = mistake(&first.tasks, &so_far.ledger, workers) else { return Ok(first) };
+    let second = plan(stage.scope("plan"), so_far.clone(), Some(mistake)).await?;
+    match self::mistake(&second.tasks, &so_far.ledger, workers) {
+        None => Ok(second),
+        Some(mistake) => {
+            let message = format!("the plan cannot be carried out, nor could the one before: {mistake}");
+            Err(Error::new(Code::ToolFailed, message))
+        }
+    }
+}
+
+/// Why tasks cannot be carried out; none where they can.
+fn mistake(tasks: &[Task], ledger: &Ledger, workers: &[String]) -> Option<String> {
+    let mut known: BTreeSet<&str> = ledger.done.iter().map(|done| done.task.id.as_str()).collect();
+    let done = known.clone();
+    for task in tasks {
+        if !known.insert(&task.id) {
+            return Some(format!("there are two tasks called `{}`", task.id));
+        }
+        if !workers.contains(&task.worker) {
+            let near = nearest(&task.worker, workers.iter().map(String::as_str));
+            let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+            return Some(format!(
+                "the task `{}` names the worker `{}`, whom there is not{near}",
+                task.id, task.worker
+            ));
+        }
+    }
+    for task in tasks {
+        if let Some(other) = task.after.iter().find(|other| !known.contains(other.as_str())) {
+            return Some(format!("the task `{}` comes after `{other}`, which there is not", task.id));
+        }
+    }
+    let mut met = done;
+    loop {
+        let ready = |task: &&Task| task.after.iter().all(|other| met.contains(other.as_str()));
+        let further: Vec<&str> = tasks
+            .iter()
+            .filter(|task| !met.contains(task.id.as_str()))
+            .filter(ready)
+            .map(|task| task.id.as_str())
+            .collect();
+        if further.is_empty() {
+            break;
+        }
+        met.extend(further);
+    }
+    let waiting: Vec<_> = tasks.iter().filter(|task| !met.contains(task.id.as_str())).collect();
+    let names: Vec<_> = waiting.iter().map(|task| format!("`{}`", task.id)).collect();
+    (!names.is_empty()).then(|| format!("the tasks {} wait for one another", names.join(", ")))
+}
+
+/// Has the workers do tasks, each as soon as those are done that it needs.
+async fn carry_out<W, R>(
+    stage: &Stage,
+    at_a_time: usize,
+    proposal: &Proposal,
+    so_far: &mut Orchestrated,
+    work: &W,
+) -> Result<()>
+where
+    W: Fn(Stage, Task, Item, BTreeMap<String, Item>) -> R,
+    R: Future<Output = Result<Item>>,
+{
+    stage.expect(proposal.tasks.len());
+    // Their scopes are numbered in the order of the plan, whichever begins first.
+    let mut waiting: Vec<(&Task, Stage)> =
+        proposal.tasks.iter().map(|task| (task, stage.scope("task"))).collect();
+    so_far.ledger.failed.clear();
+    let mut open = FuturesUnordered::new();
+    loop {
+        while open.len() < at_a_time.max(1) {
+            let is_ready = |(task, _): &(&Task, Stage)| {
+                task.after.iter().all(|other| so_far.results.contains_key(other))
+            };
+            let Some(next) = waiting.iter().position(is_ready) else { break };
+            let (task, scope) = waiting.remove(next);
+            let needed = task.after.iter();
+            let needed: BTreeMap<String, Item> = needed
+                .filter_map(|other| Some((other.clone(), so_far.results.get(other)?.clone())))
+                .collect();
+            let said = proposal.said.part(task.task.as_str());
+            open.push(async move {
+                let part = match scope.part() {
+                    Ok(part) => part,
+                    Err(error) => return (task, Err(error)),
+                };
+                let made = work(part.clone(), task.clone(), said, needed).await;
+                scope.settle(&part);
+                (task, made)
+            });
+        }
+        match open.next().await {
+            None => break,
+            Some((task, Ok(result))) => {
+                so_far.ledger.done.push(Finished { task: task.clone(), result: result.value.clone() });
+                so_far.results.insert(task.id.clone(), result);
+            }
+            Some((task, Err(error))) if is_failure(&error) => {
+                so_far.ledger.failed.push(Failed { task: task.clone(), error: error.message().to_owned() });
+            }
+            Some((_, Err(error))) => return Err(error),
+        }
+    }
+    so_far.ledger.next = waiting.into_iter().map(|(task, _)| task.clone()).collect();
+    Ok(())
+}
+
+impl Orchestrated {
+    /// Records the ledger, and goes on with what is recorded: a fork may edit it.
+    async fn record(&mut self, stage: &Stage) -> Result<()> {
+        let ledger = Json::of(&self.ledger)?;
+        let input = Json::of(&json!({ "ledger": Digest::of(ledger.as_str().as_bytes()).to_string() }))?;
+        let recorded = work(move |_| std::future::ready(Ok(ledger.clone())));
+        self.ledger = stage.ctx().effect(LEDGER, Effects::pure(), input, recorded).await?.to()?;
+        let mut before = std::mem::take(&mut self.results);
+        for done in &self.ledger.done {
+            let item = before.remove(&done.task.id).filter(|item| item.value == done.result);
+            let item = item.unwrap_or_else(|| Item::new(done.result.clone()));
+            self.results.insert(done.task.id.clone(), item);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn task(id: &str, worker: &str, after: &[&str]) -> Task {
+        let after = after.iter().map(|id| (*id).to_owned()).collect();
+        Task { id: id.into(), worker: worker.into(), task: "x".into(), after }
+    }
+
+    #[test]
+    fn what_cannot_be_carried_out_is_told() {
+        let workers = ["reader".to_owned()];
+        let done = Finished { task: task("old", "reader", &[]), result: Value::Null };
+        let ledger = Ledger { done: vec![done], ..Ledger::default() };
+        for (tasks, expected) in [
+            (vec![task("b", "reader", &["a", "old"]), task("a", "reader", &[])], None),
+            (vec![task("old", "reader", &[])], Some("there are two tasks called `old`")),
+            (
+                vec![task("a", "raeder", &[])],
+                Some("the task `a` names the worker `raeder`, whom there is not; did you mean `reader`?"),
+            ),
+            (vec![task("a", "reader", &["b"])], Some("the task `a` comes after `b`, which there is not")),
+            (
+                vec![task("a", "reader", &["b"]), task("b", "reader", &["a"]), task("c", "reader", &[])],
+                Some("the tasks `a`, `b` wait for one another"),
+            ),
+        ] {
+            assert_eq!(mistake(&tasks, &ledger, &workers).as_deref(), expected);
+        }
+    }
+}
