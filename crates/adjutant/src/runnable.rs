@@ -60,6 +60,7 @@ fn by_roles(definition: &mut Definition, project: &Project) {
         definition.agents.iter_mut().for_each(|asked| asked.definition.model.clone_from(&model));
     }
     definition.agents.iter_mut().for_each(|asked| by_roles(&mut asked.definition, project));
+    definition.team.iter_mut().for_each(|member| by_roles(member, project));
     let helpers =
         definition.workflow.as_ref().and_then(|plan| Plan::read(plan).ok()).map(|plan| plan.helpers);
     for helper in helpers.into_iter().flatten() {

@@ -70,7 +70,13 @@ pub(crate) async fn before(
         if admission(&records)?.program == AgentHost::PROGRAM {
             let transcript = history::transcript(&records, earlier.as_ref())?;
             // What was called is no matter of what was said.
-            earlier = Some(Earlier { run: info.run, transcript, past: [].into(), names: Default::default() });
+            earlier = Some(Earlier {
+                run: info.run,
+                transcript,
+                past: [].into(),
+                names: Default::default(),
+                standing: None,
+            });
         }
     }
     Ok(earlier)

@@ -24,6 +24,7 @@ use crate::approval::{self, Answered, Edited};
 use crate::definition::Extraction;
 use crate::flow::Knowledge;
 use crate::guard::{self, Watch};
+use crate::handoff;
 use crate::hands::Hand;
 use crate::memory::Memory;
 use crate::pending;
@@ -104,17 +105,25 @@ pub(crate) async fn act(
     // Older runs made no call before one in front of it was over, with the time that a person took.
     let apart = places.len() <= parallel || step.version(APART).await?;
     let at_a_time = if apart { places.len().max(1) } else { parallel };
+    let hands_over = |call: &ToolCall| handoff::hands_over(&agent.definition, &call.name);
+    let first = message.calls().position(hands_over);
+    let bar_handoff = |index: usize, call: &ToolCall| {
+        let barred = hands_over(call) && first != Some(index);
+        barred.then(|| "an answer hands the conversation over once".to_owned())
+    };
     // Collected before they run: their scopes are numbered in the order of the calls. All of them come to an end,
     // also when one stops the run, so that none is left in the middle.
     let calls = message.calls().zip(places).enumerate();
     let calls: Vec<_> = calls
         .map(|(index, (call, place))| {
-            perform(step.scope("call"), agent, call, bar(is_last_turn, index), place, around)
+            let barred = bar(is_last_turn, index).or_else(|| bar_handoff(index, call));
+            perform(step.scope("call"), agent, call, barred, place, around)
         })
         .collect();
     let deeds: Vec<Result<Deed>> = futures::stream::iter(calls).buffered(at_a_time).collect().await;
     let deeds: Vec<Deed> = deeds.into_iter().collect::<Result<_>>()?;
 
+    memory.handing = deeds.iter().find_map(|deed| handoff::made(&agent.definition, &deed.message));
     let counted: Vec<_> = deeds.iter().map(|deed| (deed.digest, deed.failed)).collect();
     let spent = purse.spent();
     memory.tally.asked(&spent);

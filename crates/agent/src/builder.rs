@@ -11,8 +11,8 @@ use schemars::JsonSchema;
 use serde_json::Value;
 
 use crate::definition::{
-    Asked, CodeMode, ContextWindow, Defaults, Definition, Guardrail, Named, Sees, Setting, Source, Strategy,
-    ToolSearchSettings, Wanted, markdown, schema_of,
+    Asked, CodeMode, ContextWindow, Defaults, Definition, Guardrail, Handoff, HandsTo, Named, Sees, Setting,
+    Source, Strategy, ToolSearchSettings, Wanted, markdown, schema_of,
 };
 use crate::narrow::Narrow;
 
@@ -112,6 +112,33 @@ impl Agent {
         if !self.source.agents.iter().any(|asked| asked.agent.name == named.name) {
             self.source.agents.push(Asked { agent: named, sees });
         }
+        self.agents.push(agent.clone());
+        self
+    }
+
+    /// Lets it hand the conversation over to another agent, which gets all that was said and answers from then on. The other
+    /// must have a description.
+    #[must_use]
+    pub fn handoff(self, agent: &Agent) -> Self {
+        let handoff = Handoff::new(agent.name());
+        self.hand_over(handoff).colleague(agent)
+    }
+
+    /// Lets it hand the conversation over in this way: to a person, or to an agent that it is given as a
+    /// [colleague](Self::colleague) or that has it as one.
+    #[must_use]
+    pub fn hand_over(mut self, handoff: Handoff) -> Self {
+        let Handoff { agent, context, returns } = handoff;
+        // A Markdown file has named it already, and said how.
+        if !self.source.handoffs.iter().any(|to| to.agent.name == agent) {
+            self.source.handoffs.push(HandsTo { agent: Named::new(agent), context, returns });
+        }
+        self
+    }
+
+    /// Brings an agent along that it names, for example under `handoffs` of its Markdown file.
+    #[must_use]
+    pub fn colleague(mut self, agent: &Agent) -> Self {
         self.agents.push(agent.clone());
         self
     }
@@ -254,6 +281,13 @@ impl Agent {
     ///
     /// Fails with the first thing that is wrong with it.
     pub fn definition_with(&self, defaults: &Defaults) -> Result<Definition> {
+        let mut definition = self.without_handoffs(defaults)?;
+        self.source.resolve_handoffs(&mut definition, |name| self.team_member(name, defaults))?;
+        Ok(definition)
+    }
+
+    /// The agent as data, before it has its tools to hand over.
+    fn without_handoffs(&self, defaults: &Defaults) -> Result<Definition> {
         if let Some(error) = self.errors.first() {
             return Err(error.clone());
         }
@@ -286,7 +320,21 @@ impl Agent {
                 format!("the agent `{}` asks the agent `{name}`, which it was not given", self.source.name);
             return Err(Error::new(Code::ProjectInvalid, message).with_help("add it with `.agent(..)`"));
         };
-        agent.definition_with(defaults)
+        agent.without_handoffs(defaults)
+    }
+
+    /// An agent of that name among those that it brought along, and those that these did, without tools to hand over.
+    fn team_member(&self, name: &str, defaults: &Defaults) -> Result<Definition> {
+        let mut rest: Vec<&Agent> = self.agents.iter().collect();
+        while let Some(agent) = rest.pop() {
+            if agent.name() == name {
+                return agent.without_handoffs(defaults);
+            }
+            rest.extend(&agent.agents);
+        }
+        let message =
+            format!("the agent `{}` hands over to `{name}`, which it was not given", self.source.name);
+        Err(Error::new(Code::ProjectInvalid, message).with_help("add it with `.colleague(..)`"))
     }
 
     /// What the agent is called.
@@ -299,7 +347,7 @@ impl Agent {
         &self.source
     }
 
-    /// The agents that it brought along to ask them.
+    /// The agents that it brought along to ask them, or to hand over to them.
     pub fn asked_agents(&self) -> impl Iterator<Item = &Agent> {
         self.agents.iter()
     }

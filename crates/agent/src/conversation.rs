@@ -13,6 +13,7 @@ use adjutant_policy::facts::Past;
 use serde::{Deserialize, Serialize};
 
 use crate::answer::Answer;
+use crate::handoff::Standing;
 use crate::link::{Entry, Link, Unseen};
 use crate::transcript::Transcript;
 
@@ -38,6 +39,8 @@ pub struct Earlier {
     pub past: Arc<[Past]>,
     /// What the pseudonyms in it stand for.
     pub names: Pseudonyms,
+    /// Who has the conversation, and from which message on: of all but instructions, counted from 0.
+    pub standing: Option<(Standing, usize)>,
 }
 
 impl Earlier {

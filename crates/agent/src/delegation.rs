@@ -9,7 +9,7 @@ use adjutant_core::label::Label;
 use adjutant_core::message::{Message, Part, Role};
 use adjutant_core::tool::ToolSpec;
 use adjutant_core::{Code, Error, Result};
-use adjutant_durable::{Admission, Effects, Engine, work};
+use adjutant_durable::{Admission, Ctx, Effects, Engine, work};
 use adjutant_policy::facts::Past;
 use adjutant_policy::narrow::Narrowing;
 use adjutant_tool::Output;
@@ -76,7 +76,7 @@ impl Delegation {
             // The run itself is to stop, and the child with it.
             Err(error) if scene.ctx().cancelled().is_some() => return Err(error),
             Err(error) => {
-                let used = self.used(scene).await?;
+                let used = used(scene.ctx(), self.name(), &self.engine).await?;
                 scene.settle(share, &used);
                 scene.log().join(used.past);
                 let message = format!("the agent `{}` gave no answer: {error}", self.name());
@@ -88,33 +88,6 @@ impl Delegation {
         scene.settle(share, &used);
         scene.log().join(reply.past.clone());
         Ok(self.heard(reply))
-    }
-
-    /// What the run used, though it gave no reply: it is read from its journal, and recorded.
-    async fn used(&self, scene: &Scene<'_>) -> Result<Used> {
-        let ctx = scene.ctx();
-        let step = ctx.path().join(self.name(), 0);
-        let (run, engine) = (RunId::child(ctx.run(), ctx.segment(), step.as_str()), Arc::clone(&self.engine));
-        let look = work(move |_| {
-            let (run, engine) = (run.clone(), Arc::clone(&engine));
-            async move {
-                let history = match engine.history(&run, 0).await {
-                    Ok(history) => history,
-                    // It was erased, or is that of the run that this one is a fork of, which has counted it.
-                    Err(error) if error.code() == Code::NotFound => {
-                        return Json::of(&Used::default());
-                    }
-                    Err(error) => return Err(error),
-                };
-                let summary = Summary::of(&history)?;
-                // What it waited for people counts as well: nobody has told how long it worked.
-                let took = summary.updated.since(summary.started);
-                let active_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-                let past = rules::past(&history);
-                Json::of(&Used { usage: summary.usage, cost: summary.cost, active_ms, past })
-            }
-        });
-        ctx.effect(USED, Effects::pure(), Json::null(), look).await?.to()
     }
 
     fn name(&self) -> &str {
@@ -157,7 +130,12 @@ impl Delegation {
             Stop::LimitReached(_) | Stop::CutOff => {
                 Some(format!("(`{name}`: {}; this is what it had)\n\n", reply.stop.describe()))
             }
-            Stop::Refused | Stop::Filtered | Stop::Empty | Stop::Blocked | Stop::Withheld => {
+            Stop::Refused
+            | Stop::Filtered
+            | Stop::Empty
+            | Stop::Blocked
+            | Stop::Withheld
+            | Stop::HandedOver => {
                 let message = format!("the agent `{name}` gave no answer: {}", reply.stop.describe());
                 let error = Error::new(Code::ToolFailed, message);
                 return Returned::telling(error, &reply.label.unwrap_or_default());
@@ -179,6 +157,32 @@ impl Delegation {
         };
         Returned::Output(output.labelled(label))
     }
+}
+
+/// What the child of that name used, though it gave no reply: it is read from its journal, and recorded.
+pub(crate) async fn used(ctx: &Ctx, name: &str, engine: &Arc<dyn Engine>) -> Result<Used> {
+    let step = ctx.path().join(name, 0);
+    let (run, engine) = (RunId::child(ctx.run(), ctx.segment(), step.as_str()), Arc::clone(engine));
+    let look = work(move |_| {
+        let (run, engine) = (run.clone(), Arc::clone(&engine));
+        async move {
+            let history = match engine.history(&run, 0).await {
+                Ok(history) => history,
+                // It was erased, or is that of the run that this one is a fork of, which has counted it.
+                Err(error) if error.code() == Code::NotFound => {
+                    return Json::of(&Used::default());
+                }
+                Err(error) => return Err(error),
+            };
+            let summary = Summary::of(&history)?;
+            // What it waited for people counts as well: nobody has told how long it worked.
+            let took = summary.updated.since(summary.started);
+            let active_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+            let past = rules::past(&history);
+            Json::of(&Used { usage: summary.usage, cost: summary.cost, active_ms, past })
+        }
+    });
+    ctx.effect(USED, Effects::pure(), Json::null(), look).await?.to()
 }
 
 impl Routine for Delegation {
@@ -208,13 +212,13 @@ fn input(mut arguments: Map<String, Value>, sees: Sees, said: &Conversation, sha
 }
 
 /// What those have said for whom a run works, as far as it is their own.
-fn words(said: &Conversation) -> Vec<String> {
+pub(crate) fn words(said: &Conversation) -> Vec<String> {
     let own = said.transcript().words().filter(|message| message.label.is_trusted());
     own.map(|message| message.text()).filter(|text| !text.is_empty()).collect()
 }
 
 /// What was said in a conversation, for an agent that was no part of it.
-fn before<'a>(messages: impl Iterator<Item = &'a Message>) -> Vec<Part> {
+pub(crate) fn before<'a>(messages: impl Iterator<Item = &'a Message>) -> Vec<Part> {
     let mut parts = Vec::new();
     for message in messages {
         let who = match message.role {

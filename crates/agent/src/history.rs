@@ -43,7 +43,7 @@ pub fn transcript(records: &[Record], earlier: Option<&Earlier>) -> Result<Trans
     let journal = Journal::read(records, earlier)?;
     let last = journal.links.last_key_value().filter(|(_, place)| place.0 == journal.segment);
     let Some((place, link)) = last.and_then(|(_, place)| journal.link(place)) else {
-        return journal.unasked().map(|transcript| journal.left_unheard(transcript));
+        return journal.unsent().map(|transcript| journal.left_unheard(transcript));
     };
     let mut transcript = journal.follow(place, &link, &mut BTreeMap::new())?;
     match journal.ended.and_then(|outcome| outcome.as_ref().ok()).and_then(|json| json.to::<Reply>().ok()) {
@@ -258,6 +258,21 @@ impl<'a> Journal<'a> {
             known.insert(Digest::of(operation.input.as_str().as_bytes()), transcript.clone());
         }
         Ok(transcript)
+    }
+
+    /// What there is in a segment in which no model was asked. Others may have answered in the agent's place.
+    fn unsent(&self) -> Result<Transcript> {
+        let reply =
+            self.ended.and_then(|outcome| outcome.as_ref().ok()).and_then(|json| json.to::<Reply>().ok());
+        let is_answer = |entry: &Entry| matches!(entry, Entry::Answer(_));
+        match reply.filter(|reply| reply.blocked.is_none() && reply.rest.iter().any(is_answer)) {
+            Some(reply) => {
+                let mut transcript = self.begin(self.segment)?;
+                self.apply(&mut transcript, self.segment, &reply.rest)?;
+                Ok(transcript)
+            }
+            None => self.unasked(),
+        }
     }
 
     /// What there is in a segment before a model is asked for the first time. A run that ended before has been told

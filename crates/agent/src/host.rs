@@ -26,6 +26,7 @@ use crate::definition::Definition;
 use crate::delegation::Delegation;
 use crate::extract::Extract;
 use crate::files;
+use crate::handoff;
 use crate::hands::Hands;
 use crate::input::Input;
 use crate::models::Models;
@@ -194,6 +195,7 @@ impl AgentHost {
         let delegations = definition.agents.iter().map(|asked| Delegation::new(asked, &self.engine));
         let delegations = delegations.map(|made| made.map(|made| Arc::new(made) as Arc<dyn Routine>));
         let mut routines = delegations.collect::<Result<Vec<_>>>()?;
+        routines.extend(handoff::routines(&definition));
         routines.extend(RunProgram::of(&definition, &self.interpreter));
         routines.extend(ProposeTool::of(&definition, self.library.as_ref(), &self.interpreter));
         let search = SearchTools::of(&definition, |id| self.embedder(id));
@@ -295,6 +297,8 @@ impl AgentHost {
             .with_user(admission.user.clone())
             .with_policies(self.policies(digest).await?)
             .with_forbids(self.forbids.clone())
+            .with_handed(input.handed.clone())
+            .with_engine(Arc::clone(&self.engine))
             .acting_for(user, &input.behind);
         let agent = Arc::new(runtime.with_files(files));
         let earlier = self.sessions.resume(self.engine.as_ref(), admission).await?;

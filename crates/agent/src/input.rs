@@ -8,6 +8,7 @@ use adjutant_policy::narrow::Narrowing;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::handoff::Handed;
 use crate::purse::Allowance;
 use crate::takeover;
 
@@ -38,6 +39,9 @@ pub struct Input {
     /// What the tasks need for which the run is started, as those who asked for it are held to it: it must stay within each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub narrowed: Vec<Narrowing>,
+    /// How the run came to have the conversation of the one that started it, where that has handed it over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handed: Option<Handed>,
 }
 
 impl Input {
@@ -52,6 +56,7 @@ impl Input {
             past: Vec::new(),
             words: Vec::new(),
             narrowed: Vec::new(),
+            handed: None,
         }
     }
 

@@ -30,6 +30,7 @@ pub mod files;
 mod flow;
 mod gone;
 mod guard;
+pub mod handoff;
 mod hands;
 pub mod history;
 mod host;

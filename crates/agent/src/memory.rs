@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::answer::Answer;
 use crate::conversation::Conversation;
 use crate::guard::Watch;
+use crate::handoff::Handing;
 use crate::tally::Tally;
 use crate::termination::Tried;
 
@@ -52,6 +53,15 @@ pub struct Memory {
     /// What the tasks need for which it was started.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) narrowed: Vec<Narrowing>,
+    /// Those to which the conversation was handed over since somebody said something.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) handed: Vec<String>,
+    /// How often it was handed over.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) handoffs: u32,
+    /// The handoff that the last answer of the model makes.
+    #[serde(skip)]
+    pub(crate) handing: Option<Handing>,
     /// About how many steps the segment has recorded.
     #[serde(skip)]
     pub(crate) recorded: u32,
@@ -79,6 +89,9 @@ impl Memory {
             calls: 0,
             state: None,
             narrowed: Vec::new(),
+            handed: Vec::new(),
+            handoffs: 0,
+            handing: None,
             recorded: 0,
         }
     }

@@ -1,13 +1,19 @@
 //! What the runtime tells the model when something is the matter.
 
 use adjutant_core::Result;
+use adjutant_core::hash::Digest;
 use adjutant_core::json::Json;
+use adjutant_core::label::Label;
 use adjutant_core::limit::Limit;
 use adjutant_durable::{Ctx, Effects, work};
 use serde::{Deserialize, Serialize};
 
+use crate::answer::Answer;
 use crate::conversation::Conversation;
 use crate::transcript::NOTE;
+
+/// The name of the step that records an answer that no model of the run was asked for.
+pub(crate) const MADE: &str = "made";
 
 /// What the runtime tells the model when something is the matter.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +28,10 @@ pub enum Note {
     Misfit(String),
     /// The answer may not go out, for this reason.
     Withheld(String),
+    /// This agent hands the conversation back, with these words.
+    HandedBack(String, String),
+    /// The conversation was not handed over to this agent, for this reason.
+    Kept(String, String),
     /// This person has taken the run.
     Taken(String),
     /// This person has handed it back, with these words.
@@ -37,6 +47,8 @@ enum Kind {
     Unfinished,
     Misfit,
     Withheld,
+    HandedBack,
+    Kept,
     Taken,
     Back,
 }
@@ -49,6 +61,8 @@ impl Note {
             Self::Unfinished => Kind::Unfinished,
             Self::Misfit(_) => Kind::Misfit,
             Self::Withheld(_) => Kind::Withheld,
+            Self::HandedBack(..) => Kind::HandedBack,
+            Self::Kept(..) => Kind::Kept,
             Self::Taken(_) => Kind::Taken,
             Self::Back(..) => Kind::Back,
         }
@@ -67,6 +81,12 @@ impl Note {
                 "Your last answer announces something and then ends. Go on: call a tool, or give the whole answer."
                     .to_owned()
             }
+            Self::HandedBack(by, words) => format!(
+                "`{by}` hands the conversation back to you, and says: {words}\nAnswer, or hand it over to another agent."
+            ),
+            Self::Kept(to, why) => format!(
+                "`{to}` has not got the conversation: {why}. Answer yourself, or find another way."
+            ),
             Self::Taken(by) => format!(
                 "{by} has taken over. What follows, up to the note that you go on, was done by them in your place."
             ),
@@ -85,6 +105,18 @@ impl Note {
         };
         format!("[Note from the runtime, not from the user] {text}")
     }
+}
+
+/// Records what others have made as an answer of the agent, so that later turns of the session read it.
+pub(crate) async fn say(step: &Ctx, conversation: &mut Conversation, text: &str, label: Label) -> Result<()> {
+    let mut answer = Answer::of_text(text);
+    answer.response.message.label = label;
+    let recorded = Json::of(&answer)?;
+    let input = Json::of(&Digest::of(recorded.as_str().as_bytes()).to_string())?;
+    let done = work(move |_| std::future::ready(Ok(recorded.clone())));
+    let recorded = step.effect(MADE, Effects::pure(), input, done).await?;
+    conversation.answer(step.path().join(MADE, 0), &Answer::read(&recorded)?);
+    Ok(())
 }
 
 /// Tells the model something.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::guard::Blocked;
+use crate::handoff::{Handing, Standing};
 use crate::link::Entry;
 use crate::termination::Stop;
 
@@ -48,6 +49,12 @@ pub struct Reply {
     /// The calls that were made, as far as a policy asks about them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub past: Vec<Past>,
+    /// Who has the conversation from here on, where that is not the agent which it began with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handed_to: Option<Standing>,
+    /// To whom the run hands over that has the conversation of another one: that goes on with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handing: Option<Handing>,
     /// The label of the answer: the join of all that was read. None in what earlier versions wrote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<Label>,

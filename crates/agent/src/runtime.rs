@@ -7,8 +7,8 @@ use adjutant_core::id::{CallId, SessionId};
 use adjutant_core::message::Message;
 use adjutant_core::secret::Secrets;
 use adjutant_core::tool::ToolSpec;
-use adjutant_durable::Attempt;
 use adjutant_durable::stream::Piece;
+use adjutant_durable::{Attempt, Engine};
 use adjutant_model::{Model, Request, ToolChoice, token};
 use adjutant_policy::cedar::Policies;
 use adjutant_policy::facts::{Principal, User};
@@ -18,6 +18,7 @@ use adjutant_tool::{Context, Resources};
 use crate::approval::Desk;
 use crate::definition::Definition;
 use crate::flow::Memo;
+use crate::handoff::Handed;
 use crate::hands::Hands;
 use crate::output::Form;
 use crate::rules::Forbids;
@@ -55,6 +56,10 @@ pub struct Runtime {
     pub(crate) forbids: Option<Arc<dyn Forbids>>,
     /// For whom it acts.
     pub(crate) principal: Principal,
+    /// How it came to have the conversation of another agent.
+    pub(crate) handed: Option<Handed>,
+    /// Where it is looked up what a run used that has no reply.
+    pub(crate) engine: Option<Arc<dyn Engine>>,
     /// What was known at the last call.
     pub(crate) known: Memo,
     /// The tools that every request offers.
@@ -91,6 +96,8 @@ impl Runtime {
             policies: None,
             forbids: None,
             principal,
+            handed: None,
+            engine: None,
             known: Memo::default(),
             offered,
             overhead: 0,
@@ -189,6 +196,20 @@ impl Runtime {
         self.principal.user = user;
         self.principal.agents.truncate(1);
         self.principal.agents.extend_from_slice(behind);
+        self
+    }
+
+    /// Sets how it came to have the conversation of another agent.
+    #[must_use]
+    pub(crate) fn with_handed(mut self, handed: Option<Handed>) -> Self {
+        self.handed = handed;
+        self
+    }
+
+    /// Sets where the journals are.
+    #[must_use]
+    pub(crate) fn with_engine(mut self, engine: Arc<dyn Engine>) -> Self {
+        self.engine = Some(engine);
         self
     }
 

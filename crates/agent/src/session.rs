@@ -5,14 +5,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use adjutant_core::hash::Digest;
 use adjutant_core::id::{RunId, SessionId};
+use adjutant_core::message::Role;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Admission, Engine, Entry, Origin, Record};
 
 use crate::conversation::Earlier;
 use crate::guard;
+use crate::handoff::Standing;
 use crate::history;
 use crate::host::AgentHost;
+use crate::reply::Reply;
 use crate::rules::past;
+use crate::transcript::Transcript;
 
 /// How many sessions' latest turns are kept in memory.
 const MOST: usize = 64;
@@ -81,7 +85,9 @@ impl Sessions {
                 let past = before.into_iter().flatten().chain(past(&records)).collect();
                 let mut names = earlier.as_ref().map(|earlier| earlier.names.clone()).unwrap_or_default();
                 names.extend(guard::names(&records));
-                earlier = Some(self.keep(mark, Earlier { run: turn.clone(), transcript, past, names }));
+                let standing = standing(&records, &transcript, earlier.as_deref());
+                let made = Earlier { run: turn.clone(), transcript, past, names, standing };
+                earlier = Some(self.keep(mark, made));
             }
         }
         Ok(earlier)
@@ -120,6 +126,22 @@ async fn original(engine: &dyn Engine, admission: &Admission) -> Result<RunId> {
         run = of;
     }
     Ok(run)
+}
+
+/// Who has the conversation after a turn. One that has no reply has moved it to nobody.
+fn standing(
+    records: &[Record],
+    transcript: &Transcript,
+    earlier: Option<&Earlier>,
+) -> Option<(Standing, usize)> {
+    let before = earlier.and_then(|earlier| earlier.standing.clone());
+    let Some(Entry::Ended(Ok(reply))) = records.last().map(|record| &record.entry) else { return before };
+    let now = reply.to::<Reply>().ok()?.handed_to?;
+    let said = transcript.messages().iter().filter(|message| message.role != Role::System).count();
+    // It has given the last answer itself.
+    let since =
+        before.filter(|(before, _)| *before == now).map_or(said.saturating_sub(1), |(_, since)| since);
+    Some((now, since))
 }
 
 fn is_agent(records: &[Record]) -> bool {

@@ -86,7 +86,8 @@ pub async fn start(engine: &dyn Engine, models: &dyn Models, start: Start) -> Re
 /// Puts an agent and all that it asks under the same policies.
 fn govern(definition: &mut Definition, policies: Digest) {
     definition.policies = Some(policies);
-    definition.agents.iter_mut().for_each(|asked| govern(&mut asked.definition, policies));
+    let asked = definition.agents.iter_mut().map(|asked| &mut asked.definition);
+    asked.chain(&mut definition.team).for_each(|agent| govern(agent, policies));
 }
 
 /// Fixes what the definition leaves to the configuration: which model a role means, and how much it takes in. So a
@@ -108,9 +109,9 @@ pub fn pin(mut definition: Definition, models: &dyn Models, first: &Message) -> 
     }
     let name = std::mem::replace(&mut definition.model, model.id().to_owned());
     definition.role = Some(name).filter(|name| *name != definition.model);
-    for asked in &mut definition.agents {
+    for asked in definition.agents.iter_mut().map(|asked| &mut asked.definition).chain(&mut definition.team) {
         // What it is asked is known later; what it needs in any case is known now.
-        asked.definition = pin(asked.definition.clone(), models, &Message::user(""))?;
+        *asked = pin(asked.clone(), models, &Message::user(""))?;
     }
     Ok(definition)
 }

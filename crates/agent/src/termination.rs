@@ -33,6 +33,8 @@ pub enum Stop {
     Withheld,
     /// A guardrail let the input or the answer not pass.
     Blocked,
+    /// The conversation is another agent's from here on.
+    HandedOver,
 }
 
 impl Stop {
@@ -46,6 +48,7 @@ impl Stop {
             Self::CutOff => "the answer was cut off at the limit of output tokens".to_owned(),
             Self::Empty => "the model gave no answer".to_owned(),
             Self::Blocked => "held back by a guardrail".to_owned(),
+            Self::HandedOver => "handed over to another agent".to_owned(),
             Self::Withheld => "the answer was withheld by the policies".to_owned(),
         }
     }

@@ -13,10 +13,11 @@ use crate::act::act;
 use crate::context::fit;
 use crate::conversation::{Conversation, Earlier};
 use crate::guard::{self, Agreement, Blocked, Watch};
+use crate::handoff::{self, Handing, Passed, Standing};
 use crate::input::{self, Input};
 use crate::memory::Memory;
 use crate::narrow::narrow;
-use crate::note::{Note, tell};
+use crate::note::{MADE, Note, say, tell};
 use crate::reply::Reply;
 use crate::rules::{self, Log, Released};
 use crate::runtime::Runtime;
@@ -52,6 +53,8 @@ pub async fn turn(ctx: &Ctx, agent: &Arc<Runtime>, begin: Begin) -> Result<Reply
     let (begin, blocked) = let_in(ctx, agent, begin, &watch).await?;
     let mut titling = entitle(ctx, agent, &begin, blocked.is_none(), &log)?;
     let mut agreement = Agreement::new(ctx, agent, first(&begin), &watch);
+    // Once, at the beginning: a later segment goes on with what came of it.
+    let standing = standing(agent, &begin, earlier.as_deref());
     let mut memory = perceive(ctx, agent, begin)?;
     if let Some(blocked) = blocked {
         return Ok(held_back(ctx, memory, &log, &watch, blocked));
@@ -61,6 +64,20 @@ pub async fn turn(ctx: &Ctx, agent: &Arc<Runtime>, begin: Begin) -> Result<Reply
         narrow(ctx, agent, &mut memory, &log).await?;
     }
     log.narrow(memory.narrowing.as_ref());
+    if let Some(standing) = standing {
+        let step = ctx.scope("standing");
+        let going = handoff::go_on(&step, agent, &mut memory, &log, &standing);
+        let (passed, blocked) = agreement.beside(going).await?;
+        let passed = passed?;
+        if let Some(blocked) = blocked {
+            memory.call(titling.finish(ctx).await);
+            return Ok(held_back(ctx, memory, &log, &watch, blocked));
+        }
+        if let Some(leaving) = leave(&step, agent, &mut memory, &log, &watch, passed).await? {
+            memory.call(titling.finish(ctx).await);
+            return Ok(left(ctx, memory, &log, &watch, leaving));
+        }
+    }
     loop {
         let step = ctx.scope("turn");
         fit(&step, agent, &mut memory, &log).await?;
@@ -72,9 +89,17 @@ pub async fn turn(ctx: &Ctx, agent: &Arc<Runtime>, begin: Begin) -> Result<Reply
             return Ok(held_back(ctx, memory, &log, &watch, blocked));
         }
         let acted = act(&step, agent, &mut memory, &log, &watch, &answer).await?;
+        if let Some(handing) = memory.handing.take() {
+            let passed = handoff::pass_on(&step, agent, &mut memory, &log, handing).await?;
+            if let Some(leaving) = leave(&step, agent, &mut memory, &log, &watch, passed).await? {
+                memory.call(titling.finish(ctx).await);
+                return Ok(left(ctx, memory, &log, &watch, leaving));
+            }
+        }
         let heard = listen(&step, agent, &mut memory, &log, &watch).await?;
         memory.judged(&watch);
         if heard {
+            memory.handed.clear();
             narrow(&step, agent, &mut memory, &log).await?;
             log.narrow(memory.narrowing.as_ref());
         }
@@ -152,6 +177,64 @@ pub(crate) async fn part(
             Parting::With(mask::text(&text, &kinds), data, stop)
         }
     })
+}
+
+/// How a run ends in which others have answered, or are to.
+enum Leaving {
+    /// With this text, this data, and for this reason; and who has the conversation then.
+    With(String, Option<serde_json::Value>, Stop, Option<Standing>),
+    /// The run that has started it hands on.
+    To(Handing),
+    /// A guardrail holds back what they have answered.
+    Blocked(Blocked),
+}
+
+/// Takes what became of a handoff: none where the agent goes on.
+async fn leave(
+    step: &Ctx,
+    agent: &Arc<Runtime>,
+    memory: &mut Memory,
+    log: &Log,
+    watch: &Watch,
+    passed: Passed,
+) -> Result<Option<Leaving>> {
+    let over = match passed {
+        Passed::Not(note) => return nudge(step, memory, note).await.map(|()| None),
+        Passed::Away(handing) => return Ok(Some(Leaving::To(handing))),
+        Passed::Over(over) => over,
+    };
+    let step = step.scope(MADE);
+    say(&step, &mut memory.conversation, &over.text, over.label).await?;
+    let said = (over.text, over.data);
+    Ok(match part(&step, agent, memory, log, watch, over.stop, said).await? {
+        Parting::With(text, data, stop) => Some(Leaving::With(text, data, stop, over.standing)),
+        Parting::Blocked(blocked) => Some(Leaving::Blocked(blocked)),
+        Parting::Again(note) => {
+            nudge(&step, memory, note).await?;
+            None
+        }
+    })
+}
+
+/// The reply of a run that ends so.
+fn left(ctx: &Ctx, memory: Memory, log: &Log, watch: &Watch, leaving: Leaving) -> Reply {
+    match leaving {
+        Leaving::With(text, data, stop, handed_to) => {
+            Reply { handed_to, ..reply(ctx, text, memory, log, stop, data) }
+        }
+        Leaving::To(handing) => {
+            let reply = reply(ctx, String::new(), memory, log, Stop::HandedOver, None);
+            Reply { handing: Some(handing), ..reply }
+        }
+        Leaving::Blocked(blocked) => held_back(ctx, memory, log, watch, blocked),
+    }
+}
+
+/// Who has the conversation that the run is a turn of, where this agent has handed it over.
+fn standing(agent: &Runtime, begin: &Begin, earlier: Option<&Earlier>) -> Option<(Standing, usize)> {
+    let is_first = matches!(begin, Begin::First(..)) && agent.handed.is_none();
+    let standing = earlier.filter(|_| is_first)?.standing.clone()?;
+    (standing.0.by.last() == Some(&agent.definition.name)).then_some(standing)
 }
 
 /// Has a title made of what begins a conversation, where the run was started so.
@@ -281,7 +364,7 @@ async fn nudge(step: &Ctx, memory: &mut Memory, note: Note) -> Result<()> {
         Note::Misfit(_) => memory.tried.repair = true,
         Note::Empty | Note::Unfinished => memory.tried.nudge = true,
         Note::Withheld(_) => memory.tried.withheld = true,
-        Note::Taken(_) | Note::Back(..) => {}
+        Note::Taken(_) | Note::Back(..) | Note::HandedBack(..) | Note::Kept(..) => {}
     }
     tell(step, &mut memory.conversation, note).await
 }
@@ -334,6 +417,8 @@ pub(crate) fn reply(
         rest: memory.conversation.rest().to_vec(),
         past: log.reported(),
         blocked: None,
+        handed_to: None,
+        handing: None,
         label: Some(memory.conversation.transcript().label().clone()),
     }
 }

@@ -162,6 +162,13 @@ pub enum EventKind {
         /// Which.
         limit: Limit,
     },
+    /// The conversation is handed over to another agent.
+    HandedOver {
+        /// By whom.
+        by: String,
+        /// To whom.
+        to: String,
+    },
     /// The conversation was shortened to fit the model's window.
     Compacted {
         /// How many messages were replaced.

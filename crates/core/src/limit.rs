@@ -28,6 +28,18 @@ pub struct Limits {
     pub errors: u32,
     /// Tool calls of one turn that run at the same time.
     pub parallel: u32,
+    /// How often the conversation may be handed over to another agent in one turn.
+    #[serde(skip_serializing_if = "is_usual")]
+    pub handoffs: u32,
+}
+
+/// How often a conversation may be handed over where nothing is said.
+const HANDOFFS: u32 = 5;
+
+/// Definitions from before there were handoffs say nothing of them, and keep their digests.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_usual(handoffs: &u32) -> bool {
+    *handoffs == HANDOFFS
 }
 
 impl Default for Limits {
@@ -41,6 +53,7 @@ impl Default for Limits {
             repeats: 3,
             errors: 5,
             parallel: 8,
+            handoffs: HANDOFFS,
         }
     }
 }

@@ -106,7 +106,10 @@ impl Agents {
     pub(super) fn read_asked(&mut self, path: &Path, shown: &Path, errors: &mut Vec<Error>) {
         let mut tried = BTreeSet::new();
         loop {
-            let asked = self.all().flat_map(|source| &source.agents).map(|asked| asked.agent.name.clone());
+            let asked = self.all().flat_map(|source| {
+                let handed = source.handoffs.iter().map(|to| to.agent.name.clone());
+                source.agents.iter().map(|asked| asked.agent.name.clone()).chain(handed)
+            });
             let next: Vec<String> = asked.filter(|name| tried.insert(name.clone())).collect();
             if next.is_empty() {
                 return;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use adjutant_agent::definition::{Asked, Definition, Source};
+use adjutant_agent::definition::{Asked, Definition, Handoff, Source};
 use adjutant_core::{Code, Error, nearest};
 
 use adjutant_workflow::plan::Plan;
@@ -48,6 +48,9 @@ pub(super) fn define(
         definitions.extend(made);
     }
     errors.extend(rest.iter().filter_map(|source| circle(source, agents)));
+    let handing = agents.values().filter(|source| !source.handoffs.is_empty());
+    let handing: Vec<_> = handing.filter_map(|source| team(source, &definitions, errors)).collect();
+    definitions.extend(handing);
     definitions
 }
 
@@ -79,6 +82,28 @@ fn complete(
     Ok(definition)
 }
 
+/// An agent with all those that may get its conversation. None where one of them is not there: what is wrong with it is told
+/// with it, or by [`strangers`].
+fn team(
+    source: &Source,
+    definitions: &BTreeMap<String, Definition>,
+    errors: &mut Vec<Error>,
+) -> Option<(String, Definition)> {
+    let mut definition = definitions.get(&source.name)?.clone();
+    let find = |name: &str| {
+        let found = definitions.get(name).cloned();
+        found.ok_or_else(|| Error::new(Code::NotFound, format!("there is no agent `{name}`")))
+    };
+    match source.resolve_handoffs(&mut definition, find) {
+        Ok(()) => Some((source.name.clone(), definition)),
+        Err(error) if error.code() == Code::NotFound => None,
+        Err(error) => {
+            errors.push(error);
+            None
+        }
+    }
+}
+
 /// The error of an agent that asks itself, over others or not; none for one that only asks somebody who does.
 fn circle(source: &Source, agents: &BTreeMap<String, Source>) -> Option<Error> {
     let asked = source.agents.iter().find(|asked| leads_to(&asked.agent.name, &source.name, agents))?;
@@ -107,7 +132,7 @@ fn leads_to(from: &str, to: &str, agents: &BTreeMap<String, Source>) -> bool {
     false
 }
 
-/// The names under `agents` that no agent of the project has.
+/// The names under `agents` and `handoffs` that no agent of the project has.
 pub(super) fn strangers(agents: &Agents) -> Vec<Error> {
     let names: BTreeSet<&str> = agents
         .all()
@@ -115,7 +140,8 @@ pub(super) fn strangers(agents: &Agents) -> Vec<Error> {
         .chain(agents.unread.iter().map(String::as_str))
         .collect();
     let unknown = agents.all().flat_map(|source| {
-        let asked = source.agents.iter().map(|asked| &asked.agent);
+        let handed = source.handoffs.iter().map(|to| &to.agent).filter(|to| to.name != Handoff::PERSON);
+        let asked = source.agents.iter().map(|asked| &asked.agent).chain(handed);
         asked.filter(|agent| !names.contains(agent.name.as_str())).map(move |agent| (source, agent))
     });
     unknown

@@ -83,9 +83,8 @@ pub(super) fn schema(
     let reachable = toolsets.reachable();
     let mut tools: BTreeMap<&str, &ToolSpec> = BTreeMap::new();
     let of_agents = definitions.values().flat_map(|definition| {
-        let asked =
-            |spec: &&ToolSpec| definition.agents.iter().all(|asked| asked.definition.name != spec.name);
-        definition.tools.iter().filter(asked)
+        // What those have alone that get its conversation: the way back.
+        std::iter::once(definition).chain(&definition.team).flat_map(tools_of)
     });
     for spec in reachable.specs().chain(of_agents) {
         tools.insert(&spec.name, spec);
@@ -112,8 +111,7 @@ pub(super) fn schema(
 
 /// The tools of an agent. An agent that it may ask looks like a tool to its model, and is none to policies.
 pub(super) fn tools_of(definition: &Definition) -> impl Iterator<Item = &ToolSpec> {
-    let is_agent = |name: &str| definition.agents.iter().any(|asked| asked.definition.name == name);
-    definition.tools.iter().filter(move |spec| !is_agent(&spec.name))
+    definition.tools.iter().filter(|spec| definition.agent_of(&spec.name).is_none())
 }
 
 /// The files of the policies, in the order of their names; none where there is no folder.

@@ -8,6 +8,7 @@ mod approvals;
 mod artifacts;
 mod conversations;
 mod graphs;
+mod handoffs;
 mod narrowing;
 mod nesting;
 mod orchestrations;

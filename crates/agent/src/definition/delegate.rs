@@ -39,7 +39,7 @@ impl Sees {
 
 impl Delegate {
     /// An agent as a tool. Fails with [`Code::ProjectInvalid`] where it has no description, by which a model could choose
-    /// it, and where a variable of its prompt would be a second `task`.
+    /// it, and where a variable of its prompt would be a second `task`. It answers whoever asks it, so it hands nothing over.
     pub fn new(definition: Definition, sees: Sees) -> Result<Self> {
         let name = &definition.name;
         if definition.description.trim().is_empty() {
@@ -53,7 +53,7 @@ impl Delegate {
             );
             return Err(Error::new(Code::ProjectInvalid, message).with_help("give the variable another name"));
         }
-        Ok(Self { sees, definition })
+        Ok(Self { sees, definition: definition.without_handoffs() })
     }
 
     /// What the asking model is told: the agent's description, the task, and the variables of its prompt that each run

@@ -21,6 +21,7 @@ use super::document::{Content, Node, Place, Problems, Table, parse_yaml};
 use super::front_matter::{self, Parts};
 use super::gaps::Gaps;
 use super::guardrail::Wanted;
+use super::handoff::Handoff;
 use super::setting;
 use super::source::{Asked, Named, Source};
 use super::strategy::Strategy;
@@ -113,6 +114,7 @@ fn read_keys(table: Table<'_>, file: &str, source: &mut Source) -> Gaps {
 
     source.tools = names(&table, "tools");
     source.agents = read_agents(&table);
+    source.handoffs = Handoff::read(&table);
     source.skills = names(&table, "skills");
     source.approve = names(&table, "approve");
     source.approve_within = table.duration("approve_within");

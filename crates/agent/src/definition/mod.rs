@@ -12,6 +12,7 @@ pub mod flow;
 mod front_matter;
 mod gaps;
 mod guardrail;
+mod handoff;
 pub mod markdown;
 mod name;
 mod pinned;
@@ -30,13 +31,15 @@ pub use delegate::{Delegate, Sees};
 pub use extraction::Extraction;
 pub use gaps::Gaps;
 pub use guardrail::{Action, Check, Guardrail, Point, Wanted};
+pub use handoff::{Handoff, Passes};
 pub use name::check as check_name;
 pub use pinned::Definition;
 pub use schema::{check as check_schema, of as schema_of};
 pub use setting::{
-    Setting, errors, idle_time, money, parallel, read as read_settings, repeats, steps, tokens, wall_time,
+    Setting, errors, handoffs, idle_time, money, parallel, read as read_settings, repeats, steps, tokens,
+    wall_time,
 };
-pub use source::{Asked, Defaults, Named, Source};
+pub use source::{Asked, Defaults, HandsTo, Named, Source};
 pub use strategy::Strategy;
 pub use tool_search::{ToolSearch, ToolSearchSettings};
 pub use window::ContextWindow;

@@ -13,6 +13,7 @@ use super::code::Code as CodeMode;
 use super::delegate::Delegate;
 use super::extraction::Extraction;
 use super::guardrail::{Check, Guardrail};
+use super::handoff::Handoff;
 use super::template;
 use super::tool_search::ToolSearch;
 use super::window::ContextWindow;
@@ -51,6 +52,12 @@ pub struct Definition {
     /// The agents that it may ask. The specification of each is one of [`tools`](Self::tools) as well.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub agents: Vec<Delegate>,
+    /// Whom it may hand the conversation over to. The specification of each is one of [`tools`](Self::tools) as well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub handoffs: Vec<Handoff>,
+    /// All agents that may get the conversation so, over others or not; none in those agents themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub team: Vec<Definition>,
     /// The skills that it may read, with their files, as they were when the run began.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skills: Vec<Skill>,
@@ -126,16 +133,38 @@ impl Definition {
         self.tools.iter().find(|tool| tool.name == name)
     }
 
-    /// The agents that it may ask, and those that these may ask, each once for each place where it is asked.
+    /// The agents that it may ask or that may get its conversation, and those that these may ask, each once for each place
+    /// where it stands.
     pub fn nested(&self) -> impl Iterator<Item = &Definition> {
         let mut rest = vec![self];
         let mut found = Vec::new();
         while let Some(next) = rest.pop() {
-            let asked = next.agents.iter().map(|asked| &asked.definition);
+            let asked = next.agents.iter().map(|asked| &asked.definition).chain(&next.team);
             rest.extend(asked.clone());
             found.extend(asked);
         }
         found.into_iter()
+    }
+
+    /// The agent that a tool of this name asks, or hands the conversation over to.
+    pub fn agent_of(&self, tool: &str) -> Option<&str> {
+        let asked = self.agents.iter().map(|asked| asked.definition.name.as_str()).find(|name| *name == tool);
+        let handed = || self.handoff(tool).filter(|handoff| !handoff.is_to_a_person());
+        asked.or_else(|| handed().map(|handoff| handoff.agent.as_str()))
+    }
+
+    /// The handoff that a tool of this name makes.
+    pub fn handoff(&self, tool: &str) -> Option<&Handoff> {
+        self.handoffs.iter().find(|handoff| handoff.tool() == tool)
+    }
+
+    /// The agent without its handoffs.
+    #[must_use]
+    pub(crate) fn without_handoffs(mut self) -> Self {
+        let made: Vec<String> = self.handoffs.drain(..).map(|handoff| handoff.tool()).collect();
+        self.tools.retain(|tool| !made.contains(&tool.name));
+        self.team.clear();
+        self
     }
 
     /// The tools that its model is told of, as ones that it can call itself.

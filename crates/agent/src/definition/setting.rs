@@ -28,6 +28,8 @@ pub enum Setting {
     Errors(u32),
     /// Sets [`Limits::parallel`].
     Parallel(u32),
+    /// Sets [`Limits::handoffs`].
+    Handoffs(u32),
 }
 
 impl Setting {
@@ -42,6 +44,7 @@ impl Setting {
             Self::Repeats(repeats) => limits.repeats = repeats,
             Self::Errors(errors) => limits.errors = errors,
             Self::Parallel(parallel) => limits.parallel = parallel,
+            Self::Handoffs(handoffs) => limits.handoffs = handoffs,
         }
     }
 }
@@ -64,6 +67,7 @@ pub fn read(table: Table<'_>) -> Vec<Setting> {
         table.integer("repeats", 1..=1_000).map(Setting::Repeats),
         table.integer("errors", 1..=1_000).map(Setting::Errors),
         table.integer("parallel", 1..=256).map(Setting::Parallel),
+        table.integer("handoffs", 0..=100).map(Setting::Handoffs),
     ];
     table.finish();
     settings.into_iter().flatten().collect()
@@ -108,4 +112,9 @@ pub fn errors(most: u32) -> Setting {
 /// How many tool calls of one turn run at the same time.
 pub fn parallel(most: u32) -> Setting {
     Setting::Parallel(most)
+}
+
+/// How often the conversation may be handed over in one turn.
+pub fn handoffs(most: u32) -> Setting {
+    Setting::Handoffs(most)
 }

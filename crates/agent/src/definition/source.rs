@@ -16,6 +16,7 @@ use super::document::Place;
 use super::extraction::Extraction;
 use super::gaps::Gaps;
 use super::guardrail::{Guardrail, Wanted};
+use super::handoff::{self, Handoff, Passes};
 use super::pinned::Definition;
 use super::setting::Setting;
 use super::strategy::Strategy;
@@ -51,6 +52,17 @@ pub struct Asked {
     pub sees: Sees,
 }
 
+/// An agent to which another one may hand the conversation over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HandsTo {
+    /// Which; [`Handoff::PERSON`] for a person.
+    pub agent: Named,
+    /// What goes with it of what was said.
+    pub context: Passes,
+    /// Whether the conversation may come back.
+    pub returns: bool,
+}
+
 /// An agent as its author writes it: tools are names, and only what differs from the defaults is said.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Source {
@@ -72,6 +84,8 @@ pub struct Source {
     pub tools: Vec<Named>,
     /// The agents that it may ask, each as a tool.
     pub agents: Vec<Asked>,
+    /// Whom it may hand the conversation over to.
+    pub handoffs: Vec<HandsTo>,
     /// The skills that it may read.
     pub skills: Vec<Named>,
     /// When it searches for its tools instead of being shown all of them.
@@ -143,6 +157,7 @@ impl Source {
             variables: Map::new(),
             tools: Vec::new(),
             agents: Vec::new(),
+            handoffs: Vec::new(),
             skills: Vec::new(),
             tool_search: ToolSearchSettings::default(),
             approve: Vec::new(),
@@ -214,6 +229,8 @@ impl Source {
             variables,
             tools: specs,
             agents: Vec::new(),
+            handoffs: self.handoffs.iter().map(Handoff::from).collect(),
+            team: Vec::new(),
             skills,
             tool_search,
             approve,
@@ -247,8 +264,8 @@ impl Source {
         let mut errors = Vec::new();
         for Asked { agent, sees } in &self.agents {
             // No model chooses what a workflow asks, so it need not be described.
-            let delegate = |found| match &self.workflow {
-                Some(_) => Ok(Delegate { sees: *sees, definition: found }),
+            let delegate = |found: Definition| match &self.workflow {
+                Some(_) => Ok(Delegate { sees: *sees, definition: found.without_handoffs() }),
                 None => Delegate::new(found, *sees),
             };
             let found = agents(&agent.name).and_then(delegate);
@@ -276,6 +293,22 @@ impl Source {
             }
         }
         if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
+
+    /// Gives a definition that [`resolve`](Self::resolve) made the tools by which it hands the conversation over, and all
+    /// agents that may get it so. `agents` gives one by its name, as [`resolve_agents`](Self::resolve_agents) left it.
+    ///
+    /// Reports what `agents` says of a name that it does not know, an agent that no model could choose, and a tool that is
+    /// called like one of these.
+    pub fn resolve_handoffs(
+        &self,
+        definition: &mut Definition,
+        agents: impl FnMut(&str) -> Result<Definition>,
+    ) -> Result<()> {
+        handoff::assemble(definition, agents).map_err(|(place, error)| {
+            let place = self.handoffs.get(place).and_then(|to| to.agent.place);
+            self.placed(error, place)
+        })
     }
 
     /// The names that lead nowhere, where the agent or what stands around it could be read only in part: without those
@@ -363,7 +396,10 @@ impl Source {
             code
         });
 
-        let is_agent = |name: &str| self.agents.iter().any(|asked| asked.agent.name == name);
+        let is_agent = |name: &str| {
+            self.agents.iter().any(|asked| asked.agent.name == name)
+                || self.handoffs.iter().any(|to| Handoff::from(to).tool() == name)
+        };
         let mut own = |key: &str, wanted: &[Named]| {
             let mut chosen: Vec<String> = Vec::new();
             for wanted in wanted {
@@ -447,6 +483,12 @@ impl Source {
             }
             _ => error,
         }
+    }
+}
+
+impl From<&HandsTo> for Handoff {
+    fn from(to: &HandsTo) -> Self {
+        Self { agent: to.agent.name.clone(), context: to.context, returns: to.returns }
     }
 }
 

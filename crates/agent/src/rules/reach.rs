@@ -10,9 +10,9 @@ use crate::definition::{Code, Definition};
 
 /// What a call of that name is for the policies: that of an agent, or of a tool.
 pub(crate) fn action(definition: &Definition, name: &str) -> Action {
-    match definition.agents.iter().any(|asked| asked.definition.name == name) {
-        true => Action::Agent(name.to_owned()),
-        false => Action::Tool(name.to_owned()),
+    match definition.agent_of(name) {
+        Some(agent) => Action::Agent(agent.to_owned()),
+        None => Action::Tool(name.to_owned()),
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use adjutant_core::tool::{Effect, LOAD_SKILL, SEARCH_TOOLS, ToolSpec};
 use serde_json::{Value, json};
 
-use crate::definition::{Definition, ToolSearch};
+use crate::definition::{Definition, Handoff, ToolSearch};
 use crate::returned::Returned;
 
 pub(crate) use routine::SearchTools;
@@ -90,7 +90,9 @@ pub(crate) fn joining(definition: &Definition, found: &[String], names: Vec<Stri
 /// Whether a tool is shown all the time: what the author says, what the runtime brings, and agents, which are few.
 fn is_always(definition: &Definition, search: &ToolSearch, name: &str) -> bool {
     name == SEARCH_TOOLS
-        || definition.agents.iter().any(|asked| asked.definition.name == name)
+        || definition.agent_of(name).is_some()
+        || definition.handoff(name).is_some()
+        || name == Handoff::BACK
         || search.always.iter().any(|always| always == name)
 }
 

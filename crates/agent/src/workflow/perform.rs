@@ -4,25 +4,20 @@ use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use adjutant_core::Result;
-use adjutant_core::hash::Digest;
 use adjutant_core::json::Json;
-use adjutant_durable::{Ctx, Effects, work};
+use adjutant_durable::Ctx;
 use serde_json::Value;
 
 use super::stage::Performance;
 use super::{Item, Stage, Workflow};
-use crate::answer::Answer;
 use crate::guard::Agreement;
-use crate::memory::Memory;
+use crate::note::{MADE, say};
 use crate::purse::Purse;
 use crate::reply::Reply;
 use crate::rules::{self, Queue};
 use crate::runtime::Runtime;
 use crate::termination::Stop;
 use crate::turn::{self, Begin, Parting};
-
-/// The name of the step that records what a workflow has made.
-const MADE: &str = "made";
 
 /// Runs a workflow as one turn of a session: from what somebody says to its reply. What goes in and out passes the
 /// guardrails and the policies as in an agent's turn.
@@ -83,7 +78,7 @@ pub(crate) async fn perform(
     }
     let made = made?;
     let step = ctx.scope(MADE);
-    say(&step, &mut memory, &made).await?;
+    say(&step, &mut memory.conversation, &made.text(), made.label.clone()).await?;
     // There is nobody who could be told to answer otherwise.
     memory.tried.withheld = true;
     let data = (!made.value.is_string()).then(|| made.value.clone());
@@ -95,18 +90,6 @@ pub(crate) async fn perform(
         Parting::Again(note) => turn::reply(ctx, note.text(), memory, &run.log, Stop::Withheld, None),
         Parting::Blocked(blocked) => turn::held_back(ctx, memory, &run.log, &run.watch, blocked),
     })
-}
-
-/// Records what was made as an answer, so that later turns of the session read it.
-async fn say(step: &Ctx, memory: &mut Memory, made: &Item) -> Result<()> {
-    let mut answer = Answer::of_text(&made.text());
-    answer.response.message.label = made.label.clone();
-    let recorded = Json::of(&answer)?;
-    let input = Json::of(&Digest::of(recorded.as_str().as_bytes()).to_string())?;
-    let done = work(move |_| std::future::ready(Ok(recorded.clone())));
-    let recorded = step.effect(MADE, Effects::pure(), input, done).await?;
-    memory.conversation.answer(step.path().join(MADE, 0), &Answer::read(&recorded)?);
-    Ok(())
 }
 
 /// What the next segment of a run begins with.

@@ -44,7 +44,13 @@ async fn a_turn_sees_those_before_it() {
         };
         assert_rebuilt(&records, &bench.definition(), earlier.as_ref(), &requests);
         let transcript = history::transcript(&records, earlier.as_ref()).unwrap();
-        earlier = Some(Earlier { run, transcript, past: Arc::default(), names: Default::default() });
+        earlier = Some(Earlier {
+            run,
+            transcript,
+            past: Arc::default(),
+            names: Default::default(),
+            standing: None,
+        });
     }
     let messages: Vec<_> = earlier.unwrap().transcript.messages().iter().map(|m| (**m).clone()).collect();
     assert_eq!(
@@ -126,7 +132,8 @@ async fn a_session_goes_on_after_a_cancelled_turn() {
     let second = bench.begin("2", Some("s")).await;
     assert_eq!(bench.end(&second).await.unwrap().text, "fine");
     let transcript = history::transcript(&bench.records(&first).await, None).unwrap();
-    let earlier = Earlier { run: first, transcript, past: Arc::default(), names: Default::default() };
+    let earlier =
+        Earlier { run: first, transcript, past: Arc::default(), names: Default::default(), standing: None };
     let both = history::transcript(&bench.records(&second).await, Some(&earlier)).unwrap();
     let messages: Vec<_> = both.messages().iter().map(|m| (**m).clone()).collect();
     assert_eq!(

@@ -206,9 +206,13 @@ fn exit_of(reply: &Reply) -> Ended {
         )),
         Stop::LimitReached(_) => Ok(Exit::Limited),
         // An answer that was declined or held back is one as well: the reply says why.
-        Stop::Answered | Stop::CutOff | Stop::Refused | Stop::Filtered | Stop::Blocked | Stop::Withheld => {
-            Ok(Exit::Success)
-        }
+        Stop::Answered
+        | Stop::CutOff
+        | Stop::Refused
+        | Stop::Filtered
+        | Stop::Blocked
+        | Stop::Withheld
+        | Stop::HandedOver => Ok(Exit::Success),
     }
 }
 

@@ -113,6 +113,7 @@ impl Show {
             EventKind::LimitReached { limit } => {
                 format!("the limit of {} is reached: one last turn without tools", limit.as_str())
             }
+            EventKind::HandedOver { by, to } => format!("`{by}` hands the conversation over to `{to}`"),
             EventKind::Compacted { messages } => {
                 format!("{} shortened to fit the model's window", count(*messages as u64, "message"))
             }
