@@ -482,3 +482,37 @@ async fn events_are_worked_on_by_the_steps_that_wait_for_them() {
     let error = open(&counter).run(&workflow(5), "4").await.unwrap_err();
     assert_eq!(error.message(), "no step has the events that it waits for");
 }
+
+#[tokio::test]
+async fn steps_may_be_nested_as_deeply_as_a_file_may_say() {
+    let around = [
+        ("{ sequence: [", "] }"),
+        ("{ parallel: { a: [", "] }, join: any }"),
+        ("{ route: { paths: { a: { when: 'true', do: ", " } } } }"),
+        ("{ refine: { draft: ", ", review: { value: 1 }, accept: 'true' } }"),
+    ];
+    // The innermost step is on the sixteenth level.
+    let depth = 15;
+    let begin: String = (0..depth).map(|level| around[level % 4].0).collect();
+    let end: String = (0..depth).rev().map(|level| around[level % 4].1).collect();
+    let flow = format!("steps: [{begin}{{ value: '{{{{ input }}}}!' }}{end}]\n");
+    assert_eq!(made(&flow, "deep").await, "deep!");
+    let too_deep = format!("steps: [{}{{ value: 1 }}{}]", "{ sequence: [".repeat(17), "] }".repeat(17));
+    let errors = adjutant::workflow::plan::parse("flow.yaml", &too_deep).unwrap_err();
+    assert!(errors[0].message().contains("nested more than 16 deep"), "{errors:?}");
+}
+
+#[tokio::test]
+async fn patterns_in_rust_are_nested_as_deeply_as_anybody_likes() {
+    fn nest(stage: Stage, depth: usize) -> futures::future::BoxFuture<'static, adjutant::Result<Item>> {
+        Box::pin(async move {
+            if depth == 0 {
+                return stage.call("count", arguments(3)).await;
+            }
+            let made = parallel(&stage, Fan::default(), [move |stage: Stage| nest(stage, depth - 1)]).await?;
+            Ok(made.into_iter().flatten().next().unwrap_or_default())
+        })
+    }
+    let deep = Workflow::new("deep").tool(count).run(|stage, _| nest(stage, 50));
+    assert_eq!(open(&Counter::default()).run(&deep, "go").await.unwrap().data, Some(json!(9)));
+}

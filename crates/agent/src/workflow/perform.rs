@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::stage::Performance;
 use super::{Item, Stage, Workflow};
 use crate::guard::Agreement;
+use crate::memory::Memory;
 use crate::note::{MADE, say};
 use crate::purse::Purse;
 use crate::reply::Reply;

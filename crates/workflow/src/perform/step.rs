@@ -10,6 +10,7 @@ use super::gate;
 use super::graph::{self, Root};
 use super::orchestrate;
 use super::values::Values;
+use crate::deep::Deep;
 use crate::pattern::{self, Choice, Join, Opinion, attempt, majority, parallel};
 use crate::plan::{Branches, Kind, Mapped, Otherwise, Refining, Routing, Shut, Step};
 
@@ -37,7 +38,7 @@ pub(super) fn sequence<'a>(
     steps: &'a [Step],
     values: &'a mut Values,
 ) -> BoxFuture<'a, Result<Flow>> {
-    async move {
+    let work = async move {
         for step in steps {
             match one(stage, step, values, None).await? {
                 Flow::Made(item) => values.made(&step.id, &item),
@@ -45,8 +46,8 @@ pub(super) fn sequence<'a>(
             }
         }
         Ok(Flow::Made(values.last()))
-    }
-    .boxed()
+    };
+    Deep(work.boxed()).boxed()
 }
 
 /// Does one step: as often as it may be tried, until its result passes the gate.
@@ -111,34 +112,54 @@ fn of_step(id: &str, error: Error) -> Error {
     }
 }
 
-async fn kind(stage: &Stage, kind: &Kind, values: &Values, root: Option<&Root<'_>>) -> Result<Flow> {
-    Ok(Flow::Made(match kind {
-        Kind::Agent { agent, task, variables } => {
+/// Does what a step says. Each kind has a future of its own on the heap: steps are nested deeply, and the stack is not.
+fn kind<'a>(
+    stage: &'a Stage,
+    kind: &'a Kind,
+    values: &'a Values,
+    root: Option<&'a Root<'a>>,
+) -> BoxFuture<'a, Result<Flow>> {
+    match kind {
+        Kind::Agent { agent, task, variables } => async move {
             let task = values.evaluate(stage, task).await?;
             let (variables, items) = values.fields(stage, variables).await?;
-            stage.apart("ask", items.iter().chain([&task])).ask_with(agent, &task, variables).await?
+            let asked = stage.apart("ask", items.iter().chain([&task]));
+            asked.ask_with(agent, &task, variables).await.map(Flow::Made)
         }
-        Kind::Tool { tool, arguments } => {
+        .boxed(),
+        Kind::Tool { tool, arguments } => async move {
             let (arguments, items) = values.fields(stage, arguments).await?;
-            stage.apart("do", &items).call(tool, arguments).await?
+            stage.apart("do", &items).call(tool, arguments).await.map(Flow::Made)
         }
-        Kind::Person { question, answer } => {
+        .boxed(),
+        Kind::Person { question, answer } => async move {
             let question = values.fill(question)?;
-            person(stage, &question.text(), answer).await?
+            person(stage, &question.text(), answer).await.map(Flow::Made)
         }
-        Kind::Value(argument) => values.evaluate(stage, argument).await?,
-        Kind::Sleep(millis) => {
+        .boxed(),
+        Kind::Value(argument) => {
+            async move { values.evaluate(stage, argument).await.map(Flow::Made) }.boxed()
+        }
+        Kind::Sleep(millis) => async move {
             stage.ctx().sleep(std::time::Duration::from_millis(*millis)).await?;
-            values.last()
+            Ok(Flow::Made(values.last()))
         }
-        Kind::Sequence(steps) => return sequence(stage, steps, &mut values.clone()).await,
-        Kind::Parallel(branches) => return in_parallel(stage, branches, values).await,
-        Kind::Map(mapped) => return each(stage, mapped, values).await,
-        Kind::Route(routing) => return route(stage, routing, values).await,
-        Kind::Refine(refining) => refine(stage, refining, values).await?,
-        Kind::Orchestrate(orchestrating) => orchestrate::orchestrate(stage, orchestrating, values).await?,
-        Kind::Graph(graphed) => graph::graph(stage, graphed, values, root).await?,
-    }))
+        .boxed(),
+        Kind::Sequence(steps) => async move { sequence(stage, steps, &mut values.clone()).await }.boxed(),
+        Kind::Parallel(branches) => in_parallel(stage, branches, values).boxed(),
+        Kind::Map(mapped) => each(stage, mapped, values).boxed(),
+        Kind::Route(routing) => route(stage, routing, values).boxed(),
+        Kind::Refine(refining) => {
+            async move { refine(stage, refining, values).await.map(Flow::Made) }.boxed()
+        }
+        Kind::Orchestrate(orchestrating) => {
+            async move { orchestrate::orchestrate(stage, orchestrating, values).await.map(Flow::Made) }
+                .boxed()
+        }
+        Kind::Graph(graphed) => {
+            async move { graph::graph(stage, graphed, values, root).await.map(Flow::Made) }.boxed()
+        }
+    }
 }
 
 /// Asks a person. An answer of one field is that field.

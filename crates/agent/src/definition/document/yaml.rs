@@ -13,7 +13,7 @@ use super::problems::Problems;
 /// How many values a document may have, and so how much an alias can multiply.
 const MOST_NODES: usize = 20_000;
 /// How deep lists and tables may nest.
-const MOST_DEPTH: usize = 40;
+const MOST_DEPTH: usize = 110;
 
 /// Reads YAML 1.2 that stands below `lines_before` lines of a file. Nothing at all is an empty table.
 ///

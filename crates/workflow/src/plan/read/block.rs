@@ -4,6 +4,7 @@ use adjutant_agent::definition::document::{Content, Node, Table};
 
 use super::scope::Scope;
 use super::{DEEPEST, Reader};
+use crate::deep::with_stack;
 use crate::plan::Step;
 
 impl Reader<'_> {
@@ -38,6 +39,6 @@ impl Reader<'_> {
 
     /// Steps within another one: what they make is known within alone.
     pub(super) fn inner(&self, key: &str, node: &Node, scope: &Scope, depth: usize) -> Vec<Step> {
-        self.steps(key, node, &mut scope.clone(), depth + 1)
+        with_stack(|| self.steps(key, node, &mut scope.clone(), depth + 1))
     }
 }

@@ -23,8 +23,8 @@ use scope::Scope;
 
 /// The longest file, in bytes.
 pub const LONGEST: usize = 1 << 20;
-/// How deep steps may be nested.
-const DEEPEST: usize = 100;
+/// How deep steps may be nested in one file: each level is several of JSON, of which readers take 128. A workflow may ask others.
+const DEEPEST: usize = 16;
 
 /// A workflow that was read.
 #[derive(Clone, Debug)]

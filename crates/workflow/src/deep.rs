@@ -1,0 +1,29 @@
+//! [`Deep`]: work that may be nested deeply, and does not run out of stack.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures::future::BoxFuture;
+
+/// What must be left of the stack, in bytes: more than one level of steps takes, also where nothing is optimised.
+const LEFT: usize = 256 << 10;
+/// How much is added where less is left, in bytes.
+const MORE: usize = 2 << 20;
+
+/// Work that is looked at with enough stack, however deeply it is nested: each level of steps is a future within another, and a
+/// thread's stack is made for few of them.
+pub(crate) struct Deep<'a, T>(pub(crate) BoxFuture<'a, T>);
+
+impl<T> Future for Deep<'_, T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        with_stack(|| self.0.as_mut().poll(context))
+    }
+}
+
+/// Calls a function with enough stack.
+pub(crate) fn with_stack<T>(function: impl FnOnce() -> T) -> T {
+    stacker::maybe_grow(LEFT, MORE, function)
+}
