@@ -123,6 +123,10 @@ pub(crate) async fn act(
     let deeds: Vec<Result<Deed>> = futures::stream::iter(calls).buffered(at_a_time).collect().await;
     let deeds: Vec<Deed> = deeds.into_iter().collect::<Result<_>>()?;
 
+    if is_last_turn {
+        let names = message.calls().map(|call| format!("`{}` was still to be called", call.name));
+        memory.open.extend(names);
+    }
     memory.handing = deeds.iter().find_map(|deed| handoff::made(&agent.definition, &deed.message));
     let counted: Vec<_> = deeds.iter().map(|deed| (deed.digest, deed.failed)).collect();
     let spent = purse.spent();

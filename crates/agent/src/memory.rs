@@ -59,6 +59,9 @@ pub struct Memory {
     /// How often it was handed over.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) handoffs: u32,
+    /// What is left to do, as far as it is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) open: Vec<String>,
     /// The handoff that the last answer of the model makes.
     #[serde(skip)]
     pub(crate) handing: Option<Handing>,
@@ -91,6 +94,7 @@ impl Memory {
             narrowed: Vec::new(),
             handed: Vec::new(),
             handoffs: 0,
+            open: Vec::new(),
             handing: None,
             recorded: 0,
         }

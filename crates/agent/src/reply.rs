@@ -9,6 +9,7 @@ use adjutant_policy::facts::Past;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::ending::Ending;
 use crate::guard::Blocked;
 use crate::handoff::{Handing, Standing};
 use crate::link::Entry;
@@ -49,6 +50,9 @@ pub struct Reply {
     /// The calls that were made, as far as a policy asks about them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub past: Vec<Past>,
+    /// How it ended, with its figures. None in what earlier versions wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ending: Option<Ending>,
     /// Who has the conversation from here on, where that is not the agent which it began with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handed_to: Option<Standing>,

@@ -30,10 +30,18 @@ pub struct Tally {
     /// Whether a call was given up because nothing happened at all.
     #[serde(default)]
     pub idle: bool,
+    /// Calls of tools that its model has written.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub made: u32,
     /// The latest calls, each with its result.
     calls: Vec<Digest>,
     /// The latest turns that called tools, each with all its calls and results.
     rounds: Vec<Digest>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_none(number: &u32) -> bool {
+    *number == 0
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -91,6 +99,7 @@ impl Tally {
         if calls.is_empty() {
             return;
         }
+        self.made = self.made.saturating_add(u32::try_from(calls.len()).unwrap_or(u32::MAX));
         for (digest, failed) in calls {
             self.errors = if *failed { self.errors.saturating_add(1) } else { 0 };
             self.calls.push(*digest);

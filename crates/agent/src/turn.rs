@@ -12,6 +12,7 @@ use adjutant_policy::detect::mask;
 use crate::act::act;
 use crate::context::fit;
 use crate::conversation::{Conversation, Earlier};
+use crate::ending::{Ending, Figures};
 use crate::guard::{self, Agreement, Blocked, Watch};
 use crate::handoff::{self, Handing, Passed, Standing};
 use crate::input::{self, Input};
@@ -119,6 +120,9 @@ pub async fn turn(ctx: &Ctx, agent: &Arc<Runtime>, begin: Begin) -> Result<Reply
                 nudge(&step, &mut memory, Note::LastTurn(limit)).await?;
             }
             Next::End(stop, data) => {
+                if data.is_none() && agent.form.is_some() {
+                    memory.open.push("the answer does not have its form".to_owned());
+                }
                 let said = (answer.text(), data);
                 match part(&step, agent, &mut memory, &log, &watch, stop, said).await? {
                     Parting::Again(note) => nudge(&step, &mut memory, note).await?,
@@ -404,6 +408,9 @@ pub(crate) fn reply(
     data: Option<serde_json::Value>,
 ) -> Reply {
     let tally = memory.tally;
+    let active = tally.active(ctx.active());
+    let ending =
+        Ending { condition: stop.describe(), figures: Figures::of(&tally, active), open: memory.open };
     Reply {
         version: Reply::VERSION,
         text,
@@ -412,11 +419,12 @@ pub(crate) fn reply(
         usage: tally.usage,
         cost: tally.known_cost(),
         turns: tally.turns,
-        active_ms: u64::try_from(tally.active(ctx.active()).as_millis()).unwrap_or(u64::MAX),
+        active_ms: u64::try_from(active.as_millis()).unwrap_or(u64::MAX),
         title: memory.title,
         rest: memory.conversation.rest().to_vec(),
         past: log.reported(),
         blocked: None,
+        ending: Some(ending),
         handed_to: None,
         handing: None,
         label: Some(memory.conversation.transcript().label().clone()),

@@ -7,6 +7,7 @@ mod agents;
 mod approvals;
 mod artifacts;
 mod conversations;
+mod ends;
 mod graphs;
 mod handoffs;
 mod narrowing;

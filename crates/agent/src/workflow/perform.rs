@@ -67,6 +67,7 @@ pub(crate) async fn perform(
     let working = titling.beside(workflow.run(stage, input.unwrap_or_default(), state));
     let (made, blocked) = agreement.beside(working).await?;
     memory.tally.worked(&purse.so_far());
+    memory.tally.made = run.calls.load(std::sync::atomic::Ordering::Relaxed);
     if let Some(blocked) = blocked {
         memory.call(titling.finish(ctx).await);
         return Ok(turn::held_back(ctx, memory, &run.log, &run.watch, blocked));

@@ -217,8 +217,10 @@ pub(crate) fn summary(reply: &Reply, summary: &Summary) -> String {
         Some(cost) => cost.to_string(),
         None => "price unknown".to_owned(),
     };
+    let open = reply.ending.as_ref().map(|ending| ending.open.join("; ")).unwrap_or_default();
+    let open = if open.is_empty() { open } else { format!("; left open: {open}") };
     format!(
-        "{} after {}, {}, {}, {cost}, {}",
+        "{} after {}, {}, {}, {cost}, {}{open}",
         reply.stop.describe(),
         count(u64::from(reply.turns), "turn"),
         count(summary.steps.iter().filter(is_call).count() as u64, "tool call"),

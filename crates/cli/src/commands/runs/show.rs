@@ -2,7 +2,7 @@
 
 use adjutant::agent::title;
 use adjutant::durable::RunState;
-use adjutant::{Adjutant, Run};
+use adjutant::{Adjutant, Reply, Run, Stop};
 use clap::Args;
 use serde_json::json;
 
@@ -88,11 +88,28 @@ async fn tail(run: &Run, output: Output, project: &str) -> Ended<()> {
     if !outcome.is_empty() {
         output.foreign(&format!("{outcome}\n"))?;
     }
+    let reply = info.outcome.as_ref().and_then(|outcome| outcome.as_ref().ok());
+    if let Some(reply) = reply.and_then(|json| json.to::<Reply>().ok()) {
+        ended(&reply, output)?;
+    }
     // Whoever was told something meanwhile waits for nobody: it is ready, and takes what it was told.
     if info.state != RunState::Ready && !run.waits().await?.is_empty() {
         explain(run, output, project).await?;
     }
     Ok(())
+}
+
+/// Says how a run ended whose end is not its answer, and who has the conversation now.
+fn ended(reply: &Reply, output: Output) -> Ended<()> {
+    if let Some(ending) =
+        reply.ending.as_ref().filter(|ending| reply.stop != Stop::Answered || !ending.open.is_empty())
+    {
+        output.foreign(&format!("ended: {ending}\n"))?;
+    }
+    match &reply.handed_to {
+        Some(standing) => output.foreign(&format!("`{}` has the conversation now\n", standing.agent)),
+        None => Ok(()),
+    }
 }
 
 /// One JSON value a request, each after a line that says which it is.
