@@ -11,8 +11,8 @@ use schemars::JsonSchema;
 use serde_json::Value;
 
 use crate::definition::{
-    Asked, CodeMode, ContextWindow, Defaults, Definition, Guardrail, Handoff, HandsTo, Named, Sees, Setting,
-    Source, Strategy, ToolSearchSettings, Wanted, markdown, schema_of,
+    Asked, CodeMode, Completion, ContextWindow, Defaults, Definition, Guardrail, Handoff, HandsTo, Named,
+    Sees, Setting, Source, Strategy, ToolSearchSettings, Wanted, markdown, schema_of,
 };
 use crate::narrow::Narrow;
 
@@ -226,6 +226,13 @@ impl Agent {
     #[must_use]
     pub fn code(mut self, mode: CodeMode) -> Self {
         self.source.code = Some(mode);
+        self
+    }
+
+    /// Has its answers held against what was done.
+    #[must_use]
+    pub fn check(mut self, completion: Completion) -> Self {
+        self.source.check = Some(completion);
         self
     }
 

@@ -84,7 +84,7 @@ fn request(model: &dyn Model, old: &[Arc<Message>], words: u64) -> Request {
 }
 
 /// A conversation as a text, so that a model reads it and does not take part in it.
-fn render(messages: &[Arc<Message>]) -> String {
+pub(crate) fn render(messages: &[Arc<Message>]) -> String {
     let mut text = String::new();
     for message in messages {
         let who = match message.role {

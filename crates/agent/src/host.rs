@@ -220,10 +220,13 @@ impl AgentHost {
         let judge = Subtask::Judge.model(models, || Ok(Arc::clone(&model)))?;
         let narrower = Subtask::Narrow.model(models, || Ok(Arc::clone(&model)))?;
         let titler = definition.titled_by.as_ref().map(|id| Titler::find(id, models));
+        let checker = definition.check.as_ref().and_then(|check| check.judge.as_ref());
+        let checker = checker.map(|id| models.model(id)).transpose()?;
         let runtime = Runtime::new(definition, Arc::clone(&model), hands)?
             .with_summariser(summariser.unwrap_or_else(|| Arc::clone(&model)))
             .with_narrower(narrower.unwrap_or_else(|| Arc::clone(&model)))
             .with_judge(judge.unwrap_or(model))
+            .with_checker(checker)
             .with_titler(titler)
             .with_desk(Arc::clone(&self.desk))
             .with_resources(resources);

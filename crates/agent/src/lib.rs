@@ -45,6 +45,7 @@ mod output;
 mod patience;
 mod pending;
 mod permitted;
+mod promise;
 mod purse;
 pub mod question;
 mod reply;

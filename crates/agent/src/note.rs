@@ -28,6 +28,8 @@ pub enum Note {
     Misfit(String),
     /// The answer may not go out, for this reason.
     Withheld(String),
+    /// The answer claims or promises what was not done; this is missing.
+    Undone(String),
     /// This agent hands the conversation back, with these words.
     HandedBack(String, String),
     /// The conversation was not handed over to this agent, for this reason.
@@ -47,6 +49,7 @@ enum Kind {
     Unfinished,
     Misfit,
     Withheld,
+    Undone,
     HandedBack,
     Kept,
     Taken,
@@ -61,6 +64,7 @@ impl Note {
             Self::Unfinished => Kind::Unfinished,
             Self::Misfit(_) => Kind::Misfit,
             Self::Withheld(_) => Kind::Withheld,
+            Self::Undone(_) => Kind::Undone,
             Self::HandedBack(..) => Kind::HandedBack,
             Self::Kept(..) => Kind::Kept,
             Self::Taken(_) => Kind::Taken,
@@ -81,6 +85,10 @@ impl Note {
                 "Your last answer announces something and then ends. Go on: call a tool, or give the whole answer."
                     .to_owned()
             }
+            Self::Undone(missing) => format!(
+                "Your last answer was looked at by another model, and claims or promises what was not done: {missing}\nDo it \
+                 now and then answer, or answer again and say plainly what is not done."
+            ),
             Self::HandedBack(by, words) => format!(
                 "`{by}` hands the conversation back to you, and says: {words}\nAnswer, or hand it over to another agent."
             ),

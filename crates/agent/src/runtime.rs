@@ -37,6 +37,8 @@ pub struct Runtime {
     pub(crate) summariser: Arc<dyn Model>,
     /// The model that judges for guardrails.
     pub(crate) judge: Arc<dyn Model>,
+    /// The model that holds answers against what was done, where it is not the one that judges for guardrails.
+    pub(crate) checker: Option<Arc<dyn Model>>,
     /// The model that finds out what a task needs.
     pub(crate) narrower: Arc<dyn Model>,
     pub(crate) titler: Option<Titler>,
@@ -83,6 +85,7 @@ impl Runtime {
             model,
             summariser,
             judge,
+            checker: None,
             narrower,
             titler: None,
             tools,
@@ -117,6 +120,13 @@ impl Runtime {
     #[must_use]
     pub fn with_judge(mut self, model: Arc<dyn Model>) -> Self {
         self.judge = model;
+        self
+    }
+
+    /// Sets the model that holds answers against what was done.
+    #[must_use]
+    pub(crate) fn with_checker(mut self, model: Option<Arc<dyn Model>>) -> Self {
+        self.checker = model;
         self
     }
 

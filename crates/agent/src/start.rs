@@ -107,6 +107,9 @@ pub fn pin(mut definition: Definition, models: &dyn Models, first: &Message) -> 
     if let Some(search) = &mut definition.tool_search {
         search.embedder = models.embedder(EMBEDDER).ok().map(|embedder| embedder.id().to_owned());
     }
+    if let Some(judge) = definition.check.as_mut().and_then(|check| check.judge.as_mut()) {
+        models.model(judge)?.id().clone_into(judge);
+    }
     let name = std::mem::replace(&mut definition.model, model.id().to_owned());
     definition.role = Some(name).filter(|name| *name != definition.model);
     for asked in definition.agents.iter_mut().map(|asked| &mut asked.definition).chain(&mut definition.team) {

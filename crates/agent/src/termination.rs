@@ -77,6 +77,9 @@ pub(crate) struct Tried {
     /// The model was told that its answer may not go out.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) withheld: bool,
+    /// The model was told what its answer claims that was not done.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) undone: bool,
     /// The model was given its last turn.
     pub(crate) last_turn: Option<Limit>,
 }

@@ -19,6 +19,7 @@ use crate::input::{self, Input};
 use crate::memory::Memory;
 use crate::narrow::narrow;
 use crate::note::{MADE, Note, say, tell};
+use crate::promise::{self, Checked};
 use crate::reply::Reply;
 use crate::rules::{self, Log, Released};
 use crate::runtime::Runtime;
@@ -112,6 +113,7 @@ pub async fn turn(ctx: &Ctx, agent: &Arc<Runtime>, begin: Begin) -> Result<Reply
             limit: reached(&agent.definition.limits, &memory.tally, memory.tally.active(ctx.active())),
             form: agent.form.as_ref(),
         };
+        let is_room = facts.limit.is_none();
         match decide(&facts)? {
             Next::Continue => {}
             Next::Tell(note) => nudge(&step, &mut memory, note).await?,
@@ -124,7 +126,17 @@ pub async fn turn(ctx: &Ctx, agent: &Arc<Runtime>, begin: Begin) -> Result<Reply
                     memory.open.push("the answer does not have its form".to_owned());
                 }
                 let said = (answer.text(), data);
-                match part(&step, agent, &mut memory, &log, &watch, stop, said).await? {
+                let back = match stop {
+                    Stop::Answered if is_room => {
+                        hold_against(&step, agent, &mut memory, &log, &said.0).await?
+                    }
+                    _ => None,
+                };
+                let parting = match back {
+                    Some(note) => Parting::Again(note),
+                    None => part(&step, agent, &mut memory, &log, &watch, stop, said).await?,
+                };
+                match parting {
                     Parting::Again(note) => nudge(&step, &mut memory, note).await?,
                     Parting::With(text, data, stop) => {
                         memory.call(titling.finish(ctx).await);
@@ -181,6 +193,24 @@ pub(crate) async fn part(
             Parting::With(mask::text(&text, &kinds), data, stop)
         }
     })
+}
+
+/// Holds an answer against what was done. What the model is told, where it is not given yet; each answer but the first
+/// is given, and what it leaves open is noted.
+async fn hold_against(
+    step: &Ctx,
+    agent: &Arc<Runtime>,
+    memory: &mut Memory,
+    log: &Log,
+    answer: &str,
+) -> Result<Option<Note>> {
+    match promise::check(step, agent, memory, log, answer).await? {
+        Checked::Whole => {}
+        Checked::Missing(missing) if !memory.tried.undone => return Ok(Some(Note::Undone(missing))),
+        Checked::Missing(missing) => memory.open.push(missing),
+        Checked::Unjudged => memory.open.push("the answer was not checked".to_owned()),
+    }
+    Ok(None)
 }
 
 /// How a run ends in which others have answered, or are to.
@@ -368,6 +398,7 @@ async fn nudge(step: &Ctx, memory: &mut Memory, note: Note) -> Result<()> {
         Note::Misfit(_) => memory.tried.repair = true,
         Note::Empty | Note::Unfinished => memory.tried.nudge = true,
         Note::Withheld(_) => memory.tried.withheld = true,
+        Note::Undone(_) => memory.tried.undone = true,
         Note::Taken(_) | Note::Back(..) | Note::HandedBack(..) | Note::Kept(..) => {}
     }
     tell(step, &mut memory.conversation, note).await

@@ -16,6 +16,7 @@ use std::path::Path;
 use adjutant_core::{Code, Error};
 
 use super::code::CodeMode;
+use super::completion::Completion;
 use super::delegate::Sees;
 use super::document::{Content, Node, Place, Problems, Table, parse_yaml};
 use super::front_matter::{self, Parts};
@@ -147,6 +148,7 @@ fn read_keys(table: Table<'_>, file: &str, source: &mut Source) -> Gaps {
         source.context = source.context.read(context);
     }
     source.code = CodeMode::read(&table);
+    source.check = Completion::read(&table);
     source.guardrails = Wanted::read_all(&table);
     source.mark = table.flag("mark").unwrap_or_default();
     source.flow = flow::of_tools(&table, "flow");

@@ -5,6 +5,7 @@
 //! that a run needs to know of its agent, known by its [digest](Definition::digest) and pinned with the run.
 
 mod code;
+mod completion;
 mod delegate;
 pub mod document;
 mod extraction;
@@ -26,6 +27,7 @@ mod tool_search;
 mod window;
 
 pub use code::{Code, CodeMode};
+pub use completion::Completion;
 pub(crate) use delegate::TASK;
 pub use delegate::{Delegate, Sees};
 pub use extraction::Extraction;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::code::Code as CodeMode;
+use super::completion::Completion;
 use super::delegate::Delegate;
 use super::extraction::Extraction;
 use super::guardrail::{Check, Guardrail};
@@ -94,6 +95,9 @@ pub struct Definition {
     /// decides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policies: Option<Digest>,
+    /// Whether its answers are held against what was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<Completion>,
     /// What is looked at on its way in and out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub guardrails: Vec<Guardrail>,

@@ -11,6 +11,7 @@ use adjutant_tool::skill::{self, Skill};
 use serde_json::{Map, Value};
 
 use super::code::{Code as Programs, CodeMode};
+use super::completion::Completion;
 use super::delegate::{Delegate, Sees};
 use super::document::Place;
 use super::extraction::Extraction;
@@ -106,6 +107,8 @@ pub struct Source {
     pub context: ContextWindow,
     /// Whether it writes programs that call its tools.
     pub code: Option<CodeMode>,
+    /// Whether its answers are held against what was done.
+    pub check: Option<Completion>,
     /// What is looked at on its way in and out.
     pub guardrails: Vec<Wanted>,
     /// Whether what it reads of strangers stands between marks that they cannot write.
@@ -168,6 +171,7 @@ impl Source {
             max_output_tokens: None,
             context: ContextWindow::default(),
             code: None,
+            check: None,
             guardrails: Vec::new(),
             mark: false,
             flow: Vec::new(),
@@ -245,6 +249,7 @@ impl Source {
             code,
             extraction,
             policies: None,
+            check: self.check.clone(),
             guardrails,
             mark: self.mark,
             narrow: self.narrow,
