@@ -21,7 +21,7 @@ use tokio::sync::Semaphore;
 
 use crate::answer::Answer;
 use crate::approval::{self, Answered, Edited};
-use crate::definition::Extraction;
+use crate::definition::{Condition, Extraction};
 use crate::flow::Knowledge;
 use crate::guard::{self, Watch};
 use crate::handoff;
@@ -123,6 +123,17 @@ pub(crate) async fn act(
     let deeds: Vec<Result<Deed>> = futures::stream::iter(calls).buffered(at_a_time).collect().await;
     let deeds: Vec<Deed> = deeds.into_iter().collect::<Result<_>>()?;
 
+    let ends = agent.definition.stop.as_ref().map(Condition::tools).unwrap_or_default();
+    for name in deeds
+        .iter()
+        .filter(|deed| !deed.failed)
+        .flat_map(|deed| deed.message.results())
+        .map(|result| &result.name)
+    {
+        if ends.contains(&name.as_str()) && !memory.tally.called.contains(name) {
+            memory.tally.called.push(name.clone());
+        }
+    }
     if is_last_turn {
         let names = message.calls().map(|call| format!("`{}` was still to be called", call.name));
         memory.open.extend(names);

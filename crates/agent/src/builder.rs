@@ -11,8 +11,8 @@ use schemars::JsonSchema;
 use serde_json::Value;
 
 use crate::definition::{
-    Asked, CodeMode, Completion, ContextWindow, Defaults, Definition, Guardrail, Handoff, HandsTo, Named,
-    Sees, Setting, Source, Strategy, ToolSearchSettings, Wanted, markdown, schema_of,
+    Asked, CodeMode, Completion, Condition, ContextWindow, Defaults, Definition, Guardrail, Handoff, HandsTo,
+    Named, Sees, Setting, Source, Strategy, ToolSearchSettings, Wanted, markdown, schema_of,
 };
 use crate::narrow::Narrow;
 
@@ -226,6 +226,14 @@ impl Agent {
     #[must_use]
     pub fn code(mut self, mode: CodeMode) -> Self {
         self.source.code = Some(mode);
+        self
+    }
+
+    /// Says when it has done enough.
+    #[must_use]
+    pub fn stop(mut self, condition: Condition) -> Self {
+        self.source.stop_tools = condition.tools().into_iter().map(Named::new).collect();
+        self.source.stop = Some(condition);
         self
     }
 

@@ -126,7 +126,7 @@ impl Delegation {
     fn heard(&self, reply: Reply) -> Returned {
         let name = self.name();
         let cut = match reply.stop {
-            Stop::Answered => None,
+            Stop::Answered | Stop::Enough => None,
             Stop::LimitReached(_) | Stop::CutOff => {
                 Some(format!("(`{name}`: {}; this is what it had)\n\n", reply.stop.describe()))
             }

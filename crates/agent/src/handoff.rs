@@ -428,7 +428,7 @@ async fn ask(
     memory.tally.beside(spent.beside, scope.now().since(began));
     memory.recorded += 2;
     Ok(reply.and_then(|reply| match reply.stop {
-        Stop::Answered | Stop::HandedOver | Stop::LimitReached(_) | Stop::CutOff => Ok(reply),
+        Stop::Answered | Stop::Enough | Stop::HandedOver | Stop::LimitReached(_) | Stop::CutOff => Ok(reply),
         Stop::Refused | Stop::Filtered | Stop::Empty | Stop::Blocked | Stop::Withheld => {
             Err(format!("it gave no answer: {}", reply.stop.describe()))
         }

@@ -59,6 +59,9 @@ pub struct Memory {
     /// How often it was handed over.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) handoffs: u32,
+    /// The condition under which it has done enough, once it holds, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) enough: Option<String>,
     /// What is left to do, as far as it is known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) open: Vec<String>,
@@ -94,6 +97,7 @@ impl Memory {
             narrowed: Vec::new(),
             handed: Vec::new(),
             handoffs: 0,
+            enough: None,
             open: Vec::new(),
             handing: None,
             recorded: 0,

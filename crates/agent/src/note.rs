@@ -75,6 +75,9 @@ impl Note {
     /// The words that the model reads.
     pub fn text(&self) -> String {
         let text = match self {
+            Self::LastTurn(Limit::Condition) => "You have done enough. Tools are no longer available. Answer now with what you \
+                 have, and say what is missing."
+                .to_owned(),
             Self::LastTurn(limit) => format!(
                 "The limit of {} for this task is reached. Tools are no longer available. Answer now with what you \
                  have, and say what is missing.",

@@ -33,6 +33,9 @@ pub struct Tally {
     /// Calls of tools that its model has written.
     #[serde(default, skip_serializing_if = "is_none")]
     pub made: u32,
+    /// The tools that were called and did not fail, where that ends the run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) called: Vec<String>,
     /// The latest calls, each with its result.
     calls: Vec<Digest>,
     /// The latest turns that called tools, each with all its calls and results.

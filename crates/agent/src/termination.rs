@@ -33,6 +33,8 @@ pub enum Stop {
     Withheld,
     /// A guardrail let the input or the answer not pass.
     Blocked,
+    /// It has done enough: the condition of its author holds.
+    Enough,
     /// The conversation is another agent's from here on.
     HandedOver,
 }
@@ -48,6 +50,7 @@ impl Stop {
             Self::CutOff => "the answer was cut off at the limit of output tokens".to_owned(),
             Self::Empty => "the model gave no answer".to_owned(),
             Self::Blocked => "held back by a guardrail".to_owned(),
+            Self::Enough => "stopped by its own condition".to_owned(),
             Self::HandedOver => "handed over to another agent".to_owned(),
             Self::Withheld => "the answer was withheld by the policies".to_owned(),
         }
@@ -94,6 +97,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) heard: bool,
     /// What was tried already.
     pub(crate) tried: Tried,
+    /// Whether the condition of its author holds.
+    pub(crate) enough: bool,
     /// The limit that is reached, if any.
     pub(crate) limit: Option<Limit>,
     /// The form that the answer must have.
@@ -106,7 +111,8 @@ pub(crate) fn decide(facts: &Facts<'_>) -> Result<Next> {
     let Facts { answer, tried, .. } = facts;
     if let Some(limit) = tried.last_turn {
         let data = facts.form.and_then(|form| form.read(&answer.text()).ok());
-        return Ok(Next::End(Stop::LimitReached(limit), data));
+        let stop = if limit == Limit::Condition { Stop::Enough } else { Stop::LimitReached(limit) };
+        return Ok(Next::End(stop, data));
     }
     match answer.response.stop {
         StopReason::Refusal => return Ok(Next::End(Stop::Refused, None)),
@@ -114,7 +120,14 @@ pub(crate) fn decide(facts: &Facts<'_>) -> Result<Next> {
         _ => {}
     }
     if facts.acted || facts.heard || answer.response.stop == StopReason::Paused {
-        return Ok(facts.limit.map_or(Next::Continue, Next::LastTurn));
+        return Ok(match facts.limit {
+            Some(limit) => Next::LastTurn(limit),
+            // Whoever says something then has not had enough.
+            None if !facts.enough || facts.heard => Next::Continue,
+            // What it said with its calls is its answer, if it said anything.
+            None if facts.form.is_none() && !answer.text().trim().is_empty() => Next::End(Stop::Enough, None),
+            None => Next::LastTurn(Limit::Condition),
+        });
     }
     let ending = ending(facts)?;
     match (ending, facts.limit) {
@@ -202,7 +215,15 @@ mod tests {
     }
 
     fn facts(answer: &Answer) -> Facts<'_> {
-        Facts { answer, acted: false, heard: false, tried: Tried::default(), limit: None, form: None }
+        Facts {
+            answer,
+            acted: false,
+            heard: false,
+            tried: Tried::default(),
+            enough: false,
+            limit: None,
+            form: None,
+        }
     }
 
     #[test]
@@ -242,6 +263,21 @@ mod tests {
         let tried = Tried { last_turn: Some(Limit::Money), ..Tried::default() };
         let over = Facts { acted: true, heard: true, tried, ..facts(&answer) };
         assert_eq!(decide(&over).unwrap(), Next::End(Stop::LimitReached(Limit::Money), None));
+    }
+
+    #[test]
+    fn enough_is_enough_once_something_was_said() {
+        let (said, silent) = (answer("Sent.", StopReason::ToolUse), answer("", StopReason::ToolUse));
+        let check = |answer, heard, limit| {
+            decide(&Facts { acted: true, enough: true, heard, limit, ..facts(answer) }).unwrap()
+        };
+        assert_eq!(check(&said, false, None), Next::End(Stop::Enough, None));
+        assert_eq!(check(&silent, false, None), Next::LastTurn(Limit::Condition));
+        assert_eq!(check(&said, true, None), Next::Continue);
+        assert_eq!(check(&said, false, Some(Limit::Steps)), Next::LastTurn(Limit::Steps));
+        let tried = Tried { last_turn: Some(Limit::Condition), ..Tried::default() };
+        let last = decide(&Facts { tried, ..facts(&said) }).unwrap();
+        assert_eq!(last, Next::End(Stop::Enough, None));
     }
 
     #[test]

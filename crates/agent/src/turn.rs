@@ -1,10 +1,12 @@
 //! The way of one turn: perceive, plan, act, remember, and so on until it is time to answer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use adjutant_core::Result;
 use adjutant_core::event::EventKind;
 use adjutant_core::json::Json;
+use adjutant_core::limit::Limit;
 use adjutant_core::message::Message;
 use adjutant_durable::Ctx;
 use adjutant_policy::detect::mask;
@@ -12,6 +14,7 @@ use adjutant_policy::detect::mask;
 use crate::act::act;
 use crate::context::fit;
 use crate::conversation::{Conversation, Earlier};
+use crate::definition::Now;
 use crate::ending::{Ending, Figures};
 use crate::guard::{self, Agreement, Blocked, Watch};
 use crate::handoff::{self, Handing, Passed, Standing};
@@ -105,12 +108,15 @@ pub async fn turn(ctx: &Ctx, agent: &Arc<Runtime>, begin: Begin) -> Result<Reply
             narrow(&step, agent, &mut memory, &log).await?;
             log.narrow(memory.narrowing.as_ref());
         }
+        let active = memory.tally.active(ctx.active());
+        memory.enough = enough(agent, &memory, active, &answer.text());
         let facts = Facts {
+            enough: memory.enough.is_some(),
             answer: &answer,
             acted,
             heard,
             tried: memory.tried,
-            limit: reached(&agent.definition.limits, &memory.tally, memory.tally.active(ctx.active())),
+            limit: reached(&agent.definition.limits, &memory.tally, active),
             form: agent.form.as_ref(),
         };
         let is_room = facts.limit.is_none();
@@ -193,6 +199,17 @@ pub(crate) async fn part(
             Parting::With(mask::text(&text, &kinds), data, stop)
         }
     })
+}
+
+/// What of the condition of its author holds under which an agent has done enough, in words. Once it holds it has: the last turn
+/// changes nothing.
+fn enough(agent: &Runtime, memory: &Memory, active: Duration, said: &str) -> Option<String> {
+    let condition = agent.definition.stop.as_ref()?;
+    if memory.tried.last_turn == Some(Limit::Condition) {
+        return memory.enough.clone();
+    }
+    let (figures, money) = (Figures::of(&memory.tally, active), memory.tally.cost);
+    condition.holds(&Now { figures, money, called: &memory.tally.called, said })
 }
 
 /// Holds an answer against what was done. What the model is told, where it is not given yet; each answer but the first
@@ -440,8 +457,8 @@ pub(crate) fn reply(
 ) -> Reply {
     let tally = memory.tally;
     let active = tally.active(ctx.active());
-    let ending =
-        Ending { condition: stop.describe(), figures: Figures::of(&tally, active), open: memory.open };
+    let condition = memory.enough.filter(|_| stop == Stop::Enough).unwrap_or_else(|| stop.describe());
+    let ending = Ending { condition, figures: Figures::of(&tally, active), open: memory.open };
     Reply {
         version: Reply::VERSION,
         text,

@@ -76,6 +76,8 @@ pub enum Limit {
     Repeats,
     /// [`Limits::errors`].
     Errors,
+    /// What its author has said of when it has done enough.
+    Condition,
 }
 
 impl Limit {
@@ -89,6 +91,7 @@ impl Limit {
             Self::IdleTime => "idle time",
             Self::Repeats => "repeated identical calls",
             Self::Errors => "consecutive errors",
+            Self::Condition => "its own condition",
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use std::sync::Mutex;
 
-use adjutant::agent::definition::Completion;
+use adjutant::agent::definition::{Completion, Condition};
+use adjutant::core::message::{Message, Part, ToolCall};
 use adjutant::core::usage::Usage;
 use adjutant::model::scripted::{Scripted, Turn};
 use adjutant::prelude::*;
@@ -86,4 +87,59 @@ async fn a_judge_that_gives_no_verdict_holds_nothing_up() {
     let reply = adjutant.run(&agent, "Pay 5 cents.").await.unwrap();
     assert_eq!(reply.text, "I have paid.");
     assert_eq!(reply.ending.unwrap().open, ["the answer was not checked"]);
+}
+
+#[tokio::test]
+async fn an_agent_ends_once_it_has_done_enough() {
+    let condition = || Condition::any([Condition::tool("pay"), Condition::all([Condition::Steps(9)])]);
+    let both = Turn::message(&Message::assistant(vec![
+        Part::text("Paid."),
+        Part::ToolCall(ToolCall { id: "1".into(), name: "pay".into(), arguments: r#"{"cents":5}"#.into() }),
+    ]));
+    let adjutant = saying([look_up(), both]);
+    let reply = adjutant.run(&desk().stop(condition()), "Pay 5 cents.").await.unwrap();
+    assert_eq!((reply.text.as_str(), reply.stop, reply.turns), ("Paid.", Stop::Enough, 2));
+    assert_eq!(reply.ending.unwrap().condition, "`pay` was called");
+
+    // Who has said nothing yet has a last turn.
+    let adjutant = saying([pay_cents(5), Turn::text("Done.").expecting_last("You have done enough")]);
+    let reply = adjutant.run(&desk().stop(condition()), "Pay 5 cents.").await.unwrap();
+    assert_eq!((reply.text.as_str(), reply.stop), ("Done.", Stop::Enough));
+    assert_eq!(reply.ending.unwrap().condition, "`pay` was called");
+}
+
+#[tokio::test]
+async fn a_call_that_fails_is_not_enough() {
+    let fails = Turn::calls([("order", json!({ "number": 7 }))]);
+    let adjutant = saying([fails, look_up(), Turn::text("On its way.")]);
+    let reply = adjutant.run(&desk().stop(Condition::tool("order")), "Look.").await.unwrap();
+    assert_eq!((reply.stop, reply.turns), (Stop::Enough, 3));
+}
+
+#[test]
+fn conditions_of_a_file_are_told_with_their_places() {
+    let read = |stop: &str| {
+        let text = format!("---\nmodel: main\ntools: [pay]\nstop: {stop}\n---\nHi.\n");
+        Agent::markdown("desk.md", &text).map(|agent| agent.source().stop.clone())
+    };
+    let stop = read("{ any: [{ tool: pay }, { all: [{ wall_time: 5m }, { contains: READY }] }] }").unwrap();
+    let five = Condition::wall_time(std::time::Duration::from_secs(300));
+    let both = Condition::all([five, Condition::Contains("READY".into())]);
+    assert_eq!(stop, Some(Condition::any([Condition::tool("pay"), both])));
+    for (wrong, told) in [
+        ("{ tool: pay, steps: 3 }", "desk.md:4:7: `stop` must hold one condition"),
+        ("{ any: [{ stesp: 3 }] }", "desk.md:4:17: unknown key `stop.any.stesp` | did you mean `steps`?"),
+        ("{ all: [] }", "desk.md:4:14: `stop.all` must be a list of conditions"),
+    ] {
+        let errors = read(wrong).unwrap_err();
+        let all: Vec<_> = errors.iter().map(|e| format!("{e} | {}", e.help().unwrap_or_default())).collect();
+        assert!(all.iter().any(|error| error.contains(told)), "{all:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_condition_names_tools_that_there_are() {
+    let error = desk().stop(Condition::tool("pya")).build().unwrap_err();
+    assert!(error.message().contains("`stop` names `pya`"), "{error}");
+    assert_eq!(error.help(), Some("did you mean `pay`?"));
 }

@@ -17,6 +17,7 @@ use adjutant_core::{Code, Error};
 
 use super::code::CodeMode;
 use super::completion::Completion;
+use super::condition::Condition;
 use super::delegate::Sees;
 use super::document::{Content, Node, Place, Problems, Table, parse_yaml};
 use super::front_matter::{self, Parts};
@@ -148,6 +149,7 @@ fn read_keys(table: Table<'_>, file: &str, source: &mut Source) -> Gaps {
         source.context = source.context.read(context);
     }
     source.code = CodeMode::read(&table);
+    (source.stop, source.stop_tools) = Condition::read(&table);
     source.check = Completion::read(&table);
     source.guardrails = Wanted::read_all(&table);
     source.mark = table.flag("mark").unwrap_or_default();

@@ -6,6 +6,7 @@
 
 mod code;
 mod completion;
+mod condition;
 mod delegate;
 pub mod document;
 mod extraction;
@@ -28,6 +29,8 @@ mod window;
 
 pub use code::{Code, CodeMode};
 pub use completion::Completion;
+pub use condition::Condition;
+pub(crate) use condition::Now;
 pub(crate) use delegate::TASK;
 pub use delegate::{Delegate, Sees};
 pub use extraction::Extraction;

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::code::Code as CodeMode;
 use super::completion::Completion;
+use super::condition::Condition;
 use super::delegate::Delegate;
 use super::extraction::Extraction;
 use super::guardrail::{Check, Guardrail};
@@ -95,6 +96,9 @@ pub struct Definition {
     /// decides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policies: Option<Digest>,
+    /// When it has done enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop: Option<Condition>,
     /// Whether its answers are held against what was done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<Completion>,

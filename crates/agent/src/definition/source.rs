@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use super::code::{Code as Programs, CodeMode};
 use super::completion::Completion;
+use super::condition::Condition;
 use super::delegate::{Delegate, Sees};
 use super::document::Place;
 use super::extraction::Extraction;
@@ -107,6 +108,10 @@ pub struct Source {
     pub context: ContextWindow,
     /// Whether it writes programs that call its tools.
     pub code: Option<CodeMode>,
+    /// When it has done enough.
+    pub stop: Option<Condition>,
+    /// The tools that this names.
+    pub stop_tools: Vec<Named>,
     /// Whether its answers are held against what was done.
     pub check: Option<Completion>,
     /// What is looked at on its way in and out.
@@ -171,6 +176,8 @@ impl Source {
             max_output_tokens: None,
             context: ContextWindow::default(),
             code: None,
+            stop: None,
+            stop_tools: Vec::new(),
             check: None,
             guardrails: Vec::new(),
             mark: false,
@@ -249,6 +256,7 @@ impl Source {
             code,
             extraction,
             policies: None,
+            stop: self.stop.clone(),
             check: self.check.clone(),
             guardrails,
             mark: self.mark,
@@ -428,6 +436,7 @@ impl Source {
             chosen
         };
         let approve = own("approve", &self.approve);
+        own("stop", &self.stop_tools);
         let quarantine = own("quarantine", &self.quarantine);
         let always = own("tool_search.always", &self.tool_search.always);
 

@@ -207,6 +207,7 @@ fn exit_of(reply: &Reply) -> Ended {
         Stop::LimitReached(_) => Ok(Exit::Limited),
         // An answer that was declined or held back is one as well: the reply says why.
         Stop::Answered
+        | Stop::Enough
         | Stop::CutOff
         | Stop::Refused
         | Stop::Filtered
