@@ -36,6 +36,16 @@
 //! - [`Adjutant::approvals`] is what waits for a person, over all runs.
 //! - [`Adjutant::serve`] drives every run that can go on, also those that dead processes left behind.
 
+/// The examples of the page on other frameworks, which are compiled as those of this crate are.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/coming-from.md")]
+struct ComingFrom;
+
+/// Those of the page on workflows.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/workflows.md")]
+struct OfWorkflows;
+
 mod adjutant;
 mod approvals;
 mod builder;
