@@ -5,12 +5,14 @@
 
 mod coded;
 mod deep;
+mod draw;
 mod expression;
 mod fit;
 pub mod graph;
 pub mod pattern;
 mod perform;
 pub mod plan;
+pub mod schema;
 mod strategy;
 
 pub use coded::{Coded, Codes};
