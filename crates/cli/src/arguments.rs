@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{approvals, chat, check, doctor, models, new, policy, run, runs, scan, skills, tools};
+use crate::commands::{
+    approvals, chat, check, doctor, models, new, policy, run, runs, scan, skills, tools, workflows,
+};
 use crate::screen::ColorChoice;
 
 /// Runs LLM agents that survive: every step is recorded, so a run that is killed goes on where it was.
@@ -55,6 +57,7 @@ pub(crate) enum Command {
     Models(models::Arguments),
     Tools(tools::Arguments),
     Skills(skills::Arguments),
+    Workflows(workflows::Arguments),
     Scan(scan::Arguments),
     Policy(policy::Arguments),
     Check(check::Arguments),

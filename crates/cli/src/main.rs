@@ -16,7 +16,9 @@ use std::time::Duration;
 use clap::Parser;
 
 use arguments::{Arguments, Command};
-use commands::{approvals, chat, check, doctor, models, new, policy, run, runs, scan, skills, tools};
+use commands::{
+    approvals, chat, check, doctor, models, new, policy, run, runs, scan, skills, tools, workflows,
+};
 use exit::{Ended, Failure};
 use screen::{ColorChoice, Output, report};
 
@@ -62,6 +64,7 @@ async fn execute(arguments: &Arguments, output: Output) -> Ended {
         Command::Models(command) => models::execute(command, shared, output).await,
         Command::Tools(command) => tools::execute(command, shared, output).await,
         Command::Skills(command) => skills::execute(command, shared, output),
+        Command::Workflows(command) => workflows::execute(command, shared, output),
         Command::Scan(command) => scan::execute(command, output),
         Command::Policy(command) => policy::execute(command, shared, output).await,
         Command::Check(command) => check::execute(command, shared, output),

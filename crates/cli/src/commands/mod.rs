@@ -19,3 +19,4 @@ mod terms;
 pub(crate) mod tools;
 mod trust;
 mod vectors;
+pub(crate) mod workflows;

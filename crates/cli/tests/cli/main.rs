@@ -33,3 +33,4 @@ mod skills;
 mod store;
 mod terminal;
 mod tools;
+mod workflows;

@@ -1,0 +1,173 @@
+//! `adjutant workflows`: what workflows there are, what they do, and what they look like.
+
+use std::path::{Path, PathBuf};
+
+use adjutant::Project;
+use adjutant::agent::Source;
+use adjutant::workflow::plan::Plan;
+use adjutant::workflow::schema;
+use adjutant_core::{Code, Error, nearest};
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::json;
+
+use crate::arguments::Shared;
+use crate::exit::{Ended, Exit};
+use crate::place;
+use crate::screen::{Output, Table, first_line};
+
+/// Lists the workflows of a project, shows what they do, and draws them.
+#[derive(Args, Debug)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    List(ListArguments),
+    Show(ShowArguments),
+    Draw(DrawArguments),
+    /// Prints the JSON schema of workflow files, by which editors complete and check them.
+    Schema,
+}
+
+/// Lists the workflows of the project, and which agents they ask.
+#[derive(Args, Debug)]
+struct ListArguments {
+    /// The project: a folder, or one agent's Markdown file.
+    #[arg(value_name = "PROJECT")]
+    place: Option<PathBuf>,
+}
+
+/// Shows the steps of a workflow, one below the other; with `--json`, the plan that its runs are pinned to.
+#[derive(Args, Debug)]
+struct ShowArguments {
+    /// The workflow.
+    #[arg(value_name = "NAME")]
+    name: String,
+}
+
+/// Draws a workflow as a flowchart.
+#[derive(Args, Debug)]
+struct DrawArguments {
+    /// The workflow.
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// What it is drawn in: Mermaid, which Markdown pages show, or a picture in SVG. Otherwise as the file is called that it is
+    /// written to, or Mermaid.
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// The file that it is written to. Otherwise it goes to standard output.
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    Mermaid,
+    Svg,
+}
+
+pub(crate) fn execute(arguments: &Arguments, shared: &Shared, output: Output) -> Ended {
+    match &arguments.command {
+        Command::List(command) => list(command, shared, output),
+        Command::Show(command) => show(command, shared, output),
+        Command::Draw(command) => draw(command, shared, output),
+        Command::Schema => {
+            output.data(&schema::text())?;
+            Ok(Exit::Success)
+        }
+    }
+}
+
+/// The workflows of a project that were written as files.
+fn plans(project: &Project) -> impl Iterator<Item = (&Source, Plan)> {
+    project.agents().filter_map(|source| Some((source, Plan::read(source.workflow.as_ref()?).ok()?)))
+}
+
+fn find(project: &Project, name: &str) -> Ended<(Source, Plan)> {
+    let mut names = Vec::new();
+    for (source, plan) in plans(project) {
+        if source.name == name {
+            return Ok((source.clone(), plan));
+        }
+        names.push(source.name.as_str());
+    }
+    let error = Error::new(Code::NotFound, format!("there is no workflow `{name}`"));
+    Err(match nearest(name, names.iter().copied()) {
+        Some(meant) => error.with_help(format!("did you mean `{meant}`?")),
+        None => error.with_help("`adjutant workflows list` lists those that there are"),
+    }
+    .into())
+}
+
+fn list(arguments: &ListArguments, shared: &Shared, output: Output) -> Ended {
+    let project = place::load(arguments.place.as_deref(), shared)?;
+    let rows = plans(&project).map(|(source, _)| {
+        let agents: Vec<&str> = source.agents.iter().map(|asked| asked.agent.name.as_str()).collect();
+        let tools: Vec<&str> = source.tools.iter().map(|tool| tool.name.as_str()).collect();
+        (source, agents, tools)
+    });
+    let rows: Vec<_> = rows.collect();
+    if output.json {
+        let workflows = rows.iter().map(|(source, agents, tools)| {
+            json!({
+                "name": source.name,
+                "description": source.description,
+                "file": source.file,
+                "agents": agents,
+                "tools": tools,
+            })
+        });
+        output.json(&workflows.collect::<Vec<_>>())?;
+        return Ok(Exit::Success);
+    }
+    if rows.is_empty() {
+        output.talk("the project has no workflows; write one: workflows/NAME.yaml");
+        return Ok(Exit::Success);
+    }
+    let mut table = Table::new(&["workflow", "agents", "tools", "what it is for"]);
+    for (source, agents, tools) in rows {
+        let description = first_line(&source.description, 70);
+        table.row([&source.name, &agents.join(" "), &tools.join(" "), &description]);
+    }
+    output.data(&table.render(output.data_colored))?;
+    Ok(Exit::Success)
+}
+
+fn show(arguments: &ShowArguments, shared: &Shared, output: Output) -> Ended {
+    let project = place::load(None, shared)?;
+    let (source, plan) = find(&project, &arguments.name)?;
+    if output.json {
+        output.json(&json!({ "name": source.name, "description": source.description, "plan": plan }))?;
+        return Ok(Exit::Success);
+    }
+    let mut text = match source.description.is_empty() {
+        true => format!("{}\n", source.name),
+        false => format!("{}: {}\n", source.name, source.description),
+    };
+    for (depth, line) in plan.outline() {
+        text.push_str(&format!("{}- {line}\n", "  ".repeat(depth)));
+    }
+    output.foreign(&text)?;
+    Ok(Exit::Success)
+}
+
+fn draw(arguments: &DrawArguments, shared: &Shared, output: Output) -> Ended {
+    let project = place::load(None, shared)?;
+    let (_, plan) = find(&project, &arguments.name)?;
+    let is_svg = |file: &Path| file.extension().is_some_and(|extension| extension == "svg");
+    let by_name = if arguments.output.as_deref().is_some_and(is_svg) { Format::Svg } else { Format::Mermaid };
+    let text = match arguments.format.unwrap_or(by_name) {
+        Format::Mermaid => plan.mermaid(),
+        Format::Svg => plan.svg(),
+    };
+    match &arguments.output {
+        None => output.foreign(&text)?,
+        Some(file) => std::fs::write(file, text).map_err(|error| {
+            Error::new(Code::FileUnreadable, format!("`{}` cannot be written", file.display()))
+                .caused_by(&error)
+        })?,
+    }
+    Ok(Exit::Success)
+}
