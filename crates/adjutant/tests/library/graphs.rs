@@ -1,10 +1,10 @@
 //! Graphs, as files and in Rust.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use adjutant::durable::{Edit, Entry, Record, Wait};
-use adjutant::model::scripted::Scripted;
+use adjutant::model::scripted::{Scripted, Turn};
 use adjutant::prelude::{Adjutant, Item, Project, Run, Stage, Task, Workflow};
 use adjutant::tool::Answer;
 use adjutant::workflow::graph::{END, Graph, Merge, START, State, Waits, Writes, history};
@@ -242,6 +242,27 @@ steps:
 }
 
 #[tokio::test]
+async fn a_segment_ends_while_a_title_is_still_made() {
+    let titler = Scripted::from_fn(|_, _| Some(Turn::text("Counting").after(Duration::from_millis(600))));
+    let adjutant = Adjutant::builder()
+        .in_memory()
+        .model("main", Scripted::from_fn(obey))
+        .model("fast", titler)
+        .build()
+        .unwrap();
+    let flow = Workflow::new("counting").directed_by(counting(1_200));
+    let run = adjutant.start(&flow, "count as far as you can").await.unwrap();
+    run.reply().await.unwrap();
+    let records = run.records().await.unwrap();
+    let at = |found: &dyn Fn(&Entry) -> bool| records.iter().position(|record| found(&record.entry)).unwrap();
+    let is_title = |entry: &Entry| entry.key().is_some_and(|key| key.as_str().contains("title"));
+    let first = at(&|entry| entry.key().is_some_and(|key| key.as_str() == "/state#0"));
+    assert!(at(&is_title) < first + 10, "it is begun beside the work");
+    assert_eq!(records.last().unwrap().segment, 1);
+    assert_eq!(run.title().await.unwrap().as_deref(), Some("Counting"));
+}
+
+#[tokio::test]
 async fn a_state_of_the_past_can_be_seen_edited_and_gone_on_from() {
     let (_folder, adjutant) = project(DRAFTS);
     let run = adjutant.start("flow", "x").await.unwrap();
@@ -284,7 +305,7 @@ steps:
     let mut updates = run.drive();
     loop {
         // A run that waits again at once need not be seen working in between.
-        let pause = std::time::Duration::from_millis(10);
+        let pause = Duration::from_millis(10);
         if let Ok(None) = tokio::time::timeout(pause, updates.next()).await {
             break;
         }
@@ -360,7 +381,7 @@ fn random(seed: u64) -> Graph<'static> {
                 async move {
                     let square = stage.call("count", arguments(number)).await?;
                     if wait > 0 {
-                        stage.ctx().sleep(std::time::Duration::from_millis(wait * 3)).await?;
+                        stage.ctx().sleep(Duration::from_millis(wait * 3)).await?;
                     }
                     let item = state.item().map(|item| item.value.clone());
                     Ok(Writes::to("log", json!([[name, item]])).and("sum", square))
@@ -415,7 +436,7 @@ async fn outcome(seed: u64, pause: Option<u64>) -> (Value, usize, u64) {
         let before = counter.0.load(Ordering::SeqCst);
         let mut updates = run.drive();
         let is_over = loop {
-            let update = tokio::time::timeout(std::time::Duration::from_millis(2), updates.next()).await;
+            let update = tokio::time::timeout(Duration::from_millis(2), updates.next()).await;
             match update {
                 Ok(Some(update)) => drop(update.unwrap()),
                 Ok(None) => break true,
