@@ -149,7 +149,7 @@ fn the_keys_of_the_front_matter() {
         (
             "weather: fine",
             &[
-                "agents/desk.md:3:1: unknown key `weather` | known here are `agents`, `approve`, `approve_within`, `code`, ",
+                "agents/desk.md:3:1: unknown key `weather` | known here are `agents`, `approve`, `approve_within`, `check`, ",
             ],
         ),
         (

@@ -253,3 +253,36 @@ async fn a_wrong_name_is_told_with_the_nearest_right_one() {
     let [told] = told.as_slice() else { panic!("{told:?}") };
     assert!(told.ends_with("front.md:3:12: there is no agent `biling` | did you mean `billing`?"), "{told}");
 }
+
+#[tokio::test]
+async fn it_survives_the_process_in_the_turn_that_moves_it_and_in_those_that_follow() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || {
+        let builder = Adjutant::builder().store(folder.path().join("runs.db"));
+        let builder = builder.model("triage", Scripted::new([to("billing")]).with_id("triage"));
+        builder.model("billing", Scripted::new([to("person")]).with_id("billing")).build().unwrap()
+    };
+    let billing = agent("billing").hand_over(Handoff::new(Handoff::PERSON));
+    let triage = agent("triage").handoff(&billing);
+    for (id, said) in [("one", "Refund it."), ("two", "Yes.")] {
+        let task = || Task::new("Help.").id(id);
+        let first = open();
+        let run = first.session("ann").start(&triage, task()).await.unwrap();
+        let mut updates = run.drive();
+        let (below, signal) = loop {
+            let Update::Event(event) = updates.next().await.unwrap().unwrap() else { continue };
+            if let EventKind::QuestionAsked { signal, .. } = event.kind {
+                break (event.run, signal);
+            }
+        };
+        updates.stop().await.unwrap();
+        drop((run, first));
+        let second = open();
+        let run = second.session("ann").start(&triage, task()).await.unwrap();
+        let values = json!({ "answer": said });
+        let answer = Answer::Accept(values.as_object().cloned());
+        second.handle(&below).answer(&signal, answer).await.unwrap();
+        let reply = run.reply().await.unwrap();
+        assert_eq!((reply.text.as_str(), reply.handed_to.unwrap().agent.as_str()), (said, "billing"));
+    }
+}
