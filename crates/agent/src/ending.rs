@@ -57,15 +57,20 @@ impl Figures {
 
 impl fmt::Display for Ending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Figures { steps, tool_calls, tokens, money, wall_ms, .. } = &self.figures;
-        write!(f, "{}; {steps} steps, {tool_calls} tool calls, {tokens} tokens", self.condition)?;
+        let Figures { steps, tool_calls, tokens, money, wall_ms, .. } = self.figures;
+        write!(f, "{}; {}", self.condition, count(u64::from(steps), "step"))?;
+        write!(f, ", {}, {}", count(u64::from(tool_calls), "tool call"), count(tokens, "token"))?;
         if let Some(money) = money {
             write!(f, ", {money}")?;
         }
-        write!(f, ", {}", format_duration(Duration::from_millis(*wall_ms)))?;
+        write!(f, ", {}", format_duration(Duration::from_millis(wall_ms)))?;
         if !self.open.is_empty() {
             write!(f, "; left open: {}", self.open.join("; "))?;
         }
         Ok(())
     }
+}
+
+fn count(number: u64, of: &str) -> String {
+    format!("{number} {of}{}", if number == 1 { "" } else { "s" })
 }

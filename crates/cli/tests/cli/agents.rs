@@ -105,3 +105,65 @@ fn an_agent_asks_another_which_asks_a_person() {
     [run]  desk  ended  [moment]  [time]  Ask the clerk to file a note about milk  **`clerk`, task `Ask the clerk to file a note about milk`**...
     ");
 }
+
+#[test]
+fn a_conversation_that_is_handed_over_stays_there() {
+    let sandbox = Sandbox::with_agent("handoffs: [clerk]");
+    sandbox.write("agents/clerk.md", "---\nmodel: main\ndescription: Files notes.\n---\nYou file notes.\n");
+    sandbox.write("adjutant.toml", "[project]\nname = \"desk\"\nagent = \"desk\"\n");
+    sees!(sandbox.run(&["run", "--session", "ann", "Hand off to clerk, please"]), @r#"
+    exit 0
+    --- stdout
+    I have no tools here, and without them I know nothing.
+
+    _I am the built-in offline model: rules, no LLM._
+    --- stderr
+    note: no model is configured, so the built-in `offline` model answers; it works by rules and is no LLM. For a real one set OPENAI_API_KEY, or ADJUTANT_MODEL to a model id such as `ollama/llama3.2`
+    run [run]
+    tool hand_off_to_clerk {"needs":"clerk","reason":"Hand off to clerk, please"}
+      -> hand_off_to_clerk: 63 B, [time]
+    `desk` hands the conversation over to `clerk`
+    run [run]: answered after 1 turn, 1 tool call, 238 tokens, 0 USD, [time]
+    "#);
+    sandbox.run(&["run", "--session", "ann", "And now?"]);
+    let runs = sandbox.json(&["runs"]);
+    let latest = runs.as_array().unwrap().iter().find(|run| run["name"] == "desk").unwrap();
+    let run = latest["run"].as_str().unwrap().to_owned();
+    sees!(sandbox.run(&["runs", "show", &run]), @r#"
+    exit 0
+    --- stdout
+    run [run] desk, ended, began [moment], took [time]
+    And now?
+    session ann
+      standing#0
+        decide#0  {"action":{"agent":"clerk"},"approved":true}, [time]
+        clerk#0  run [run], [time], 98 tokens in, 31 out, 0 USD
+          turn#0/model#0  offline, [time], 98 tokens in, 31 out, 0 USD
+        made#0/made#0  "25036bffd8d00dd74e69e084f277ca58ef690948841ec8a1c30fbf7d4fb..., [time], 0 tokens in, 0 out, 0 USD
+    98 tokens in, 31 out, 0 USD, [time]
+    I have no tools here, and without them I know nothing....
+    `clerk` has the conversation now
+    "#);
+}
+
+#[test]
+fn an_end_at_a_limit_is_shown_with_its_figures() {
+    let sandbox = Sandbox::with_agent("tools: [calculator]\nlimits: { steps: 1 }");
+    sandbox.run(&["run", "What is 6 * 7?"]);
+    let runs = sandbox.json(&["runs"]);
+    let run = runs[0]["run"].as_str().unwrap().to_owned();
+    sees!(sandbox.run(&["runs", "show", &run]), @r#"
+    exit 0
+    --- stdout
+    run [run] desk, ended, began [moment], took [time]
+    What is 6 * 7?
+      turn#0
+        model#0  offline, [time], 128 tokens in, 18 out, 0 USD
+        call#0/calculate#0  {"expression":"6 * 7"}, [time]
+        note#0  {"last_turn":"steps"}, [time]
+      turn#1/model#0  offline, [time], 206 tokens in, 27 out, 0 USD
+    334 tokens in, 45 out, 0 USD, [time]
+    **`calculate`, expression `6 * 7`**: 42...
+    ended: stopped by the limit of steps; 2 steps, 1 tool call, 379 tokens, 0 USD, [time]
+    "#);
+}
