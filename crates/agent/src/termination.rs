@@ -267,7 +267,7 @@ mod tests {
 
     #[test]
     fn enough_is_enough_once_something_was_said() {
-        let (said, silent) = (answer("Sent.", StopReason::ToolUse), answer("", StopReason::ToolUse));
+        let (said, silent) = (answer("Sent.", StopReason::ToolCalls), answer("", StopReason::ToolCalls));
         let check = |answer, heard, limit| {
             decide(&Facts { acted: true, enough: true, heard, limit, ..facts(answer) }).unwrap()
         };
