@@ -2,13 +2,14 @@
 //!
 //! `cargo bench -p adjutant --bench workflow`.
 
-use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use adjutant::prelude::*;
 use adjutant::workflow::pattern::{Fan, parallel};
 use adjutant::workflow::{Planned, plan};
 use adjutant::{Code, Error, Result};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use serde_json::json;
 
 /// How often each is measured; the median is printed.
@@ -38,14 +39,17 @@ fn values(count: usize) -> String {
     text
 }
 
-/// So many sequences, one in the other.
-fn nested(depth: usize) -> String {
-    let mut text = "steps: [".to_owned();
-    for _ in 0..depth {
-        text.push_str("{ sequence: [");
+/// A call within so many patterns, one in the other.
+fn nested(stage: Stage, depth: usize) -> BoxFuture<'static, Result<Item>> {
+    async move {
+        if depth == 0 {
+            let arguments = json!({ "number": 1 }).as_object().cloned().unwrap_or_default();
+            return stage.call("echo", arguments).await;
+        }
+        let made = parallel(&stage, Fan::default(), [move |stage: Stage| nested(stage, depth - 1)]).await?;
+        Ok(made.into_iter().flatten().next().unwrap_or_default())
     }
-    let _ = write!(text, "{{ tool: echo, arguments: {{ number: 1 }} }}{}]", "] }".repeat(depth));
-    text
+    .boxed()
 }
 
 /// So many calls, at the same time or one after the other.
@@ -109,7 +113,8 @@ async fn main() -> Result<()> {
         false,
     )
     .await?;
-    measure("50 sequences deep, one call, in memory", &planned("deep.yaml", &nested(50))?, 50, false).await?;
+    let deep = Workflow::new("deep").tool(echo).run(|stage, _| nested(stage, 50));
+    measure("50 patterns deep, one call, in memory", &deep, 50, false).await?;
     measure("1,000 calls one after the other, in memory", &calls(1_000, false), 1_000, false).await?;
     measure("1,000 calls one after the other, on disk", &calls(1_000, false), 1_000, true).await?;
     measure("1,000 calls, 64 at a time, in memory", &calls(1_000, true), 1_000, false).await?;

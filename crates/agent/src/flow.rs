@@ -31,6 +31,8 @@ pub(crate) struct Knowledge {
 pub(crate) struct Carried {
     source: String,
     given: Vec<Arc<Given>>,
+    /// What the author of a workflow has written into the call.
+    authored: Vec<String>,
 }
 
 /// What one call has given a program or a workflow.
@@ -50,12 +52,12 @@ pub(crate) struct Given {
 impl Carried {
     /// A program that has been given nothing yet.
     pub(crate) fn new(source: &str) -> Self {
-        Self { source: source.to_owned(), given: Vec::new() }
+        Self { source: source.to_owned(), ..Self::default() }
     }
 
     /// What a workflow makes a call with, which its own author has written.
-    pub(crate) fn of(given: Vec<Arc<Given>>) -> Self {
-        Self { source: String::new(), given }
+    pub(crate) fn of(given: Vec<Arc<Given>>, authored: Vec<String>) -> Self {
+        Self { source: String::new(), given, authored }
     }
 
     /// The same with what a call has given it.
@@ -112,6 +114,7 @@ impl Knowledge {
         let mut known = agent.known.of(&self.transcript, |tool| agent.definition.tool(tool));
         if let Some(program) = &self.program {
             known.written(&program.source);
+            program.authored.iter().for_each(|text| known.said(text, &Label::default()));
             let nothing = BTreeSet::new();
             for given in &program.given {
                 let issued = agent.definition.tool(&given.tool).map_or(&nothing, |spec| &spec.flow.issued);

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
+use adjutant_agent::definition::document::Place;
 use adjutant_core::{Code, Error, Result};
 use cel::common::ast::{EntryExpr, Expr};
 use cel::objects::{Key, Map as CelMap};
@@ -11,7 +12,22 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
 
 /// The longest expression, in bytes.
-const LONGEST: usize = 10_000;
+const LONGEST: usize = 2_000;
+
+/// How deep brackets may nest in an expression.
+const DEEPEST: usize = 24;
+
+/// How deep loops over lists may nest in an expression: three of them over a list of a hundred do a million things.
+const MOST_LOOPS: usize = 2;
+
+/// What an expression of that length may take of the stack, in bytes.
+const STACK: usize = 64 << 20;
+
+/// How deep an expression may be to be evaluated on the stack that is there.
+const SHALLOW: usize = 40;
+
+/// How many conditions `a ? b : c` an expression may have.
+const MOST_CONDITIONS: usize = 24;
 
 /// The names of types in CEL, with which those of values are compared: `type(last) == int`.
 const TYPES: [&str; 10] =
@@ -38,6 +54,7 @@ pub struct Expression {
     program: Arc<Program>,
     names: BTreeSet<String>,
     makes_lists: bool,
+    is_deep: bool,
 }
 
 /// What is wrong with the text of an expression, and where in it.
@@ -58,7 +75,11 @@ impl Expression {
         if source.len() > LONGEST {
             return Err(at_start(format!("the expression is longer than {LONGEST} bytes")));
         }
-        let program = ENVIRONMENT.compile(source).map_err(|errors| {
+        if let Some(place) = too_deep(source) {
+            let message = format!("its brackets, signs or conditions are nested more than {DEEPEST} deep");
+            return Err(Mistake { message, line: place.line, column: place.column });
+        }
+        let program = with_stack(|| ENVIRONMENT.compile(source)).map_err(|errors| {
             let first = errors.errors.into_iter().next();
             first.map_or_else(
                 || at_start("it is no expression".to_owned()),
@@ -70,9 +91,15 @@ impl Expression {
             )
         })?;
         let mut seen = Seen::default();
-        seen.look(program.expression(), &mut Vec::new());
-        let Seen { names, makes_lists } = seen;
-        Ok(Self { source: source.to_owned(), program: Arc::new(program), names, makes_lists })
+        with_stack(|| seen.look(program.expression(), &mut Vec::new()));
+        let Seen { names, makes_lists, loops, deepest, .. } = seen;
+        if loops > MOST_LOOPS {
+            return Err(at_start(format!(
+                "its loops over lists are nested {loops} deep, and may be {MOST_LOOPS}"
+            )));
+        }
+        let (program, is_deep) = (Arc::new(program), deepest > SHALLOW);
+        Ok(Self { source: source.to_owned(), program, names, makes_lists, is_deep })
     }
 
     /// The text.
@@ -106,7 +133,7 @@ impl Expression {
                 context.add_variable_from_value(name.as_str(), to_cel(value));
             }
         }
-        let came_to = self.program.execute(&context).map_err(|error| self.failed(&error.to_string()))?;
+        let came_to = self.execute(&context).map_err(|error| self.failed(&error.to_string()))?;
         from_cel(&came_to).ok_or_else(|| self.failed("it comes to something that is no JSON"))
     }
 
@@ -116,6 +143,13 @@ impl Expression {
     pub fn holds(&self, values: &Map<String, Value>) -> Result<bool> {
         let came_to = self.evaluate(values)?;
         came_to.as_bool().ok_or_else(|| self.failed(&format!("it comes to {came_to}, not to true or false")))
+    }
+
+    fn execute(&self, context: &Context<'_, '_>) -> cel::ResolveResult {
+        match self.is_deep {
+            true => with_stack(|| self.program.execute(context)),
+            false => self.program.execute(context),
+        }
     }
 
     fn failed(&self, why: &str) -> Error {
@@ -143,16 +177,63 @@ impl From<Expression> for String {
     }
 }
 
+/// Calls a function with the stack that an expression may take.
+fn with_stack<T>(function: impl FnOnce() -> T) -> T {
+    stacker::maybe_grow(STACK, STACK, function)
+}
+
+/// Where brackets are nested too deep, too many signs stand in front of something, or there are too many conditions.
+fn too_deep(source: &str) -> Option<Place> {
+    let (mut depth, mut row, mut conditions, mut quote) = (0_usize, 0_usize, 0_usize, None);
+    let mut signs = source.char_indices();
+    while let Some((at, sign)) = signs.next() {
+        match (quote, sign) {
+            (Some(_), '\\') => drop(signs.next()),
+            (Some(open), sign) if sign == open => quote = None,
+            (Some(_), _) => {}
+            (None, '"' | '\'') => quote = Some(sign),
+            (None, '(' | '[' | '{') => depth += 1,
+            (None, ')' | ']' | '}') => depth = depth.saturating_sub(1),
+            (None, '?') => conditions += 1,
+            _ => {}
+        }
+        row = match (quote, sign) {
+            (None, '!' | '-') => row + 1,
+            (None, ' ') => row,
+            _ => 0,
+        };
+        if depth > DEEPEST || row > DEEPEST || conditions > MOST_CONDITIONS {
+            return Some(Place::of_byte(source, at));
+        }
+    }
+    None
+}
+
 /// What was seen in an expression.
 #[derive(Default)]
 struct Seen {
     names: BTreeSet<String>,
     makes_lists: bool,
+    /// How deep loops are nested.
+    loops: usize,
+    /// How many loops stand around what is looked at.
+    within: usize,
+    /// How deep its parts are nested.
+    deepest: usize,
+    /// How deep what is looked at stands.
+    depth: usize,
 }
 
 impl Seen {
     /// Looks through a part. `bound` are the names that stand for members there.
     fn look<'a>(&mut self, part: &'a IdedExpr, bound: &mut Vec<&'a str>) {
+        self.depth += 1;
+        self.deepest = self.deepest.max(self.depth);
+        self.look_into(part, bound);
+        self.depth -= 1;
+    }
+
+    fn look_into<'a>(&mut self, part: &'a IdedExpr, bound: &mut Vec<&'a str>) {
         match &part.expr {
             Expr::Unspecified | Expr::Literal(_) => {}
             Expr::Ident(name) => {
@@ -172,9 +253,12 @@ impl Seen {
                 let before = bound.len();
                 bound.extend([comprehension.iter_var.as_str(), comprehension.accu_var.as_str()]);
                 bound.extend(comprehension.iter_var2.as_deref());
+                self.within += 1;
+                self.loops = self.loops.max(self.within);
                 self.look(&comprehension.loop_cond, bound);
                 self.look(&comprehension.loop_step, bound);
                 self.look(&comprehension.result, bound);
+                self.within -= 1;
                 bound.truncate(before);
             }
             Expr::List(list) => list.elements.iter().for_each(|part| self.look(part, bound)),
@@ -283,6 +367,22 @@ mod tests {
     fn a_mistake_has_a_place() {
         let mistake = Expression::parse("a &&\n  (b").unwrap_err();
         assert_eq!((mistake.line, mistake.column), (2, 5), "{}", mistake.message);
+    }
+
+    #[test]
+    fn what_is_nested_too_deep_is_refused_and_what_may_be_long_is_not() {
+        let brackets = |depth: usize| format!("{}1{}", "(".repeat(depth), ")".repeat(depth));
+        assert!(Expression::parse(&brackets(DEEPEST)).is_ok());
+        for hostile in [brackets(DEEPEST + 1), "[".repeat(900), "!".repeat(900), "- ".repeat(900) + "1"] {
+            let mistake = Expression::parse(&hostile).unwrap_err();
+            assert!(mistake.message.contains("nested more than 24 deep"), "{}", mistake.message);
+        }
+        let long = vec!["1"; 900].join("+");
+        assert_eq!(evaluate(&long), json!(900));
+        let chain = format!("{}0", "false?1:".repeat(24));
+        assert_eq!(evaluate(&chain), json!(0));
+        let loops = "[1].map(a, [2].map(b, [3].map(c, c)))";
+        assert!(Expression::parse(loops).unwrap_err().message.contains("nested 3 deep"));
     }
 
     #[test]

@@ -389,7 +389,9 @@ mod tests {
     fn the_examples_of_the_documentation_fit() {
         let page = include_str!("../../../docs/workflows.md");
         let mut examples = 0;
-        for block in page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()) {
+        let blocks = page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
+        // Some are of agents.
+        for block in blocks.filter(|block| !block.starts_with("# agents/")) {
             let file = match block.starts_with('-') {
                 true => format!("steps:\n{block}"),
                 false => block.to_owned(),

@@ -371,8 +371,11 @@ async fn a_failure_can_be_handled_and_a_limit_holds() {
         }
         Ok(Item::new(failures.join("; ")))
     });
-    let reply = open(&Counter::default()).run(&careful, "go").await.unwrap();
-    assert_eq!(reply.text, "unlucky; the workflow has made 2 calls, which is its limit of steps");
+    let error = open(&Counter::default()).run(&careful, "go").await.unwrap_err();
+    assert_eq!(error.code(), Code::RunLimit);
+    assert_eq!(error.message(), "the workflow has made 2 calls, which is its limit of steps");
+    let reply = open(&Counter::default()).run(&careful.limit(steps(3)), "go").await.unwrap();
+    assert_eq!(reply.text, "unlucky");
 }
 
 #[tokio::test]
@@ -515,4 +518,31 @@ async fn patterns_in_rust_are_nested_as_deeply_as_anybody_likes() {
     }
     let deep = Workflow::new("deep").tool(count).run(|stage, _| nest(stage, 50));
     assert_eq!(open(&Counter::default()).run(&deep, "go").await.unwrap().data, Some(json!(9)));
+}
+
+/// Reads what a stranger wrote.
+#[tool(pure)]
+fn mail() -> &'static str {
+    "evil"
+}
+
+#[tokio::test]
+async fn what_a_stranger_wrote_has_a_say_where_it_decides_the_way() {
+    let label = |flow: &'static str| async move {
+        let parsed = adjutant::workflow::plan::parse("flow.yaml", flow).unwrap();
+        let planned = adjutant::workflow::Planned::new(parsed.plan);
+        let workflow = Workflow::new("flow").tool(mail).tool(count).directed_by(planned);
+        let reply = open(&Counter::default()).run(&workflow, "go").await.unwrap();
+        reply.label.unwrap().is_trusted()
+    };
+    assert!(label("steps: [{ value: 1 }]").await);
+    for flow in [
+        "steps: [{ id: read, tool: mail }, { when: \"read == 'evil'\", value: 1 }]",
+        "steps: [{ id: read, tool: mail }, { id: no, when: \"read != 'evil'\", value: 1 }, { value: '= [no]' }]",
+        "steps: [{ id: read, tool: mail }, { route: { subject: go, paths: { a: { when: \"read == 'evil'\", do: { value: 1 } } } } }]",
+        "steps: [{ id: read, tool: mail }, { map: '= [1, 2].filter(n, size(read) > n)', do: { value: 1 } }]",
+        "steps: [{ tool: mail, gate: { when: 'size(result) > 9', otherwise: { value: 1 } } }]",
+    ] {
+        assert!(!label(flow).await, "{flow}");
+    }
 }

@@ -131,6 +131,8 @@ impl Strategy {
             code: None,
             extraction: None,
             narrow: None,
+            // How often it asks itself says the strategy.
+            limits: adjutant_core::limit::Limits { steps: u32::MAX, ..agent.limits },
             ..agent
         })
     }

@@ -48,6 +48,10 @@ pub struct Stage {
     run: Arc<Performance>,
     purse: Arc<Purse>,
     known: Arc<Mutex<Item>>,
+    /// What has decided that it comes to this.
+    control: Item,
+    /// What the author of the workflow has written into the next call.
+    authored: Arc<[String]>,
 }
 
 /// What the stages of a run share.
@@ -68,7 +72,7 @@ pub(super) struct Performance {
 
 impl Stage {
     pub(super) fn new(ctx: Ctx, run: Arc<Performance>, purse: Arc<Purse>) -> Self {
-        Self { ctx, run, purse, known: Arc::default() }
+        Self { ctx, run, purse, known: Arc::default(), control: Item::default(), authored: Arc::default() }
     }
 
     /// The context of the run, in the scope of this stage.
@@ -105,13 +109,33 @@ impl Stage {
         Self { known, ..self.scope(name) }
     }
 
+    /// The same, where these items have decided that it comes to what is done here: it counts as made of them, too, also in stages
+    /// [apart](Self::apart). A condition on what a stranger wrote is a way in which they have a say.
+    #[must_use]
+    pub fn under<'a>(&self, items: impl IntoIterator<Item = &'a Item>) -> Self {
+        let control = Item::made_of(Value::Null, items).influenced_by([&self.control]);
+        Self { control, ..self.clone() }
+    }
+
+    /// The same, where these texts of the next call are the author's own: they are trusted, whatever stands beside them.
+    #[must_use]
+    pub fn authored(&self, texts: impl IntoIterator<Item = String>) -> Self {
+        Self { authored: texts.into_iter().collect(), ..self.clone() }
+    }
+
+    /// Whether everything that the workflow may do can be done twice: its tools, and those of all agents that it asks.
+    pub fn is_repeatable(&self) -> bool {
+        let all = std::iter::once(self.definition()).chain(self.definition().nested());
+        all.flat_map(|definition| &definition.tools).all(|tool| tool.effect.is_repeatable())
+    }
+
     /// Says that so many [parts](Self::part) will be taken, so that each has an equal share of what is left of the limits.
     pub fn expect(&self, parts: usize) {
         self.purse.expect(parts);
     }
 
     /// A stage with a share of what is left of the limits, until it is [given back](Self::settle). Fails with
-    /// [`Code::ToolDenied`] where nothing is left.
+    /// [`Code::RunLimit`] where nothing is left.
     pub fn part(&self) -> Result<Self> {
         let left = self.definition().limits.wall_time.saturating_sub(self.purse.active(self.ctx.active()));
         let purse = self.purse.part(left).ok_or_else(nothing_left)?;
@@ -131,7 +155,22 @@ impl Stage {
     }
 
     fn knows(&self) -> Item {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        Item::made_of(Value::Null, [&*known, &self.control])
+    }
+
+    /// Fails with [`Code::RunLimit`] where the workflow may do no more.
+    fn check_limits(&self, calls: u32) -> Result<()> {
+        let limits = &self.definition().limits;
+        let reached = if calls >= limits.steps {
+            format!("the workflow has made {} calls, which is its limit of steps", limits.steps)
+        } else if self.purse.active(self.ctx.active()) >= limits.wall_time {
+            let time = adjutant_core::time::format_exact(limits.wall_time);
+            format!("the workflow has worked for {time}, which is its limit of wall time")
+        } else {
+            return Ok(());
+        };
+        Err(Error::new(Code::RunLimit, reached).with_help("set its `limits` higher"))
     }
 
     /// Asks an agent of the workflow, which works in a run of its own. What it gives is its answer: data where it has an output
@@ -158,14 +197,10 @@ impl Stage {
     /// Calls a tool of the workflow.
     ///
     /// What came of it may be a [failure](is_failure): the tool failed, or the call was refused. Any other error must end the
-    /// run.
+    /// run; [`Code::RunLimit`] is one, where the workflow may do no more.
     pub async fn call(&self, tool: &str, arguments: Map<String, Value>) -> Result<Item> {
         let number = self.run.calls.fetch_add(1, Ordering::Relaxed);
-        let most = self.definition().limits.steps;
-        if number >= most {
-            let message = format!("the workflow has made {most} calls, which is its limit of steps");
-            return Err(Error::new(Code::ToolDenied, message).with_help("set `limits.steps` higher"));
-        }
+        self.check_limits(number)?;
         let scope = self.ctx.scope(CALL);
         let arguments = Value::Object(arguments);
         let call = ToolCall {
@@ -176,7 +211,7 @@ impl Stage {
         let agent = &self.run.agent;
         let reach = rules::reach(&agent.definition, agent.policies.as_deref(), tool);
         let place = self.run.queue.join([reach]).pop();
-        let program = Arc::new(Carried::of(self.knows().given));
+        let program = Arc::new(Carried::of(self.knows().given, self.authored.to_vec()));
         let around = Around {
             conversation: &self.run.conversation,
             purse: &self.purse,
@@ -269,6 +304,6 @@ pub fn is_failure(error: &Error) -> bool {
 }
 
 fn nothing_left() -> Error {
-    Error::new(Code::ToolDenied, "nothing is left of the limits of the workflow")
+    Error::new(Code::RunLimit, "nothing is left of the limits of the workflow")
         .with_help("set its `limits` higher")
 }

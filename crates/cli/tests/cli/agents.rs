@@ -137,11 +137,11 @@ fn a_conversation_that_is_handed_over_stays_there() {
     session ann
       standing#0
         decide#0  {"action":{"agent":"clerk"},"approved":true}, [time]
-        clerk#0  run [run], [time], 98 tokens in, 31 out, 0 USD
-          turn#0/model#0  offline, [time], 98 tokens in, 31 out, 0 USD
-        made#0/made#0  "25036bffd8d00dd74e69e084f277ca58ef690948841ec8a1c30fbf7d4fb..., [time], 0 tokens in, 0 out, 0 USD
-    98 tokens in, 31 out, 0 USD, [time]
-    I have no tools here, and without them I know nothing....
+        clerk#0  run [run], [time], 98 tokens in, 30 out, 0 USD
+          turn#0/model#0  offline, [time], 98 tokens in, 30 out, 0 USD
+        made#0/made#0  "0340acfe2166c1232164b911a3faf9043c210db9751d3aa155cc93889f0..., [time], 0 tokens in, 0 out, 0 USD
+    98 tokens in, 30 out, 0 USD, [time]
+    Out of what I was given:...
     `clerk` has the conversation now
     "#);
 }

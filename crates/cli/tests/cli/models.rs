@@ -188,7 +188,7 @@ async fn a_limit_gives_one_last_turn() {
     the limit of steps is reached: one last turn without tools
     tool now {}
       -> now failed: tool-denied: tools are no longer available: a limit of the run is reached
-    run [run]: stopped by the limit of steps after 3 turns, 3 tool calls, 45 tokens, price unknown, [time]
+    run [run]: stopped by the limit of steps after 3 turns, 3 tool calls, 45 tokens, price unknown, [time]; left open: `now` was still to be called
     ");
 }
 

@@ -40,7 +40,7 @@ fn an_unknown_key() {
     3 | colour: blue
       | ^
 
-    hint: known here are `agents`, `approve`, `approve_within`, `check`, `code`, `context`, `description`, `endorse`, `extract`, `flow`, `guardrails`, `handoffs`, `limits`, `mark`, `max_output_tokens`, `model`, `name`, `narrow`, `output`, `quarantine`, `skills`, `stop`, `temperature`, `tool_search`, `tools`, `variables`
+    hint: known here are `agents`, `approve`, `approve_within`, `check`, `code`, `context`, `description`, `endorse`, `extract`, `flow`, `guardrails`, `handoffs`, `limits`, `mark`, `max_output_tokens`, `model`, `name`, `narrow`, `output`, `quarantine`, `skills`, `stop`, `strategy`, `temperature`, `tool_search`, `tools`, `variables`
     ");
 }
 

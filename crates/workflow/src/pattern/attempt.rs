@@ -4,7 +4,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use adjutant_agent::workflow::{Stage, is_failure};
-use adjutant_core::Result;
+use adjutant_core::{Code, Error, Result};
 use serde::{Deserialize, Serialize};
 
 /// How often something is tried, and how long it may take.
@@ -26,7 +26,13 @@ impl Default for Attempts {
     }
 }
 
+/// Whether work was given up that may not be done a second time.
+fn is_given_up(stage: &Stage, attempts: Attempts, error: &Error) -> bool {
+    attempts.longest_ms.is_some() && error.code() == Code::ToolTimeout && !stage.is_repeatable()
+}
+
 /// Tries some work, each time in a scope of its own. A [failure](is_failure) is tried again; the last one is that of all.
+/// What took too long is tried again only where everything that the workflow may do can be done twice.
 pub async fn attempt<T, W, F>(stage: &Stage, attempts: Attempts, mut work: W) -> Result<T>
 where
     W: FnMut(Stage) -> F,
@@ -43,7 +49,10 @@ where
         };
         tried += 1;
         match done {
-            Err(error) if is_failure(&error) && tried < attempts.most => {
+            // What was given up may still have happened.
+            Err(error)
+                if is_failure(&error) && tried < attempts.most && !is_given_up(&stage, attempts, &error) =>
+            {
                 if wait > 0 {
                     stage.ctx().sleep(Duration::from_millis(wait)).await?;
                     wait = wait.saturating_mul(2);

@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use adjutant_agent::workflow::{Stage, is_failure};
-use adjutant_core::Result;
+use adjutant_core::{Code, Result};
 use serde::{Deserialize, Serialize};
 
 /// When refining ends.
@@ -61,7 +61,7 @@ pub enum Ended {
     Accepted,
     /// It did not get better.
     NoImprovement,
-    /// There were as many drafts as there may be.
+    /// There were as many drafts as there may be, or a limit of the run was reached.
     Limit,
     /// A later draft could not be made or judged; the best one is from before.
     Failed,
@@ -103,6 +103,9 @@ where
             }
             (Err(error), Some(best)) if is_failure(&error) => {
                 return Ok(Refined { best, drafts, ended: Ended::Failed });
+            }
+            (Err(error), Some(best)) if error.code() == Code::RunLimit => {
+                return Ok(Refined { best, drafts, ended: Ended::Limit });
             }
             (Err(error), _) => return Err(error),
         };

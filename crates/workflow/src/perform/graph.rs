@@ -137,6 +137,8 @@ fn merge(merging: &Merging) -> Merge {
 
 async fn work(stage: Stage, node: &Node, values: &Values, state: State) -> Result<Writes> {
     let values = values.within(&state);
+    // Which nodes work is decided by the state.
+    let stage = stage.under([&state.table()]);
     let result = whole(tried(&stage, &node.step, &values, None).await?)?;
     let values = values.with("result", result);
     let mut writes = Writes::none();

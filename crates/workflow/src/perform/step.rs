@@ -58,12 +58,15 @@ pub(super) async fn one(
     root: Option<&Root<'_>>,
 ) -> Result<Flow> {
     let stage = stage.scope(&step.id);
-    if let Some(when) = &step.when
-        && !values.holds(when)?.0
-    {
-        return Ok(Flow::Made(Item::default()));
+    let Some(when) = &step.when else {
+        return tried(&stage, step, values, root).await.map_err(|error| of_step(&step.id, error));
+    };
+    let (holds, decided_by) = values.holds(when)?;
+    if !holds {
+        return Ok(Flow::Made(Item::made_of(Value::Null, [&decided_by])));
     }
-    tried(&stage, step, values, root).await.map_err(|error| of_step(&step.id, error))
+    let made = tried(&stage.under([&decided_by]), step, values, root).await;
+    Ok(made.map_err(|error| of_step(&step.id, error))?.map(|item| item.influenced_by([&decided_by])))
 }
 
 /// Does one step as often as it may be tried; where it fails all the same, its stand-in takes its place.
@@ -92,10 +95,17 @@ async fn passing(stage: Stage, step: &Step, values: &Values, root: Option<&Root<
     };
     let Some(gate) = &step.gate else { return Ok(Flow::Made(result)) };
     let Some(why) = gate::shut(&stage, gate, &result, values).await? else { return Ok(Flow::Made(result)) };
-    let mut values = values.with("result", result);
+    let stage = stage.under([&result]);
+    let mut values = values.with("result", result.clone());
     match &gate.otherwise {
-        Some(Shut::End(with)) => values.evaluate(&stage, with).await.map(Flow::Ended),
-        Some(Shut::Steps(steps)) => sequence(&stage.scope("otherwise"), steps, &mut values).await,
+        Some(Shut::End(with)) => {
+            let ended = values.evaluate(&stage, with).await?;
+            Ok(Flow::Ended(ended.influenced_by([&result])))
+        }
+        Some(Shut::Steps(steps)) => {
+            let made = sequence(&stage.scope("otherwise"), steps, &mut values).await?;
+            Ok(made.map(|item| item.influenced_by([&result])))
+        }
         None => Err(Error::new(Code::ToolFailed, format!("its result did not pass the gate: {why}"))),
     }
 }
@@ -128,8 +138,12 @@ fn kind<'a>(
         }
         .boxed(),
         Kind::Tool { tool, arguments } => async move {
+            let constants = arguments.iter().filter(|(_, argument)| argument.names().is_empty());
+            let constants = constants.map(|(name, _)| name);
             let (arguments, items) = values.fields(stage, arguments).await?;
-            stage.apart("do", &items).call(tool, arguments).await.map(Flow::Made)
+            let constants =
+                constants.filter_map(|name| arguments.get(name)).flat_map(texts).collect::<Vec<_>>();
+            stage.apart("do", &items).authored(constants).call(tool, arguments).await.map(Flow::Made)
         }
         .boxed(),
         Kind::Person { question, answer } => async move {
@@ -159,6 +173,17 @@ fn kind<'a>(
         Kind::Graph(graphed) => {
             async move { graph::graph(stage, graphed, values, root).await.map(Flow::Made) }.boxed()
         }
+    }
+}
+
+/// The texts in a value.
+fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::Null => Vec::new(),
+        Value::String(text) => vec![text.clone()],
+        Value::Array(items) => items.iter().flat_map(texts).collect(),
+        Value::Object(fields) => fields.values().flat_map(texts).collect(),
+        other => vec![other.to_string()],
     }
 }
 
@@ -204,6 +229,8 @@ async fn each(stage: &Stage, mapped: &Mapped, values: &Values) -> Result<Flow> {
         let message = format!("`map` needs a list, and got {}", shown(&over.value));
         return Err(Error::new(Code::ToolFailed, message));
     };
+    // How many there are is a say in what is done with each.
+    let stage = &stage.under([&over]);
     let work = members.iter().enumerate().map(|(index, member)| {
         let item = Item::made_of(member.clone(), [&over]);
         let mut values = values.with(&mapped.item, item.clone()).with("index", Item::new(index));
@@ -244,6 +271,11 @@ fn elected(made: &[Option<Item>]) -> Item {
 
 async fn route(stage: &Stage, routing: &Routing, values: &Values) -> Result<Flow> {
     let subject = values.evaluate(stage, &routing.subject).await?;
+    // Where it goes is decided by these.
+    let conditions = routing.paths.iter().filter_map(|path| path.when.as_ref());
+    let mut decided_by = values.named(conditions.flat_map(crate::expression::Expression::names));
+    decided_by = decided_by.influenced_by([&subject]);
+    let stage = &stage.under([&decided_by]);
     let path = |name: &str| routing.paths.iter().find(|path| path.name == name);
     let go = |stage: Stage, name: String| async move {
         let Some(path) = path(&name) else {
@@ -274,7 +306,7 @@ async fn route(stage: &Stage, routing: &Routing, values: &Values) -> Result<Flow
     let classify = |stage: Stage| classify(stage, routing, &subject, values);
     let made = pattern::route(stage, routing.confidence, classify, go, otherwise).await?;
     // What was classified has had a say in what was done.
-    Ok(made.map(|item| item.influenced_by([&subject])))
+    Ok(made.map(|item| item.influenced_by([&decided_by])))
 }
 
 async fn classify(stage: Stage, routing: &Routing, subject: &Item, values: &Values) -> Result<Choice> {

@@ -47,6 +47,11 @@ impl Values {
         values
     }
 
+    /// What is made of all values of these names.
+    pub(super) fn named<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Item {
+        Item::made_of(Value::Null, self.of(names).1)
+    }
+
     /// What the step before has made.
     pub(super) fn last(&self) -> Item {
         self.0.get(LAST).cloned().unwrap_or_default()

@@ -4,7 +4,7 @@
 
 use adjutant_agent::definition::Strategy;
 use adjutant_agent::workflow::{Item, is_failure};
-use adjutant_core::Result;
+use adjutant_core::{Code, Result};
 use serde_json::Value;
 
 use super::Itself;
@@ -49,13 +49,21 @@ pub(super) async fn attempts(agent: &Itself, task: &Item, most: u32, tries: Trie
                 lessons.push(Item::new(format!("It failed: {error}")));
                 continue;
             }
-            Err(error) => return last.map_or(Err(error), Ok),
+            Err(error) if is_failure(&error) || error.code() == Code::RunLimit => {
+                return last.map_or(Err(error), Ok);
+            }
+            Err(error) => return Err(error),
         };
         if is_last {
             return Ok(answer);
         }
         let question = format!("The task:\n{}\n\nThe answer:\n{}", task.text(), answer.text());
-        let critique = agent.as_helper(&round, Strategy::CRITIC, question, &[task, &answer]).await?;
+        let critique = match agent.as_helper(&round, Strategy::CRITIC, question, &[task, &answer]).await {
+            Ok(critique) => critique,
+            // An answer is not lost because nobody may judge it any more.
+            Err(error) if is_failure(&error) || error.code() == Code::RunLimit => return Ok(answer),
+            Err(error) => return Err(error),
+        };
         if critique.value.get("passes").and_then(Value::as_bool).unwrap_or(false) {
             return Ok(answer.influenced_by([&critique]));
         }
