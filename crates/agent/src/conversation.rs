@@ -151,8 +151,8 @@ impl Conversation {
     }
 
     /// Adds what the runtime tells the model.
-    pub(crate) fn note(&mut self, step: StepKey, text: String) {
-        self.add(Entry::Note(step.clone()), Message::user(text).from_step(step));
+    pub(crate) fn note(&mut self, step: StepKey, message: Message) {
+        self.add(Entry::Note(step), message);
     }
 
     /// Adds what people said meanwhile.

@@ -69,6 +69,9 @@ pub struct Standing {
     /// The summary that went with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<String>,
+    /// What is known of what it was told: the join of all that those have read who handed it over.
+    #[serde(default, skip_serializing_if = "Label::is_default")]
+    pub label: Label,
 }
 
 /// How a run came to have the conversation of another one.
@@ -226,7 +229,7 @@ pub(crate) async fn pass_on(
         })));
     }
     let by = agent.principal.agents.clone();
-    go(step, agent, memory, log, (handing, by)).await
+    go(step, agent, memory, log, (handing, by, Label::default())).await
 }
 
 /// Has the agent answer that has the conversation since an earlier turn; `since` says from which message on it was there.
@@ -242,7 +245,8 @@ pub(crate) async fn go_on(
     if let Some(ruling) = rules::decide(step, agent, considered, known, log).await?
         && ruling.verdict.outcome == Outcome::Deny
     {
-        return Ok(Passed::Not(Note::Kept(standing.agent.clone(), rules::why(&ruling.verdict))));
+        let why = rules::why(&ruling.verdict);
+        return Ok(Passed::Not(Note::Kept(standing.agent.clone(), why, Label::default())));
     }
     let messages: Vec<_> = memory.conversation.messages().iter().filter(|m| m.role != Role::System).collect();
     let (now, before) =
@@ -258,13 +262,18 @@ pub(crate) async fn go_on(
         Ok(reply) => match &reply.handing {
             Some(handing) => {
                 let by = chain(standing);
-                let handing = handing.clone();
-                took(step, agent, memory, log, (handing, by)).await
+                let (handing, label) = (handing.clone(), standing.label.join(&told_by(&reply)));
+                took(step, agent, memory, log, (handing, by, label)).await
             }
             None => Ok(Passed::Over(Box::new(over(reply, standing.clone())))),
         },
-        Err(why) => Ok(Passed::Not(Note::Kept(standing.agent.clone(), why))),
+        Err(why) => Ok(Passed::Not(Note::Kept(standing.agent.clone(), why, Label::untrusted()))),
     }
+}
+
+/// What is known of what an agent has said that hands on.
+fn told_by(reply: &Reply) -> Label {
+    reply.label.clone().unwrap_or_else(Label::untrusted)
 }
 
 /// Who works for whom once this one hands over.
@@ -278,13 +287,13 @@ async fn took(
     agent: &Arc<Runtime>,
     memory: &mut Memory,
     log: &Log,
-    (handing, by): (Handing, Vec<String>),
+    (handing, by, label): (Handing, Vec<String>, Label),
 ) -> Result<Passed> {
     if handing.to == agent.definition.name {
         let from = by.first().cloned().unwrap_or_default();
-        return Ok(Passed::Not(Note::HandedBack(from, handing.note)));
+        return Ok(Passed::Not(Note::HandedBack(from, handing.note, label)));
     }
-    go(step, agent, memory, log, (handing, by)).await
+    go(step, agent, memory, log, (handing, by, label)).await
 }
 
 /// Starts those that get the conversation, one after the other, until one of them answers.
@@ -293,19 +302,20 @@ async fn go(
     agent: &Arc<Runtime>,
     memory: &mut Memory,
     log: &Log,
-    (mut handing, mut by): (Handing, Vec<String>),
+    (mut handing, mut by, mut label): (Handing, Vec<String>, Label),
 ) -> Result<Passed> {
     loop {
         let to = handing.to.clone();
         if let Some(why) = handed(agent, memory).refuses(&to) {
-            return Ok(Passed::Not(Note::Kept(to, why)));
+            return Ok(Passed::Not(Note::Kept(to, why, Label::default())));
         }
         memory.handoffs = memory.handoffs.saturating_add(1);
         memory.handed.push(to.clone());
         let scope = step.scope("handoff");
         scope.emit(&EventKind::HandedOver { by: by.first().cloned().unwrap_or_default(), to: to.clone() })?;
         let context = context_of(agent, by.first(), &to);
-        let mut standing = Standing { agent: to, by, context, note: handing.note, summary: None };
+        let mut standing =
+            Standing { agent: to, by, context, note: handing.note, summary: None, label: label.clone() };
         let mut parts = match context {
             Passes::All => said(memory.conversation.messages().iter().map(AsRef::as_ref)),
             Passes::Summary => {
@@ -317,13 +327,14 @@ async fn go(
         parts.push(told(&standing));
         let reply = match ask(&scope, agent, memory, log, &standing, parts).await? {
             Ok(reply) => reply,
-            Err(why) => return Ok(Passed::Not(Note::Kept(standing.agent, why))),
+            Err(why) => return Ok(Passed::Not(Note::Kept(standing.agent, why, Label::untrusted()))),
         };
         let Some(next) = reply.handing.clone() else {
             return Ok(Passed::Over(Box::new(over(reply, standing))));
         };
+        label = label.join(&told_by(&reply));
         if next.to == agent.definition.name {
-            return Ok(Passed::Not(Note::HandedBack(standing.agent, next.note)));
+            return Ok(Passed::Not(Note::HandedBack(standing.agent, next.note, label)));
         }
         (handing, by) = (next, chain(&standing));
     }
@@ -384,7 +395,8 @@ async fn ask(
         return Ok(Err("nothing is left of the limits of this turn".to_owned()));
     };
     let narrowed = log.narrowings().iter().map(|narrowing| Narrowing::clone(narrowing)).collect();
-    let message = Message::new(Role::User, parts).labelled(memory.conversation.transcript().label().clone());
+    let message = Message::new(Role::User, parts)
+        .labelled(memory.conversation.transcript().label().join(&standing.label));
     let input = Input {
         allowance: Some(share),
         behind: standing.by.clone(),

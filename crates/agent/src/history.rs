@@ -22,6 +22,7 @@ use crate::guard::{self, Blocked};
 use crate::input::{Input, heard};
 use crate::link::{Entry, Link};
 use crate::memory::Memory;
+use crate::note;
 use crate::output::Form;
 use crate::reply::Reply;
 use crate::returned::{Called, Returned};
@@ -319,8 +320,7 @@ impl<'a> Journal<'a> {
                 Entry::Input => transcript.push(self.said()?),
                 Entry::Heard(key) => self.hear(transcript, segment, key)?,
                 Entry::Note(key) => {
-                    let text = self.outcome(segment, key)?.clone()?.to::<String>()?;
-                    transcript.push(Message::user(text).from_step(key.clone()));
+                    transcript.push(note::read(&self.outcome(segment, key)?.clone()?, key.clone())?);
                 }
                 Entry::Answer(key) => {
                     transcript.answer(key.clone(), &self.answer(segment, key)?);

@@ -2,9 +2,11 @@
 
 use adjutant_core::Result;
 use adjutant_core::hash::Digest;
+use adjutant_core::id::StepKey;
 use adjutant_core::json::Json;
 use adjutant_core::label::Label;
 use adjutant_core::limit::Limit;
+use adjutant_core::message::Message;
 use adjutant_durable::{Ctx, Effects, work};
 use serde::{Deserialize, Serialize};
 
@@ -31,9 +33,9 @@ pub enum Note {
     /// The answer claims or promises what was not done; this is missing.
     Undone(String),
     /// This agent hands the conversation back, with these words.
-    HandedBack(String, String),
+    HandedBack(String, String, Label),
     /// The conversation was not handed over to this agent, for this reason.
-    Kept(String, String),
+    Kept(String, String, Label),
     /// This person has taken the run.
     Taken(String),
     /// This person has handed it back, with these words.
@@ -57,6 +59,14 @@ enum Kind {
 }
 
 impl Note {
+    /// What is known of its words.
+    fn label(&self) -> Label {
+        match self {
+            Self::HandedBack(.., label) | Self::Kept(.., label) => label.clone(),
+            _ => Label::default(),
+        }
+    }
+
     fn kind(&self) -> Kind {
         match self {
             Self::LastTurn(limit) => Kind::LastTurn(*limit),
@@ -92,10 +102,10 @@ impl Note {
                 "Your last answer was looked at by another model, and claims or promises what was not done: {missing}\nDo it \
                  now and then answer, or answer again and say plainly what is not done."
             ),
-            Self::HandedBack(by, words) => format!(
+            Self::HandedBack(by, words, _) => format!(
                 "`{by}` hands the conversation back to you, and says: {words}\nAnswer, or hand it over to another agent."
             ),
-            Self::Kept(to, why) => format!(
+            Self::Kept(to, why, _) => format!(
                 "`{to}` has not got the conversation: {why}. Answer yourself, or find another way."
             ),
             Self::Taken(by) => format!(
@@ -130,13 +140,26 @@ pub(crate) async fn say(step: &Ctx, conversation: &mut Conversation, text: &str,
     Ok(())
 }
 
+/// What a step has recorded that the model was told.
+pub(crate) fn read(recorded: &Json, step: StepKey) -> Result<Message> {
+    let message = match recorded.to::<String>() {
+        Ok(text) => Message::user(text),
+        Err(_) => recorded.to::<Message>()?,
+    };
+    Ok(message.from_step(step))
+}
+
 /// Tells the model something.
 pub(crate) async fn tell(step: &Ctx, conversation: &mut Conversation, note: Note) -> Result<()> {
     let key = step.path().join(NOTE, 0);
     let kind = Json::of(&note.kind())?;
-    let text = step
-        .effect(NOTE, Effects::pure(), kind, work(move |_| std::future::ready(Json::of(&note.text()))))
-        .await?;
-    conversation.note(key, text.to()?);
+    // Words of another agent are no better than what it has read.
+    let said = match note.label() {
+        label if label.is_default() => Json::of(&note.text())?,
+        label => Json::of(&Message::user(note.text()).labelled(label))?,
+    };
+    let told = work(move |_| std::future::ready(Ok(said.clone())));
+    let told = step.effect(NOTE, Effects::pure(), kind, told).await?;
+    conversation.note(key.clone(), read(&told, key)?);
     Ok(())
 }

@@ -154,8 +154,9 @@ impl Purse {
     pub(crate) fn settle(&self, share: Allowance, used: &Used) {
         let mut state = self.state();
         let cost = used.cost.unwrap_or(Money::ZERO);
-        state.tokens = state.tokens.saturating_add(share.tokens.saturating_sub(used.usage.total()));
-        state.money += less(share.money, cost);
+        // A call may take more than was left of its share; then others have less.
+        state.tokens = state.tokens.saturating_add(share.tokens).saturating_sub(used.usage.total());
+        state.money = less(state.money + share.money, cost);
         state.spent.beside = state.spent.beside.saturating_add(Duration::from_millis(used.active_ms));
         state.spent.usage += used.usage;
         state.spent.cost += cost;

@@ -136,7 +136,12 @@ fn standing(
 ) -> Option<(Standing, usize)> {
     let before = earlier.and_then(|earlier| earlier.standing.clone());
     let Some(Entry::Ended(Ok(reply))) = records.last().map(|record| &record.entry) else { return before };
-    let now = reply.to::<Reply>().ok()?.handed_to?;
+    let reply = reply.to::<Reply>().ok()?;
+    // What a guardrail has held back moves it to nobody either.
+    if reply.blocked.is_some() {
+        return before;
+    }
+    let now = reply.handed_to?;
     let said = transcript.messages().iter().filter(|message| message.role != Role::System).count();
     // It has given the last answer itself.
     let since =

@@ -141,7 +141,11 @@ impl Expression {
     ///
     /// Fails with [`Code::ToolFailed`] where it comes to no truth value.
     pub fn holds(&self, values: &Map<String, Value>) -> Result<bool> {
-        let came_to = self.evaluate(values)?;
+        self.truth(&self.evaluate(values)?)
+    }
+
+    /// What it has come to as a truth value.
+    pub(crate) fn truth(&self, came_to: &Value) -> Result<bool> {
         came_to.as_bool().ok_or_else(|| self.failed(&format!("it comes to {came_to}, not to true or false")))
     }
 

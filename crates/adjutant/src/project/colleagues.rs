@@ -73,6 +73,11 @@ fn complete(
     }
     if let Some(plan) = source.workflow.as_ref().and_then(|plan| Plan::read(plan).ok()) {
         plan.equip(&mut definition, define)?;
+        let wrong: Vec<_> =
+            plan.check(&definition).into_iter().map(|error| source.placed(error, None)).collect();
+        if !wrong.is_empty() {
+            return Err(wrong);
+        }
     }
     let nested = definition.nested().count();
     if nested > MOST {

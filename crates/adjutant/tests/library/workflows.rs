@@ -546,3 +546,26 @@ async fn what_a_stranger_wrote_has_a_say_where_it_decides_the_way() {
         assert!(!label(flow).await, "{flow}");
     }
 }
+
+#[tokio::test]
+async fn a_call_that_must_not_be_made_twice_has_its_own_time_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(folder.path().join("workflows")).unwrap();
+    std::fs::write(
+        folder.path().join("adjutant.toml"),
+        "[tools.pay]\ntype = \"command\"\ncommand = [\"true\"]\ndescription = \"Pays.\"\neffect = \"at_most_once\"\n",
+    )
+    .unwrap();
+    let write = |flow: &str| {
+        std::fs::write(folder.path().join("workflows/flow.yaml"), flow).unwrap();
+        Project::load(folder.path()).map(|_| ())
+    };
+    write("steps: [{ tool: pay }]\n").unwrap();
+    for wrong in [
+        "steps: [{ tool: pay, timeout: 1s }]\n",
+        "steps: [{ id: all, timeout: 1s, parallel: { a: [{ sequence: [{ tool: pay }] }] } }]\n",
+    ] {
+        let errors = write(wrong).unwrap_err();
+        assert!(errors[0].message().contains("has a `timeout`, and calls `pay`"), "{errors:?}");
+    }
+}

@@ -55,6 +55,11 @@ impl Item {
         Self::made_of(self.value.clone(), [&others, &self])
     }
 
+    /// A value that somebody unknown may have had a say in.
+    pub fn untrusted(value: impl Into<Value>) -> Self {
+        Self { label: Label::untrusted(), ..Self::new(value) }
+    }
+
     /// A part of this value, or another form of it.
     #[must_use]
     pub fn part(&self, value: impl Into<Value>) -> Self {

@@ -21,7 +21,7 @@ pub(super) async fn shut(
         return Ok(Some(format!("it does not fit the schema: {why}")));
     }
     if let Some(condition) = &gate.when
-        && !values.with("result", result.clone()).holds(condition)?.0
+        && !values.with("result", result.clone()).decide(stage, condition).await?.0
     {
         return Ok(Some(format!("`{}` does not hold", condition.source())));
     }

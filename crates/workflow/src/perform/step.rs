@@ -23,11 +23,11 @@ pub(super) enum Flow {
 }
 
 impl Flow {
-    /// What was made; a workflow that is over makes nothing else.
+    /// The same with something else made.
     fn map(self, function: impl FnOnce(Item) -> Item) -> Self {
         match self {
             Self::Made(item) => Self::Made(function(item)),
-            ended @ Self::Ended(_) => ended,
+            Self::Ended(item) => Self::Ended(function(item)),
         }
     }
 }
@@ -61,7 +61,7 @@ pub(super) async fn one(
     let Some(when) = &step.when else {
         return tried(&stage, step, values, root).await.map_err(|error| of_step(&step.id, error));
     };
-    let (holds, decided_by) = values.holds(when)?;
+    let (holds, decided_by) = values.decide(&stage, when).await?;
     if !holds {
         return Ok(Flow::Made(Item::made_of(Value::Null, [&decided_by])));
     }
@@ -313,7 +313,7 @@ async fn classify(stage: Stage, routing: &Routing, subject: &Item, values: &Valu
     let Some(classifier) = &routing.classifier else {
         for path in &routing.paths {
             if let Some(when) = &path.when
-                && values.holds(when)?.0
+                && values.decide(&stage, when).await?.0
             {
                 return Ok(Choice::certain(&path.name));
             }
@@ -339,6 +339,9 @@ fn unsure(choice: &Choice, least: f64) -> Error {
 
 async fn refine(stage: &Stage, refining: &Refining, values: &Values) -> Result<Item> {
     let nothing = Item::default();
+    // Every review has a say in which draft is the best.
+    let said = std::sync::Mutex::new(Item::default());
+    let said = &said;
     let make = |stage: Stage, latest: Option<pattern::Reviewed<Item, Item>>| {
         let (draft, review) =
             latest.map_or((nothing.clone(), nothing.clone()), |latest| (latest.draft, latest.review));
@@ -351,13 +354,20 @@ async fn refine(stage: &Stage, refining: &Refining, values: &Values) -> Result<I
         async move {
             let review = whole(sequence(&stage.scope("review"), &refining.review, &mut of_review).await?)?;
             let seen = values.with("draft", draft).with("review", review.clone());
-            let accepted = seen.holds(&refining.accept)?.0;
-            let score = refining.score.as_ref().map(|score| seen.number(score)).transpose()?;
+            {
+                let mut said = said.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                *said = Item::made_of(Value::Null, [&*said, &review]);
+            }
+            let accepted = seen.decide(&stage, &refining.accept).await?.0;
+            let score = match &refining.score {
+                Some(score) => Some(seen.number(&stage, score).await?),
+                None => None,
+            };
             Ok((review, Opinion { accepted, score: score.unwrap_or_default() }))
         }
     };
     let refined = pattern::refine(stage, refining.rounds, make, judge).await?;
-    Ok(refined.best.draft.influenced_by([&refined.best.review]))
+    Ok(refined.best.draft.influenced_by([&*said.lock().unwrap_or_else(std::sync::PoisonError::into_inner)]))
 }
 
 /// What steps within a refinement or a graph have made: these cannot end the workflow.

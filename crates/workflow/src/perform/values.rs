@@ -93,16 +93,24 @@ impl Values {
         Ok(Item::made_of(text.fill(&values)?, items))
     }
 
-    /// Whether a condition holds, and what it was made of.
+    /// Whether a condition holds, and what it was made of. What it comes to is recorded where that is another thing each time.
+    pub(super) async fn decide(&self, stage: &Stage, condition: &Expression) -> Result<(bool, Item)> {
+        if !condition.is_to_be_recorded() {
+            return self.holds(condition);
+        }
+        let came_to = self.evaluate(stage, &Argument::Expression(condition.clone())).await?;
+        Ok((condition.truth(&came_to.value)?, came_to))
+    }
+
+    /// As [`decide`](Self::decide), of a condition that makes no lists.
     pub(super) fn holds(&self, condition: &Expression) -> Result<(bool, Item)> {
         let (values, items) = self.of(condition.names());
         Ok((condition.holds(&values)?, Item::made_of(Value::Null, items)))
     }
 
     /// What a number comes to.
-    pub(super) fn number(&self, expression: &Expression) -> Result<f64> {
-        let (values, _) = self.of(expression.names());
-        let value = expression.evaluate(&values)?;
+    pub(super) async fn number(&self, stage: &Stage, expression: &Expression) -> Result<f64> {
+        let value = self.evaluate(stage, &Argument::Expression(expression.clone())).await?.value;
         value.as_f64().ok_or_else(|| {
             let message =
                 format!("the expression `{}` comes to {value}, which is no number", expression.source());

@@ -23,6 +23,10 @@ impl Helper {
         agent.instructions =
             format!("{}\n\n{{% raw %}}{}{{% endraw %}}", agent.instructions, self.instructions);
         agent.output = Some(self.output.clone());
+        // It says something, and does nothing: what the agent may do is said of it by its own name.
+        (agent.tools, agent.agents, agent.skills) = (Vec::new(), Vec::new(), Vec::new());
+        (agent.tool_search, agent.code, agent.extraction) = (None, None, None);
+        agent.approve = Vec::new();
         agent
     }
 }

@@ -1,6 +1,7 @@
 //! A workflow as data: what people write in YAML, and what a run is pinned to.
 
 mod argument;
+mod check;
 mod helper;
 mod read;
 mod step;

@@ -28,7 +28,9 @@ pub(super) async fn plan(agent: &Itself, task: &Item, most: u32) -> Result<Item>
         let result = match agent.does(&step, asked, &known).await {
             Ok(result) => result,
             // The list is revised by what went wrong.
-            Err(error) if is_failure(&error) => Item::new(format!("It failed: {error}")),
+            Err(error) if is_failure(&error) => {
+                Item::untrusted(format!("It failed: {error}")).influenced_by([task])
+            }
             Err(error) => return Err(error),
         };
         done.push(Done { what, result });

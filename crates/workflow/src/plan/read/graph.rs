@@ -72,7 +72,8 @@ impl Reader<'_> {
             let merge = match custom {
                 Some(entry) => {
                     let scope = Scope::of(&["old", "new"]);
-                    self.condition("merge", &entry.value, &scope).map_or(Merging::Replace, Merging::Custom)
+                    self.steady_condition("merge", &entry.value, &scope)
+                        .map_or(Merging::Replace, Merging::Custom)
                 }
                 None => {
                     let replace = &Merging::Replace;
@@ -154,7 +155,7 @@ impl Reader<'_> {
             let Some(table) = Table::new(item, path, self.problems) else { continue };
             table.require("from", "say which node it leads from");
             table.require("to", "say which node it leads to, or `end`");
-            let when = table.value("when").and_then(|node| self.condition("when", node, scope));
+            let when = table.value("when").and_then(|node| self.steady_condition("when", node, scope));
             let each = table.entry("each").map(|entry| self.argument(&entry.value, scope));
             let from = table.text("from").map(str::to_owned);
             if let (Some(from), Some(entry)) = (&from, table.entry("from")) {

@@ -64,6 +64,19 @@ impl Reader<'_> {
         }
     }
 
+    /// A condition that is looked at without a record: it must come to the same each time.
+    pub(super) fn steady_condition(&self, key: &str, node: &Node, scope: &Scope) -> Option<Expression> {
+        let condition = self.condition(key, node, scope)?;
+        if condition.is_to_be_recorded() {
+            let message = format!("`{key}` makes a list, which may be in another order each time");
+            let help =
+                "let a node make the list, and write it into the state; `all`, `exists` and `size` make none";
+            self.problems.report_with(node.place, message, help);
+            return None;
+        }
+        Some(condition)
+    }
+
     fn expression(&self, source: &str, place: Place, scope: &Scope) -> Option<Expression> {
         match Expression::parse(source) {
             Ok(expression) => {
