@@ -233,7 +233,7 @@ async fn hold_against(
 /// How a run ends in which others have answered, or are to.
 enum Leaving {
     /// With this text, this data, and for this reason; and who has the conversation then.
-    With(String, Option<serde_json::Value>, Stop, Option<Standing>),
+    With(String, Option<serde_json::Value>, Stop, Option<Box<Standing>>),
     /// The run that has started it hands on.
     To(Handing),
     /// A guardrail holds back what they have answered.
@@ -258,7 +258,7 @@ async fn leave(
     say(&step, &mut memory.conversation, &over.text, over.label).await?;
     let said = (over.text, over.data);
     Ok(match part(&step, agent, memory, log, watch, over.stop, said).await? {
-        Parting::With(text, data, stop) => Some(Leaving::With(text, data, stop, over.standing)),
+        Parting::With(text, data, stop) => Some(Leaving::With(text, data, stop, over.standing.map(Box::new))),
         Parting::Blocked(blocked) => Some(Leaving::Blocked(blocked)),
         Parting::Again(note) => {
             nudge(&step, memory, note).await?;
@@ -271,6 +271,7 @@ async fn leave(
 fn left(ctx: &Ctx, memory: Memory, log: &Log, watch: &Watch, leaving: Leaving) -> Reply {
     match leaving {
         Leaving::With(text, data, stop, handed_to) => {
+            let handed_to = handed_to.map(|standing| *standing);
             Reply { handed_to, ..reply(ctx, text, memory, log, stop, data) }
         }
         Leaving::To(handing) => {

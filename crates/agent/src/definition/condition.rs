@@ -121,14 +121,14 @@ impl Condition {
         let mut tools = Vec::new();
         let condition = table
             .value("stop")
-            .and_then(|node| read(node, table.name_of("stop"), table.problems(), &mut tools));
+            .and_then(|node| read(node, &table.name_of("stop"), table.problems(), &mut tools));
         (condition, tools)
     }
 }
 
 /// Reads one condition: a table with one key.
-fn read(node: &Node, name: String, problems: &Problems, tools: &mut Vec<Named>) -> Option<Condition> {
-    let table = Table::new(node, name.clone(), problems)?;
+fn read(node: &Node, name: &str, problems: &Problems, tools: &mut Vec<Named>) -> Option<Condition> {
+    let table = Table::new(node, name, problems)?;
     let before = table.value("tool").map(|node| node.place);
     let tool = table.text("tool").map(|tool| {
         tools.push(Named { name: tool.to_owned(), place: before });
@@ -166,7 +166,7 @@ fn list(table: &Table<'_>, key: &'static str, tools: &mut Vec<Named>) -> Option<
     match &node.content {
         Content::List(items) if !items.is_empty() => {
             let name = table.name_of(key);
-            Some(items.iter().filter_map(|item| read(item, name.clone(), table.problems(), tools)).collect())
+            Some(items.iter().filter_map(|item| read(item, &name, table.problems(), tools)).collect())
         }
         _ => {
             table.wrong(key, node, "a list of conditions", "write `[{ tool: submit }, { steps: 10 }]`");

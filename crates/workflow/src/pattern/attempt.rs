@@ -51,7 +51,7 @@ where
         match done {
             // What was given up may still have happened.
             Err(error)
-                if is_failure(&error) && tried < attempts.most && !is_given_up(&stage, attempts, &error) =>
+                if is_failure(&error) && tried < attempts.most && !is_given_up(stage, attempts, &error) =>
             {
                 if wait > 0 {
                     stage.ctx().sleep(Duration::from_millis(wait)).await?;

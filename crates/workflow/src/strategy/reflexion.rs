@@ -50,7 +50,7 @@ pub(super) async fn attempts(agent: &Itself, task: &Item, most: u32, tries: Trie
                 continue;
             }
             Err(error) if is_failure(&error) || error.code() == Code::RunLimit => {
-                return last.map_or(Err(error), Ok);
+                return last.ok_or(error);
             }
             Err(error) => return Err(error),
         };
