@@ -9,6 +9,7 @@ use adjutant_core::hash::Digest;
 use adjutant_core::id::StepKey;
 use adjutant_core::json::Json;
 use adjutant_core::message::{Message, ToolCall};
+use adjutant_core::time::Timestamp;
 use adjutant_core::tool::SEARCH_TOOLS;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Ctx, Effects, work};
@@ -231,7 +232,11 @@ async fn settle(
     };
     let at = ctx.now();
     let made = admitted.is_ok();
-    let counts = matches!(admitted, Ok(Admitted::Effect(_) | Admitted::Routine(..)));
+    let counts = match &admitted {
+        Ok(Admitted::Effect(Permitted { called, .. }) | Admitted::Routine(_, called)) => Some(called.clone()),
+        _ => None,
+    };
+    let mut under_way = UnderWay { log: around.log, called: counts, at };
     let (called, step, returned) = match admitted {
         Ok(Admitted::Effect(permitted)) => pending::carry_out(&ctx, permitted, around.purse).await?,
         Ok(Admitted::Routine(routine, called)) => {
@@ -245,12 +250,29 @@ async fn settle(
         }
         Err(error) => record(&ctx, REFUSE, 0, Called::raw(call), Returned::Failed(error)).await?,
     };
-    if counts {
+    if under_way.called.take().is_some() {
         around.log.made(&called, at, &returned);
     }
     match made {
         true => guard::result(&ctx, agent, (called, step, returned), around.conversation, around.watch).await,
         false => Ok((called, step, returned)),
+    }
+}
+
+/// A call under way. Where nobody waits for it any more, as in a branch that was given up, it counts as made: it may have happened.
+struct UnderWay<'a> {
+    log: &'a Log,
+    /// None once it is known what came of it.
+    called: Option<Called>,
+    at: Timestamp,
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        if let Some(called) = self.called.take() {
+            let given_up = Returned::Failed(Error::new(Code::ToolTimeout, "the call was given up"));
+            self.log.made(&called, self.at, &given_up);
+        }
     }
 }
 

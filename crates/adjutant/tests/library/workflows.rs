@@ -569,3 +569,31 @@ async fn a_call_that_must_not_be_made_twice_has_its_own_time_limit() {
         assert!(errors[0].message().contains("has a `timeout`, and calls `pay`"), "{errors:?}");
     }
 }
+
+#[tokio::test]
+async fn a_call_that_was_given_up_counts_for_the_rules() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(folder.path().join("policies")).unwrap();
+    std::fs::write(
+        folder.path().join("policies/once.cedar"),
+        "@id(\"asked\") permit (principal, action == Action::\"run.answer\", resource);\n\
+         @id(\"once\") permit (principal, action == Action::\"dawdle\", resource) when { context.session.count.dawdle < 1 };\n",
+    )
+    .unwrap();
+    std::fs::write(
+        folder.path().join("adjutant.toml"),
+        "[tools.dawdle]\ntype = \"command\"\ncommand = [\"sleep\", \"9\"]\ndescription = \"Dawdles.\"\neffect = \"idempotent\"\n",
+    )
+    .unwrap();
+    std::fs::create_dir_all(folder.path().join("workflows")).unwrap();
+    let flow = "
+steps:
+  - { tool: dawdle, timeout: 2s, or_else: given up }
+  - { tool: dawdle, or_else: refused }
+";
+    std::fs::write(folder.path().join("workflows/flow.yaml"), flow).unwrap();
+    let project = Project::load(folder.path()).unwrap_or_else(|errors| panic!("{errors:#?}"));
+    let adjutant =
+        Adjutant::builder().in_memory().project(project).model("main", Offline::new()).build().unwrap();
+    assert_eq!(adjutant.run("flow", "go").await.unwrap().text, "refused");
+}
