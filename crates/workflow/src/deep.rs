@@ -7,9 +7,9 @@ use std::task::{Context, Poll};
 use futures::future::BoxFuture;
 
 /// What must be left of the stack, in bytes: more than one level of steps takes, also where nothing is optimised.
-const LEFT: usize = 256 << 10;
+const LEFT: usize = 1 << 20;
 /// How much is added where less is left, in bytes.
-const MORE: usize = 2 << 20;
+const MORE: usize = 8 << 20;
 
 /// Work that is looked at with enough stack, however deeply it is nested: each level of steps is a future within another, and a
 /// thread's stack is made for few of them.
