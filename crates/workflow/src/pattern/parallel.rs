@@ -7,6 +7,8 @@ use adjutant_core::{Code, Error, Result};
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 
+use crate::deep::Deep;
+
 /// The scope of one branch.
 const BRANCH: &str = "branch";
 
@@ -74,7 +76,7 @@ where
         .enumerate()
         .map(|(index, branch)| {
             let scope = stage.scope(BRANCH);
-            async move {
+            Deep(Box::pin(async move {
                 let part = match scope.part() {
                     Ok(part) => part,
                     Err(error) => return (index, Err(error)),
@@ -82,7 +84,7 @@ where
                 let made = branch(part.clone()).await;
                 scope.settle(&part);
                 (index, made)
-            }
+            }))
         })
         .collect();
     let mut open = futures::stream::iter(work).buffer_unordered(fan.at_a_time.max(1));

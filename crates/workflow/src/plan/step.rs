@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::argument::{Argument, Text};
+use crate::deep::with_own_stack;
 use crate::expression::Expression;
 use crate::pattern::{Attempts, Fan, Orders, Rounds};
 
@@ -37,7 +38,7 @@ impl Plan {
         let version = pinned.get("version").and_then(Value::as_u64);
         match version {
             Some(version) if version <= u64::from(Self::VERSION) => {
-                Self::deserialize(pinned).map_err(|error| error.to_string())
+                with_own_stack(|| Self::deserialize(pinned)).map_err(|error| error.to_string())
             }
             Some(version) => {
                 Err(format!("it has version {version}, and this program reads up to {}", Self::VERSION))

@@ -18,6 +18,7 @@ use serde_json::Value;
 
 use super::MOST_CALLS;
 use super::step::{Helper, Plan};
+use crate::deep::with_own_stack;
 use crate::fit;
 use scope::Scope;
 
@@ -49,7 +50,7 @@ pub fn parse(file: &str, text: &str) -> Result<Parsed, Vec<Error>> {
 /// in it too.
 pub fn parse_in_part(file: &str, text: &str) -> (Option<Parsed>, Vec<Error>) {
     let problems = Problems::new(file);
-    let read = read(file, text, &problems);
+    let read = with_own_stack(|| read(file, text, &problems));
     (read, problems.into_errors())
 }
 
