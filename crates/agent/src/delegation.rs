@@ -218,12 +218,22 @@ pub(crate) fn words(said: &Conversation) -> Vec<String> {
 }
 
 /// What was said in a conversation, for an agent that was no part of it.
-pub(crate) fn before<'a>(messages: impl Iterator<Item = &'a Message>) -> Vec<Part> {
+fn before<'a>(messages: impl Iterator<Item = &'a Message>) -> Vec<Part> {
+    let mut parts = said(messages, "The agent that asks you said:\n");
+    if !parts.is_empty() {
+        parts.insert(0, Part::text("What was said before you were asked:\n\n"));
+        parts.push(Part::text("What you are asked to do now:\n"));
+    }
+    parts
+}
+
+/// The words of people and of agents, never their calls; `agent` stands before those of an agent.
+pub(crate) fn said<'a>(messages: impl Iterator<Item = &'a Message>, agent: &str) -> Vec<Part> {
     let mut parts = Vec::new();
     for message in messages {
         let who = match message.role {
             Role::User => "The person said:\n",
-            Role::Assistant => "The agent that asks you said:\n",
+            Role::Assistant => agent,
             Role::System | Role::Tool => continue,
         };
         let said: Vec<Part> = message.parts.iter().filter(|part| is_said(part)).cloned().collect();
@@ -232,10 +242,6 @@ pub(crate) fn before<'a>(messages: impl Iterator<Item = &'a Message>) -> Vec<Par
             parts.extend(said);
             parts.push(Part::text("\n\n"));
         }
-    }
-    if !parts.is_empty() {
-        parts.insert(0, Part::text("What was said before you were asked:\n\n"));
-        parts.push(Part::text("What you are asked to do now:\n"));
     }
     parts
 }

@@ -27,10 +27,10 @@ use serde_json::{Value, json};
 
 use crate::compact;
 use crate::definition::{Definition, Handoff, Passes};
-use crate::delegation::{used, words};
+use crate::delegation::{self, used, words};
 use crate::flow::Knowledge;
 use crate::host::AgentHost;
-use crate::input::{Input, is_said};
+use crate::input::Input;
 use crate::memory::Memory;
 use crate::note::Note;
 use crate::purse::{Purse, Used};
@@ -474,20 +474,7 @@ fn summary(standing: &Standing) -> Vec<Part> {
 
 /// What was said, for an agent that was no part of it.
 fn said<'a>(messages: impl Iterator<Item = &'a Message>) -> Vec<Part> {
-    let mut parts = Vec::new();
-    for message in messages {
-        let who = match message.role {
-            Role::User => "The person said:\n",
-            Role::Assistant => "The person was told:\n",
-            Role::System | Role::Tool => continue,
-        };
-        let said: Vec<Part> = message.parts.iter().filter(|part| is_said(part)).cloned().collect();
-        if !said.is_empty() {
-            parts.push(Part::text(who));
-            parts.extend(said);
-            parts.push(Part::text("\n\n"));
-        }
-    }
+    let mut parts = delegation::said(messages, "The person was told:\n");
     if !parts.is_empty() {
         parts.insert(0, Part::text("What was said before:\n\n"));
     }

@@ -597,3 +597,23 @@ steps:
         Adjutant::builder().in_memory().project(project).model("main", Offline::new()).build().unwrap();
     assert_eq!(adjutant.run("flow", "go").await.unwrap().text, "refused");
 }
+
+#[tokio::test]
+async fn a_call_that_fails_is_a_failure_whoever_may_read_why() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(folder.path().join("workflows")).unwrap();
+    std::fs::write(
+        folder.path().join("adjutant.toml"),
+        "[tools.secret]\ntype = \"command\"\ncommand = [\"false\"]\ndescription = \"Reads.\"\neffect = \"pure\"\nflow = { readers = [\"ann\"] }\n",
+    )
+    .unwrap();
+    let flow = "steps: [{ tool: secret, or_else: instead }]\n";
+    std::fs::write(folder.path().join("workflows/flow.yaml"), flow).unwrap();
+    let project = Project::load(folder.path()).unwrap_or_else(|errors| panic!("{errors:#?}"));
+    let adjutant =
+        Adjutant::builder().in_memory().project(project).model("main", Offline::new()).build().unwrap();
+    let reply = adjutant.run("flow", "go").await.unwrap();
+    assert_eq!(reply.text, "instead");
+    let label = reply.label.unwrap();
+    assert!(!label.is_trusted() && label.readers != adjutant::core::label::Readers::Anyone, "{label:?}");
+}

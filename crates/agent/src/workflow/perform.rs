@@ -58,6 +58,7 @@ pub(crate) async fn perform(
         watch,
         queue: Queue::default(),
         calls: AtomicU32::new(memory.calls),
+        failures: Mutex::new(Item::default()),
         variables,
         memory: memory.clone(),
         rolling: Mutex::default(),

@@ -62,6 +62,8 @@ pub(super) struct Performance {
     pub(super) watch: Watch,
     pub(super) queue: Queue,
     pub(super) calls: AtomicU32,
+    /// What the calls tell that have failed.
+    pub(super) failures: Mutex<Item>,
     /// The values that were given for the variables of the prompt.
     pub(super) variables: Map<String, Value>,
     /// What the run knows besides, for its next segment.
@@ -223,15 +225,28 @@ impl Stage {
             by_hand: None,
         };
         let returned = act::call(scope, agent, &call, place, around).await?;
+        let (value, label) = (told::value(&returned), told::label(&returned));
+        let item = Item::given(Given { tool: tool.to_owned(), asked: arguments, value, label });
         match returned {
-            Returned::Failed(error) | Returned::Idle(error) => Err(error),
-            returned => {
-                let (value, label) = (told::value(&returned), told::label(&returned));
-                let item = Item::given(Given { tool: tool.to_owned(), asked: arguments, value, label });
+            Returned::Output(_) => {
                 self.learn(&item);
                 Ok(item)
             }
+            // Why a call failed tells of what it was about.
+            Returned::Failed(error) | Returned::Telling(error, _) | Returned::Idle(error) => {
+                let mut failures = self.run.failures.lock().unwrap_or_else(PoisonError::into_inner);
+                *failures = Item::made_of(Value::Null, [&*failures, &item]);
+                Err(error)
+            }
+            Returned::Pending(_) => {
+                Err(Error::new(Code::Internal, "the choke point has answered before the call was over"))
+            }
         }
+    }
+
+    /// All that the calls of the run tell that have failed up to now: what is made of a failure, or in its place, is made of this.
+    pub fn failures(&self) -> Item {
+        self.run.failures.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Asks a person something, and waits for as long as it takes. `schema` is a flat object of what an answer holds. None

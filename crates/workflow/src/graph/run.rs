@@ -196,9 +196,9 @@ impl Graph<'_> {
         let state = State { fields, besides };
         let known = state.named().map(|(_, item)| item).chain([steered]);
         let stage = stage.apart(&call.node, known);
-        match ((node.work)(stage, state).await, &node.on_error) {
+        match ((node.work)(stage.clone(), state).await, &node.on_error) {
             (Ok(Writes(writes)), _) => {
-                let had_a_say = call.item.iter().map(|(_, item)| item).chain([steered]);
+                let had_a_say = call.item.iter().map(|(_, item)| item).chain(&call.error).chain([steered]);
                 let had_a_say: Vec<&Item> = had_a_say.collect();
                 let writes = writes
                     .into_iter()
@@ -207,7 +207,10 @@ impl Graph<'_> {
             }
             (Err(error), Some(handler)) if is_failure(&error) => {
                 let told = json!({ "node": call.node, "message": error.message() });
-                Ok(Done::Failed(handler.clone(), Item::from_outside(ERROR, told)))
+                Ok(Done::Failed(
+                    handler.clone(),
+                    Item::from_outside(ERROR, told).influenced_by([&stage.failures()]),
+                ))
             }
             (Err(error), _) => Err(of_node(&call.node, &error)),
         }

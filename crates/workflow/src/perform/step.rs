@@ -81,7 +81,8 @@ pub(super) async fn tried(
     let tried = attempt(stage, step.attempts, |stage| passing(stage, step, values, root)).await;
     match (tried, &step.or_else) {
         (Err(error), Some(instead)) if is_failure(&error) => {
-            values.evaluate(stage, instead).await.map(Flow::Made)
+            let instead = values.evaluate(stage, instead).await?;
+            Ok(Flow::Made(instead.influenced_by([&stage.failures()])))
         }
         (tried, _) => tried,
     }

@@ -29,7 +29,7 @@ pub(super) async fn plan(agent: &Itself, task: &Item, most: u32) -> Result<Item>
             Ok(result) => result,
             // The list is revised by what went wrong.
             Err(error) if is_failure(&error) => {
-                Item::untrusted(format!("It failed: {error}")).influenced_by([task])
+                Item::untrusted(format!("It failed: {error}")).influenced_by([task, &agent.0.failures()])
             }
             Err(error) => return Err(error),
         };

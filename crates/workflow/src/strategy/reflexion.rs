@@ -46,7 +46,9 @@ pub(super) async fn attempts(agent: &Itself, task: &Item, most: u32, tries: Trie
         let answer = match agent.does(&round, asked, &known).await {
             Ok(answer) => answer,
             Err(error) if is_failure(&error) && !is_last => {
-                lessons.push(Item::untrusted(format!("It failed: {error}")).influenced_by([task]));
+                lessons.push(
+                    Item::untrusted(format!("It failed: {error}")).influenced_by([task, &agent.0.failures()]),
+                );
                 continue;
             }
             Err(error) if is_failure(&error) || error.code() == Code::RunLimit => {
