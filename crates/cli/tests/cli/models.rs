@@ -182,9 +182,9 @@ async fn a_limit_gives_one_last_turn() {
     --- stderr
     run [run]
     tool now {}
-      -> now: 34 B, [time]
+      -> now: [size], [time]
     tool now {}
-      -> now: 34 B, [time]
+      -> now: [size], [time]
     the limit of steps is reached: one last turn without tools
     tool now {}
       -> now failed: tool-denied: tools are no longer available: a limit of the run is reached

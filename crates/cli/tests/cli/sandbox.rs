@@ -173,6 +173,8 @@ macro_rules! sees {
         settings.add_filter(r"\b\d+(ms|s)\b( \d+ms)?", "[time]");
         // Progress passes by: whether it is seen of a call that is over at once is chance.
         settings.add_filter(r"(?m)^ {5}\S.*\n", "");
+        // The name of the day is longer on some days.
+        settings.add_filter(r"-> now: \d+ B", "-> now: [size]");
         settings.add_filter(r"127\.0\.0\.1:\d+", "[address]");
         settings.add_filter(r"\b[0-9a-f]{32}\b", "[key]");
         // Columns are as wide as what stands in them.
