@@ -23,6 +23,7 @@ use tokio::sync::Semaphore;
 use crate::answer::Answer;
 use crate::approval::{self, Answered, Edited};
 use crate::definition::{Condition, Extraction};
+use crate::delegation;
 use crate::flow::Knowledge;
 use crate::guard::{self, Watch};
 use crate::handoff;
@@ -141,6 +142,7 @@ pub(crate) async fn act(
     }
     memory.handing = deeds.iter().find_map(|deed| handoff::made(&agent.definition, &deed.message));
     let counted: Vec<_> = deeds.iter().map(|deed| (deed.digest, deed.failed)).collect();
+    delegation::settle_given_up(step, agent, &purse, log).await?;
     let spent = purse.spent();
     memory.tally.asked(&spent);
     memory.tally.beside(spent.beside, step.now().since(began));

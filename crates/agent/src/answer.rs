@@ -1,6 +1,7 @@
 //! [`Answer`]: what a model step records.
 
 use adjutant_core::json::Json;
+use adjutant_core::limit::Limit;
 use adjutant_core::message::{Message, Part};
 use adjutant_core::money::{Money, Prices};
 use adjutant_core::usage::Usage;
@@ -20,6 +21,12 @@ pub struct Answer {
     /// What its tokens cost; none where their price is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<Money>,
+    /// The limit that left no room for the call, where the model was not asked at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unasked: Option<Limit>,
+    /// How many tokens it might have, where the limits of the run left less than its agent allows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_to: Option<u32>,
 }
 
 impl Answer {
@@ -50,12 +57,17 @@ impl Answer {
             instead: None,
             unknown: Vec::new(),
         };
-        Self { response, estimate: None, cost: Some(Money::ZERO) }
+        Self { response, estimate: None, cost: Some(Money::ZERO), unasked: None, held_to: None }
     }
 
     /// A text that no model was asked for.
     pub(crate) fn of_text(text: &str) -> Self {
         Self::of_parts(vec![Part::text(text)])
+    }
+
+    /// What stands for the answer of a model that was not asked, since a limit leaves no room for it.
+    pub(crate) fn unasked(limit: Limit) -> Self {
+        Self { unasked: Some(limit), ..Self::of_parts(Vec::new()) }
     }
 
     /// What stands for the answer of a model that gave none in time.

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::answer::Answer;
 use crate::conversation::Conversation;
 use crate::link::Entry;
+use crate::room::Room;
 use crate::rules::{self, Log};
 use crate::runtime::{Runtime, UNKNOWN_WINDOW};
 use crate::shorten;
@@ -44,8 +45,8 @@ pub(crate) async fn summarise(
     agent: &Arc<Runtime>,
     conversation: &Conversation,
     log: &Log,
-    count: usize,
-    words: u64,
+    (count, words): (usize, u64),
+    room: Room,
 ) -> Result<Answer> {
     let transcript = conversation.transcript();
     let old: Vec<_> = transcript.messages().iter().skip(transcript.start()).take(count).cloned().collect();
@@ -53,7 +54,8 @@ pub(crate) async fn summarise(
     let session = conversation.unrecorded_session().cloned();
     let input = Json::of(&Compaction { previous: conversation.digest(), messages: count, session })?;
     let gate = rules::admit_model(step, agent, log, model.id(), transcript.label()).await?;
-    let asked = Asked::alone(Arc::clone(&model), request(model.as_ref(), &old, words)).behind(gate);
+    let asked =
+        Asked::alone(Arc::clone(&model), request(model.as_ref(), &old, words)).behind(gate).fitting(room);
     let limits = &agent.definition.limits;
     let effects =
         Effects::pure().retry(RETRY).idle(limits.idle_time).timeout(limits.wall_time).reserve(asked.most());

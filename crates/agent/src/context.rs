@@ -14,6 +14,7 @@ use adjutant_model::token;
 
 use crate::compact::summarise;
 use crate::memory::Memory;
+use crate::room::Room;
 use crate::rules::Log;
 use crate::runtime::Runtime;
 use crate::transcript::{COMPACT, Transcript};
@@ -80,8 +81,9 @@ async fn compact(
 ) -> Result<()> {
     memory.recorded += 1;
     let overhead = agent.overhead(&memory.found);
+    let room = Room::before_the_last(&agent.definition.limits, &memory.tally);
     let conversation = &mut memory.conversation;
-    match summarise(step, agent, conversation, log, count, words).await {
+    match summarise(step, agent, conversation, log, (count, words), room).await {
         Ok(summary) => {
             memory.tally.spend(&summary);
             conversation.summarise(count, step.path().join(COMPACT, 0), &summary, overhead);

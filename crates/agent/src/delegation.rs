@@ -1,15 +1,17 @@
 //! [`Delegation`]: the call of another agent, as a child run.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use adjutant_core::hash::Digest;
 use adjutant_core::id::RunId;
 use adjutant_core::json::Json;
 use adjutant_core::label::Label;
 use adjutant_core::message::{Message, Part, Role};
+use adjutant_core::money::Money;
 use adjutant_core::tool::ToolSpec;
 use adjutant_core::{Code, Error, Result};
-use adjutant_durable::{Admission, Ctx, Effects, Engine, work};
+use adjutant_durable::{Admission, Ctx, Effects, Engine, Entry, Record, work};
 use adjutant_policy::facts::Past;
 use adjutant_policy::narrow::Narrowing;
 use adjutant_tool::Output;
@@ -21,11 +23,13 @@ use crate::conversation::Conversation;
 use crate::definition::{Delegate, Sees, TASK};
 use crate::host::AgentHost;
 use crate::input::{Input, is_said};
-use crate::purse::{Allowance, Used};
+use crate::patience::after;
+use crate::purse::{Allowance, Purse, Used};
 use crate::reply::Reply;
 use crate::returned::Returned;
 use crate::routine::{Routine, Scene};
-use crate::rules;
+use crate::rules::{self, Log};
+use crate::runtime::Runtime;
 use crate::summary::Summary;
 use crate::termination::Stop;
 
@@ -38,6 +42,14 @@ const WORDS: &str = "words";
 /// The change since which an asked agent knows of every call that was made before, and not of those alone that pinned policies
 /// ask about: what is forbidden later may ask about any. It is held to what the task of the asking one needs as well.
 const CALLS: &str = "every-call";
+
+/// The scope of what is looked up of those that were given up, and the change since which it is.
+pub(crate) const GIVEN_UP: &str = "given_up";
+
+/// How often it is looked whether a run is over that was told to end.
+const MOST_LOOKS: u32 = 100;
+/// How long between two looks.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// Asks another agent, which works in a run of its own: a child of the run that asks, within what that has left of its
 /// limits, and cancelled with it.
@@ -70,13 +82,16 @@ impl Delegation {
         };
         let narrowed = narrowed.iter().map(|narrowing| Narrowing::clone(narrowing)).collect();
         let admission = self.admission(scene, share, is_told, (past, narrowed))?;
+        let mut at_work = AtWork { purse: scene.purse(), run: Some(child(scene.ctx(), self.name())) };
         let outcome = scene.ctx().child(self.name(), &admission).await;
+        at_work.run = None;
         let reply = match outcome.and_then(|json| json.to::<Reply>()) {
             Ok(reply) => reply,
             // The run itself is to stop, and the child with it.
             Err(error) if scene.ctx().cancelled().is_some() => return Err(error),
             Err(error) => {
-                let used = used(scene.ctx(), self.name(), &self.engine).await?;
+                let run = child(scene.ctx(), self.name());
+                let used = used(scene.ctx(), run, &self.engine).await?;
                 scene.settle(share, &used);
                 scene.log().join(used.past);
                 let message = format!("the agent `{}` gave no answer: {error}", self.name());
@@ -159,30 +174,93 @@ impl Delegation {
     }
 }
 
-/// What the child of that name used, though it gave no reply: it is read from its journal, and recorded.
-pub(crate) async fn used(ctx: &Ctx, name: &str, engine: &Arc<dyn Engine>) -> Result<Used> {
+/// A child at work. Where nobody waits for it any more, as in a branch that was given up, it is cancelled, and what it has used by
+/// then is to be looked up.
+struct AtWork<'a> {
+    purse: &'a Purse,
+    run: Option<RunId>,
+}
+
+impl Drop for AtWork<'_> {
+    fn drop(&mut self) {
+        if let Some(run) = self.run.take() {
+            self.purse.give_up(run);
+        }
+    }
+}
+
+/// The child of that name which is started in the scope of `ctx`.
+pub(crate) fn child(ctx: &Ctx, name: &str) -> RunId {
     let step = ctx.path().join(name, 0);
-    let (run, engine) = (RunId::child(ctx.run(), ctx.segment(), step.as_str()), Arc::clone(engine));
+    RunId::child(ctx.run(), ctx.segment(), step.as_str())
+}
+
+/// Counts what those have used that were given up, once they are over.
+pub(crate) async fn settle_given_up(ctx: &Ctx, agent: &Runtime, purse: &Purse, log: &Log) -> Result<()> {
+    let given_up = purse.given_up();
+    let Some(engine) = agent.engine.as_ref().filter(|_| !given_up.is_empty()) else { return Ok(()) };
+    if !ctx.version(GIVEN_UP).await? {
+        return Ok(());
+    }
+    let scope = ctx.scope(GIVEN_UP);
+    for run in given_up {
+        let used = used(&scope, run, engine).await?;
+        purse.count(&used);
+        log.join(used.past);
+    }
+    Ok(())
+}
+
+/// What a child used that gave no reply: it is read from its journal, and recorded.
+pub(crate) async fn used(ctx: &Ctx, run: RunId, engine: &Arc<dyn Engine>) -> Result<Used> {
+    let engine = Arc::clone(engine);
     let look = work(move |_| {
         let (run, engine) = (run.clone(), Arc::clone(&engine));
-        async move {
-            let history = match engine.history(&run, 0).await {
-                Ok(history) => history,
-                // It was erased, or is that of the run that this one is a fork of, which has counted it.
-                Err(error) if error.code() == Code::NotFound => {
-                    return Json::of(&Used::default());
-                }
-                Err(error) => return Err(error),
-            };
-            let summary = Summary::of(&history)?;
-            // What it waited for people counts as well: nobody has told how long it worked.
-            let took = summary.updated.since(summary.started);
-            let active_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-            let past = rules::past(&history);
-            Json::of(&Used { usage: summary.usage, cost: summary.cost, active_ms, past })
-        }
+        async move { Json::of(&used_by(&run, engine.as_ref()).await?) }
     });
     ctx.effect(USED, Effects::pure(), Json::null(), look).await?.to()
+}
+
+/// What a run has used, with those that it has started and not counted itself.
+fn used_by<'a>(run: &'a RunId, engine: &'a dyn Engine) -> BoxFuture<'a, Result<Used>> {
+    async move {
+        let history = match ended(run, engine).await {
+            Ok(history) => history,
+            // It was never begun, was erased, or is that of the run that this one is a fork of, which has counted it.
+            Err(error) if error.code() == Code::NotFound => {
+                return Ok(Used { cost: Some(Money::ZERO), ..Used::default() });
+            }
+            Err(error) => return Err(error),
+        };
+        let summary = Summary::of(&history)?;
+        // What it waited for people counts as well: nobody has told how long it worked.
+        let took = summary.updated.since(summary.started);
+        let active_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        let mut used =
+            Used { usage: summary.usage, cost: summary.cost, active_ms, past: rules::past(&history) };
+        for child in summary.uncounted() {
+            let further = used_by(child, engine).await?;
+            used.usage += further.usage;
+            used.cost = used.cost.zip(further.cost).map(|(sum, cost)| sum + cost);
+            used.past.extend(further.past);
+        }
+        Ok(used)
+    }
+    .boxed()
+}
+
+/// The records of a run that is to end, once it has: for a while, since what cannot be cancelled may take long.
+async fn ended(run: &RunId, engine: &dyn Engine) -> Result<Vec<Record>> {
+    let mut looks = 0;
+    loop {
+        let history = engine.history(run, 0).await?;
+        let is_over = matches!(history.last(), Some(Record { entry: Entry::Ended(_), .. }));
+        if is_over || looks == MOST_LOOKS {
+            return Ok(history);
+        }
+        looks += 1;
+        after(BETWEEN_LOOKS).await;
+    }
 }
 
 impl Routine for Delegation {

@@ -27,7 +27,7 @@ use serde_json::{Value, json};
 
 use crate::compact;
 use crate::definition::{Definition, Handoff, Passes};
-use crate::delegation::{self, used, words};
+use crate::delegation::{self, child, used, words};
 use crate::flow::Knowledge;
 use crate::host::AgentHost;
 use crate::input::Input;
@@ -37,6 +37,7 @@ use crate::purse::{Purse, Used};
 use crate::question;
 use crate::reply::Reply;
 use crate::returned::Returned;
+use crate::room::Room;
 use crate::routine::{Routine, Scene};
 use crate::rules::{self, Considered, Log};
 use crate::runtime::Runtime;
@@ -365,7 +366,8 @@ async fn summarised(
     log: &Log,
 ) -> Result<Option<String>> {
     let count = memory.conversation.messages().len();
-    match compact::summarise(scope, agent, &memory.conversation, log, count, SUMMARY_TOKENS).await {
+    let room = Room::before_the_last(&agent.definition.limits, &memory.tally);
+    match compact::summarise(scope, agent, &memory.conversation, log, (count, SUMMARY_TOKENS), room).await {
         Ok(summary) => {
             memory.tally.spend(&summary);
             Ok(Some(summary.text()))
@@ -427,7 +429,7 @@ async fn ask(
         Err(error) if scope.cancelled().is_some() => return Err(error),
         Err(error) => {
             let used = match &agent.engine {
-                Some(engine) => used(scope, name, engine).await?,
+                Some(engine) => used(scope, child(scope, name), engine).await?,
                 None => Used::default(),
             };
             (used, Err(format!("it gave no answer: {error}")))

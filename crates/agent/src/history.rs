@@ -79,14 +79,18 @@ pub fn requests(records: &[Record], earlier: Option<&Earlier>, definition: &Defi
     let form = definition.output.as_ref().map(|schema| Form::new(&definition.name, schema)).transpose()?;
     let mut known = BTreeMap::new();
     let links = journal.links.values().filter_map(|place| journal.link(place));
+    let answer = |place: &Place| journal.outcomes.get(place)?.as_ref().ok()?.to::<Answer>().ok();
     links
+        .filter(|(place, _)| answer(place).is_none_or(|answer| answer.unasked.is_none()))
         .map(|(place, link)| {
             let transcript = journal.follow(place, &link, &mut known)?;
             let messages = unseen::hide(transcript.messages().to_vec(), &link.unseen);
             let messages = if definition.mark { guard::marked(messages) } else { messages };
             let form = form.as_ref().filter(|_| link.output);
             let tools = search::offered(definition, &link.found);
-            let request = runtime::request(definition, messages, &tools, link.tool_choice, form);
+            let mut request = runtime::request(definition, messages, &tools, link.tool_choice, form);
+            let held_to = answer(place).and_then(|answer| answer.held_to);
+            request.max_output_tokens = held_to.or(request.max_output_tokens);
             Ok(Sent { segment: place.0, key: place.1.clone(), model: link.model, request })
         })
         .collect()

@@ -50,6 +50,7 @@ mod purse;
 pub mod question;
 mod reply;
 mod returned;
+mod room;
 mod routine;
 pub mod rules;
 mod runtime;

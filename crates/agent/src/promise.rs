@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::answer::Answer;
 use crate::compact;
 use crate::memory::Memory;
+use crate::room::Room;
 use crate::rules::{self, Log};
 use crate::runtime::{Runtime, UNKNOWN_WINDOW};
 use crate::shorten;
@@ -78,7 +79,8 @@ pub(crate) async fn check(
         record = short;
     }
     let input = Json::of(&Input { model: model.id(), answer: Digest::of(answer.as_bytes()) })?;
-    let asked = Asked::quietly(model, request(&completion.rubric, &record)).behind(gate);
+    let room = Room::before_the_last(&agent.definition.limits, &memory.tally);
+    let asked = Asked::quietly(model, request(&completion.rubric, &record)).behind(gate).fitting(room);
     let effects = Effects::pure().retry(RETRY).timeout(PATIENCE).reserve(asked.most());
     let recorded = match step.effect(CHECK, effects, input, asked).await {
         Err(error) if step.cancelled().is_some() => return Err(error),

@@ -1,8 +1,9 @@
 //! [`Purse`]: what the agents that an agent asks may take, within its own limits.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use adjutant_core::id::RunId;
 use adjutant_core::limit::Limits;
 use adjutant_core::money::Money;
 use adjutant_core::usage::Usage;
@@ -51,7 +52,11 @@ pub(crate) struct Used {
 
 /// What is left of an agent's limits during one turn, for the agents that it asks. It is counted from what is recorded
 /// alone, so a replay counts the same.
-pub(crate) struct Purse(Mutex<State>);
+pub(crate) struct Purse {
+    state: Mutex<State>,
+    /// What was taken out of it and out of all its parts, also out of those that nobody settles.
+    account: Arc<Mutex<Account>>,
+}
 
 struct State {
     tokens: u64,
@@ -60,7 +65,18 @@ struct State {
     expected: u64,
     /// What was counted before the turn.
     before: Duration,
-    spent: Spent,
+    /// How long others worked in this part, each counted by itself.
+    beside: Duration,
+}
+
+/// What is taken out of a purse and all its parts.
+#[derive(Default)]
+struct Account {
+    usage: Usage,
+    cost: Money,
+    unpriced: u32,
+    /// Runs that were given up before they said what they had used.
+    given_up: Vec<RunId>,
 }
 
 /// What asked agents took.
@@ -77,13 +93,14 @@ pub(crate) struct Spent {
 impl Purse {
     /// What `limits` leave beside what was counted, for so many calls that ask an agent.
     pub(crate) fn new(limits: &Limits, tally: &Tally, expected: usize) -> Self {
-        Self(Mutex::new(State {
+        let state = State {
             tokens: limits.tokens.saturating_sub(tally.usage.total()),
             money: less(limits.money, tally.cost),
             expected: expected as u64,
             before: Duration::from_millis(tally.beside_ms),
-            spent: Spent::default(),
-        }))
+            beside: Duration::ZERO,
+        };
+        Self { state: Mutex::new(state), account: Arc::default() }
     }
 
     /// Says that so many more shares will be taken.
@@ -96,40 +113,30 @@ impl Purse {
     pub(crate) fn part(&self, wall_time: Duration) -> Option<Self> {
         let share = self.take(wall_time)?;
         let state = self.state();
-        let before = state.before.saturating_add(state.spent.beside);
-        Some(Self(Mutex::new(State {
-            tokens: share.tokens,
-            money: share.money,
-            expected: 0,
-            before,
-            spent: Spent::default(),
-        })))
+        let before = state.before.saturating_add(state.beside);
+        let (tokens, money) = (share.tokens, share.money);
+        let state = State { tokens, money, expected: 0, before, beside: Duration::ZERO };
+        Some(Self { state: Mutex::new(state), account: Arc::clone(&self.account) })
     }
 
-    /// Counts what a part has used, and puts back the rest. Parts that work at once take the time of the one that takes
-    /// longest.
+    /// Puts back what is left of a part. Parts that work at once take the time of the one that takes longest.
     pub(crate) fn join(&self, part: &Self) {
-        let (left, part_spent, at) = {
+        let (left, at) = {
             let part = part.state();
-            let at = part.before.saturating_add(part.spent.beside);
-            ((part.tokens, part.money), part.spent.clone(), at)
+            ((part.tokens, part.money), part.before.saturating_add(part.beside))
         };
         let mut state = self.state();
         state.tokens = state.tokens.saturating_add(left.0);
         state.money += left.1;
-        state.spent.usage += part_spent.usage;
-        state.spent.cost += part_spent.cost;
-        state.spent.unpriced = state.spent.unpriced.saturating_add(part_spent.unpriced);
-        state.spent.beside = state.spent.beside.max(at.saturating_sub(state.before));
-    }
-
-    /// What was taken up to now.
-    pub(crate) fn so_far(&self) -> Spent {
-        self.state().spent.clone()
+        state.beside = state.beside.max(at.saturating_sub(state.before));
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn account(&self) -> MutexGuard<'_, Account> {
+        self.account.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes a share: calls of one turn have equal ones, and one that nobody foresaw, as a program makes, has half of
@@ -152,32 +159,51 @@ impl Purse {
 
     /// Counts what was used of a share, and puts back the rest.
     pub(crate) fn settle(&self, share: Allowance, used: &Used) {
-        let mut state = self.state();
         let cost = used.cost.unwrap_or(Money::ZERO);
+        let mut state = self.state();
         // A call may take more than was left of its share; then others have less.
         state.tokens = state.tokens.saturating_add(share.tokens).saturating_sub(used.usage.total());
         state.money = less(state.money + share.money, cost);
-        state.spent.beside = state.spent.beside.saturating_add(Duration::from_millis(used.active_ms));
-        state.spent.usage += used.usage;
-        state.spent.cost += cost;
-        state.spent.unpriced = state.spent.unpriced.saturating_add(u32::from(used.cost.is_none()));
+        state.beside = state.beside.saturating_add(Duration::from_millis(used.active_ms));
+        drop(state);
+        self.count(used);
+    }
+
+    /// Counts what was used of a share of which nothing is put back.
+    pub(crate) fn count(&self, used: &Used) {
+        let mut account = self.account();
+        account.usage += used.usage;
+        account.cost += used.cost.unwrap_or(Money::ZERO);
+        account.unpriced = account.unpriced.saturating_add(u32::from(used.cost.is_none()));
+    }
+
+    /// Notes that a run was given up which holds a share: nothing of it is put back, and what it has used is to be looked up.
+    pub(crate) fn give_up(&self, run: RunId) {
+        self.account().given_up.push(run);
+    }
+
+    /// The runs that were given up and not looked up yet.
+    pub(crate) fn given_up(&self) -> Vec<RunId> {
+        std::mem::take(&mut self.account().given_up)
     }
 
     /// Counts time in which the run waits for work elsewhere.
     pub(crate) fn wait(&self, time: Duration) {
         let mut state = self.state();
-        state.spent.beside = state.spent.beside.saturating_add(time);
+        state.beside = state.beside.saturating_add(time);
     }
 
     /// How long the run has worked, where it was active itself for so long. Of others that work at once each counts.
     pub(crate) fn active(&self, itself: Duration) -> Duration {
         let state = self.state();
-        itself.saturating_add(state.before).saturating_add(state.spent.beside)
+        itself.saturating_add(state.before).saturating_add(state.beside)
     }
 
-    /// What was taken in all.
-    pub(crate) fn spent(self) -> Spent {
-        self.0.into_inner().unwrap_or_else(PoisonError::into_inner).spent
+    /// What was taken up to now.
+    pub(crate) fn spent(&self) -> Spent {
+        let beside = self.state().beside;
+        let account = self.account();
+        Spent { usage: account.usage, cost: account.cost, unpriced: account.unpriced, beside }
     }
 }
 
@@ -225,7 +251,7 @@ mod tests {
         }
         parts.iter().for_each(|part| purse.join(part));
         assert_eq!(purse.active(Duration::ZERO), Duration::from_secs(20));
-        assert_eq!(purse.so_far().usage.total(), 30);
+        assert_eq!(purse.spent().usage.total(), 30);
         purse.expect(1);
         assert_eq!(purse.take(LONG).unwrap().tokens, 60);
     }

@@ -114,6 +114,11 @@ impl<'a> Scene<'a> {
         self.around.purse.take(left)
     }
 
+    /// What agents that are asked may take together.
+    pub(crate) fn purse(&self) -> &'a Purse {
+        self.around.purse
+    }
+
     /// Counts what such a run used, and puts back the rest of its share.
     pub(crate) fn settle(&self, share: Allowance, used: &Used) {
         self.around.purse.settle(share, used);

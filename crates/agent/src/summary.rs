@@ -1,6 +1,6 @@
 //! [`Summary`]: a run at a glance, with its steps.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use adjutant_core::id::{RunId, StepKey};
 use adjutant_core::json::Json;
@@ -14,8 +14,10 @@ use serde_json::Value;
 
 use crate::answer::Answer;
 use crate::approval;
+use crate::delegation::{GIVEN_UP, USED};
 use crate::guard::{Opinion, Ruling, Verdict};
 use crate::link::Link;
+use crate::purse::Used;
 use crate::question;
 use crate::reply::Reply;
 use crate::returned::Returned;
@@ -123,6 +125,22 @@ impl Summary {
         Ok(summary)
     }
 
+    /// The runs that it has started and whose use is not among its own: nobody waited for them, or it was cancelled with them.
+    pub(crate) fn uncounted(&self) -> impl Iterator<Item = &RunId> {
+        let keys: BTreeSet<&str> = self.steps.iter().map(|step| step.key.as_str()).collect();
+        let looked_up = format!("/{GIVEN_UP}#");
+        let are_looked_up = keys.iter().any(|key| key.contains(&looked_up));
+        self.steps.iter().filter(|step| step.usage.is_none()).filter_map(move |step| {
+            let run = step.run.as_ref()?;
+            let scope = step.key.as_str().rsplit_once('/').map_or("", |(scope, _)| scope);
+            let is_counted = match step.state {
+                State::Dropped => are_looked_up,
+                _ => keys.contains(format!("{scope}/{USED}#0").as_str()),
+            };
+            (!is_counted).then_some(run)
+        })
+    }
+
     fn take(&mut self, record: &Record, places: &mut BTreeMap<(u32, StepKey), usize>) {
         self.updated = self.updated.max(record.at);
         match &record.entry {
@@ -158,7 +176,13 @@ impl Summary {
                 if let Some(Ok(ruling)) = outcome.as_ref().ok().map(Json::to::<Ruling>) {
                     step.verdicts = ruling.verdicts;
                 }
-                if let Some(reply) =
+                if let Some(Ok(used)) =
+                    (step.key.name() == USED).then(|| outcome.as_ref().ok().map(Json::to::<Used>)).flatten()
+                {
+                    (step.usage, step.cost) = (Some(used.usage), used.cost);
+                    self.usage += used.usage;
+                    self.cost = self.cost.zip(used.cost).map(|(sum, cost)| sum + cost);
+                } else if let Some(reply) =
                     (step.kind == CHILD).then(|| outcome.as_ref().ok()?.to::<Reply>().ok()).flatten()
                 {
                     (step.usage, step.cost) = (Some(reply.usage), reply.cost);

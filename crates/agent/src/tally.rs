@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use adjutant_core::hash::Digest;
+use adjutant_core::limit::Limit;
 use adjutant_core::money::Money;
 use adjutant_core::usage::Usage;
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,9 @@ pub struct Tally {
     /// Whether a call was given up because nothing happened at all.
     #[serde(default)]
     pub idle: bool,
+    /// The limit that left no room for another call of the model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) full: Option<Limit>,
     /// Calls of tools that its model has written.
     #[serde(default, skip_serializing_if = "is_none")]
     pub made: u32,
@@ -58,6 +62,10 @@ const LONGEST_CYCLE: usize = 3;
 impl Tally {
     /// Counts a turn of the model.
     pub(crate) fn turn(&mut self, answer: &Answer) {
+        if answer.unasked.is_some() {
+            self.full = answer.unasked;
+            return;
+        }
         self.turns = self.turns.saturating_add(1);
         self.spend(answer);
     }

@@ -176,6 +176,9 @@ fn announces(text: &str) -> bool {
 
 /// The first limit that is reached, if any. `active` is how long the run has been active.
 pub fn reached(limits: &Limits, tally: &Tally, active: Duration) -> Option<Limit> {
+    if let Some(full) = tally.full {
+        return Some(full);
+    }
     let checks = [
         (Limit::Steps, tally.turns >= limits.steps),
         (Limit::Tokens, tally.usage.total() >= limits.tokens),
@@ -211,7 +214,7 @@ mod tests {
             instead: None,
             unknown: vec![],
         };
-        Answer { response, estimate: None, cost: None }
+        Answer { response, estimate: None, cost: None, unasked: None, held_to: None }
     }
 
     fn facts(answer: &Answer) -> Facts<'_> {

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adjutant_core::json::Json;
+use adjutant_core::limit::Limit;
+use adjutant_core::money::Prices;
 use adjutant_core::time::format_duration;
 use adjutant_core::usage::Usage;
 use adjutant_core::{Code, Error, Result};
@@ -20,6 +22,7 @@ use crate::context::make_room;
 use crate::guard;
 use crate::memory::Memory;
 use crate::patience::{after, silence, unless};
+use crate::room::Room;
 use crate::rules::{self, Gate, Log};
 use crate::runtime::Runtime;
 
@@ -71,7 +74,11 @@ async fn ask(step: &Ctx, agent: &Arc<Runtime>, memory: &mut Memory, log: &Log, c
     };
     let limits = &agent.definition.limits;
     let timeout = limits.wall_time.saturating_sub(memory.tally.active(step.active())).max(SHORTEST_TIMEOUT);
-    let request = request.within(timeout, limits.idle_time);
+    let room = match memory.tried.last_turn {
+        Some(_) => Room::whole(limits, &memory.tally),
+        None => Room::before_the_last(limits, &memory.tally),
+    };
+    let request = request.within(timeout, limits.idle_time).fitting(room);
     let effects = Effects::pure().retry(RETRY).reserve(request.most()).halting();
     let answer = match step.effect(MODEL, effects, link, request).await {
         Err(error) if error.code() == Code::RunLimit => {
@@ -104,6 +111,7 @@ pub(crate) struct Asked {
     request: Box<dyn Fn() -> Request + Send + Sync>,
     tokens: u64,
     max_output: Option<u64>,
+    room: Option<Room>,
     show: Show,
     timeout: Duration,
     idle: Duration,
@@ -122,6 +130,7 @@ impl Asked {
             model: Arc::clone(&agent.model),
             tokens: memory.conversation.tokens(),
             max_output: request.max_output_tokens.map(u64::from),
+            room: None,
             show: if agent.definition.holds_answers() { Show::Layers } else { Show::Everything },
             timeout: SHORTEST_TIMEOUT,
             idle: SHORTEST_TIMEOUT,
@@ -144,6 +153,7 @@ impl Asked {
             model,
             tokens: token::estimate_request(&request),
             max_output: request.max_output_tokens.map(u64::from),
+            room: None,
             show: Show::Layers,
             timeout: SHORTEST_TIMEOUT,
             idle: SHORTEST_TIMEOUT,
@@ -163,6 +173,12 @@ impl Asked {
         self
     }
 
+    /// Sets what is left of the limits of the run: the answer is held to it, and the model is not asked where that is too little.
+    pub(crate) fn fitting(mut self, room: Room) -> Self {
+        self.room = Some(room);
+        self
+    }
+
     /// Sets how long the call may take, and how long it may go without a sign of life, as limits of the run.
     fn within(mut self, timeout: Duration, idle: Duration) -> Self {
         (self.timeout, self.idle, self.given_up) = (timeout, idle, Code::RunLimit);
@@ -171,12 +187,26 @@ impl Asked {
 
     /// The most that the call may take.
     pub(crate) fn most(&self) -> Amount {
-        let profile = self.model.profile();
-        let output = self.max_output.or(profile.max_output_tokens).unwrap_or(UNKNOWN_ANSWER);
+        let Ok(output) = self.output() else { return Amount::default() };
         let usage = Usage { input: self.tokens, output, ..Default::default() };
-        let nanos =
-            self.model.most_prices().or(profile.prices).map_or(0, |prices| prices.cost(&usage).nanos());
+        let nanos = self.prices().map_or(0, |prices| prices.cost(&usage).nanos());
         Amount { tokens: usage.total(), nanos }
+    }
+
+    /// How long the answer may be, in tokens. Fails with the limit of the run that leaves no room for one.
+    fn output(&self) -> Result<u64, Limit> {
+        let most = u64::from(self.allowed());
+        self.room.map_or(Ok(most), |room| room.answer(self.tokens, most, self.prices().as_ref()))
+    }
+
+    /// How long it may be whatever the run has left.
+    fn allowed(&self) -> u32 {
+        let most = self.max_output.or(self.model.profile().max_output_tokens).unwrap_or(UNKNOWN_ANSWER);
+        u32::try_from(most).unwrap_or(u32::MAX)
+    }
+
+    fn prices(&self) -> Option<Prices> {
+        self.model.most_prices().or(self.model.profile().prices)
     }
 }
 
@@ -186,7 +216,13 @@ impl Work for Asked {
     }
 
     fn attempt(&self, attempt: Attempt) -> BoxFuture<'static, Finished> {
-        let (model, request, show) = (Arc::clone(&self.model), (self.request)(), self.show);
+        let (model, mut request, show) = (Arc::clone(&self.model), (self.request)(), self.show);
+        let most = match self.output() {
+            Ok(most) => u32::try_from(most).unwrap_or(u32::MAX),
+            Err(limit) => return std::future::ready(answered(&Answer::unasked(limit))).boxed(),
+        };
+        let held_to = (most < self.allowed()).then_some(most);
+        request.max_output_tokens = held_to.or(request.max_output_tokens);
         let (timeout, idle, given_up) = (self.timeout, self.idle, self.given_up);
         async move {
             let failed = |code, why: String| Finished { done: Done::Err(Error::new(code, why)), spent: None };
@@ -203,7 +239,7 @@ impl Work for Asked {
                 let why = silence(&attempt.sink, idle).await;
                 failed(given_up, format!("the model gave {why}"))
             };
-            let asked = converse(model.as_ref(), request, &attempt, show);
+            let asked = converse(model.as_ref(), request, &attempt, show, held_to);
             let finished = unless(cancelled, unless(late, unless(silent, asked))).await;
             patient(finished)
         }
@@ -221,7 +257,13 @@ fn patient(finished: Finished) -> Finished {
     }
 }
 
-async fn converse(model: &dyn Model, request: Request, attempt: &Attempt, show: Show) -> Finished {
+async fn converse(
+    model: &dyn Model,
+    request: Request,
+    attempt: &Attempt,
+    show: Show,
+    held_to: Option<u32>,
+) -> Finished {
     let sink = attempt.sink.clone();
     let told = move |note| if show == Show::Nothing { Piece::Text(String::new()) } else { told(note) };
     let call = Call {
@@ -235,16 +277,17 @@ async fn converse(model: &dyn Model, request: Request, attempt: &Attempt, show: 
         Err(error) => return Finished { done: Done::Err(error), spent: Some(Amount::default()) },
     };
     match listen(deltas, &request, &attempt.sink, show, model.profile()).await {
-        Ok(answer) => {
-            let spent = answer.spent();
-            let done = match Json::of(&answer) {
-                Ok(json) => Done::Ok(json),
-                Err(error) => Done::Err(error),
-            };
-            Finished { done, spent: Some(spent) }
-        }
+        Ok(answer) => answered(&Answer { held_to, ..answer }),
         Err(error) => Finished { done: Done::Err(error), spent: None },
     }
+}
+
+fn answered(answer: &Answer) -> Finished {
+    let done = match Json::of(answer) {
+        Ok(json) => Done::Ok(json),
+        Err(error) => Done::Err(error),
+    };
+    Finished { done, spent: Some(answer.spent()) }
 }
 
 /// What watchers hear of what the layers around a model do; a sign of life in any case.
@@ -286,7 +329,7 @@ async fn listen(
         response.unknown.push(json!({ "usage": counted }));
     }
     let estimate = response.usage.is_none().then(|| token::estimate_usage(request, &response.message));
-    Ok(Answer { response, estimate, cost: None }.priced(profile.prices))
+    Ok(Answer { response, estimate, cost: None, unasked: None, held_to: None }.priced(profile.prices))
 }
 
 /// Whether one call can have used so much: a report that is wrong must not use up a budget.

@@ -125,7 +125,8 @@ fn next_turn(connection: &Connection, scope: &Scope, session: &SessionId) -> Res
         .map_err(fault)
 }
 
-/// Puts mail into a run's box and makes the run ready if that is what it waits for. Returns whether it is new.
+/// Puts mail into a run's box and makes the run ready if that is what it waits for. What pauses a run or lets it go on does so with
+/// those that it has started. Returns whether it is new.
 pub(crate) fn post(
     connection: &Connection,
     scope: &Scope,
@@ -133,6 +134,27 @@ pub(crate) fn post(
     mail: &Mail,
     at: Timestamp,
 ) -> Result<bool> {
+    let new = post_to(connection, scope, run, mail, at)?;
+    if new && matches!(mail.letter, Letter::Pause { .. } | Letter::Resume) {
+        for child in open_children(connection, scope, run)? {
+            post(connection, scope, &child, mail, at)?;
+        }
+    }
+    Ok(new)
+}
+
+fn open_children(connection: &Connection, scope: &Scope, run: &RunId) -> Result<Vec<RunId>> {
+    let row = row_of(connection, scope, run)?;
+    connection
+        .prepare_cached("SELECT run FROM runs WHERE parent = ?1 AND state <> 'ended'")
+        .and_then(|mut select| {
+            let rows = select.query_map([row], |row| row.get::<_, String>(0))?;
+            rows.map(|run| run.map(|run| RunId::from(run.as_str()))).collect()
+        })
+        .map_err(fault)
+}
+
+fn post_to(connection: &Connection, scope: &Scope, run: &RunId, mail: &Mail, at: Timestamp) -> Result<bool> {
     let row = row_of(connection, scope, run)?;
     let state: String = connection
         .prepare_cached("SELECT state FROM runs WHERE id = ?1")

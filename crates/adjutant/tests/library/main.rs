@@ -20,4 +20,5 @@ mod runs;
 mod scripts;
 mod shop;
 mod strategies;
+mod trees;
 mod workflows;

@@ -19,6 +19,7 @@ use serde_json::Value;
 use super::rules as by_words;
 use crate::answer::Answer;
 use crate::memory::Memory;
+use crate::room::Room;
 use crate::rules::{self, Log};
 use crate::runtime::Runtime;
 use crate::think::Asked;
@@ -82,7 +83,8 @@ pub(super) async fn ask(
         Err(error) if error.code() == Code::RunDenied => return Ok(None),
         gate => gate?,
     };
-    let asked = Asked::quietly(model, request).behind(gate);
+    let room = Room::before_the_last(&agent.definition.limits, &memory.tally);
+    let asked = Asked::quietly(model, request).behind(gate).fitting(room);
     let effects = Effects::pure().retry(RETRY).timeout(PATIENCE).reserve(asked.most());
     let recorded = match step.effect(PROPOSE, effects, input, asked).await {
         Err(error) if step.cancelled().is_some() => return Err(error),

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::stage::Performance;
 use super::{Item, Stage, Workflow};
+use crate::delegation;
 use crate::guard::Agreement;
 use crate::memory::Memory;
 use crate::note::{MADE, say};
@@ -67,7 +68,8 @@ pub(crate) async fn perform(
     let mut agreement = Agreement::new(ctx, agent, first, &run.watch);
     let working = titling.beside(workflow.run(stage, input.unwrap_or_default(), state));
     let (made, blocked) = agreement.beside(working).await?;
-    memory.tally.worked(&purse.so_far());
+    delegation::settle_given_up(ctx, agent, &purse, &log).await?;
+    memory.tally.worked(&purse.spent());
     memory.tally.made = run.calls.load(std::sync::atomic::Ordering::Relaxed);
     if let Some(blocked) = blocked {
         memory.call(titling.finish(ctx).await);
@@ -100,7 +102,7 @@ pub(super) fn parting(run: &Performance, purse: &Purse, state: Json) -> Result<M
     let mut memory = run.memory.clone();
     memory.conversation = run.conversation.clone();
     memory.conversation.close_segment()?;
-    memory.tally.worked(&purse.so_far());
+    memory.tally.worked(&purse.spent());
     memory.past = run.log.own();
     memory.names = run.watch.names();
     memory.calls = run.calls.load(std::sync::atomic::Ordering::Relaxed);

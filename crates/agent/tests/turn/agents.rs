@@ -144,11 +144,12 @@ async fn what_it_takes_counts_for_the_one_that_asks() {
 async fn it_stops_within_what_the_other_has_left() {
     let used = Usage { input: 600, output: 0, ..Usage::default() };
     let scout = (0..9).map(|round| echoes(&format!("{round}")).with_usage(used)).collect();
-    let desk = desk(Sees::Task).limit(tokens(2_000));
+    let desk = desk(Sees::Task).limit(tokens(4_000));
     let turns = [asks(&["Find all."]), knowing("some", "stopped by the limit of tokens")];
     let (bench, sent) = bench(desk, turns, scout);
     let reply = bench.run("go").await.unwrap();
-    assert_eq!(sent.lock().unwrap().len(), 5, "four turns that reach the limit, and a last one");
+    assert_eq!(sent.lock().unwrap().len(), 6, "five turns, and a last one while there is room for it");
+    assert!(reply.usage.total() <= 4_000, "{:?}", reply.usage);
     assert_eq!(
         reply.stop,
         Stop::LimitReached(Limit::Tokens),

@@ -39,12 +39,12 @@ async fn each_limit_gives_a_last_turn_and_is_named() {
     let broken = || agent().tool(tool("broken", |_| Err(Error::new(Code::ToolFailed, "no").into())));
     let cases = [
         (agent().limit(steps(3)), tireless(each), Limit::Steps, 4),
-        (agent().limit(tokens(200)), tireless(move |p| each(p).with_usage(used)), Limit::Tokens, 3),
+        (agent().limit(tokens(500)), tireless(move |p| each(p).with_usage(used)), Limit::Tokens, 4),
         (
-            agent().limit(money("3 USD")),
+            agent().limit(money("6 USD")),
             tireless(move |p| each(p).with_usage(used)).with_profile(profile),
             Limit::Money,
-            4,
+            5,
         ),
         (
             broken().limit(errors(2)),

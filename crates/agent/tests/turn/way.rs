@@ -100,6 +100,7 @@ async fn usage_and_money_add_up() {
     let profile = Profile { prices: Some(prices), ..Profile::default() };
     let turns = [echoes("a").with_usage(usage), Turn::text("ok").with_usage(usage)];
     let agent = agent().limit(adjutant_agent::definition::tokens(10_000_000));
+    let agent = agent.limit(adjutant_agent::definition::money("100 USD").unwrap());
     let bench = Bench::with(agent, Roles::main(Scripted::new(turns).with_profile(profile)));
     bench.serve();
     let run = bench.begin("go", None).await;

@@ -1,6 +1,6 @@
 //! Mail: looking for it, and letting it take effect.
 
-use adjutant_core::id::StepKey;
+use adjutant_core::id::{RunId, StepKey};
 use adjutant_core::json::Json;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Entry, Kind, Letter, Mail, Resolution};
@@ -89,13 +89,10 @@ impl SqliteSession {
                 }
                 self.pause(false);
             }
-            Letter::Pause { .. } => {
-                self.record(&Entry::Received(mail.letter), taken)?;
-                self.pause(true);
-            }
-            Letter::Resume => {
-                self.record(&Entry::Received(mail.letter), taken)?;
-                self.pause(false);
+            Letter::Pause { .. } | Letter::Resume => {
+                let also = taken.into_iter().chain(self.to_children(&mail)).collect();
+                self.pause(matches!(mail.letter, Letter::Pause { .. }));
+                self.record(&Entry::Received(mail.letter), also)?;
             }
             Letter::Resolve { resolution: Resolution::Abort, .. }
                 if !self.ready.is_empty() || self.replay.is_delivering() =>
@@ -106,6 +103,16 @@ impl SqliteSession {
             Letter::Message { .. } => return Ok(Some(mail)),
         }
         Ok(None)
+    }
+
+    /// The same for the runs that it waits for: one that was started after the mail was sent has not got it.
+    fn to_children(&self, mail: &claim::Waiting) -> Vec<Also> {
+        let children = self.open.iter().filter(|(_, open)| open.operation.kind == Kind::Child);
+        let send = |(key, _): (&StepKey, _)| {
+            let child = RunId::child(self.run(), self.segment, key.as_str());
+            Also::Send(child, Mail::new(format!("from-above:{}", mail.id), mail.letter.clone()))
+        };
+        children.map(send).collect()
     }
 
     fn pause(&mut self, paused: bool) {
