@@ -85,7 +85,8 @@ impl Adjutant {
         let (variables, tool_search) = (settings.variables.clone(), settings.tool_search.clone());
         let skills = project.skills().map(|skill| (skill.name.clone(), Some(skill.clone()))).collect();
         let guardrails = settings.guardrails.clone();
-        let defaults = Defaults { limits, variables, tool_search, skills, guardrails };
+        let stop = settings.stop.clone();
+        let defaults = Defaults { limits, stop, variables, tool_search, skills, guardrails };
         let project = Arc::new(project);
         let models = Arc::new(ProjectModels(Arc::clone(&project)));
         let workflows = Arc::<Codes>::default();

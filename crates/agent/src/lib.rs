@@ -54,6 +54,7 @@ mod room;
 mod routine;
 pub mod rules;
 mod runtime;
+mod score;
 mod search;
 pub mod session;
 mod shorten;

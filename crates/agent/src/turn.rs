@@ -1,12 +1,10 @@
 //! The way of one turn: perceive, plan, act, remember, and so on until it is time to answer.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use adjutant_core::Result;
 use adjutant_core::event::EventKind;
 use adjutant_core::json::Json;
-use adjutant_core::limit::Limit;
 use adjutant_core::message::Message;
 use adjutant_durable::Ctx;
 use adjutant_policy::detect::mask;
@@ -14,7 +12,6 @@ use adjutant_policy::detect::mask;
 use crate::act::act;
 use crate::context::fit;
 use crate::conversation::{Conversation, Earlier};
-use crate::definition::Now;
 use crate::ending::{Ending, Figures};
 use crate::guard::{self, Agreement, Blocked, Watch};
 use crate::handoff::{self, Handing, Passed, Standing};
@@ -26,6 +23,7 @@ use crate::promise::{self, Checked};
 use crate::reply::Reply;
 use crate::rules::{self, Log, Released};
 use crate::runtime::Runtime;
+use crate::score;
 use crate::takeover;
 use crate::termination::{Facts, Next, Stop, decide, reached};
 use crate::think::think;
@@ -109,7 +107,10 @@ pub async fn turn(ctx: &Ctx, agent: &Arc<Runtime>, begin: Begin) -> Result<Reply
             log.narrow(memory.narrowing.as_ref());
         }
         let active = memory.tally.active(ctx.active());
-        memory.enough = enough(agent, &memory, active, &answer.text());
+        memory.enough = match acted || memory.tried.last_turn.is_some() {
+            true => score::enough(&step, agent, &mut memory, &log, (active, &answer.text())).await?,
+            false => None,
+        };
         let facts = Facts {
             enough: memory.enough.is_some(),
             answer: &answer,
@@ -199,17 +200,6 @@ pub(crate) async fn part(
             Parting::With(mask::text(&text, &kinds), data, stop)
         }
     })
-}
-
-/// What of the condition of its author holds under which an agent has done enough, in words. Once it holds it has: the last turn
-/// changes nothing.
-fn enough(agent: &Runtime, memory: &Memory, active: Duration, said: &str) -> Option<String> {
-    let condition = agent.definition.stop.as_ref()?;
-    if memory.tried.last_turn == Some(Limit::Condition) {
-        return memory.enough.clone();
-    }
-    let (figures, money) = (Figures::of(&memory.tally, active), memory.tally.cost);
-    condition.holds(&Now { figures, money, called: &memory.tally.called, said })
 }
 
 /// Holds an answer against what was done. What the model is told, where it is not given yet; each answer but the first

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use adjutant_agent::definition::{Defaults, Setting, Source, Strategy, steps};
+use adjutant_agent::definition::{Condition, Defaults, Setting, Source, Strategy, steps};
 use adjutant_agent::workflow::{Item, Stage, Workflow, Workflows};
 use adjutant_agent::{Agent, Definition};
 use adjutant_core::json::Json;
@@ -123,6 +123,13 @@ impl Coded {
     #[must_use]
     pub fn limit(mut self, setting: impl Into<Result<Setting>>) -> Self {
         self.hands = self.hands.limit(setting);
+        self
+    }
+
+    /// Sets when it has done enough: it then ends with what was made last. What a model would have to judge never holds.
+    #[must_use]
+    pub fn stop(mut self, condition: Condition) -> Self {
+        self.hands = self.hands.stop(condition);
         self
     }
 

@@ -38,6 +38,10 @@ fn schema() -> Value {
             ("description", text_of("What it is for: agents that may ask it choose it by that.")),
             ("model", text_of("The model that judges and routers use which name none.")),
             ("limits", json!({ "type": "object" })),
+            (
+                "stop",
+                json!({ "type": "object", "description": "When it has done enough: one condition, or `any` or `all` of a list." }),
+            ),
             ("approve", texts("The tools whose calls ask a person first.")),
             (
                 "input",

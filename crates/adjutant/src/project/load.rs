@@ -514,6 +514,7 @@ fn defaults(settings: &Settings, skills: &Skills) -> Defaults {
     settings.limits.iter().for_each(|setting| setting.apply(&mut limits));
     Defaults {
         limits,
+        stop: settings.stop.clone(),
         variables: settings.variables.clone(),
         skills: skills.clone(),
         tool_search: settings.tool_search.clone(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use adjutant_agent::definition::document::{Problems, Table};
-use adjutant_agent::definition::{Guardrail, Named, Setting, ToolSearchSettings, read_settings};
+use adjutant_agent::definition::{Condition, Guardrail, Named, Setting, ToolSearchSettings, read_settings};
 use adjutant_core::id::Scope;
 use adjutant_core::money::Money;
 use adjutant_core::{Code, Error};
@@ -73,6 +73,8 @@ pub struct Settings {
     pub approvals: ApprovalSettings,
     /// Limits for all agents that do not say otherwise.
     pub limits: Vec<Setting>,
+    /// When any agent or workflow has done enough, beside what it says itself.
+    pub stop: Option<Condition>,
     /// When agents search for their tools, where they do not say it.
     pub tool_search: ToolSearchSettings,
     /// Guardrails by the names that agents use for them; none for one that could not be read.
@@ -108,6 +110,7 @@ impl Settings {
             budget: Budget::default(),
             approvals: ApprovalSettings::default(),
             limits: Vec::new(),
+            stop: None,
             tool_search: ToolSearchSettings::default(),
             guardrails: BTreeMap::new(),
             variables: Map::new(),
@@ -149,6 +152,7 @@ impl Settings {
         if let Some(limits) = root.table("limits") {
             settings.limits = read_settings(limits);
         }
+        settings.stop = Condition::read_for_all(&root);
         for entry in root.named("guardrails") {
             let table =
                 Table::new(&entry.value, root.name_of(&format!("guardrails.{}", entry.key)), problems);

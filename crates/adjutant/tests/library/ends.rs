@@ -143,3 +143,99 @@ async fn a_condition_names_tools_that_there_are() {
     assert!(error.message().contains("`stop` names `pya`"), "{error}");
     assert_eq!(error.help(), Some("did you mean `pay`?"));
 }
+
+#[tokio::test]
+async fn an_agent_ends_when_a_model_judges_that_it_is_good_or_hopeless() {
+    let score = |score: u32| Turn::text(&json!({ "reason": "words", "score": score }).to_string());
+    let cases = [
+        (
+            Condition::quality("The order is found.", 0.8),
+            [40, 90],
+            "`The order is found.` was judged to be 90 of 100",
+        ),
+        (Condition::confidence_below(0.3), [40, 10], "was judged to be 10 of 100"),
+    ];
+    for (condition, scores, why) in cases {
+        let judge = Mutex::new(scores.map(score).into_iter());
+        let judge = Scripted::from_fn(move |_, _| judge.lock().unwrap().next()).with_id("scripted-judge");
+        let says =
+            [look_up(), look_up(), Turn::text("That is what I have.").expecting_last("You have done enough")];
+        let adjutant = Adjutant::builder()
+            .in_memory()
+            .model("main", Scripted::new(says))
+            .model("judge", judge)
+            .resource(Till::default())
+            .build()
+            .unwrap();
+        // The judge is asked only where the rest leaves it open.
+        let condition = Condition::all([
+            Condition::ToolCalls(1),
+            Condition::any([Condition::Says("x".into()), condition]),
+        ]);
+        let reply = adjutant.run(&desk().stop(condition), "Look.").await.unwrap();
+        assert_eq!((reply.stop, reply.turns), (Stop::Enough, 3));
+        let ending = reply.ending.unwrap();
+        assert!(ending.condition.ends_with(&format!("{why}")), "{}", ending.condition);
+    }
+}
+
+#[tokio::test]
+async fn a_workflow_ends_with_what_was_made_last_once_it_has_done_enough() {
+    let flow = |stop: &str, steps: &str| format!("stop: {stop}\nsteps: {steps}\n");
+    let numbered =
+        "[{ agent: writer, task: one }, { agent: writer, task: two }, { agent: writer, task: three }]";
+    let refine = "[{ refine: { draft: { agent: writer, task: 'd {{ draft }}' }, review: { value: 1 }, accept: 'false', rounds: 9 } }]";
+    let cases = [
+        ("{ steps: 2 }", numbered, "<two>", "it had 2 steps"),
+        ("{ contains: on }", numbered, "<one>", "it said something with `on`"),
+        (
+            "{ all: [{ tool: writer }, { tool_calls: 2 }] }",
+            numbered,
+            "<two>",
+            "`writer` was called and it had called 2 tools",
+        ),
+        (
+            "{ repeats: 2 }",
+            "[{ map: [1, 1, 2], do: { agent: writer, task: same }, at_a_time: 1 }]",
+            "<same>",
+            "it had done the same 2 times",
+        ),
+        (
+            "{ errors: 2 }",
+            "[{ agent: writer, task: a }, { map: [1, 2, 3], do: { agent: fragile, task: fail, or_else: 0 } , at_a_time: 1 }]",
+            "<a>",
+            "2 calls had failed in a row",
+        ),
+        // A pattern that gives what it has does so.
+        ("{ steps: 3 }", refine, "<d <d <d >>>", "it had 3 steps"),
+    ];
+    for (stop, steps, text, why) in cases {
+        let reply = crate::workflows::run(&flow(stop, steps), "go")
+            .await
+            .unwrap_or_else(|error| panic!("{stop}: {error}"));
+        assert_eq!((reply.text.as_str(), reply.stop), (text, Stop::Enough), "{stop}");
+        assert_eq!(reply.ending.unwrap().condition, why, "{stop}");
+    }
+    let folder = crate::workflows::folder(&flow("{ confidence: 0.3 }", numbered));
+    let errors = Project::load(folder.path()).unwrap_err();
+    assert!(errors[0].to_string().contains("flow.yaml:1:7: no model judges"), "{errors:?}");
+}
+
+#[tokio::test]
+async fn a_project_says_when_any_of_its_agents_has_done_enough() {
+    let folder =
+        crate::workflows::folder("steps: [{ agent: writer, task: one }, { agent: writer, task: two }]\n");
+    std::fs::write(
+        folder.path().join("adjutant.toml"),
+        "[stop]\nany = [{ steps = 1 }, { contains = \"x\" }]\n",
+    )
+    .unwrap();
+    let project = Project::load(folder.path()).unwrap();
+    let model = Scripted::from_fn(crate::workflows::obey);
+    let adjutant = Adjutant::builder().project(project).model("main", model).build().unwrap();
+    let reply = adjutant.run("flow", "go").await.unwrap();
+    assert_eq!((reply.text.as_str(), reply.stop), ("<one>", Stop::Enough));
+    std::fs::write(folder.path().join("adjutant.toml"), "[stop]\nsteps = 0\n").unwrap();
+    let errors = Project::load(folder.path()).unwrap_err();
+    assert!(errors[0].to_string().contains("adjutant.toml"), "{errors:?}");
+}

@@ -39,6 +39,40 @@ pub enum Condition {
     Says(String),
     /// What the model said holds this.
     Contains(String),
+    /// A model judges so of the work up to now. Not in a workflow, which has gates.
+    Judged(Box<Judged>),
+}
+
+/// What a model judges of the work up to now, on a scale from 0 to 100.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Judged {
+    /// What it judges by, in words.
+    pub rubric: String,
+    /// Where the score must lie.
+    pub bound: Bound,
+}
+
+/// Where a score must lie, from 0 to 100.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bound {
+    /// There, or above.
+    AtLeast(u8),
+    /// Below.
+    Below(u8),
+}
+
+impl Judged {
+    /// What is judged where the author asks for confidence alone.
+    const CONFIDENCE: &str =
+        "How likely is it that the assistant gets there: that what it does leads to what was asked for?";
+
+    fn holds(&self, score: u8) -> bool {
+        match self.bound {
+            Bound::AtLeast(least) => score >= least,
+            Bound::Below(least) => score < least,
+        }
+    }
 }
 
 /// What conditions are held against.
@@ -50,6 +84,19 @@ pub(crate) struct Now<'a> {
     pub(crate) called: &'a [String],
     /// What the model said last.
     pub(crate) said: &'a str,
+    /// What was judged, as far as it was asked for; none where no model has judged.
+    pub(crate) scores: &'a [(Judged, Option<u8>)],
+}
+
+/// What becomes of a condition.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Found<'a> {
+    /// It holds, for this reason in words.
+    Holds(String),
+    /// It does not hold.
+    No,
+    /// That lies with a model.
+    Asks(&'a Judged),
 }
 
 impl Condition {
@@ -87,14 +134,52 @@ impl Condition {
         }
     }
 
-    /// What of it holds, in words; none where it does not.
-    pub(crate) fn holds(&self, now: &Now<'_>) -> Option<String> {
+    /// It is less likely than this that the agent gets where it is to go, as a model judges: from 0 to 1.
+    pub fn confidence_below(least: f64) -> Self {
+        let rubric = Judged::CONFIDENCE.to_owned();
+        Self::Judged(Box::new(Judged { rubric, bound: Bound::Below(percent(least)) }))
+    }
+
+    /// The work is at least so good by a rubric, as a model judges: from 0 to 1.
+    pub fn quality(rubric: impl Into<String>, least: f64) -> Self {
+        Self::Judged(Box::new(Judged { rubric: rubric.into(), bound: Bound::AtLeast(percent(least)) }))
+    }
+
+    /// Both of two, where there are two: either of them is enough.
+    pub(crate) fn either(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        match (one, other) {
+            (Some(one), Some(other)) => Some(Self::any([one, other])),
+            (one, other) => one.or(other),
+        }
+    }
+
+    /// Whether it holds, and what of it, in words. A model is only asked where all else leaves that open.
+    pub(crate) fn look(&self, now: &Now<'_>) -> Found<'_> {
         let figures = &now.figures;
         let (holds, words) = match self {
-            Self::Any(of) => return of.iter().find_map(|condition| condition.holds(now)),
+            Self::Any(of) => {
+                let mut found = Found::No;
+                for condition in of {
+                    match condition.look(now) {
+                        Found::No => {}
+                        holds @ Found::Holds(_) => return holds,
+                        asks @ Found::Asks(_) => found = asks,
+                    }
+                }
+                return found;
+            }
             Self::All(of) => {
-                let held: Vec<String> =
-                    of.iter().map(|condition| condition.holds(now)).collect::<Option<_>>()?;
+                let (mut held, mut asked) = (Vec::new(), None);
+                for condition in of {
+                    match condition.look(now) {
+                        Found::No => return Found::No,
+                        Found::Holds(words) => held.push(words),
+                        Found::Asks(judged) => asked = Some(judged),
+                    }
+                }
+                if let Some(judged) = asked {
+                    return Found::Asks(judged);
+                }
                 (!held.is_empty(), held.join(" and "))
             }
             Self::Tool(name) => (now.called.contains(name), format!("`{name}` was called")),
@@ -112,12 +197,41 @@ impl Condition {
             Self::Contains(text) => {
                 (now.said.contains(text.as_str()), format!("it said something with `{text}`"))
             }
+            Self::Judged(judged) => match now.scores.iter().find(|(asked, _)| asked == judged.as_ref()) {
+                None => return Found::Asks(judged),
+                Some((_, None)) => return Found::No,
+                Some((_, Some(score))) => {
+                    (judged.holds(*score), format!("`{}` was judged to be {score} of 100", judged.rubric))
+                }
+            },
         };
-        holds.then_some(words)
+        if holds { Found::Holds(words) } else { Found::No }
+    }
+
+    /// What of it holds, in words, where no model is asked; none where it does not.
+    pub(crate) fn holds(&self, now: &Now<'_>) -> Option<String> {
+        match self.look(now) {
+            Found::Holds(words) => Some(words),
+            Found::No | Found::Asks(_) => None,
+        }
+    }
+
+    /// Whether a model is asked for any of it.
+    pub fn is_judged(&self) -> bool {
+        match self {
+            Self::Any(of) | Self::All(of) => of.iter().any(Self::is_judged),
+            Self::Judged(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Reads `stop` of a table outside an agent's file. Names of tools in it are not looked up: not every agent has them.
+    pub fn read_for_all(table: &Table<'_>) -> Option<Self> {
+        Self::read(table).0
     }
 
     /// Reads `stop`, and the names of tools in it with their places.
-    pub(super) fn read(table: &Table<'_>) -> (Option<Self>, Vec<Named>) {
+    pub fn read(table: &Table<'_>) -> (Option<Self>, Vec<Named>) {
         let mut tools = Vec::new();
         let condition = table
             .value("stop")
@@ -147,6 +261,8 @@ fn read(node: &Node, name: &str, problems: &Problems, tools: &mut Vec<Named>) ->
         table.integer("repeats", 2..=1_000).map(Condition::Repeats),
         table.text("says").map(|text| Condition::Says(text.to_owned())),
         table.text("contains").map(|text| Condition::Contains(text.to_owned())),
+        table.number("confidence", 0.0..=1.0).map(Condition::confidence_below),
+        table.table("judge").and_then(quality),
     ];
     let is_one = node.entries().is_some_and(|entries| entries.len() == 1);
     table.finish();
@@ -159,6 +275,24 @@ fn read(node: &Node, name: &str, problems: &Problems, tools: &mut Vec<Named>) ->
         return None;
     }
     found.into_iter().flatten().next()
+}
+
+/// Reads a rubric, and how good the work must be by it.
+fn quality(table: Table<'_>) -> Option<Condition> {
+    table.require("rubric", "say in words what the work is judged by");
+    let rubric = table.text("rubric").map(|rubric| rubric.trim().to_owned());
+    let least = table.number("score", 0.0..=1.0).unwrap_or(GOOD);
+    table.finish();
+    rubric.map(|rubric| Condition::quality(rubric, least))
+}
+
+/// How good work must be where nothing is said.
+const GOOD: f64 = 0.8;
+
+/// A share from 0 to 1 in percent.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it lies between 0 and 100")]
+fn percent(share: f64) -> u8 {
+    (share.clamp(0.0, 1.0) * 100.0).round() as u8
 }
 
 fn list(table: &Table<'_>, key: &'static str, tools: &mut Vec<Named>) -> Option<Vec<Condition>> {
@@ -189,7 +323,7 @@ mod tests {
             repeats: 2,
             money: None,
         };
-        Now { figures, money: Money::from_nanos(10), called: &[], said }
+        Now { figures, money: Money::from_nanos(10), called: &[], said, scores: &[] }
     }
 
     #[test]
@@ -232,5 +366,26 @@ mod tests {
         let both = Condition::all([yes(), Condition::any([no(), Condition::Tokens(7)])]);
         assert_eq!(holds(both).as_deref(), Some("it had 1 steps and it had used 7 tokens"));
         assert_eq!((holds(Condition::all([])), holds(Condition::any([]))), (None, None));
+    }
+
+    #[test]
+    fn a_model_is_asked_where_all_else_leaves_it_open() {
+        let (yes, no) = (|| Condition::Steps(1), || Condition::Steps(9));
+        let good = || Condition::quality("good", 0.5);
+        let judged = Judged { rubric: "good".to_owned(), bound: Bound::AtLeast(50) };
+        let asks = Found::Asks(&judged);
+        assert_eq!(good().look(&now("")), asks);
+        assert_eq!(Condition::any([good(), no()]).look(&now("")), asks);
+        assert_eq!(Condition::all([good(), yes()]).look(&now("")), asks);
+        assert_eq!(Condition::all([good(), no()]).look(&now("")), Found::No);
+        assert!(matches!(Condition::any([good(), yes()]).look(&now("")), Found::Holds(_)));
+        for (score, holds) in [(Some(50), true), (Some(49), false), (None, false)] {
+            let scores = [(judged.clone(), score)];
+            assert_eq!(good().holds(&Now { scores: &scores, ..now("") }).is_some(), holds, "{score:?}");
+        }
+        let doubt = Condition::confidence_below(0.3);
+        let Condition::Judged(judged) = &doubt else { panic!("{doubt:?}") };
+        let scores = [(judged.as_ref().clone(), Some(29))];
+        assert!(doubt.holds(&Now { scores: &scores, ..now("") }).is_some());
     }
 }

@@ -29,8 +29,8 @@ mod window;
 
 pub use code::{Code, CodeMode};
 pub use completion::Completion;
-pub use condition::Condition;
-pub(crate) use condition::Now;
+pub use condition::{Bound, Condition, Judged};
+pub(crate) use condition::{Found, Now};
 pub(crate) use delegate::TASK;
 pub use delegate::{Delegate, Sees};
 pub use extraction::Extraction;

@@ -139,6 +139,8 @@ pub struct Source {
 pub struct Defaults {
     /// The limits.
     pub limits: Limits,
+    /// When any of them has done enough, beside its own condition.
+    pub stop: Option<Condition>,
     /// Values for the variables of prompts.
     pub variables: Map<String, Value>,
     /// The skills that there are, by their names; none for one that could not be read.
@@ -256,7 +258,7 @@ impl Source {
             code,
             extraction,
             policies: None,
-            stop: self.stop.clone(),
+            stop: Condition::either(self.stop.clone(), defaults.stop.clone()),
             check: self.check.clone(),
             guardrails,
             mark: self.mark,

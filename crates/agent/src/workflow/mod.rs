@@ -6,6 +6,7 @@
 
 mod item;
 mod perform;
+mod progress;
 mod stage;
 
 use std::sync::Arc;

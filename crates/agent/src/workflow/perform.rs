@@ -3,11 +3,12 @@
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use adjutant_core::Result;
 use adjutant_core::json::Json;
+use adjutant_core::{Code, Result};
 use adjutant_durable::Ctx;
 use serde_json::Value;
 
+use super::progress::Progress;
 use super::stage::Performance;
 use super::{Item, Stage, Workflow};
 use crate::delegation;
@@ -63,6 +64,7 @@ pub(crate) async fn perform(
         variables,
         memory: memory.clone(),
         rolling: Mutex::default(),
+        progress: Mutex::new(Progress::begin(&memory.tally)),
     });
     let stage = Stage::new(ctx.clone(), Arc::clone(&run), Arc::clone(&purse));
     let mut agreement = Agreement::new(ctx, agent, first, &run.watch);
@@ -81,14 +83,26 @@ pub(crate) async fn perform(
         next.call(titling.finish(ctx).await);
         match ctx.roll_over(Json::of(&next)?).await? {}
     }
-    let made = made?;
+    let ended = run.progress.lock().unwrap_or_else(PoisonError::into_inner).ended();
+    let (made, stop) = match (made, ended) {
+        (made, None) => (made?, Stop::Answered),
+        (made, Some((last, why))) => {
+            memory.enough = Some(why);
+            // A pattern that gives what it has at a limit has done so.
+            let made = match made {
+                Err(error) if error.code() == Code::RunLimit => last,
+                made => made?,
+            };
+            (made, Stop::Enough)
+        }
+    };
     let step = ctx.scope(MADE);
     say(&step, &mut memory.conversation, &made.text(), made.label.clone()).await?;
     // There is nobody who could be told to answer otherwise.
     memory.tried.withheld = true;
     let data = (!made.value.is_string()).then(|| made.value.clone());
     let said = (made.text(), data);
-    let parting = turn::part(&step, agent, &mut memory, &run.log, &run.watch, Stop::Answered, said).await?;
+    let parting = turn::part(&step, agent, &mut memory, &run.log, &run.watch, stop, said).await?;
     memory.call(titling.finish(ctx).await);
     Ok(match parting {
         Parting::With(text, data, stop) => turn::reply(ctx, text, memory, &run.log, stop, data),
@@ -102,6 +116,7 @@ pub(super) fn parting(run: &Performance, purse: &Purse, state: Json) -> Result<M
     let mut memory = run.memory.clone();
     memory.conversation = run.conversation.clone();
     memory.conversation.close_segment()?;
+    memory.tally = run.progress.lock().unwrap_or_else(PoisonError::into_inner).tally();
     memory.tally.worked(&purse.spent());
     memory.past = run.log.own();
     memory.names = run.watch.names();

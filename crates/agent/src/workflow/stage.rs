@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use adjutant_core::error::Audience;
@@ -17,6 +17,7 @@ use futures::future::{Either, select};
 use serde_json::{Map, Value, json};
 
 use super::item::Item;
+use super::progress::Progress;
 use crate::act;
 use crate::code::told;
 use crate::conversation::Conversation;
@@ -70,6 +71,8 @@ pub(super) struct Performance {
     pub(super) memory: Memory,
     /// What the next segment begins with, once the workflow has asked for one.
     pub(super) rolling: Mutex<Option<Box<Memory>>>,
+    /// What was done, for the condition under which it has done enough.
+    pub(super) progress: Mutex<Progress>,
 }
 
 impl Stage {
@@ -161,9 +164,18 @@ impl Stage {
         Item::made_of(Value::Null, [&*known, &self.control])
     }
 
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.run.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Fails with [`Code::RunLimit`] where the workflow may do no more.
     fn check_limits(&self, calls: u32) -> Result<()> {
         let limits = &self.definition().limits;
+        if let Some(condition) = &self.definition().stop
+            && let Some(why) = self.progress().enough(condition, calls, &self.purse, self.ctx.active())
+        {
+            return Err(Error::new(Code::RunLimit, format!("the workflow has done enough: {why}")));
+        }
         let reached = if calls >= limits.steps {
             format!("the workflow has made {} calls, which is its limit of steps", limits.steps)
         } else if self.purse.active(self.ctx.active()) >= limits.wall_time {
@@ -227,6 +239,11 @@ impl Stage {
         let returned = act::call(scope, agent, &call, place, around).await?;
         let (value, label) = (told::value(&returned), told::label(&returned));
         let item = Item::given(Given { tool: tool.to_owned(), asked: arguments, value, label });
+        let failed = !matches!(returned, Returned::Output(_));
+        if self.definition().stop.is_some() {
+            let made = Item::made_of(item.value.clone(), [&item, &self.knows()]);
+            self.progress().made(&call, made, failed, self.definition().limits.repeats)?;
+        }
         match returned {
             Returned::Output(_) => {
                 self.learn(&item);

@@ -349,7 +349,11 @@ async fn refine(stage: &Stage, refining: &Refining, values: &Values) -> Result<I
         let mut values = values.with("draft", draft).with("review", review);
         async move { whole(sequence(&stage.scope("draft"), &refining.draft, &mut values).await?) }
     };
+    // Where nobody scores them, a later draft is better.
+    let mut drafts = 0.0;
     let judge = |stage: Stage, draft: Item| {
+        drafts += 1.0;
+        let later = drafts;
         let mut of_review = values.with("draft", draft.clone());
         of_review.set("last", draft.clone());
         async move {
@@ -361,10 +365,10 @@ async fn refine(stage: &Stage, refining: &Refining, values: &Values) -> Result<I
             }
             let accepted = seen.decide(&stage, &refining.accept).await?.0;
             let score = match &refining.score {
-                Some(score) => Some(seen.number(&stage, score).await?),
-                None => None,
+                Some(score) => seen.number(&stage, score).await?,
+                None => later,
             };
-            Ok((review, Opinion { accepted, score: score.unwrap_or_default() }))
+            Ok((review, Opinion { accepted, score }))
         }
     };
     let refined = pattern::refine(stage, refining.rounds, make, judge).await?;

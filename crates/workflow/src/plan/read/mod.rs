@@ -12,7 +12,7 @@ use std::cell::RefCell;
 use std::path::Path;
 
 use adjutant_agent::definition::document::{Entry, Node, Place, Problems, Table, parse_yaml};
-use adjutant_agent::definition::{Asked, Named, Sees, Source, check_name, read_settings, steps};
+use adjutant_agent::definition::{Asked, Condition, Named, Sees, Source, check_name, read_settings, steps};
 use adjutant_core::{Code, Error};
 use serde_json::Value;
 
@@ -72,6 +72,12 @@ fn read(file: &str, text: &str, problems: &Problems) -> Option<Parsed> {
     source.limits = vec![steps(MOST_CALLS)];
     if let Some(limits) = table.table("limits") {
         source.limits.extend(read_settings(limits));
+    }
+    (source.stop, source.stop_tools) = Condition::read(&table);
+    if source.stop.as_ref().is_some_and(Condition::is_judged) {
+        let place = table.value("stop").map_or(table.place(), |node| node.place);
+        let help = "give the step that makes it a `gate` with a `judge`";
+        problems.report_with(place, "no model judges when a workflow has done enough", help);
     }
     source.approve = table.texts("approve").unwrap_or_default().into_iter().map(named).collect();
     let reader = Reader { workflow: source.name.clone(), problems, found: RefCell::default() };
