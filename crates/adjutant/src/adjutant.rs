@@ -1,7 +1,7 @@
 //! [`Adjutant`]: everything put together.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -17,6 +17,7 @@ use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Engine, Host, RunInfo, Serve};
 use adjutant_model::Model;
 use adjutant_model::embed::Embedder;
+use adjutant_model::layer::Kept;
 use adjutant_store::random;
 use adjutant_tool::Resources;
 use adjutant_tool::code::Interpreter;
@@ -42,11 +43,20 @@ struct Inner {
     engine: Arc<dyn Engine>,
     project: Arc<Project>,
     files: Files,
+    /// The folder of the results of workflows that are kept.
+    results: Option<PathBuf>,
     defaults: Defaults,
     host: Arc<AgentHost>,
     workflows: Arc<Codes>,
     /// How many workers of this process drive every run.
     workers: AtomicUsize,
+}
+
+/// Where runs put what is no record.
+pub(crate) struct Work {
+    pub(crate) files: Files,
+    /// The folder of the results of workflows that are kept; none where nothing outlives the process.
+    pub(crate) results: Option<PathBuf>,
 }
 
 impl Adjutant {
@@ -77,8 +87,9 @@ impl Adjutant {
         secrets: Arc<dyn Secrets>,
         resources: Resources,
         interpreter: Interpreter,
-        files: Files,
+        work: Work,
     ) -> Self {
+        let Work { files, results } = work;
         let mut limits = Limits::default();
         project.settings().limits.iter().for_each(|setting| setting.apply(&mut limits));
         let settings = project.settings().clone();
@@ -98,6 +109,10 @@ impl Adjutant {
             .with_resources(resources.with(files.work().clone()).with(interpreter.clone()))
             .with_library(project.library().clone())
             .with_interpreter(interpreter);
+        let host = match &results {
+            Some(folder) => host.with_results(Kept::new(folder, Duration::MAX)),
+            None => host,
+        };
         let host = match project.forbids() {
             Some(forbids) => host.with_forbids(forbids),
             None => host,
@@ -106,6 +121,7 @@ impl Adjutant {
             engine,
             project,
             files,
+            results,
             defaults,
             host: Arc::new(host),
             workflows,
@@ -254,11 +270,13 @@ impl Adjutant {
         self.0.files.of(self.0.engine.as_ref(), &info).await
     }
 
-    /// Erases every run of one person, the files of their tools, and every answer that a model's cache has kept: it does not say whose they are.
+    /// Erases every run of one person, the files of their tools, and everything that was kept of answers of models and of results of
+    /// workflows: that does not say whose it is.
     /// Returns how many runs.
     pub async fn erase_user(&self, user: &str) -> Result<u64> {
         let erased = self.0.engine.erase_user(user).await?;
         self.0.project.models().forget_answers()?;
+        self.0.results.as_deref().map_or(Ok(()), Kept::clear)?;
         self.0.files.sweep(self.0.engine.as_ref()).await?;
         Ok(erased)
     }

@@ -1,9 +1,10 @@
 //! [`Builder`]: puts an Adjutant together.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use adjutant_agent::Agent;
+use adjutant_core::hash::Digest;
 use adjutant_core::id::Scope;
 use adjutant_core::secret::Secrets;
 use adjutant_core::{Code, Error, Result};
@@ -12,7 +13,7 @@ use adjutant_store::{Options, Store};
 use adjutant_tool::Resources;
 use adjutant_tool::code::Interpreter;
 
-use crate::adjutant::Adjutant;
+use crate::adjutant::{Adjutant, Work};
 use crate::project::{Environment, Project};
 use crate::work::Files;
 
@@ -161,6 +162,7 @@ impl Builder {
             Some(_) => Files::of_project(&project.settings().sandbox, scope.clone()),
             None => Files::passing(&project.settings().sandbox, scope.clone())?,
         };
+        let results = beside.as_ref().map(|store| results_beside(store, &scope));
         let engine = match project.settings().budget.amount() {
             Some(daily) => store.engine_within(scope, daily),
             None => store.engine(scope),
@@ -169,10 +171,19 @@ impl Builder {
             project.models().insert(role, model);
         }
         let secrets = self.secrets.unwrap_or_else(|| project.secrets());
-        let adjutant = Adjutant::assemble(engine, project, secrets, self.resources, self.interpreter, files);
+        let work = Work { files, results };
+        let adjutant = Adjutant::assemble(engine, project, secrets, self.resources, self.interpreter, work);
         for agent in &self.agents {
             adjutant.add(agent)?;
         }
         Ok(adjutant)
     }
+}
+
+/// The folder in which results of workflows are kept: each store's and project's own.
+fn results_beside(store: &Path, scope: &Scope) -> PathBuf {
+    let name = store.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let owner = Digest::of_parts(&[name.as_bytes(), scope.tenant.as_bytes(), scope.project.as_bytes()]);
+    let folder = store.parent().unwrap_or(Path::new("."));
+    folder.join("results").join(owner.short())
 }

@@ -99,6 +99,7 @@ pub(crate) async fn act(
         watch,
         program: None,
         by_hand: None,
+        idle: None,
     };
     let (before, began) = (step.asked(), step.now());
     let queue = Queue::default();
@@ -392,6 +393,7 @@ async fn admit(
                 decision,
                 effect: None,
                 whole: around.whole,
+                idle: around.idle,
                 request,
             })
         }

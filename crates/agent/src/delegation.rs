@@ -7,8 +7,10 @@ use adjutant_core::hash::Digest;
 use adjutant_core::id::RunId;
 use adjutant_core::json::Json;
 use adjutant_core::label::Label;
+use adjutant_core::limit::Limit;
 use adjutant_core::message::{Message, Part, Role};
 use adjutant_core::money::Money;
+use adjutant_core::time::format_exact;
 use adjutant_core::tool::ToolSpec;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Admission, Ctx, Effects, Engine, Entry, Record, work};
@@ -102,7 +104,7 @@ impl Delegation {
             Used { usage: reply.usage, cost: reply.cost, active_ms: reply.active_ms, past: Vec::new() };
         scene.settle(share, &used);
         scene.log().join(reply.past.clone());
-        Ok(self.heard(reply))
+        Ok(self.heard(reply, share.idle_ms))
     }
 
     fn name(&self) -> &str {
@@ -138,8 +140,16 @@ impl Delegation {
     }
 
     /// What the asking model hears of the reply.
-    fn heard(&self, reply: Reply) -> Returned {
+    fn heard(&self, reply: Reply, idle_ms: Option<u64>) -> Returned {
         let name = self.name();
+        if let (Stop::LimitReached(Limit::IdleTime), Some(idle)) = (reply.stop, idle_ms) {
+            let idle = format_exact(Duration::from_millis(idle));
+            let message = format!("the agent `{name}` gave no sign of life for {idle}");
+            return Returned::telling(
+                Error::new(Code::ToolTimeout, message),
+                &reply.label.unwrap_or_default(),
+            );
+        }
         let cut = match reply.stop {
             Stop::Answered | Stop::Enough => None,
             Stop::LimitReached(_) | Stop::CutOff => {

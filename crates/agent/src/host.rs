@@ -10,6 +10,7 @@ use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Admission, Engine, Host, Program};
 use adjutant_model::Model;
 use adjutant_model::embed::Embedder;
+use adjutant_model::layer::Kept;
 use adjutant_policy::cedar::{Pinned, Policies};
 use adjutant_policy::facts::User;
 use adjutant_tool::code::Interpreter;
@@ -59,6 +60,7 @@ pub struct AgentHost {
     sessions: Sessions,
     forbids: Option<Arc<dyn Forbids>>,
     workflows: Option<Arc<dyn Workflows>>,
+    results: Option<Kept>,
     /// The policies of runs that were brought to life, by their digests.
     policies: RwLock<BTreeMap<Digest, Arc<Policies>>>,
 }
@@ -84,6 +86,7 @@ impl AgentHost {
             sessions: Sessions::default(),
             forbids: None,
             workflows: None,
+            results: None,
             policies: RwLock::default(),
         }
     }
@@ -93,6 +96,13 @@ impl AgentHost {
     #[must_use]
     pub fn with_known(mut self, names: impl IntoIterator<Item = String>) -> Self {
         self.known.extend(names);
+        self
+    }
+
+    /// Sets where results of workflows are kept for other runs.
+    #[must_use]
+    pub fn with_results(mut self, results: Kept) -> Self {
+        self.results = Some(results);
         self
     }
 
@@ -302,6 +312,7 @@ impl AgentHost {
             .with_forbids(self.forbids.clone())
             .with_handed(input.handed.clone())
             .with_engine(Arc::clone(&self.engine))
+            .with_results(self.results.clone())
             .acting_for(user, &input.behind);
         let agent = Arc::new(runtime.with_files(files));
         let earlier = self.sessions.resume(self.engine.as_ref(), admission).await?;

@@ -2,6 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use adjutant_core::error::Audience;
 use adjutant_core::hash::Digest;
@@ -38,6 +39,8 @@ pub(crate) struct Permitted {
     pub(crate) effect: Option<Effect>,
     /// Whether a program reads the result.
     pub(crate) whole: bool,
+    /// How long whoever makes it waits without any sign of life, where that is less than the agent's own limit.
+    pub(crate) idle: Option<Duration>,
     /// What it is for those who may forbid it by now.
     pub(crate) request: Arc<Request>,
 }
@@ -119,6 +122,8 @@ impl Work for Permitted {
         let (repeatable, labelled) =
             (self.effect.unwrap_or(tool.spec().effect).is_repeatable(), self.clone());
         let of_failure = self.of_failure();
+        let limit = agent.definition.limits.idle_time;
+        let longest_silence = self.idle.map_or(limit, |idle| idle.min(limit));
         async move {
             let slot = match agent.tools.slot(&called.name).await {
                 Ok(slot) => slot,
@@ -145,9 +150,7 @@ impl Work for Permitted {
                 };
                 finished(outcome, repeatable, &of_failure)
             };
-            let silent = async {
-                idle(&name, repeatable, &silence(&attempt.sink, agent.definition.limits.idle_time).await)
-            };
+            let silent = async { idle(&name, repeatable, &silence(&attempt.sink, longest_silence).await) };
             let finished = unless(silent, call).await;
             drop(slot);
             finished

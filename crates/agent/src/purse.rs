@@ -21,6 +21,9 @@ pub struct Allowance {
     pub money: Money,
     /// Time from its start, without the time in which it waits for people, in milliseconds.
     pub wall_ms: u64,
+    /// Time in which nothing at all happens, in milliseconds, where whoever asks waits less long than the run would itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle_ms: Option<u64>,
 }
 
 impl Allowance {
@@ -31,6 +34,9 @@ impl Allowance {
             tokens: own.tokens.min(self.tokens),
             money: own.money.min(self.money),
             wall_time: own.wall_time.min(Duration::from_millis(self.wall_ms)),
+            idle_time: self
+                .idle_ms
+                .map_or(own.idle_time, |idle| own.idle_time.min(Duration::from_millis(idle))),
             ..own
         }
     }
@@ -154,7 +160,7 @@ impl Purse {
         state.tokens = state.tokens.saturating_sub(tokens);
         state.money = less(state.money, money);
         let wall_ms = u64::try_from(wall_time.as_millis()).unwrap_or(u64::MAX);
-        Some(Allowance { tokens, money, wall_ms })
+        Some(Allowance { tokens, money, wall_ms, idle_ms: None })
     }
 
     /// Counts what was used of a share, and puts back the rest.

@@ -65,6 +65,8 @@ pub(crate) struct Around<'a> {
     pub(crate) program: Option<&'a Arc<Carried>>,
     /// The person who makes the call in the agent's place.
     pub(crate) by_hand: Option<&'a str>,
+    /// How long whoever makes the call waits without any sign of life, where that is less than the agent's own limit.
+    pub(crate) idle: Option<Duration>,
 }
 
 impl<'a> Scene<'a> {
@@ -111,7 +113,8 @@ impl<'a> Scene<'a> {
     /// Takes a share of what the run has left of its limits, for a run of another agent. None where nothing is left.
     pub(crate) fn take(&self) -> Option<Allowance> {
         let left = self.agent.definition.limits.wall_time.saturating_sub(self.active());
-        self.around.purse.take(left)
+        let idle_ms = self.around.idle.map(|idle| u64::try_from(idle.as_millis()).unwrap_or(u64::MAX));
+        Some(Allowance { idle_ms, ..self.around.purse.take(left)? })
     }
 
     /// What agents that are asked may take together.

@@ -9,6 +9,7 @@ use adjutant_core::secret::Secrets;
 use adjutant_core::tool::ToolSpec;
 use adjutant_durable::stream::Piece;
 use adjutant_durable::{Attempt, Engine};
+use adjutant_model::layer::Kept;
 use adjutant_model::{Model, Request, ToolChoice, token};
 use adjutant_policy::cedar::Policies;
 use adjutant_policy::facts::{Principal, User};
@@ -62,6 +63,8 @@ pub struct Runtime {
     pub(crate) handed: Option<Handed>,
     /// Where it is looked up what a run used that has no reply.
     pub(crate) engine: Option<Arc<dyn Engine>>,
+    /// Where results of workflows are kept for other runs.
+    pub(crate) results: Option<Kept>,
     /// What was known at the last call.
     pub(crate) known: Memo,
     /// The tools that every request offers.
@@ -101,6 +104,7 @@ impl Runtime {
             principal,
             handed: None,
             engine: None,
+            results: None,
             known: Memo::default(),
             offered,
             overhead: 0,
@@ -220,6 +224,13 @@ impl Runtime {
     #[must_use]
     pub(crate) fn with_engine(mut self, engine: Arc<dyn Engine>) -> Self {
         self.engine = Some(engine);
+        self
+    }
+
+    /// Sets where results of workflows are kept for other runs.
+    #[must_use]
+    pub(crate) fn with_results(mut self, results: Option<Kept>) -> Self {
+        self.results = results;
         self
     }
 

@@ -167,6 +167,7 @@ async fn make(
             watch,
             program: None,
             by_hand: Some(by),
+            idle: None,
         };
         act::by_hand(ctx.scope("call"), agent, call, around).await?
     };

@@ -137,6 +137,19 @@ impl Expression {
         from_cel(&came_to).ok_or_else(|| self.failed("it comes to something that is no JSON"))
     }
 
+    /// What it comes to whatever the values are; none where it looks at any.
+    pub fn constant(&self) -> Option<Value> {
+        if !self.names.is_empty() || self.is_to_be_recorded() {
+            return None;
+        }
+        self.evaluate(&Map::new()).ok()
+    }
+
+    /// Whether it holds whatever the values are.
+    pub fn is_always(&self) -> bool {
+        self.constant() == Some(Value::Bool(true))
+    }
+
     /// Whether it holds.
     ///
     /// Fails with [`Code::ToolFailed`] where it comes to no truth value.

@@ -22,7 +22,7 @@ const VERBS: [(&str, &[&str]); 13] = [
 ];
 
 /// What any step may have.
-const EVERY: [&str; 6] = ["id", "when", "retry", "timeout", "gate", "or_else"];
+const EVERY: [&str; 8] = ["id", "when", "retry", "timeout", "idle", "cache", "gate", "or_else"];
 
 /// The schema as it is published.
 pub fn text() -> String {
@@ -124,6 +124,10 @@ fn step() -> Value {
             ("when", described("condition", "When it is done; otherwise it makes `null`.")),
             ("retry", reference("retry")),
             ("timeout", described("duration", "How long one attempt may take.")),
+            ("idle", described("duration", "How long it may go without a sign of life.")),
+            ("cache", cache()),
+            ("idle", described("duration", "How long it may go without a sign of life.")),
+            ("cache", cache()),
             ("gate", reference("gate")),
             ("or_else", described("value", "What it makes where it fails all the same.")),
             ("agent", text_of("Asks an agent, which works in a run of its own.")),
@@ -265,12 +269,29 @@ fn graph() -> Value {
     table(&["nodes", "begin"], &graph)
 }
 
+fn cache() -> Value {
+    json!({
+        "oneOf": [
+            reference("duration"),
+            table(&["for"], &[("for", reference("duration")), ("key", described("value", "What it is found by."))]),
+        ],
+        "description": "How long what it makes is kept for the same values, also for other runs.",
+    })
+}
+
 fn field() -> Value {
     let merge = json!({
         "oneOf": [{ "enum": ["replace", "append", "add"] }, { "type": "string", "pattern": "^\\s*=" }],
         "description": "How what is written goes into it; or an expression over `old` and `new`, after `=`.",
     });
-    table(&[], &[("merge", merge), ("start", described("value", "What it is at the beginning."))])
+    let kind = json!({
+        "oneOf": [{ "enum": ["string", "number", "integer", "boolean", "list", "table"] }, { "type": "object" }],
+        "description": "What it may hold, or its members where it is appended to: a word, or a JSON schema.",
+    });
+    table(
+        &[],
+        &[("merge", merge), ("type", kind), ("start", described("value", "What it is at the beginning."))],
+    )
 }
 
 fn node() -> Value {
@@ -284,6 +305,8 @@ fn node() -> Value {
         ("on_error", text_of("The node that works next where this one fails.")),
         ("retry", reference("retry")),
         ("timeout", described("duration", "How long one attempt may take.")),
+        ("idle", described("duration", "How long it may go without a sign of life.")),
+        ("cache", cache()),
         ("gate", reference("gate")),
         ("or_else", described("value", "What its result is where it fails all the same.")),
     ];

@@ -12,6 +12,7 @@ mod graphs;
 mod handoffs;
 mod narrowing;
 mod nesting;
+mod nodes;
 mod orchestrations;
 mod people;
 mod programs;

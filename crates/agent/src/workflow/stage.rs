@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use adjutant_core::error::Audience;
 use adjutant_core::event::EventKind;
+use adjutant_core::hash::Digest;
 use adjutant_core::id::CallId;
 use adjutant_core::json::Json;
+use adjutant_core::limit::Limits;
 use adjutant_core::message::{Message, ToolCall};
 use adjutant_core::{Code, Error, Result};
-use adjutant_durable::Ctx;
+use adjutant_durable::{Ctx, Effects};
 use adjutant_tool::{Answer, Question, Wanted};
 use futures::future::{Either, select};
 use serde_json::{Map, Value, json};
@@ -35,6 +37,10 @@ use crate::runtime::Runtime;
 /// The scope of one call of a workflow.
 const CALL: &str = "call";
 
+/// The steps in which what was made before is looked up, and in which what was made is kept.
+const FOUND: &str = "found";
+const KEPT: &str = "kept";
+
 /// The scope of one question of a workflow to a person.
 const PERSON: &str = "person";
 
@@ -53,6 +59,8 @@ pub struct Stage {
     control: Item,
     /// What the author of the workflow has written into the next call.
     authored: Arc<[String]>,
+    /// How long its calls may be without any sign of life, where that is less than the limit of the run.
+    idle: Option<Duration>,
 }
 
 /// What the stages of a run share.
@@ -77,7 +85,8 @@ pub(super) struct Performance {
 
 impl Stage {
     pub(super) fn new(ctx: Ctx, run: Arc<Performance>, purse: Arc<Purse>) -> Self {
-        Self { ctx, run, purse, known: Arc::default(), control: Item::default(), authored: Arc::default() }
+        let (known, control, authored) = (Arc::default(), Item::default(), Arc::default());
+        Self { ctx, run, purse, known, control, authored, idle: None }
     }
 
     /// The context of the run, in the scope of this stage.
@@ -126,6 +135,66 @@ impl Stage {
     #[must_use]
     pub fn authored(&self, texts: impl IntoIterator<Item = String>) -> Self {
         Self { authored: texts.into_iter().collect(), ..self.clone() }
+    }
+
+    /// The same, whose calls are given up once they show no sign of life for so long: no word of a model, no progress of a tool
+    /// ([`Context::progress`](adjutant_tool::Context::progress)). The limit of the run holds where it is shorter.
+    #[must_use]
+    pub fn awake(&self, longest: Duration) -> Self {
+        Self { idle: Some(self.idle.map_or(longest, |idle| idle.min(longest))), ..self.clone() }
+    }
+
+    /// What was made before under this key, also by other runs of the workflow, and not longer ago than that; otherwise what `work`
+    /// makes, which is kept. What is asked from now on counts as made of it.
+    ///
+    /// The key should hold all that `work` looks at. What other users have made is never found, nor what another version of the
+    /// workflow, or of the agents and tools that it uses, has made.
+    pub async fn kept(
+        &self,
+        key: &Item,
+        longest: Duration,
+        work: impl Future<Output = Result<Item>>,
+    ) -> Result<Item> {
+        let agent = &self.run.agent;
+        // What it may spend changes nothing of what it makes.
+        let definition = Definition { limits: Limits::default(), ..agent.definition.clone() }.digest()?;
+        let user = Json::of(&agent.user)?;
+        let made_of = Json::of(&key.value)?;
+        let digest =
+            Digest::of_parts(&[definition.as_bytes(), user.as_str().as_bytes(), made_of.as_str().as_bytes()]);
+        let (input, results) = (Json::of(&json!({ "key": digest.to_string() }))?, agent.results.clone());
+        let results = results.map(|results| results.with_age(longest));
+        let found = {
+            let results = results.clone();
+            let look = adjutant_durable::work(move |_| {
+                let results = results.clone();
+                async move {
+                    let Some(results) = results else { return Ok(Json::null()) };
+                    Json::of(&results.read::<Item>(digest).await)
+                }
+            });
+            self.ctx.effect(FOUND, Effects::pure(), input.clone(), look).await?.to::<Option<Item>>()?
+        };
+        if let Some(found) = found {
+            let found = found.influenced_by([key]);
+            self.learn(&found);
+            return Ok(found);
+        }
+        let made = work.await?;
+        let kept = made.clone();
+        let keep = adjutant_durable::work(move |_| {
+            let (results, kept) = (results.clone(), kept.clone());
+            async move {
+                // What cannot be kept is made again the next time.
+                let is_kept = match results {
+                    Some(results) => results.write(digest, &kept).await.is_ok(),
+                    None => false,
+                };
+                Json::of(&is_kept)
+            }
+        });
+        self.ctx.effect(KEPT, Effects::pure(), input, keep).await?;
+        Ok(made)
     }
 
     /// Whether everything that the workflow may do can be done twice: its tools, and those of all agents that it asks.
@@ -235,6 +304,7 @@ impl Stage {
             watch: &self.run.watch,
             program: Some(&program),
             by_hand: None,
+            idle: self.idle,
         };
         let returned = act::call(scope, agent, &call, place, around).await?;
         let (value, label) = (told::value(&returned), told::label(&returned));

@@ -9,6 +9,8 @@ use adjutant_core::hash::Digest;
 use adjutant_core::{Code, Error, Result};
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::fs;
 
 use super::cache::Answers;
@@ -52,7 +54,14 @@ impl Kept {
         self.folder.join(format!("{key}.json"))
     }
 
-    async fn read(&self, key: Digest) -> Option<Response> {
+    /// The same folder, in which everything is kept so long.
+    #[must_use]
+    pub fn with_age(&self, age: Duration) -> Self {
+        Self { age, ..self.clone() }
+    }
+
+    /// What was kept under a key, if it is still there and of that form.
+    pub async fn read<T: DeserializeOwned>(&self, key: Digest) -> Option<T> {
         let path = self.path(key);
         let written = fs::metadata(&path).await.ok()?.modified().ok()?;
         // A file of the future is one from before the clock was set.
@@ -63,7 +72,8 @@ impl Kept {
         serde_json::from_slice(&fs::read(&path).await.ok()?).ok()
     }
 
-    async fn write(&self, key: Digest, answer: &Response) -> std::io::Result<()> {
+    /// Keeps something under a key, unless it is [very large](Self::LARGEST). Fails where the folder cannot be written.
+    pub async fn write<T: Serialize + Sync>(&self, key: Digest, answer: &T) -> std::io::Result<()> {
         fs::create_dir_all(&self.folder).await?;
         let path = self.path(key);
         let text = serde_json::to_vec(answer)?;

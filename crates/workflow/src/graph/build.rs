@@ -7,9 +7,10 @@ use adjutant_agent::workflow::{Item, Stage};
 use adjutant_core::{Code, Error, Result, nearest};
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use serde_json::Value;
 
 use super::shape::{Link, faults};
-use super::state::{Merge, State, Writes};
+use super::state::{Fields, Merge, State, Type, Writes};
 
 /// Where a graph begins: edges lead from it to the first nodes.
 pub const START: &str = "start";
@@ -42,7 +43,9 @@ type Spread<'a> = Box<dyn Fn(Stage, State) -> BoxFuture<'a, Result<Item>> + Send
 /// graph.check().unwrap();
 /// ```
 pub struct Graph<'a> {
-    pub(super) merges: BTreeMap<String, Merge>,
+    pub(super) fields: Fields,
+    /// What is wrong with types that were declared.
+    faults: Vec<String>,
     pub(super) starts: BTreeMap<String, Item>,
     pub(super) nodes: BTreeMap<String, Node<'a>>,
     pub(super) edges: Vec<Edge<'a>>,
@@ -95,7 +98,8 @@ impl<'a> Graph<'a> {
     /// A graph of nothing.
     pub fn new() -> Self {
         Self {
-            merges: BTreeMap::new(),
+            fields: Fields::default(),
+            faults: Vec::new(),
             starts: BTreeMap::new(),
             nodes: BTreeMap::new(),
             edges: Vec::new(),
@@ -107,7 +111,19 @@ impl<'a> Graph<'a> {
     /// Declares a field of the state, and how what nodes write goes into it.
     #[must_use]
     pub fn state(mut self, field: impl Into<String>, merge: Merge) -> Self {
-        self.merges.insert(field.into(), merge);
+        self.fields.merges.insert(field.into(), merge);
+        self
+    }
+
+    /// Says by a JSON schema what a field may hold; what its members may be, where it is appended to. A node that writes anything
+    /// else fails the graph.
+    #[must_use]
+    pub fn typed(mut self, field: impl Into<String>, schema: &Value) -> Self {
+        let field = field.into();
+        match Type::new(schema) {
+            Ok(kind) => drop(self.fields.types.insert(field, kind)),
+            Err(why) => self.faults.push(format!("the type of the field `{field}` is no JSON schema: {why}")),
+        }
         self
     }
 
@@ -256,7 +272,13 @@ impl<'a> Graph<'a> {
                 None => error,
             });
         }
-        if let Some(field) = self.starts.keys().find(|field| !self.merges.contains_key(*field)) {
+        if let Some(fault) = self.faults.first() {
+            return Err(invalid(fault.clone()));
+        }
+        if let Some(field) = self.fields.types.keys().find(|field| !self.fields.merges.contains_key(*field)) {
+            return Err(invalid(format!("the graph has no field `{field}` that could have a type")));
+        }
+        if let Some(field) = self.starts.keys().find(|field| !self.fields.merges.contains_key(*field)) {
             return Err(invalid(format!("the graph has no field `{field}` that could begin with a value")));
         }
         let begin: Vec<&str> = links.iter().filter(|link| link.from == START).map(|link| link.to).collect();

@@ -82,11 +82,12 @@ impl Graph<'_> {
     pub(crate) async fn begin(&self, stage: &Stage, input: Item) -> Result<Progress> {
         let mut starts: Vec<(String, Item)> =
             self.starts.iter().map(|(field, item)| (field.clone(), item.clone())).collect();
-        if self.merges.contains_key(INPUT) && !self.starts.contains_key(INPUT) {
+        if self.fields.merges.contains_key(INPUT) && !self.starts.contains_key(INPUT) {
             starts.push((INPUT.to_owned(), input));
         }
         let set: Map<String, Value> =
             starts.iter().map(|(field, item)| (field.clone(), item.value.clone())).collect();
+        set.iter().try_for_each(|(field, value)| self.fields.can_begin(field, value))?;
         let digest = digest(&set)?;
         let change = Change { set, ..Change::default() };
         let change = recorded(stage, 0, digest, move || Ok(change.clone())).await?;
@@ -161,14 +162,14 @@ impl Graph<'_> {
             }
         }
         let values: Vec<_> = writes.iter().map(|(field, item)| (field.clone(), item.value.clone())).collect();
-        let (merges, before) = (self.merges.clone(), old(&self.merges, &fields, &writes));
+        let (declared, before) = (self.fields.clone(), old(&self.fields.merges, &fields, &writes));
         let (nodes, number) = (worked.clone(), progress.super_step);
         let change = recorded(stage, number, digest(&values)?, move || {
-            Change::merge(number, nodes.clone(), &merges, &before, &values)
+            Change::merge(number, nodes.clone(), &declared, &before, &values)
         });
         let change = change.await?;
         progress.fields = Arc::unwrap_or_clone(fields);
-        change.apply(&self.merges, &mut progress.fields, &writes)?;
+        change.apply(&self.fields.merges, &mut progress.fields, &writes)?;
         progress.next = self.next(stage, &worked.into_iter().collect(), progress).await?;
         progress.next.extend(failed);
         // Nodes work, and what they write is merged, in the order of their names, whichever edge led there first.

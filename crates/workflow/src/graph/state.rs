@@ -5,8 +5,11 @@ use std::sync::Arc;
 
 use adjutant_agent::workflow::Item;
 use adjutant_core::{Code, Error, Result, nearest};
+use jsonschema::Validator;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+
+use crate::fit;
 
 /// What a node is called for, where an edge leads there for each item of a list.
 pub(crate) const ITEM: &str = "item";
@@ -51,6 +54,47 @@ impl std::fmt::Debug for Merge {
             Self::Add => "Add",
             Self::Custom(_) => "Custom",
         })
+    }
+}
+
+/// What a field may hold; what its members may be, where it is [appended](Merge::Append) to.
+#[derive(Clone)]
+pub(crate) struct Type(Arc<Validator>);
+
+impl Type {
+    /// The type that a JSON schema says. Fails with what is wrong with the schema.
+    pub(crate) fn new(schema: &Value) -> Result<Self, String> {
+        fit::validator(schema).map(|validator| Self(Arc::new(validator)))
+    }
+
+    fn check(&self, field: &str, value: &Value) -> Result<()> {
+        fit::check(&self.0, value).map_err(|why| {
+            Error::new(Code::ToolFailed, format!("the field `{field}` cannot hold this: {why}"))
+        })
+    }
+}
+
+/// The fields of a graph: how each is merged, and what it may hold where that is said.
+#[derive(Clone, Default)]
+pub(crate) struct Fields {
+    pub(super) merges: BTreeMap<String, Merge>,
+    pub(super) types: BTreeMap<String, Type>,
+}
+
+impl Fields {
+    /// Whether a field can begin with a value, or with nothing yet.
+    pub(super) fn can_begin(&self, field: &str, value: &Value) -> Result<()> {
+        match (self.merges.get(field), value) {
+            (_, Value::Null) => Ok(()),
+            (Some(Merge::Append), Value::Array(members)) => {
+                members.iter().try_for_each(|member| self.fits(field, member))
+            }
+            _ => self.fits(field, value),
+        }
+    }
+
+    fn fits(&self, field: &str, value: &Value) -> Result<()> {
+        self.types.get(field).map_or(Ok(()), |kind| kind.check(field, value))
     }
 }
 
@@ -134,10 +178,11 @@ impl Change {
     pub(super) fn merge(
         super_step: u32,
         nodes: Vec<String>,
-        merges: &BTreeMap<String, Merge>,
+        fields: &Fields,
         old: &Map<String, Value>,
         writes: &[(String, Value)],
     ) -> Result<Self> {
+        let merges = &fields.merges;
         let mut change = Self { super_step, nodes, ..Self::default() };
         for (field, new) in writes {
             let Some(merge) = merges.get(field) else { return Err(no_field(field, merges.keys())) };
@@ -147,14 +192,13 @@ impl Change {
                 Merge::Add => add(field, was, new)?,
                 Merge::Custom(merge) => merge(was, new)?,
                 Merge::Append => {
-                    let end = change.append.entry(field.clone()).or_default();
-                    match new {
-                        Value::Array(members) => end.extend_from_slice(members),
-                        member => end.push(member.clone()),
-                    }
+                    let members = new.as_array().map_or(std::slice::from_ref(new), Vec::as_slice);
+                    members.iter().try_for_each(|member| fields.fits(field, member))?;
+                    change.append.entry(field.clone()).or_default().extend_from_slice(members);
                     continue;
                 }
             };
+            fields.fits(field, &merged)?;
             change.set.insert(field.clone(), merged);
         }
         Ok(change)
@@ -258,7 +302,7 @@ mod tests {
     use super::*;
 
     fn merged(merge: Merge, old: Value, writes: &[Value]) -> Result<Value> {
-        let merges = BTreeMap::from([("x".to_owned(), merge)]);
+        let merges = Fields { merges: BTreeMap::from([("x".to_owned(), merge)]), ..Fields::default() };
         let mut fields = Map::from_iter([("x".to_owned(), old)]);
         let writes: Vec<_> = writes.iter().map(|value| ("x".to_owned(), value.clone())).collect();
         Change::merge(1, Vec::new(), &merges, &fields.clone(), &writes)?.play(&mut fields);

@@ -17,18 +17,23 @@ pub struct Attempts {
     /// How long one attempt may take, in milliseconds; as long as it likes where nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub longest_ms: Option<u64>,
+    /// How long its calls may be without any sign of life, in milliseconds; the limit of the run where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle_ms: Option<u64>,
 }
 
 impl Default for Attempts {
     /// Once.
     fn default() -> Self {
-        Self { most: 1, wait_ms: 0, longest_ms: None }
+        Self { most: 1, wait_ms: 0, longest_ms: None, idle_ms: None }
     }
 }
 
 /// Whether work was given up that may not be done a second time.
 fn is_given_up(stage: &Stage, attempts: Attempts, error: &Error) -> bool {
-    attempts.longest_ms.is_some() && error.code() == Code::ToolTimeout && !stage.is_repeatable()
+    (attempts.longest_ms.is_some() || attempts.idle_ms.is_some())
+        && error.code() == Code::ToolTimeout
+        && !stage.is_repeatable()
 }
 
 /// Tries some work, each time in a scope of its own. A [failure](is_failure) is tried again; the last one is that of all.
@@ -43,6 +48,7 @@ where
     loop {
         // What is tried once needs no scope of its own.
         let scope = if attempts.most > 1 { stage.scope("attempt") } else { stage.clone() };
+        let scope = attempts.idle_ms.map_or(scope.clone(), |idle| scope.awake(Duration::from_millis(idle)));
         let done = match attempts.longest_ms {
             Some(longest) => scope.within(Duration::from_millis(longest), work(scope.clone())).await,
             None => work(scope.clone()).await,

@@ -93,6 +93,9 @@ fn shape<'a>(graphed: &'a Graphed, values: &'a Values) -> Graph<'a> {
     let mut graph = Graph::new().super_steps(graphed.super_steps).at_a_time(graphed.at_a_time);
     for (name, field) in &graphed.fields {
         graph = graph.state(name, merge(&field.merge));
+        if let Some(kind) = &field.kind {
+            graph = graph.typed(name, kind);
+        }
     }
     for (name, node) in &graphed.nodes {
         graph = graph.node(name, move |stage, state| work(stage, node, values, state));

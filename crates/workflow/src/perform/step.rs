@@ -1,5 +1,7 @@
 //! Does the steps of a plan.
 
+use std::time::Duration;
+
 use adjutant_agent::workflow::{Item, Stage, is_failure};
 use adjutant_core::{Code, Error, Result};
 use futures::FutureExt;
@@ -77,8 +79,22 @@ pub(super) async fn tried(
     root: Option<&Root<'_>>,
 ) -> Result<Flow> {
     // A time limit is open for as long as the step is.
-    let root = root.filter(|_| step.attempts.longest_ms.is_none());
-    let tried = attempt(stage, step.attempts, |stage| passing(stage, step, values, root)).await;
+    let root = root.filter(|_| step.attempts.longest_ms.is_none() && step.cache.is_none());
+    let attempts = attempt(stage, step.attempts, |stage| passing(stage, step, values, root));
+    let tried = match &step.cache {
+        None => attempts.await,
+        Some(cache) => {
+            let seen = match &cache.key {
+                Some(key) => values.evaluate(stage, key).await?,
+                None => values.table(),
+            };
+            let key = Item::made_of(json!({ "step": step, "seen": seen.value }), [&seen, &values.table()]);
+            let longest = Duration::from_millis(cache.longest_ms);
+            // What ends the workflow early is no result of the step alone.
+            let (key, work) = (key, async { whole(attempts.await?) });
+            stage.kept(&key, longest, work).await.map(Flow::Made)
+        }
+    };
     match (tried, &step.or_else) {
         (Err(error), Some(instead)) if is_failure(&error) => {
             let instead = values.evaluate(stage, instead).await?;

@@ -52,6 +52,12 @@ impl Values {
         Item::made_of(Value::Null, self.of(names).1)
     }
 
+    /// All of them as one table, made of all of them.
+    pub(super) fn table(&self) -> Item {
+        let table = self.0.iter().map(|(name, item)| (name.clone(), item.value.clone()));
+        Item::made_of(Value::Object(table.collect()), self.0.values())
+    }
+
     /// What the step before has made.
     pub(super) fn last(&self) -> Item {
         self.0.get(LAST).cloned().unwrap_or_default()

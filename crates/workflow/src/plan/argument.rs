@@ -29,6 +29,11 @@ impl Text {
         &self.source
     }
 
+    /// The text where it shows no values.
+    pub fn constant(&self) -> Option<&str> {
+        (self.names.is_empty() && !self.source.contains(['{', '#'])).then_some(self.source.as_str())
+    }
+
     /// The names of the values that it shows.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.names.iter().map(String::as_str)
@@ -38,8 +43,8 @@ impl Text {
     ///
     /// Fails with [`Code::ToolFailed`] where a value has not what is asked of it.
     pub fn fill(&self, values: &Map<String, Value>) -> Result<String> {
-        if self.names.is_empty() && !self.source.contains(['{', '#']) {
-            return Ok(self.source.clone());
+        if let Some(text) = self.constant() {
+            return Ok(text.to_owned());
         }
         let shown = |value: &Value| if value.is_null() { Value::from("") } else { value.clone() };
         let values = values.iter().map(|(name, value)| (name.clone(), shown(value))).collect();

@@ -1,6 +1,7 @@
 //! What can be said of a plan once the tools that it calls are known.
 
 use adjutant_agent::Definition;
+use adjutant_core::tool::{Effect, ToolSpec};
 use adjutant_core::{Code, Error};
 
 use super::step::{Kind, Otherwise, Plan, Shut, Step};
@@ -12,6 +13,50 @@ impl Plan {
         self.steps.iter().for_each(|step| look(step, definition, None, &mut errors));
         errors
     }
+}
+
+/// Notes what a step does whose result is kept, and that would not happen where it is found.
+fn look_at_kept(kept: &str, step: &Step, definition: &Definition, errors: &mut Vec<Error>) {
+    let is_pure = |name: &str| {
+        let asked = definition.agents.iter().find(|asked| asked.definition.name == name);
+        match asked {
+            Some(asked) => {
+                let all = std::iter::once(&asked.definition).chain(asked.definition.nested());
+                all.flat_map(own_tools).all(|tool| tool.effect == Effect::Pure)
+            }
+            None => definition.tool(name).is_none_or(|tool| tool.effect == Effect::Pure),
+        }
+    };
+    let mut names: Vec<&str> = Vec::new();
+    match &step.kind {
+        Kind::Agent { agent, .. } => names.push(agent),
+        Kind::Tool { tool, .. } => names.push(tool),
+        Kind::Orchestrate(orders) => names.extend(orders.workers.iter().map(String::as_str)),
+        _ => {}
+    }
+    let mut refuse = |what: String| {
+        let message = format!("what the step `{kept}` makes is kept (`cache`), and {what}");
+        let help = "keep what only looks things up; put the rest outside of the step";
+        errors.push(Error::new(Code::ProjectInvalid, message).with_help(help));
+    };
+    for name in names.into_iter().filter(|name| !is_pure(name)) {
+        refuse(format!(
+            "`{name}` does more than to look things up: that would not be done where it is found"
+        ));
+    }
+    if matches!(step.kind, Kind::Person { .. }) {
+        refuse("asks a person, who would not be asked where it is found".to_owned());
+    }
+    if matches!(step.gate.as_ref().and_then(|gate| gate.otherwise.as_ref()), Some(Shut::End(_))) {
+        refuse("may end the workflow".to_owned());
+    }
+    each_within(step, &mut |inner| look_at_kept(kept, inner, definition, errors));
+}
+
+/// The tools of an agent that are not other agents.
+fn own_tools(definition: &Definition) -> impl Iterator<Item = &ToolSpec> {
+    let is_agent = |name: &str| definition.agents.iter().any(|asked| asked.definition.name == name);
+    definition.tools.iter().filter(move |tool| !is_agent(&tool.name))
 }
 
 /// Looks through a step, within another one that has a time limit, if one has.
@@ -29,7 +74,15 @@ fn look(step: &Step, definition: &Definition, within: Option<&str>, errors: &mut
         );
         errors.push(Error::new(Code::ProjectInvalid, message).with_help(help));
     }
-    let mut each = |steps: &[Step]| steps.iter().for_each(|step| look(step, definition, within, errors));
+    if step.cache.is_some() {
+        look_at_kept(&step.id, step, definition, errors);
+    }
+    each_within(step, &mut |inner| look(inner, definition, within, errors));
+}
+
+/// Has a function look at each step that stands directly in one.
+fn each_within(step: &Step, function: &mut dyn FnMut(&Step)) {
+    let mut each = |steps: &[Step]| steps.iter().for_each(&mut *function);
     match &step.kind {
         Kind::Sequence(steps) => each(steps),
         Kind::Parallel(branches) => branches.branches.iter().for_each(|(_, steps)| each(steps)),

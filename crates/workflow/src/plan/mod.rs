@@ -12,6 +12,6 @@ pub(crate) const MOST_CALLS: u32 = 10_000;
 pub use argument::{Argument, Text};
 pub use read::{LONGEST, Parsed, parse, parse_in_part};
 pub use step::{
-    Branches, Edge, Field, Gate, Graphed, Helper, HelperFrom, Judge, Kind, Mapped, Merging, Node,
+    Branches, Caching, Edge, Field, Gate, Graphed, Helper, HelperFrom, Judge, Kind, Mapped, Merging, Node,
     Orchestrating, Otherwise, Path, Plan, Refining, Routing, Shut, Step,
 };

@@ -84,12 +84,25 @@ pub struct Step {
     /// How often it is tried.
     #[serde(default, skip_serializing_if = "is_default")]
     pub attempts: Attempts,
+    /// How long what it makes is kept, for the same values in this and other runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<Caching>,
     /// What its result must pass.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate: Option<Gate>,
     /// What it makes where it fails; it fails where nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub or_else: Option<Box<Argument>>,
+}
+
+/// How long what a step makes is kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Caching {
+    /// How long, in milliseconds.
+    pub longest_ms: u64,
+    /// What it is found by; all values that the step can name where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Argument>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -274,6 +287,9 @@ pub struct Field {
     pub merge: Merging,
     /// What it is at the beginning.
     pub start: Argument,
+    /// The JSON schema of what it may hold; of its members, where it is appended to.
+    #[serde(default, skip_serializing_if = "Option::is_none", rename = "type")]
+    pub kind: Option<Value>,
 }
 
 /// How what is written goes into a field.

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use adjutant_agent::definition::document::{Content, Entry, Place, Table};
+use adjutant_agent::definition::document::{self, Content, Entry, Place, Table};
 use adjutant_core::nearest;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Reader;
+use super::form;
 use super::scope::{Scope, is_name};
+use crate::expression::Expression;
 use crate::graph::{END, ERROR, Fault, Graph, INDEX, ITEM, Link, START, faults};
 use crate::pattern::Fan;
 use crate::plan::{Argument, Edge, Field, Graphed, Kind, Merging, Node, Step};
@@ -81,16 +83,55 @@ impl Reader<'_> {
                     table.choice("merge", &words).unwrap_or(replace).clone()
                 }
             };
+            let kind = table.value("type").and_then(|node| self.kind_of_field(&table, node));
             let start = table.entry("start").map(|entry| self.argument(&entry.value, scope));
+            if let (Some(start), Some(kind), Some(entry)) = (&start, &kind, table.entry("start")) {
+                self.check_written(&entry.key, (start, entry.value.place), kind, &merge);
+            }
             let start = start.unwrap_or_else(|| match merge {
                 Merging::Append => Argument::List(Vec::new()),
                 Merging::Add => Argument::Value(Value::from(0)),
                 Merging::Replace | Merging::Custom(_) => Argument::Value(Value::Null),
             });
             table.finish();
-            fields.insert(entry.key.clone(), Field { merge, start });
+            fields.insert(entry.key.clone(), Field { merge, start, kind });
         }
         fields
+    }
+
+    /// The type of a field: a word, or a JSON schema.
+    fn kind_of_field(&self, table: &Table<'_>, node: &document::Node) -> Option<Value> {
+        const WORDS: [(&str, &str); 6] = [
+            ("string", "string"),
+            ("number", "number"),
+            ("integer", "integer"),
+            ("boolean", "boolean"),
+            ("list", "array"),
+            ("table", "object"),
+        ];
+        match &node.content {
+            Content::Text(_) => table.choice("type", &WORDS).map(|word| json!({ "type": word })),
+            _ => self.schema(&table.name_of("type"), node),
+        }
+    }
+
+    /// Notes a value that a field cannot hold, as far as that can be said before it runs.
+    fn check_written(
+        &self,
+        field: &str,
+        (written, place): (&Argument, Place),
+        kind: &Value,
+        merge: &Merging,
+    ) {
+        let fit = match (written, merge) {
+            (Argument::List(members), Merging::Append) => {
+                members.iter().try_for_each(|member| form::fits(member, kind))
+            }
+            (one, _) => form::fits(one, kind),
+        };
+        if let Err(why) = fit {
+            self.problems.report(place, format!("`{field}` cannot hold this: {why}"));
+        }
     }
 
     #[expect(clippy::too_many_arguments, reason = "all of it is where the node stands")]
@@ -114,6 +155,7 @@ impl Reader<'_> {
         let steps = table.value("do").map(|node| self.inner(&table.name_of("do"), node, scope, depth));
         let attempts = self.attempts(&table);
         let of_helpers = format!("{id}-{name}");
+        let cache = self.cache(&table, scope);
         let gate = table.table("gate").and_then(|gate| self.gate(gate, &of_helpers, scope, depth));
         let or_else = table.entry("or_else").map(|entry| Box::new(self.argument(&entry.value, scope)));
         let seen = scope.with(&["result"]);
@@ -126,14 +168,27 @@ impl Reader<'_> {
             };
             self.problems.report_with(entry.place, message, help);
         }
+        for entry in table.named("writes") {
+            let (field, written) = (fields.get(&entry.key), writes.get(&entry.key));
+            if let (Some(Field { kind: Some(kind), merge, .. }), Some(written)) = (field, written) {
+                self.check_written(&entry.key, (written, entry.value.place), kind, merge);
+            }
+        }
         let waits_for_all = table.choice("join", &[("any", false), ("all", true)]).unwrap_or(false);
         let on_error = table.text("on_error").map(str::to_owned);
         if let (Some(handler), Some(entry)) = (&on_error, table.entry("on_error")) {
             self.check_node(handler, entry.value.place, places, None);
         }
         table.finish();
-        let step =
-            Step { id: name.clone(), kind: Kind::Sequence(steps?), when: None, attempts, gate, or_else };
+        let step = Step {
+            id: name.clone(),
+            kind: Kind::Sequence(steps?),
+            when: None,
+            attempts,
+            cache,
+            gate,
+            or_else,
+        };
         Some(Node { step, writes, waits_for_all, on_error })
     }
 
@@ -203,7 +258,7 @@ impl Reader<'_> {
         let edges = graph.edges.iter().map(|edge| Link {
             from: &edge.from,
             to: &edge.to,
-            is_certain: edge.when.is_none() && edge.each.is_none(),
+            is_certain: edge.each.is_none() && edge.when.as_ref().is_none_or(Expression::is_always),
         });
         let handlers = graph
             .nodes

@@ -1,6 +1,7 @@
 //! Reads a workflow from YAML, and says everything that is wrong with it at once.
 
 mod block;
+mod form;
 mod graph;
 mod orchestrate;
 mod pattern;

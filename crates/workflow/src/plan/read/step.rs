@@ -1,6 +1,7 @@
 //! Reads one step.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use adjutant_agent::definition::document::{Content, Node, Place, Table};
 use adjutant_core::nearest;
@@ -10,7 +11,7 @@ use super::Reader;
 use super::scope::{LAST, Scope, is_name};
 use crate::expression::Expression;
 use crate::pattern::Attempts;
-use crate::plan::{Argument, Gate, Helper, HelperFrom, Judge, Kind, Shut, Step};
+use crate::plan::{Argument, Caching, Gate, Helper, HelperFrom, Judge, Kind, Shut, Step};
 
 /// The keys that say what a step does; it has one of them.
 const VERBS: [&str; 12] = [
@@ -42,11 +43,12 @@ impl Reader<'_> {
         let id = self.id(table, index, scope);
         let when = table.value("when").and_then(|node| self.condition("when", node, scope));
         let attempts = self.attempts(table);
+        let cache = self.cache(table, scope);
         let kind = self.kind(table, &id, scope, depth);
         let gate = table.table("gate").and_then(|gate| self.gate(gate, &id, scope, depth));
         let or_else = table.entry("or_else").map(|entry| Box::new(self.argument(&entry.value, scope)));
         scope.add(&id);
-        Some(Step { id, kind: kind?, when, attempts, gate, or_else })
+        Some(Step { id, kind: kind?, when, attempts, cache, gate, or_else })
     }
 
     fn id(&self, table: &Table<'_>, index: usize, scope: &mut Scope) -> String {
@@ -168,6 +170,20 @@ impl Reader<'_> {
         entries.map(|entry| (entry.key.clone(), self.argument(&entry.value, scope))).collect()
     }
 
+    /// How long what a step makes is kept: a time, or a table with what it is found by.
+    pub(super) fn cache(&self, table: &Table<'_>, scope: &Scope) -> Option<Caching> {
+        let millis = |longest: Duration| u64::try_from(longest.as_millis()).unwrap_or(u64::MAX);
+        if !matches!(table.value("cache")?.content, Content::Table(_)) {
+            return Some(Caching { longest_ms: millis(table.duration("cache")?), key: None });
+        }
+        let inner = table.table("cache")?;
+        inner.require("for", "say how long: `for: 1h`");
+        let longest = inner.duration("for");
+        let key = inner.entry("key").map(|entry| self.argument(&entry.value, scope));
+        inner.finish();
+        Some(Caching { longest_ms: millis(longest?), key })
+    }
+
     pub(super) fn attempts(&self, table: &Table<'_>) -> Attempts {
         let mut attempts = Attempts::default();
         if table.entry("retry").is_some_and(|entry| matches!(entry.value.content, Content::Integer(_))) {
@@ -180,6 +196,8 @@ impl Reader<'_> {
         }
         let longest = table.duration("timeout");
         attempts.longest_ms = longest.map(|longest| u64::try_from(longest.as_millis()).unwrap_or(u64::MAX));
+        let idle = table.duration("idle");
+        attempts.idle_ms = idle.map(|idle| u64::try_from(idle.as_millis()).unwrap_or(u64::MAX));
         attempts
     }
 
