@@ -175,7 +175,7 @@ async fn an_agent_ends_when_a_model_judges_that_it_is_good_or_hopeless() {
         let reply = adjutant.run(&desk().stop(condition), "Look.").await.unwrap();
         assert_eq!((reply.stop, reply.turns), (Stop::Enough, 3));
         let ending = reply.ending.unwrap();
-        assert!(ending.condition.ends_with(&format!("{why}")), "{}", ending.condition);
+        assert!(ending.condition.ends_with(why), "{}", ending.condition);
     }
 }
 

@@ -6,6 +6,7 @@
 mod agents;
 mod approvals;
 mod artifacts;
+mod budgets;
 mod conversations;
 mod ends;
 mod graphs;
@@ -21,5 +22,5 @@ mod runs;
 mod scripts;
 mod shop;
 mod strategies;
-mod trees;
+
 mod workflows;
