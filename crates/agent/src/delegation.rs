@@ -32,7 +32,7 @@ use crate::returned::Returned;
 use crate::routine::{Routine, Scene};
 use crate::rules::{self, Log};
 use crate::runtime::Runtime;
-use crate::summary::Summary;
+use crate::summary::{Step, Summary};
 use crate::termination::Stop;
 
 /// The name of the steps that look up what a run used.
@@ -100,8 +100,13 @@ impl Delegation {
                 return Ok(Returned::Failed(Error::new(Code::ToolFailed, message)));
             }
         };
-        let used =
-            Used { usage: reply.usage, cost: reply.cost, active_ms: reply.active_ms, past: Vec::new() };
+        let used = Used {
+            usage: reply.usage,
+            cost: reply.cost,
+            active_ms: reply.active_ms,
+            past: Vec::new(),
+            turns: reply.turns,
+        };
         scene.settle(share, &used);
         scene.log().join(reply.past.clone());
         Ok(self.heard(reply, share.idle_ms))
@@ -246,17 +251,29 @@ fn used_by<'a>(run: &'a RunId, engine: &'a dyn Engine) -> BoxFuture<'a, Result<U
         // What it waited for people counts as well: nobody has told how long it worked.
         let took = summary.updated.since(summary.started);
         let active_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        let mut used =
-            Used { usage: summary.usage, cost: summary.cost, active_ms, past: rules::past(&history) };
+        let asked = summary.steps.iter().filter(|step| is_of_a_model(step)).count();
+        let mut used = Used {
+            usage: summary.usage,
+            cost: summary.cost,
+            active_ms,
+            past: rules::past(&history),
+            turns: u32::try_from(asked).unwrap_or(u32::MAX),
+        };
         for child in summary.uncounted() {
             let further = used_by(child, engine).await?;
             used.usage += further.usage;
             used.cost = used.cost.zip(further.cost).map(|(sum, cost)| sum + cost);
             used.past.extend(further.past);
+            used.turns = used.turns.saturating_add(further.turns);
         }
         Ok(used)
     }
     .boxed()
+}
+
+/// Whether a step asked a model itself.
+fn is_of_a_model(step: &Step) -> bool {
+    step.usage.is_some() && step.run.is_none() && step.key.name() != USED
 }
 
 /// The records of a run that is to end, once it has: for a while, since what cannot be cancelled may take long.

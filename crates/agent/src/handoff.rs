@@ -422,6 +422,7 @@ async fn ask(
                 cost: reply.cost,
                 active_ms: reply.active_ms,
                 past: reply.past.clone(),
+                turns: reply.turns,
             };
             (used, Ok(reply))
         }

@@ -54,6 +54,9 @@ pub(crate) struct Used {
     /// The calls that it has made, for the policies that ask about them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) past: Vec<Past>,
+    /// How often it has asked its model. None in what earlier versions wrote.
+    #[serde(default)]
+    pub(crate) turns: u32,
 }
 
 /// What is left of an agent's limits during one turn, for the agents that it asks. It is counted from what is recorded
@@ -81,6 +84,7 @@ struct Account {
     usage: Usage,
     cost: Money,
     unpriced: u32,
+    turns: u64,
     /// Runs that were given up before they said what they had used.
     given_up: Vec<RunId>,
 }
@@ -94,6 +98,8 @@ pub(crate) struct Spent {
     pub(crate) unpriced: u32,
     /// How long others worked, each counted by itself.
     pub(crate) beside: Duration,
+    /// How often their models were asked.
+    pub(crate) turns: u64,
 }
 
 impl Purse {
@@ -181,6 +187,7 @@ impl Purse {
         account.usage += used.usage;
         account.cost += used.cost.unwrap_or(Money::ZERO);
         account.unpriced = account.unpriced.saturating_add(u32::from(used.cost.is_none()));
+        account.turns = account.turns.saturating_add(used.turns.into());
     }
 
     /// Notes that a run was given up which holds a share: nothing of it is put back, and what it has used is to be looked up.
@@ -209,7 +216,8 @@ impl Purse {
     pub(crate) fn spent(&self) -> Spent {
         let beside = self.state().beside;
         let account = self.account();
-        Spent { usage: account.usage, cost: account.cost, unpriced: account.unpriced, beside }
+        let Account { usage, cost, unpriced, turns, .. } = *account;
+        Spent { usage, cost, unpriced, turns, beside }
     }
 }
 
@@ -231,7 +239,7 @@ mod tests {
 
     fn used(tokens: u64) -> Used {
         let usage = Usage { input: tokens, ..Usage::default() };
-        Used { usage, cost: Some(Money::from_nanos(1)), active_ms: 1, past: Vec::new() }
+        Used { usage, cost: Some(Money::from_nanos(1)), active_ms: 1, past: Vec::new(), turns: 1 }
     }
 
     #[test]

@@ -22,5 +22,5 @@ mod runs;
 mod scripts;
 mod shop;
 mod strategies;
-
+mod trees;
 mod workflows;

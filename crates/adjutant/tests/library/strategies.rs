@@ -135,5 +135,5 @@ async fn a_strategy_stands_in_the_front_matter() {
     assert_eq!(run.reply().await.unwrap().text, "b");
     let error = write("vots").unwrap_err().swap_remove(0);
     assert_eq!(error.help(), Some("did you mean `vote`?"));
-    assert_eq!(Strategy::Plan { steps: 4 }.most_model_calls(10), 60);
+    assert_eq!(Strategy::Plan { steps: 4 }.most_model_calls(10), 70);
 }

@@ -45,6 +45,6 @@ pub use setting::{
     wall_time,
 };
 pub use source::{Asked, Defaults, HandsTo, Named, Source};
-pub use strategy::Strategy;
+pub use strategy::{Over, Strategy, Tree};
 pub use tool_search::{ToolSearch, ToolSearchSettings};
 pub use window::ContextWindow;

@@ -21,7 +21,7 @@ use super::guardrail::{Guardrail, Wanted};
 use super::handoff::{self, Handoff, Passes};
 use super::pinned::Definition;
 use super::setting::Setting;
-use super::strategy::Strategy;
+use super::strategy::{self, Strategy};
 use super::template::{self, Variable};
 use super::tool_search::ToolSearchSettings;
 use super::window::ContextWindow;
@@ -292,6 +292,12 @@ impl Source {
                     continue;
                 }
             };
+            if self.strategy.is_some_and(Strategy::branches_over_actions)
+                && let Some(error) = strategy::asks_impure(&delegate.definition)
+            {
+                errors.push(self.placed(error, agent.place));
+                continue;
+            }
             let spec = delegate.spec();
             if definition.tool(&spec.name).is_some() {
                 let message = format!("the agent `{}` is called like a tool of this one", spec.name);
@@ -441,6 +447,15 @@ impl Source {
         own("stop", &self.stop_tools);
         let quarantine = own("quarantine", &self.quarantine);
         let always = own("tool_search.always", &self.tool_search.always);
+
+        if self.strategy.is_some_and(Strategy::branches_over_actions) {
+            for (error, spec) in specs.iter().filter_map(|spec| Some((strategy::impure(spec)?, spec))) {
+                let brings = |tool: &&Named| {
+                    expanded.get(tool.name.as_str()).is_some_and(|names| names.contains(&spec.name))
+                };
+                note(error, self.tools.iter().find(brings).and_then(|tool| tool.place));
+            }
+        }
 
         let skills = self.skills.iter().filter_map(|wanted| match defaults.skills.get(&wanted.name) {
             Some(skill) => skill.clone(),

@@ -222,6 +222,11 @@ impl Stage {
         self.purse.join(&part.purse);
     }
 
+    /// How often the models of those were asked that it has asked, here and in [parts](Self::part) that were settled.
+    pub fn model_calls(&self) -> u64 {
+        self.purse.spent().turns
+    }
+
     /// Notes that what is asked from now on was made of this, too.
     pub fn learn(&self, item: &Item) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);

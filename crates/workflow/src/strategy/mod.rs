@@ -3,6 +3,7 @@
 mod plan;
 mod refine;
 mod reflexion;
+mod tree;
 mod vote;
 
 use adjutant_agent::definition::Strategy;
@@ -25,6 +26,7 @@ impl Workflow for Strategic {
                 Strategy::Refine { rounds } => refine::refine(&agent, &task, rounds).await,
                 Strategy::Reflexion { attempts } => reflexion::reflexion(&agent, &task, attempts).await,
                 Strategy::Plan { steps } => plan::plan(&agent, &task, steps).await,
+                Strategy::Tree(settings) => tree::tree(&agent, &task, settings).await,
             }
         }
         .boxed()
