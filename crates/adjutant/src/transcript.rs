@@ -7,6 +7,8 @@ use adjutant_core::id::{RunId, SessionId, StepKey};
 use adjutant_core::json::Json;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Admission, Engine, Entry, Origin, Record};
+use adjutant_model::Model;
+use adjutant_model::react::React;
 
 use crate::run::Run;
 
@@ -46,6 +48,7 @@ impl Run {
         sent.map(|(segment, key, link)| {
             let request = history::request(&records, earlier.as_ref(), &definition, segment, key)?;
             let (body, unconfigured) = match self.adjutant().project().models().get(&link.model) {
+                Ok(model) if definition.react => (React::new(model).preview(&request)?, None),
                 Ok(model) => (model.preview(&request)?, None),
                 Err(error) => (Json::of(&request)?, Some(error)),
             };

@@ -279,6 +279,13 @@ impl Agent {
         self
     }
 
+    /// Has its model told of tools in words, and write its calls as text: for models that cannot call any.
+    #[must_use]
+    pub fn react(mut self) -> Self {
+        self.source.react = true;
+        self
+    }
+
     /// Checks the agent now rather than at its first run.
     pub fn build(self) -> Result<Self> {
         self.definition()?;

@@ -232,7 +232,8 @@ impl AgentHost {
         let titler = definition.titled_by.as_ref().map(|id| Titler::find(id, models));
         let checker = definition.check.as_ref().and_then(|check| check.judge.as_ref());
         let checker = checker.map(|id| models.model(id)).transpose()?;
-        let runtime = Runtime::new(definition, Arc::clone(&model), hands)?
+        let asked = crate::models::asked(Arc::clone(&model), &definition);
+        let runtime = Runtime::new(definition, asked, hands)?
             .with_summariser(summariser.unwrap_or_else(|| Arc::clone(&model)))
             .with_narrower(narrower.unwrap_or_else(|| Arc::clone(&model)))
             .with_judge(judge.unwrap_or(model))

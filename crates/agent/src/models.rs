@@ -5,6 +5,9 @@ use std::sync::Arc;
 use adjutant_core::{Code, Error, Result};
 use adjutant_model::Model;
 use adjutant_model::embed::Embedder;
+use adjutant_model::react::React;
+
+use crate::definition::Definition;
 
 /// The models that are configured.
 pub trait Models: Send + Sync + 'static {
@@ -20,5 +23,13 @@ pub trait Models: Send + Sync + 'static {
     /// Fails with [`Code::ModelUnknown`] and the like where there is none; who asks does without.
     fn embedder(&self, role_or_id: &str) -> Result<Arc<dyn Embedder>> {
         Err(Error::new(Code::ModelUnknown, format!("there is no model `{role_or_id}` that makes vectors")))
+    }
+}
+
+/// A model as an agent asks it: with calls by text, where the agent says so.
+pub(crate) fn asked(model: Arc<dyn Model>, definition: &Definition) -> Arc<dyn Model> {
+    match definition.react {
+        true => Arc::new(React::new(model)),
+        false => model,
     }
 }

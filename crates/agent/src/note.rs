@@ -28,6 +28,8 @@ pub enum Note {
     Unfinished,
     /// The answer does not fit the schema, for these reasons.
     Misfit(String),
+    /// The answer is written so that it is neither a call nor an answer, for this reason.
+    Malformed(String),
     /// The answer may not go out, for this reason.
     Withheld(String),
     /// The answer claims or promises what was not done; this is missing.
@@ -50,6 +52,7 @@ enum Kind {
     Empty,
     Unfinished,
     Misfit,
+    Malformed,
     Withheld,
     Undone,
     HandedBack,
@@ -73,6 +76,7 @@ impl Note {
             Self::Empty => Kind::Empty,
             Self::Unfinished => Kind::Unfinished,
             Self::Misfit(_) => Kind::Misfit,
+            Self::Malformed(_) => Kind::Malformed,
             Self::Withheld(_) => Kind::Withheld,
             Self::Undone(_) => Kind::Undone,
             Self::HandedBack(..) => Kind::HandedBack,
@@ -118,6 +122,10 @@ impl Note {
             Self::Misfit(violations) => format!(
                 "Your last answer does not have the required form:\n{violations}\nAnswer again, with nothing but JSON \
                  that fits the schema."
+            ),
+            Self::Malformed(why) => format!(
+                "Your last answer could not be read: {why}. Write `Action:` with the name of a tool and below it `Action Input:` with \
+                 its arguments, or write `Final Answer:` and your answer."
             ),
             Self::Withheld(why) => format!(
                 "Your last answer was not given to anybody: {why}. Answer again without what must not go out, or say that \

@@ -95,10 +95,12 @@ fn govern(definition: &mut Definition, policies: Digest) {
 ///
 /// Fails with [`Code::ModelUnknown`], [`Code::ModelKeyMissing`] or [`Code::ModelUnsupported`].
 pub fn pin(mut definition: Definition, models: &dyn Models, first: &Message) -> Result<Definition> {
-    let model = models.model(&definition.model)?;
+    let model = crate::models::asked(models.model(&definition.model)?, &definition);
     let profile = model.profile();
+    // What a workflow has, no model calls.
+    let tools = if definition.workflow.is_none() { definition.tools.clone() } else { Vec::new() };
     let request = Request {
-        tools: definition.tools.clone().into(),
+        tools: tools.into(),
         max_output_tokens: definition.max_output_tokens,
         ..Request::new([first.clone()])
     };

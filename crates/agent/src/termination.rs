@@ -77,6 +77,9 @@ pub(crate) struct Tried {
     pub(crate) nudge: bool,
     /// The model was told what is wrong with the form of its answer.
     pub(crate) repair: bool,
+    /// The model was told that its answer could not be read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) malformed: bool,
     /// The model was told that its answer may not go out.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) withheld: bool,
@@ -103,6 +106,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) limit: Option<Limit>,
     /// The form that the answer must have.
     pub(crate) form: Option<&'a Form>,
+    /// Why the answer could not be read.
+    pub(crate) malformed: Option<&'a str>,
 }
 
 /// Decides what the loop does next. Fails with [`Code::RunOutputInvalid`] when the answer has the wrong form also
@@ -142,6 +147,9 @@ fn ending(facts: &Facts<'_>) -> Result<Next> {
     let Facts { answer, tried, form, .. } = facts;
     let text = answer.text();
     let cut_off = answer.response.stop == StopReason::MaxTokens;
+    if let Some(why) = facts.malformed.filter(|_| !tried.malformed && !cut_off) {
+        return Ok(Next::Tell(Note::Malformed(why.to_owned())));
+    }
     if answer.message().is_none() {
         return Ok(match (tried.nudge, cut_off) {
             (false, _) => Next::Tell(Note::Empty),
@@ -226,6 +234,7 @@ mod tests {
             enough: false,
             limit: None,
             form: None,
+            malformed: None,
         }
     }
 

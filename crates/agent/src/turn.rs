@@ -7,6 +7,7 @@ use adjutant_core::event::EventKind;
 use adjutant_core::json::Json;
 use adjutant_core::message::Message;
 use adjutant_durable::Ctx;
+use adjutant_model::react::React;
 use adjutant_policy::detect::mask;
 
 use crate::act::act;
@@ -119,6 +120,7 @@ pub async fn turn(ctx: &Ctx, agent: &Arc<Runtime>, begin: Begin) -> Result<Reply
             tried: memory.tried,
             limit: reached(&agent.definition.limits, &memory.tally, active),
             form: agent.form.as_ref(),
+            malformed: React::fault(&answer.response).filter(|_| agent.definition.react),
         };
         let is_room = facts.limit.is_none();
         match decide(&facts)? {
@@ -405,6 +407,7 @@ async fn nudge(step: &Ctx, memory: &mut Memory, note: Note) -> Result<()> {
         Note::LastTurn(limit) => memory.tried.last_turn = Some(*limit),
         Note::Misfit(_) => memory.tried.repair = true,
         Note::Empty | Note::Unfinished => memory.tried.nudge = true,
+        Note::Malformed(_) => memory.tried.malformed = true,
         Note::Withheld(_) => memory.tried.withheld = true,
         Note::Undone(_) => memory.tried.undone = true,
         Note::Taken(_) | Note::Back(..) | Note::HandedBack(..) | Note::Kept(..) => {}

@@ -8,6 +8,7 @@
 //! - [`cassette`] records exchanges with providers and plays them back.
 //! - [`catalogue`] knows windows, abilities and prices.
 //! - [`embed`] makes vectors of texts.
+//! - [`react`] has a model that cannot call tools write its calls as text.
 //! - [`offline`] is the built-in model that needs no key and no network. It works by rules and is no LLM.
 //! - [`scripted`] plays a script, for tests.
 //!
@@ -30,6 +31,7 @@ pub mod offline;
 pub mod openai;
 mod profile;
 pub mod provider;
+pub mod react;
 mod request;
 mod response;
 pub mod scripted;

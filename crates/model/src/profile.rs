@@ -87,9 +87,14 @@ impl Profile {
         match self.missing(request) {
             None => Ok(()),
             Some((what, key)) => {
+                let text = if key == "tools" {
+                    ", let the agent call tools by text (`strategy: react`)"
+                } else {
+                    ""
+                };
                 Err(Error::new(Code::ModelUnsupported, format!("the model `{model}` {what}")).with_help(
                     format!(
-                        "use another model, or, if this one can do it after all, set `{key}` of the model"
+                        "use another model{text}, or, if this one can do it after all, set `{key}` of the model"
                     ),
                 ))
             }

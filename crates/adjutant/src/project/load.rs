@@ -539,11 +539,30 @@ impl Around<'_> {
             (Ok(mut definition), Ok(choice)) => {
                 // A role may mean another model tomorrow; a run keeps the one that it began with.
                 definition.model = choice.id;
-                Ok(definition)
+                match self.cannot_call(source) {
+                    Some(error) => Err(vec![source.placed(error, model.place)]),
+                    None => Ok(definition),
+                }
             }
             (Ok(_), Err(error)) => Err(vec![error]),
             (Err(errors), choice) => Err(choice.err().into_iter().chain(errors).collect()),
         }
+    }
+
+    /// What is wrong with an agent that has tools, and a model of which it is known that it cannot call any.
+    fn cannot_call(&self, source: &Source) -> Option<Error> {
+        let has_tools = !source.tools.is_empty() || !source.agents.is_empty() || !source.handoffs.is_empty();
+        if !has_tools || source.react || source.workflow.is_some() {
+            return None;
+        }
+        let details = self.models.details(&source.model.name).ok()?;
+        let message = format!("the model `{}` cannot call tools, and this agent has some", details.choice.id);
+        (!details.profile.abilities.tools).then(|| {
+            Error::new(Code::ModelUnsupported, message).with_help(
+                "write `strategy: react`, with which it calls them by text; use another model; or, if this one can do it after \
+                 all, set `abilities = { tools = true }` of the model",
+            )
+        })
     }
 
     /// The names of an agent that lead nowhere, where not everything could be read.

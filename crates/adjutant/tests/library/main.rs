@@ -7,6 +7,7 @@ mod agents;
 mod approvals;
 mod artifacts;
 mod budgets;
+mod calls_by_text;
 mod conversations;
 mod ends;
 mod graphs;

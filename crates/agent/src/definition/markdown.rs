@@ -26,9 +26,8 @@ use super::guardrail::Wanted;
 use super::handoff::Handoff;
 use super::setting;
 use super::source::{Asked, Named, Source};
-use super::strategy::Strategy;
 use super::tool_search::ToolSearchSettings;
-use super::{extraction, flow, name, schema, template};
+use super::{extraction, flow, name, schema, strategy, template};
 use crate::narrow::Narrow;
 
 /// The longest file, in bytes.
@@ -158,7 +157,7 @@ fn read_keys(table: Table<'_>, file: &str, source: &mut Source) -> Gaps {
     source.quarantine = names(&table, "quarantine");
     source.endorse = extraction::read_endorse(&table);
     source.narrow = table.choice("narrow", &Narrow::WORDS).flatten();
-    source.strategy = Strategy::read(&table);
+    (source.strategy, source.react) = strategy::read(&table);
     let gaps = Gaps {
         model: source.model.place.is_none(),
         tools: is_gap(&table, "tools", is_list_of_texts),

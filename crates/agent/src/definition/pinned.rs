@@ -114,6 +114,9 @@ pub struct Definition {
     /// What directs it, where that is a [workflow](crate::workflow) and no model: how whoever brings the code finds it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workflow: Option<Value>,
+    /// Whether its model is told of tools in words, and writes its calls as [text](adjutant_model::react).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub react: bool,
 }
 
 impl Definition {

@@ -132,6 +132,8 @@ pub struct Source {
     pub workflow: Option<Value>,
     /// How it goes about a task, where that is more than the plain loop.
     pub strategy: Option<Strategy>,
+    /// Whether its model is told of tools in words, and writes its calls as text.
+    pub react: bool,
 }
 
 /// What stands around an agent and holds where it says nothing itself.
@@ -190,6 +192,7 @@ impl Source {
             narrow: None,
             workflow: None,
             strategy: None,
+            react: false,
         }
     }
 
@@ -264,6 +267,7 @@ impl Source {
             mark: self.mark,
             narrow: self.narrow,
             workflow: self.workflow.clone(),
+            react: self.react,
         })
     }
 

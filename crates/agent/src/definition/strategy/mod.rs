@@ -8,4 +8,5 @@ mod tree;
 
 pub(super) use pure::{asks_impure, impure};
 pub use settings::Strategy;
+pub(super) use settings::read;
 pub use tree::{Over, Tree};

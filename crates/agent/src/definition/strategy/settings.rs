@@ -44,12 +44,14 @@ impl Strategy {
     /// The key of its settings in [`Definition::workflow`].
     pub const KEY: &str = "strategy";
 
-    const WORDS: [(&str, Self); 5] = [
-        ("vote", Self::Vote { of: 5 }),
-        ("refine", Self::Refine { rounds: 3 }),
-        ("reflexion", Self::Reflexion { attempts: 3 }),
-        ("plan", Self::Plan { steps: 10 }),
-        ("tree", Self::Tree(Tree::USUAL)),
+    /// The words for them, with what holds where nothing else is said. That for the plain loop stands for calls as text.
+    const WORDS: [(&str, Option<Self>); 6] = [
+        ("vote", Some(Self::Vote { of: 5 })),
+        ("refine", Some(Self::Refine { rounds: 3 })),
+        ("reflexion", Some(Self::Reflexion { attempts: 3 })),
+        ("plan", Some(Self::Plan { steps: 10 })),
+        ("tree", Some(Self::Tree(Tree::USUAL))),
+        ("react", None),
     ];
 
     /// The helper that says what is wrong with an answer, as the agent's own second thoughts.
@@ -61,39 +63,18 @@ impl Strategy {
     /// The helper that says how far a line of work has come.
     pub const SCORER: &str = "scorer";
 
-    /// Reads `strategy`: a word, or a table.
-    pub(in crate::definition) fn read(table: &Table<'_>) -> Option<Self> {
-        let node = table.value("strategy")?;
-        match &node.content {
-            Content::Text(_) => table.choice("strategy", &Self::WORDS),
-            Content::Table(_) => {
-                let inner = table.table("strategy")?;
-                inner.require("name", "name it: `name: vote`");
-                let strategy = match inner.choice("name", &Self::WORDS)? {
-                    Self::Vote { of } => Self::Vote { of: inner.integer("of", 2..=100).unwrap_or(of) },
-                    Self::Refine { rounds } => {
-                        Self::Refine { rounds: inner.integer("rounds", 1..=100).unwrap_or(rounds) }
-                    }
-                    Self::Reflexion { attempts } => {
-                        Self::Reflexion { attempts: inner.integer("attempts", 1..=100).unwrap_or(attempts) }
-                    }
-                    Self::Plan { steps } => {
-                        Self::Plan { steps: inner.integer("steps", 1..=1_000).unwrap_or(steps) }
-                    }
-                    Self::Tree(usual) => Self::Tree(usual.read(&inner)),
-                };
-                inner.finish();
-                Some(strategy)
+    /// Reads what stands beside the name; what is not said is as here.
+    fn read(self, table: &Table<'_>) -> Self {
+        match self {
+            Self::Vote { of } => Self::Vote { of: table.integer("of", 2..=100).unwrap_or(of) },
+            Self::Refine { rounds } => {
+                Self::Refine { rounds: table.integer("rounds", 1..=100).unwrap_or(rounds) }
             }
-            _ => {
-                table.wrong(
-                    "strategy",
-                    node,
-                    "a strategy",
-                    "write `strategy: plan`, or `{ name: plan, steps: 20 }`",
-                );
-                None
+            Self::Reflexion { attempts } => {
+                Self::Reflexion { attempts: table.integer("attempts", 1..=100).unwrap_or(attempts) }
             }
+            Self::Plan { steps } => Self::Plan { steps: table.integer("steps", 1..=1_000).unwrap_or(steps) },
+            Self::Tree(usual) => Self::Tree(usual.read(table)),
         }
     }
 
@@ -149,5 +130,30 @@ impl Strategy {
     pub fn of(definition: &Definition) -> Option<Self> {
         let settings = definition.workflow.as_ref()?.get(Self::KEY)?;
         Self::deserialize(settings).ok()
+    }
+}
+
+/// Reads `strategy`, a word or a table: how it goes about a task, and whether its model writes its calls as text.
+pub(in crate::definition) fn read(table: &Table<'_>) -> (Option<Strategy>, bool) {
+    let Some(node) = table.value("strategy") else { return (None, false) };
+    match &node.content {
+        Content::Text(_) => match table.choice("strategy", &Strategy::WORDS) {
+            Some(strategy) => (strategy, strategy.is_none()),
+            None => (None, false),
+        },
+        Content::Table(_) => {
+            let Some(inner) = table.table("strategy") else { return (None, false) };
+            inner.require("name", "name it: `name: vote`");
+            let Some(named) = inner.choice("name", &Strategy::WORDS) else { return (None, false) };
+            let strategy = named.map(|usual| usual.read(&inner));
+            let react = strategy.is_none() || inner.flag("react").unwrap_or_default();
+            inner.finish();
+            (strategy, react)
+        }
+        _ => {
+            let help = "write `strategy: plan`, or `{ name: plan, steps: 20 }`";
+            table.wrong("strategy", node, "a strategy", help);
+            (None, false)
+        }
     }
 }
