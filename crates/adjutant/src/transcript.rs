@@ -79,6 +79,7 @@ pub(crate) async fn before(
                 past: [].into(),
                 names: Default::default(),
                 standing: None,
+                lessons: [].into(),
             });
         }
     }

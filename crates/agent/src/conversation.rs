@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::answer::Answer;
 use crate::handoff::Standing;
+use crate::lesson::Lesson;
 use crate::link::{Entry, Link, Unseen};
 use crate::transcript::Transcript;
 
@@ -41,6 +42,8 @@ pub struct Earlier {
     pub names: Pseudonyms,
     /// Who has the conversation, and from which message on: of all but instructions, counted from 0.
     pub standing: Option<(Standing, usize)>,
+    /// What was learned from attempts that failed.
+    pub lessons: Arc<[Lesson]>,
 }
 
 impl Earlier {

@@ -36,6 +36,7 @@ mod hands;
 pub mod history;
 mod host;
 pub mod input;
+mod lesson;
 pub mod link;
 mod memory;
 mod models;
@@ -80,6 +81,7 @@ pub use guard::{Blocked, Did, Found, Opinion, Ruling as GuardRuling, Verdict as 
 pub use hands::{Hand, Hands};
 pub use host::AgentHost;
 pub use input::Input;
+pub use lesson::Lesson;
 pub use memory::Memory;
 pub use models::Models;
 pub use narrow::Narrow;

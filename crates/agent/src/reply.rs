@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::ending::Ending;
 use crate::guard::Blocked;
 use crate::handoff::{Handing, Standing};
+use crate::lesson::Lesson;
 use crate::link::Entry;
 use crate::termination::Stop;
 
@@ -59,6 +60,9 @@ pub struct Reply {
     /// To whom the run hands over that has the conversation of another one: that goes on with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handing: Option<Handing>,
+    /// What was learned from attempts that failed, here and in earlier turns of the session: the next turn begins with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lessons: Vec<Lesson>,
     /// The label of the answer: the join of all that was read. None in what earlier versions wrote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<Label>,

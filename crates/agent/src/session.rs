@@ -14,6 +14,7 @@ use crate::guard;
 use crate::handoff::Standing;
 use crate::history;
 use crate::host::AgentHost;
+use crate::lesson::Lesson;
 use crate::reply::Reply;
 use crate::rules::past;
 use crate::transcript::Transcript;
@@ -86,7 +87,8 @@ impl Sessions {
                 let mut names = earlier.as_ref().map(|earlier| earlier.names.clone()).unwrap_or_default();
                 names.extend(guard::names(&records));
                 let standing = standing(&records, &transcript, earlier.as_deref());
-                let made = Earlier { run: turn.clone(), transcript, past, names, standing };
+                let lessons = lessons(&records, earlier.as_deref());
+                let made = Earlier { run: turn.clone(), transcript, past, names, standing, lessons };
                 earlier = Some(self.keep(mark, made));
             }
         }
@@ -147,6 +149,18 @@ fn standing(
     let since =
         before.filter(|(before, _)| *before == now).map_or(said.saturating_sub(1), |(_, since)| since);
     Some((now, since))
+}
+
+/// What was learned up to the end of a turn. One that tells of nothing has learned nothing new.
+fn lessons(records: &[Record], earlier: Option<&Earlier>) -> Arc<[Lesson]> {
+    let reply = match records.last().map(|record| &record.entry) {
+        Some(Entry::Ended(Ok(reply))) => reply.to::<Reply>().ok(),
+        _ => None,
+    };
+    match reply.filter(|reply| !reply.lessons.is_empty()) {
+        Some(reply) => reply.lessons.into(),
+        None => earlier.map(|earlier| Arc::clone(&earlier.lessons)).unwrap_or_default(),
+    }
 }
 
 fn is_agent(records: &[Record]) -> bool {

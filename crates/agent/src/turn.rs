@@ -469,6 +469,7 @@ pub(crate) fn reply(
         ending: Some(ending),
         handed_to: None,
         handing: None,
+        lessons: Vec::new(),
         label: Some(memory.conversation.transcript().label().clone()),
     }
 }

@@ -21,6 +21,7 @@ use crate::returned::{Called, Returned};
 use crate::takeover;
 use crate::think::MODEL;
 use crate::transcript::NOTE;
+use crate::workflow::todo_event;
 
 /// Makes events of the records of one run, and of what passes by without being recorded.
 ///
@@ -156,7 +157,7 @@ impl View {
                     (Step::Call(Box::new(called)), event)
                 }
                 _ if operation.name == NOTE => (Step::Other, None),
-                _ => (Step::Other, Some(other())),
+                _ => (Step::Other, Some(todo_event(operation).unwrap_or_else(other))),
             },
             Kind::Signal => {
                 let (signal, request) = (operation.name.clone(), operation.input.clone());

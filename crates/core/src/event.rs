@@ -169,6 +169,20 @@ pub enum EventKind {
         /// To whom.
         to: String,
     },
+    /// The agent goes about its task otherwise than by the plain loop.
+    Strategy {
+        /// How.
+        name: String,
+        /// How often models are asked at most.
+        most_model_calls: u64,
+    },
+    /// What is still to be done was thought over.
+    Todo {
+        /// What is done.
+        done: Vec<String>,
+        /// What is not.
+        open: Vec<String>,
+    },
     /// The conversation was shortened to fit the model's window.
     Compacted {
         /// How many messages were replaced.

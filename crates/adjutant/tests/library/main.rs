@@ -6,6 +6,7 @@
 mod agents;
 mod approvals;
 mod artifacts;
+mod bounds;
 mod budgets;
 mod calls_by_text;
 mod conversations;

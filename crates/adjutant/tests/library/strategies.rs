@@ -3,9 +3,11 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use adjutant::agent::definition::Strategy;
+use adjutant::core::event::EventKind;
 use adjutant::model::Request;
 use adjutant::model::scripted::{Scripted, Turn};
 use adjutant::prelude::*;
+use futures::StreamExt;
 use serde_json::json;
 
 fn asked(request: &Request) -> String {
@@ -78,6 +80,40 @@ async fn a_failed_attempt_is_a_lesson_for_the_next() {
     assert_eq!(reply.text, "500");
 }
 
+#[tokio::test]
+async fn a_session_keeps_what_was_learned() {
+    let adjutant = adjutant(|request, _| {
+        let text: Vec<_> = request.messages.iter().map(|message| message.text()).collect();
+        let text = text.join("\n");
+        Some(Turn::text(&if is(request, "strict colleague") {
+            json!({ "advice": "use cents", "passes": text.ends_with("00") }).to_string()
+        } else if text.contains("It failed") {
+            assert!(text.contains("use cents"), "{text}");
+            "900".to_owned()
+        } else if text.contains("use cents") {
+            // Twice nothing is no answer.
+            String::new()
+        } else {
+            "5.0".to_owned()
+        }))
+    });
+    let clerk = clerk(Strategy::Reflexion { attempts: 3 });
+    let session = adjutant.session("ann");
+    let first = session.say(&clerk, "How much?").await.unwrap();
+    assert_eq!(first.text, "900");
+    let texts: Vec<&str> = first.lessons.iter().map(|lesson| lesson.text.as_str()).collect();
+    assert!(matches!(texts[..], ["use cents", failed] if failed.starts_with("It failed")), "{texts:?}");
+    let run = session.start(&clerk, "And that?").await.unwrap();
+    let second = run.reply().await.unwrap();
+    assert_eq!((second.text.as_str(), second.lessons.len()), ("900", 2));
+    assert!(!second.label.unwrap().is_trusted(), "it was told why something failed");
+    let children = run.summary().await.unwrap().steps.iter().filter(|step| step.run.is_some()).count();
+    assert_eq!(children, 2, "the first attempt succeeds");
+    // Nobody else has learned that.
+    let other = adjutant.session("bob").say(&clerk, "How much?").await.unwrap();
+    assert_eq!(other.lessons.len(), 2);
+}
+
 /// Lays something on the table.
 #[tool(idempotent)]
 fn lay(what: String) -> Result<String, ToolError> {
@@ -114,8 +150,26 @@ async fn a_list_is_worked_through_and_revised() {
         })
     });
     let laying = |steps: u32| clerk(Strategy::Plan { steps }).tool(lay);
-    assert_eq!(adjutant.run(&laying(9), "Lay the table.").await.unwrap().text, "The table is laid.");
-    assert_eq!(adjutant.run(&laying(2), "Lay the table.").await.unwrap().text, "Not all.");
+    let mut updates = adjutant.stream(&laying(9), "Lay the table.").await.unwrap();
+    let (mut lists, mut bound) = (Vec::new(), None);
+    while let Some(update) = updates.next().await {
+        let Update::Event(event) = update.unwrap() else { continue };
+        match event.kind {
+            EventKind::Strategy { name, most_model_calls } => bound = Some((name, most_model_calls)),
+            EventKind::Todo { done, open } => lists.push((done.len(), open)),
+            _ => {}
+        }
+    }
+    let items = |items: &[&str]| items.iter().map(|item| format!("lay the {item}")).collect::<Vec<_>>();
+    let expected =
+        [(0, items(&["plate", "knife"])), (1, items(&["knife"])), (2, items(&["fork"])), (3, items(&[]))];
+    assert_eq!(lists, expected);
+    assert_eq!(bound, Some(("plan".to_owned(), 10 * 52 + 10 * 4)));
+    updates.stop().await.unwrap();
+    let reply = adjutant.run(&laying(9), "Lay the table.").await.unwrap();
+    assert_eq!((reply.text.as_str(), reply.ending.unwrap().open.len()), ("The table is laid.", 0));
+    let reply = adjutant.run(&laying(2), "Lay the table.").await.unwrap();
+    assert_eq!((reply.text.as_str(), reply.ending.unwrap().open), ("Not all.", items(&["fork"])));
 }
 
 #[tokio::test]

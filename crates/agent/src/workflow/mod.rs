@@ -8,6 +8,7 @@ mod item;
 mod perform;
 mod progress;
 mod stage;
+mod todo;
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ use crate::definition::Definition;
 pub use item::Item;
 pub(crate) use perform::perform;
 pub use stage::{Stage, is_failure};
+pub(crate) use todo::event as todo_event;
 
 /// What directs a run instead of a model: code that is the same on every replay.
 ///

@@ -61,6 +61,9 @@ pub(crate) async fn perform(
         queue: Queue::default(),
         calls: AtomicU32::new(memory.calls),
         failures: Mutex::new(Item::default()),
+        lessons: earlier.as_ref().map(|earlier| Arc::clone(&earlier.lessons)).unwrap_or_default(),
+        kept: Mutex::default(),
+        open: Mutex::default(),
         variables,
         memory: memory.clone(),
         rolling: Mutex::default(),
@@ -96,6 +99,8 @@ pub(crate) async fn perform(
             (made, Stop::Enough)
         }
     };
+    memory.open.append(&mut run.open.lock().unwrap_or_else(PoisonError::into_inner));
+    let lessons = std::mem::take(&mut *run.kept.lock().unwrap_or_else(PoisonError::into_inner));
     let step = ctx.scope(MADE);
     say(&step, &mut memory.conversation, &made.text(), made.label.clone()).await?;
     // There is nobody who could be told to answer otherwise.
@@ -104,11 +109,12 @@ pub(crate) async fn perform(
     let said = (made.text(), data);
     let parting = turn::part(&step, agent, &mut memory, &run.log, &run.watch, stop, said).await?;
     memory.call(titling.finish(ctx).await);
-    Ok(match parting {
+    let reply = match parting {
         Parting::With(text, data, stop) => turn::reply(ctx, text, memory, &run.log, stop, data),
         Parting::Again(note) => turn::reply(ctx, note.text(), memory, &run.log, Stop::Withheld, None),
         Parting::Blocked(blocked) => turn::held_back(ctx, memory, &run.log, &run.watch, blocked),
-    })
+    };
+    Ok(Reply { lessons, ..reply })
 }
 
 /// What the next segment of a run begins with.

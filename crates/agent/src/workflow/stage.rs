@@ -26,6 +26,7 @@ use crate::conversation::Conversation;
 use crate::definition::{Definition, TASK};
 use crate::flow::{Carried, Given};
 use crate::guard::Watch;
+use crate::lesson::Lesson;
 use crate::memory::Memory;
 use crate::purse::Purse;
 use crate::question;
@@ -73,6 +74,12 @@ pub(super) struct Performance {
     pub(super) calls: AtomicU32,
     /// What the calls tell that have failed.
     pub(super) failures: Mutex<Item>,
+    /// What earlier turns of the session have learned.
+    pub(super) lessons: Arc<[Lesson]>,
+    /// What the session keeps of this one.
+    pub(super) kept: Mutex<Vec<Lesson>>,
+    /// What is left to do.
+    pub(super) open: Mutex<Vec<String>>,
     /// The values that were given for the variables of the prompt.
     pub(super) variables: Map<String, Value>,
     /// What the run knows besides, for its next segment.
@@ -339,6 +346,21 @@ impl Stage {
     /// All that the calls of the run tell that have failed up to now: what is made of a failure, or in its place, is made of this.
     pub fn failures(&self) -> Item {
         self.run.failures.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What earlier turns of the session have [learned](Self::keep), the oldest first.
+    pub fn lessons(&self) -> Vec<Item> {
+        self.run.lessons.iter().map(Lesson::item).collect()
+    }
+
+    /// Keeps the latest of these lessons for the next turns of the session, in the place of those that it had.
+    pub fn keep(&self, lessons: &[Item]) {
+        *self.run.kept.lock().unwrap_or_else(PoisonError::into_inner) = Lesson::kept(lessons);
+    }
+
+    /// Says what the workflow leaves undone: its reply tells it.
+    pub fn leave_open(&self, open: impl IntoIterator<Item = String>) {
+        self.run.open.lock().unwrap_or_else(PoisonError::into_inner).extend(open);
     }
 
     /// Asks a person something, and waits for as long as it takes. `schema` is a flat object of what an answer holds. None

@@ -50,6 +50,7 @@ async fn a_turn_sees_those_before_it() {
             past: Arc::default(),
             names: Default::default(),
             standing: None,
+            lessons: Arc::default(),
         });
     }
     let messages: Vec<_> = earlier.unwrap().transcript.messages().iter().map(|m| (**m).clone()).collect();
@@ -132,8 +133,14 @@ async fn a_session_goes_on_after_a_cancelled_turn() {
     let second = bench.begin("2", Some("s")).await;
     assert_eq!(bench.end(&second).await.unwrap().text, "fine");
     let transcript = history::transcript(&bench.records(&first).await, None).unwrap();
-    let earlier =
-        Earlier { run: first, transcript, past: Arc::default(), names: Default::default(), standing: None };
+    let earlier = Earlier {
+        run: first,
+        transcript,
+        past: Arc::default(),
+        names: Default::default(),
+        standing: None,
+        lessons: Arc::default(),
+    };
     let both = history::transcript(&bench.records(&second).await, Some(&earlier)).unwrap();
     let messages: Vec<_> = both.messages().iter().map(|m| (**m).clone()).collect();
     assert_eq!(

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use adjutant::Project;
+use adjutant::agent::definition::{Definition, Strategy};
 use adjutant::policy::cedar::Severity;
 use adjutant::project::{Environment, ToolKind};
 use adjutant::tool::mcp::Transport;
@@ -34,9 +35,20 @@ pub(crate) fn execute(arguments: &Arguments, shared: &Shared, output: Output) ->
                 let warnings = findings.iter().filter(|finding| finding.severity() == Severity::Warning);
                 warnings.for_each(|finding| policy::tell(finding, output));
             }
+            let bounds = bounds(&project);
             if output.json {
-                output.json(&json!({ "ok": true, "agents": agents, "tools": tools, "errors": [] }))?;
+                let strategies = bounds.iter().map(|(agent, strategy, most)| {
+                    json!({ "agent": agent, "strategy": strategy, "most_model_calls": most })
+                });
+                let strategies: Vec<_> = strategies.collect();
+                output.json(&json!({
+                    "ok": true, "agents": agents, "tools": tools, "strategies": strategies, "errors": [],
+                }))?;
             } else {
+                for (agent, strategy, most) in bounds {
+                    let times = count(most, "time");
+                    output.talk(&format!("`{agent}` ({strategy}) asks models {times} at most in one run"));
+                }
                 output.line(&format!(
                     "ok: {}, {}",
                     count(agents as u64, "agent"),
@@ -51,6 +63,20 @@ pub(crate) fn execute(arguments: &Arguments, shared: &Shared, output: Output) ->
         }
         Err(failure) => Err(failure),
     }
+}
+
+/// The agents with a strategy, with how often one run of each asks models at most.
+fn bounds(project: &Project) -> Vec<(&str, &'static str, u64)> {
+    let definitions = project.agents().filter_map(|source| project.definition(&source.name).ok());
+    let bound = |definition: &'_ Definition| {
+        let strategy = Strategy::of(definition)?.as_str();
+        Some((strategy, definition.most_model_calls()?))
+    };
+    let found = definitions.filter_map(|definition| {
+        let (strategy, most) = bound(definition)?;
+        Some((definition.name.as_str(), strategy, most))
+    });
+    found.collect()
 }
 
 /// Reads the project, and looks for the programs that its tools need.

@@ -114,6 +114,10 @@ impl Show {
                 format!("the limit of {} is reached: one last turn without tools", limit.as_str())
             }
             EventKind::HandedOver { by, to } => format!("`{by}` hands the conversation over to `{to}`"),
+            EventKind::Strategy { name, most_model_calls } => {
+                format!("{name}: models are asked {} at most", count(*most_model_calls, "time"))
+            }
+            EventKind::Todo { done, open } => to_do(done, open),
             EventKind::Compacted { messages } => {
                 format!("{} shortened to fit the model's window", count(*messages as u64, "message"))
             }
@@ -199,6 +203,16 @@ impl Show {
             true => format!("  -> {} failed: {}", result.name, first_line(&text, 300)),
             false => format!("  -> {}: {}{took}", result.name, bytes(text.len())),
         }
+    }
+}
+
+/// What is done and what is not, as one line.
+fn to_do(done: &[String], open: &[String]) -> String {
+    let marked = |mark: &'static str| move |what: &String| format!("[{mark}] {}", first_line(what, 80));
+    let items: Vec<_> = done.iter().map(marked("x")).chain(open.iter().map(marked(" "))).collect();
+    match items.as_slice() {
+        [] => "to do: nothing".to_owned(),
+        items => format!("to do: {}", items.join("  ")),
     }
 }
 

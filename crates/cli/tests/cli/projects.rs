@@ -45,6 +45,18 @@ fn an_unknown_key() {
 }
 
 #[test]
+fn a_strategy_says_how_often_models_are_asked() {
+    let limits = "limits: { steps: 8 }";
+    sees!(agent(&format!("---\nmodel: main\nstrategy: plan\n{limits}\n---\nYou help.\n")), @"
+    exit 0
+    --- stdout
+    ok: 1 agent, 0 tools
+    --- stderr
+    `desk` (plan) asks models 154 times at most in one run
+    ");
+}
+
+#[test]
 fn a_missing_model() {
     sees!(agent("---\ndescription: helps\n---\nYou help.\n"), @"
     exit 2

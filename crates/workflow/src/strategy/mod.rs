@@ -9,6 +9,7 @@ mod vote;
 use adjutant_agent::definition::Strategy;
 use adjutant_agent::workflow::{Item, Stage, Workflow};
 use adjutant_core::Result;
+use adjutant_core::event::EventKind;
 use adjutant_core::json::Json;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -20,6 +21,7 @@ impl Workflow for Strategic {
     fn run(&self, stage: Stage, task: Item, _: Option<Json>) -> BoxFuture<'_, Result<Item>> {
         let strategy = self.0;
         async move {
+            tell(&stage, strategy)?;
             let agent = Itself(stage);
             match strategy {
                 Strategy::Vote { of } => vote::vote(&agent, &task, of).await,
@@ -31,6 +33,12 @@ impl Workflow for Strategic {
         }
         .boxed()
     }
+}
+
+/// Says how the agent goes about its task, and how often it asks models for that at most, before it does.
+fn tell(stage: &Stage, strategy: Strategy) -> Result<()> {
+    let most_model_calls = stage.definition().most_model_calls().unwrap_or(u64::MAX);
+    stage.emit(&EventKind::Strategy { name: strategy.as_str().to_owned(), most_model_calls })
 }
 
 /// The agent whose strategy it is.

@@ -10,5 +10,5 @@ use super::reflexion::{Tries, attempts};
 
 /// Answers, has the answer criticised, and answers again with the last answer and the critique at hand.
 pub(super) async fn refine(agent: &Itself, task: &Item, rounds: u32) -> Result<Item> {
-    attempts(agent, task, rounds, Tries::Improve).await
+    attempts(agent, task, rounds, Tries::Improve, &mut Vec::new()).await
 }

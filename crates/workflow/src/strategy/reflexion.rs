@@ -18,14 +18,24 @@ pub(super) enum Tries {
     Anew,
 }
 
-/// Tries, and tries again from the beginning with the lessons of the attempts that did not succeed.
+/// Tries, and tries again from the beginning with the lessons of the attempts that did not succeed. The session keeps them: its next
+/// turn begins with what was learned before.
 pub(super) async fn reflexion(agent: &Itself, task: &Item, most: u32) -> Result<Item> {
-    attempts(agent, task, most, Tries::Anew).await
+    let mut lessons = agent.0.lessons();
+    let answered = attempts(agent, task, most, Tries::Anew, &mut lessons).await;
+    agent.0.keep(&lessons);
+    answered
 }
 
 /// Tries until its own critic lets an answer pass, or there were enough attempts. An attempt that fails is a lesson, too.
-pub(super) async fn attempts(agent: &Itself, task: &Item, most: u32, tries: Tries) -> Result<Item> {
-    let mut lessons: Vec<Item> = Vec::new();
+pub(super) async fn attempts(
+    agent: &Itself,
+    task: &Item,
+    most: u32,
+    tries: Tries,
+    lessons: &mut Vec<Item>,
+) -> Result<Item> {
+    let before = lessons.len();
     let mut last: Option<Item> = None;
     loop {
         let round = agent.0.scope("attempt");
@@ -42,7 +52,7 @@ pub(super) async fn attempts(agent: &Itself, task: &Item, most: u32, tries: Trie
             asked.push_str(&format!("\n\nWhat was wrong with an earlier answer:\n{}", lesson.text()));
         }
         let known: Vec<&Item> = [task].into_iter().chain(&last).chain(advice).collect();
-        let is_last = lessons.len() + 1 >= most.max(1) as usize;
+        let is_last = lessons.len() - before + 1 >= most.max(1) as usize;
         let answer = match agent.does(&round, asked, &known).await {
             Ok(answer) => answer,
             Err(error) if is_failure(&error) && !is_last => {

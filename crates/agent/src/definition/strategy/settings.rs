@@ -78,6 +78,17 @@ impl Strategy {
         }
     }
 
+    /// The word for it in files and on screens.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Vote { .. } => "vote",
+            Self::Refine { .. } => "refine",
+            Self::Reflexion { .. } => "reflexion",
+            Self::Plan { .. } => "plan",
+            Self::Tree(_) => "tree",
+        }
+    }
+
     /// The names of the helpers that it needs beside the agent itself.
     fn helpers(self) -> &'static [&'static str] {
         match self {
