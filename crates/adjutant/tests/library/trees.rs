@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use adjutant::agent::definition::{Over, Strategy, Tree};
+use adjutant::core::label::Readers;
 use adjutant::model::Request;
 use adjutant::model::scripted::{Scripted, Turn};
 use adjutant::prelude::*;
@@ -22,7 +23,7 @@ fn is(request: &Request, says: &str) -> bool {
 type Count = Arc<AtomicUsize>;
 
 /// A model of which the way east, and then up, is the right one. As the agent itself it says what it was asked last.
-fn guide() -> (Adjutant, Count) {
+fn guiding() -> (Scripted, Count) {
     let count = Count::default();
     let counted = Arc::clone(&count);
     let model = Scripted::from_fn(move |request, _| {
@@ -47,6 +48,11 @@ fn guide() -> (Adjutant, Count) {
             Turn::text(&text)
         })
     });
+    (model, count)
+}
+
+fn guide() -> (Adjutant, Count) {
+    let (model, count) = guiding();
     (Adjutant::builder().in_memory().model("main", model).build().unwrap(), count)
 }
 
@@ -145,4 +151,69 @@ fn a_tree_stands_in_the_front_matter() {
     assert_eq!((at.line, at.column), (Some(3), Some(9)));
     let error = read("{ name: tree, over: action }").unwrap_err().swap_remove(0);
     assert_eq!(error.help(), Some("did you mean `actions`?"));
+}
+
+#[tokio::test]
+async fn a_search_goes_on_where_its_process_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    for stopped_after in [2, 7, 12] {
+        let store = folder.path().join(format!("{stopped_after}.db"));
+        let begin = || {
+            let (model, count) = guiding();
+            (Adjutant::builder().store(&store).model("main", model).build().unwrap(), count)
+        };
+        let task = || Task::new("Find the way.").id("one");
+        let (first, count) = begin();
+        let run = first.start(&walker(Tree::USUAL), task()).await.unwrap();
+        let updates = run.drive();
+        while count.load(Ordering::SeqCst) < stopped_after {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+        updates.stop().await.unwrap();
+        drop((run, first));
+        let (second, later) = begin();
+        let text = second.run(&walker(Tree::USUAL), task()).await.unwrap().text;
+        assert!(text.contains("1. go east\n2. go up\n\nNow answer the task"), "{text}");
+        assert!(later.load(Ordering::SeqCst) < 13, "what was answered is not asked again");
+    }
+}
+
+#[tokio::test]
+async fn what_is_given_up_has_had_its_say() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("agents")).unwrap();
+    let tool = |name: &str, flow: &str| {
+        format!(
+            "[tools.{name}]\ntype = \"command\"\ncommand = [\"echo\", \"light\"]\ndescription = \"Looks.\"\neffect = \"pure\"\n{flow}\n"
+        )
+    };
+    let tools = [tool("near", ""), tool("far", "flow = { readers = [\"ann\"] }")].concat();
+    std::fs::write(folder.path().join("adjutant.toml"), tools).unwrap();
+    let strategy = "{ name: tree, over: actions, width: 2, depth: 1 }";
+    let agent = format!("---\nmodel: main\ntools: [near, far]\nstrategy: {strategy}\n---\nYou find ways.\n");
+    std::fs::write(folder.path().join("agents/desk.md"), agent).unwrap();
+    let readers = async |ways: &'static [&'static str]| {
+        let project = Project::load(folder.path()).unwrap_or_else(|errors| panic!("{errors:#?}"));
+        let model = Scripted::from_fn(move |request, _| {
+            let text = asked(request);
+            Some(if is(request, "in which ways the work") {
+                Turn::text(&json!({ "ways": ways }).to_string())
+            } else if is(request, "how likely it leads") {
+                let score = if text.contains("1. near") { 0.9 } else { 0.1 };
+                Turn::text(&json!({ "score": score, "solves": true }).to_string())
+            } else if let Some((_, step)) = text.rsplit_once("nothing else of it: ") {
+                Turn::calls([(step, json!({}))])
+            } else {
+                Turn::text("Here.")
+            })
+        });
+        let adjutant = Adjutant::builder().in_memory().project(project).model("main", model).build().unwrap();
+        adjutant.run("desk", "Find the way.").await.unwrap().label.unwrap().readers
+    };
+    assert_eq!(readers(&["near"]).await, Readers::Anyone);
+    assert_ne!(
+        readers(&["near", "far"]).await,
+        Readers::Anyone,
+        "it was compared with what it was better than"
+    );
 }
