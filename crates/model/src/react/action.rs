@@ -54,7 +54,7 @@ mod tests {
 
     use super::*;
 
-    fn tool(properties: Value) -> ToolSpec {
+    fn tool(properties: &Value) -> ToolSpec {
         ToolSpec {
             name: "t".into(),
             description: String::new(),
@@ -68,8 +68,8 @@ mod tests {
 
     #[test]
     fn arguments_are_read_as_models_write_them() {
-        let one = tool(json!({ "q": { "type": "string" } }));
-        let two = tool(json!({ "q": { "type": "string" }, "n": { "type": "integer" } }));
+        let one = tool(&json!({ "q": { "type": "string" } }));
+        let two = tool(&json!({ "q": { "type": "string" }, "n": { "type": "integer" } }));
         for (input, tool, expected) in [
             (r#" {"q": 1} "#, &two, r#"{"q": 1}"#),
             ("```json\n{\"q\": 1}\n```\nI wait.", &two, r#"{"q": 1}"#),
