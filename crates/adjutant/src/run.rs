@@ -265,6 +265,15 @@ impl Run {
         start::answer(self.engine(), &self.id, signal, &request.question.fitting(answer)?).await
     }
 
+    /// Sends it an event from outside, which its workflow waits for under that name, by now or later. What comes so is not trusted.
+    ///
+    /// Fails with [`Code::InputInvalid`] where the name is one under which a person is asked, and with [`Code::Conflict`] when the
+    /// run is over.
+    pub async fn signal(&self, name: &str, data: impl Into<serde_json::Value>) -> Result<()> {
+        self.open_or("take an event").await?;
+        start::signal(self.engine(), &self.id, &letter()?, name, Json::from(data.into())).await
+    }
+
     /// What is asked under that name. Fails with [`Code::Conflict`] when nothing is.
     async fn asked(&self, signal: &str) -> Result<Json> {
         let waits = self.waits().await?.into_iter();

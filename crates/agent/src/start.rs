@@ -16,6 +16,7 @@ use crate::definition::Definition;
 use crate::host::{AgentHost, EMBEDDER};
 use crate::input::{self, Input};
 use crate::models::Models;
+use crate::question;
 use crate::subtask::Subtask;
 use crate::takeover;
 use crate::title;
@@ -183,6 +184,18 @@ pub async fn approve(
 /// Answers a question. The answer must [fit](adjutant_tool::Question::fitting); the first one counts.
 pub async fn answer(engine: &dyn Engine, run: &RunId, signal: &str, answer: &Answer) -> Result<()> {
     signal_once(engine, run, signal, Json::of(answer)?).await
+}
+
+/// Sends a run an event from outside, which a workflow waits for under that name, by now or later. `id` is new for each event.
+///
+/// Fails with [`Code::InputInvalid`] where the name is one under which a person is asked.
+pub async fn signal(engine: &dyn Engine, run: &RunId, id: &str, name: &str, payload: Json) -> Result<()> {
+    if [approval::PREFIX, question::PREFIX, takeover::PREFIX].iter().any(|prefix| name.starts_with(prefix)) {
+        return Err(Error::new(Code::InputInvalid, format!("`{name}` waits for a person, not for an event"))
+            .with_help("`adjutant runs approve` and `adjutant runs answer` are for people"));
+    }
+    let letter = Letter::Signal { name: name.to_owned(), payload };
+    engine.send(run, Mail::new(format!("event:{id}"), letter)).await.map(drop)
 }
 
 async fn signal_once(engine: &dyn Engine, run: &RunId, signal: &str, payload: Json) -> Result<()> {

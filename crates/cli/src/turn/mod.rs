@@ -16,4 +16,4 @@ pub(crate) use people::People;
 pub(crate) use question::{Put, put};
 pub(crate) use queue::explain_ahead;
 pub(crate) use show::{Show, summary};
-pub(crate) use waiting::{asked, explain};
+pub(crate) use waiting::{asked, explain, is_event};

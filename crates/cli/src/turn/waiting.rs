@@ -55,6 +55,16 @@ fn explain_one(rest: &Rest, is_below: bool, output: Output, project: &str) {
             continue;
         }
         match wait {
+            Wait::Signal { name, request, .. } if is_event(name) => {
+                let shown = match request.value().is_null() {
+                    true => String::new(),
+                    false => format!(": {}", request.as_str()),
+                };
+                output.talk(&format!(
+                    "  for the event `{name}` from outside{}\n    adjutant runs signal {id} {name} '{{..}}'{project}",
+                    clean(&shown)
+                ));
+            }
             Wait::Signal { name, request, .. } => {
                 let call = name.strip_prefix(PREFIX).unwrap_or(name);
                 let call = if several { format!(" --call {call}") } else { String::new() };
@@ -81,6 +91,11 @@ fn explain_one(rest: &Rest, is_below: bool, output: Output, project: &str) {
             Wait::Child { .. } => {}
         }
     }
+}
+
+/// Whether a signal is an event from outside: under a name with a colon a person is asked.
+pub(crate) fn is_event(name: &str) -> bool {
+    !name.contains(':')
 }
 
 /// Whether a timer is the time that somebody has to answer.
@@ -157,7 +172,9 @@ pub(crate) fn asked(request: &Json) -> String {
         return format!("in the hands of {}", clean(&taken.taken_by));
     }
     let value = request.value();
-    let tool = value.get("tool").and_then(Value::as_str).unwrap_or("a call");
+    let Some(tool) = value.get("tool").and_then(Value::as_str) else {
+        return clean(&value.to_string()).into_owned();
+    };
     let arguments = value.get("arguments").map(ToString::to_string).unwrap_or_default();
     let why = value.get("why").and_then(Value::as_str).map(|why| format!(" ({why})")).unwrap_or_default();
     format!("{tool} {arguments}{why}")

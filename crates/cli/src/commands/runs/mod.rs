@@ -8,6 +8,7 @@ mod list;
 mod remove;
 mod resume;
 mod show;
+mod signal;
 mod takeover;
 mod tree;
 
@@ -41,6 +42,7 @@ enum Command {
     Pause(control::PauseArguments),
     Approve(control::ApproveArguments),
     Answer(control::AnswerArguments),
+    Signal(signal::Arguments),
     Resolve(control::ResolveArguments),
     Take(takeover::TakeArguments),
     Edit(takeover::EditArguments),
@@ -55,6 +57,7 @@ impl Command {
     fn makes_progress(&self) -> bool {
         match self {
             Self::Resume(_) | Self::Fork(_) | Self::Approve(_) | Self::Answer(_) | Self::Resolve(_) => true,
+            Self::Signal(_) => true,
             Self::Take(_) | Self::Edit(_) | Self::Call(_) | Self::HandBack(_) => true,
             Self::List(_)
             | Self::Show(_)
@@ -82,6 +85,7 @@ pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
         Command::Pause(command) => control::pause(command, &adjutant, output).await,
         Command::Approve(command) => control::approve(command, &adjutant, output, &project).await,
         Command::Answer(command) => control::answer(command, &adjutant, output, &project).await,
+        Command::Signal(command) => signal::execute(command, &adjutant, output, &project).await,
         Command::Resolve(command) => control::resolve(command, &adjutant, output, &project).await,
         Command::Take(command) => takeover::take(command, &adjutant, output, &project).await,
         Command::Edit(command) => takeover::edit(command, &adjutant, output, &project).await,
