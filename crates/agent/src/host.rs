@@ -314,6 +314,7 @@ impl AgentHost {
             .with_handed(input.handed.clone())
             .with_engine(Arc::clone(&self.engine))
             .with_results(self.results.clone())
+            .with_models(Arc::clone(&self.models))
             .acting_for(user, &input.behind);
         let agent = Arc::new(runtime.with_files(files));
         let earlier = self.sessions.resume(self.engine.as_ref(), admission).await?;

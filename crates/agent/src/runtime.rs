@@ -21,6 +21,7 @@ use crate::definition::Definition;
 use crate::flow::Memo;
 use crate::handoff::Handed;
 use crate::hands::Hands;
+use crate::models::Models;
 use crate::output::Form;
 use crate::rules::Forbids;
 use crate::search;
@@ -65,6 +66,8 @@ pub struct Runtime {
     pub(crate) engine: Option<Arc<dyn Engine>>,
     /// Where results of workflows are kept for other runs.
     pub(crate) results: Option<Kept>,
+    /// Where further models are found, such as those that make vectors.
+    pub(crate) models: Option<Arc<dyn Models>>,
     /// What was known at the last call.
     pub(crate) known: Memo,
     /// The tools that every request offers.
@@ -105,6 +108,7 @@ impl Runtime {
             handed: None,
             engine: None,
             results: None,
+            models: None,
             known: Memo::default(),
             offered,
             overhead: 0,
@@ -231,6 +235,13 @@ impl Runtime {
     #[must_use]
     pub(crate) fn with_results(mut self, results: Option<Kept>) -> Self {
         self.results = results;
+        self
+    }
+
+    /// Sets where further models are found.
+    #[must_use]
+    pub(crate) fn with_models(mut self, models: Arc<dyn Models>) -> Self {
+        self.models = Some(models);
         self
     }
 

@@ -5,6 +5,7 @@
 //! choke point as the calls of a model.
 
 mod item;
+mod likeness;
 mod perform;
 mod progress;
 mod stage;

@@ -52,8 +52,8 @@ const PERSON: &str = "person";
 /// by [`apart`](Self::apart) knows what it is given and nothing else.
 #[derive(Clone)]
 pub struct Stage {
-    ctx: Ctx,
-    run: Arc<Performance>,
+    pub(super) ctx: Ctx,
+    pub(super) run: Arc<Performance>,
     purse: Arc<Purse>,
     known: Arc<Mutex<Item>>,
     /// What has decided that it comes to this.
@@ -240,7 +240,8 @@ impl Stage {
         *known = Item::made_of(Value::Null, [&*known, item]);
     }
 
-    fn knows(&self) -> Item {
+    /// All that what is asked here counts as made of.
+    pub(super) fn knows(&self) -> Item {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         Item::made_of(Value::Null, [&*known, &self.control])
     }
