@@ -63,16 +63,25 @@ fn by_roles(definition: &mut Definition, project: &Project) {
     definition.team.iter_mut().for_each(|member| by_roles(member, project));
     let helpers =
         definition.workflow.as_ref().and_then(|plan| Plan::read(plan).ok()).map(|plan| plan.helpers);
-    for helper in helpers.into_iter().flatten() {
-        let model = match &helper.from {
+    let helpers = helpers.unwrap_or_default();
+    let model_of = |name: &str| {
+        let helper = helpers.iter().find(|helper| helper.name == name)?;
+        match &helper.from {
             HelperFrom::Model(model) => Some(model.clone()),
             HelperFrom::Agent(agent) => {
                 project.agents().find(|source| source.name == *agent).map(|source| source.model.name.clone())
             }
-        };
-        let own = definition.agents.iter_mut().find(|asked| asked.definition.name == helper.name);
-        if let (Some(own), Some(model)) = (own, model) {
-            own.definition.model = model;
+        }
+    };
+    for asked in definition.agents.iter_mut().map(|asked| &mut asked.definition) {
+        // Those that it may ask of the workflow's own are named by the same plan.
+        for co_worker in asked.agents.iter_mut().map(|co_worker| &mut co_worker.definition) {
+            if let Some(model) = model_of(&co_worker.name) {
+                co_worker.model = model;
+            }
+        }
+        if let Some(model) = model_of(&asked.name) {
+            asked.model = model;
         }
     }
 }

@@ -12,11 +12,12 @@ pub(crate) fn validator(schema: &Value) -> Result<Validator, String> {
 
 /// Whether a value fits a schema, and why not.
 pub(crate) fn fits(schema: &Value, value: &Value) -> Result<(), String> {
-    check(&validator(schema).map_err(|why| format!("the schema itself is wrong: {why}"))?, value)
+    let validator = validator(schema).map_err(|why| format!("the schema itself is wrong: {why}"))?;
+    passes(&validator, value)
 }
 
-/// Whether a value fits, and why not.
-pub(crate) fn check(validator: &Validator, value: &Value) -> Result<(), String> {
+/// Whether a value fits a schema that was read before, and why not.
+pub(crate) fn passes(validator: &Validator, value: &Value) -> Result<(), String> {
     match validator.iter_errors(value).next() {
         None => Ok(()),
         Some(error) if error.instance_path().as_str().is_empty() => Err(error.to_string()),

@@ -4,6 +4,7 @@
 //! in any nesting. [`graph`] has nodes that share a state. [`plan`] has them as data that people write in YAML; whoever runs one calls the same functions.
 
 mod coded;
+pub mod crew;
 mod deep;
 mod draw;
 mod expression;

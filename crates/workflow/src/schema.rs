@@ -2,10 +2,12 @@
 //!
 //! It says what stands where. What only the reader can tell, such as names that are not there, is not in it.
 
+mod several;
+
 use serde_json::{Map, Value, json};
 
 /// What a step does, each with its form and the keys that may stand beside it.
-const VERBS: [(&str, &[&str]); 13] = [
+const VERBS: [(&str, &[&str]); 16] = [
     ("agent", &["task", "variables"]),
     ("workflow", &["task", "variables"]),
     ("tool", &["arguments"]),
@@ -19,6 +21,9 @@ const VERBS: [(&str, &[&str]); 13] = [
     ("refine", &[]),
     ("orchestrate", &[]),
     ("graph", &[]),
+    ("crew", &[]),
+    ("chat", &[]),
+    ("events", &[]),
 ];
 
 /// What any step may have.
@@ -61,6 +66,14 @@ fn schema() -> Value {
         "retry": retry(),
         "gate": gate(),
         "helper": table(&[], &[("model", text_of("A model.")), ("agent", text_of("An agent."))]),
+        "chooser": table(
+            &[],
+            &[
+                ("model", text_of("A model.")),
+                ("agent", text_of("An agent.")),
+                ("embedding", text_of("The role of the model whose vectors choose, such as `embed`.")),
+            ],
+        ),
         "route": route(),
         "path": path(),
         "refine": refine(),
@@ -69,6 +82,13 @@ fn schema() -> Value {
         "field": field(),
         "node": node(),
         "edge": edge(),
+        "crew": several::crew(),
+        "member": several::member(),
+        "assignment": several::assignment(),
+        "chat": several::chat(),
+        "events": several::events(),
+        "reaction": several::reaction(),
+        "emission": several::emission(),
     });
     if let Some(root) = root.as_object_mut() {
         root.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
@@ -161,6 +181,9 @@ fn step() -> Value {
             ("refine", reference("refine")),
             ("orchestrate", reference("orchestrate")),
             ("graph", reference("graph")),
+            ("crew", reference("crew")),
+            ("chat", reference("chat")),
+            ("events", reference("events")),
         ],
     );
     let verbs = VERBS.iter().map(|(verb, _)| json!({ "required": [verb] }));
@@ -202,12 +225,11 @@ fn gate() -> Value {
 
 fn route() -> Value {
     let otherwise = json!({ "oneOf": [{ "enum": ["ask", "fail"] }, reference("steps")], "description": "What is done where no path is chosen." });
-    let confidence =
-        json!({ "type": "number", "minimum": 0, "maximum": 1, "description": "How sure the model must be." });
+    let confidence = json!({ "type": "number", "minimum": 0, "maximum": 1, "description": "How sure the choice must be." });
     let paths = json!({ "type": "object", "additionalProperties": reference("path"), "minProperties": 1 });
     let route = [
         ("subject", described("value", "What is classified; `last` where nothing is said.")),
-        ("by", described("helper", "Who chooses; without it, the first path whose `when` holds is gone.")),
+        ("by", described("chooser", "Who chooses; without it, the first path whose `when` holds is gone.")),
         ("confidence", confidence),
         ("otherwise", otherwise),
         ("paths", paths),
@@ -218,6 +240,7 @@ fn route() -> Value {
 fn path() -> Value {
     let path = [
         ("description", text_of("What belongs there: a model chooses by that.")),
+        ("examples", texts("Texts that belong there: vectors choose by these.")),
         ("when", described("condition", "When it is gone, where conditions decide.")),
         ("do", reference("steps")),
     ];
@@ -368,7 +391,11 @@ mod tests {
                 &definitions["gate"]["properties"]["judge"],
             ),
             (format!("{{ route: {{ {odd} }} }}"), &definitions["route"]),
-            (format!("{{ route: {{ by: {{ {odd} }}, paths: {{}} }} }}"), &definitions["helper"]),
+            (format!("{{ route: {{ by: {{ {odd} }}, paths: {{}} }} }}"), &definitions["chooser"]),
+            (
+                format!("{{ route: {{ by: {{ embedding: embed, {odd} }}, paths: {{}} }} }}"),
+                &definitions["chooser"],
+            ),
             (format!("{{ route: {{ paths: {{ a: {{ {odd} }} }} }} }}"), &definitions["path"]),
             (
                 format!(
@@ -381,6 +408,21 @@ mod tests {
             (format!("{{ graph: {{ state: {{ a: {{ {odd} }} }} }} }}"), &definitions["field"]),
             (format!("{{ graph: {{ nodes: {{ a: {{ {odd} }} }} }} }}"), &definitions["node"]),
             (format!("{{ graph: {{ edges: [{{ {odd} }}] }} }}"), &definitions["edge"]),
+            (format!("{{ crew: {{ {odd} }} }}"), &definitions["crew"]),
+            (format!("{{ crew: {{ members: {{ a: {{ {odd} }} }} }} }}"), &definitions["member"]),
+            (format!("{{ crew: {{ tasks: [{{ {odd} }}] }} }}"), &definitions["assignment"]),
+            (format!("{{ chat: {{ {odd} }} }}"), &definitions["chat"]),
+            (format!("{{ chat: {{ next: {{ {odd} }} }} }}"), &definitions["helper"]),
+            (format!("{{ events: {{ {odd} }} }}"), &definitions["events"]),
+            (format!("{{ events: {{ steps: {{ a: {{ {odd} }} }} }} }}"), &definitions["reaction"]),
+            (
+                format!("{{ events: {{ steps: {{ a: {{ from_outside: {{ {odd} }} }} }} }} }}"),
+                &definitions["reaction"]["properties"]["from_outside"],
+            ),
+            (
+                format!("{{ events: {{ steps: {{ a: {{ emits: {{ {odd} }} }} }} }} }}"),
+                &definitions["emission"],
+            ),
         ] {
             assert_eq!(known(&steps), properties(expected), "{steps}");
         }

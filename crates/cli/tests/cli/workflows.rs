@@ -64,3 +64,29 @@ fn workflows_are_listed_shown_and_drawn() {
     let published = include_str!("../../../../docs/workflow.schema.json");
     assert!(sandbox.run(&["workflows", "schema"]).contains(published.trim_end()));
 }
+
+#[test]
+fn a_workflow_is_sent_the_event_that_it_waits_for() {
+    let sandbox = Sandbox::with_agent("description: Helps.");
+    let flow = "
+steps:
+  - events:
+      first: { asked: '= input' }
+      steps:
+        wait: { on: asked, from_outside: { kind: approved, request: { text: May it be sent? } } }
+        send: { on: approved, emits: { kind: end, data: 'as {{ event.by }} said' } }
+";
+    sandbox.write("workflows/letter.yaml", flow);
+    let waits = sandbox.run(&["run", "--agent", "letter", "go"]);
+    let run = sandbox.newest();
+    assert!(waits.starts_with("exit 3") && waits.contains("runs signal"), "{waits}");
+    sees!(sandbox.run(&["runs", "signal", &run, "aproved"]), @"
+    exit 1
+    --- stderr
+    error[conflict]: nothing in the run `[run]` waits for the event `aproved`
+
+    hint: did you mean `approved`?
+    ");
+    let said = sandbox.run(&["runs", "signal", &run, "approved", "{\"by\": \"Ann\"}"]);
+    assert!(said.starts_with("exit 0") && said.contains("as Ann said"), "{said}");
+}

@@ -175,6 +175,18 @@ impl Diagram {
             Kind::Route(routing) => self.route(step, routing, group),
             Kind::Refine(refining) => self.refine(step, refining, group),
             Kind::Orchestrate(orchestrating) => self.orchestrate(step, orchestrating, group),
+            Kind::Crew(crewed) => {
+                let inner = self.group(&titled(step, &format!("crew, {}", crewed.process.word())), group);
+                self.crew(crewed, inner)
+            }
+            Kind::Chat(chatting) => {
+                let inner = self.group(&titled(step, "chat"), group);
+                self.chat(chatting, inner)
+            }
+            Kind::Events(eventful) => {
+                let inner = self.group(&titled(step, "events"), group);
+                self.events(eventful, inner)
+            }
             Kind::Graph(graphed) => {
                 let inner = self.group(&titled(step, "graph"), group);
                 self.graph(graphed, inner)
@@ -193,7 +205,7 @@ impl Diagram {
         Flow { heads: vec![Loose::of(node)], tails: vec![Loose::of(node)] }
     }
 
-    fn gate(&mut self, gate: &Gate, flow: Flow, group: Option<usize>) -> Flow {
+    pub(super) fn gate(&mut self, gate: &Gate, flow: Flow, group: Option<usize>) -> Flow {
         let node = self.node(&["gate"], Form::Choice, group);
         self.join(&flow.tails, &[Loose::of(node)]);
         let mut tails = vec![Loose { node, label: "passes".to_owned() }];
@@ -230,7 +242,11 @@ impl Diagram {
 
     fn route(&mut self, step: &Step, routing: &Routing, group: Option<usize>) -> Flow {
         let inner = self.group(&titled(step, "route"), group);
-        let by = if routing.classifier.is_some() { "chosen by a model" } else { "chosen by conditions" };
+        let by = match (&routing.embedding, &routing.classifier) {
+            (Some(_), _) => "chosen by likeness",
+            (None, Some(_)) => "chosen by a model",
+            (None, None) => "chosen by conditions",
+        };
         let asks = matches!(routing.otherwise, Otherwise::Ask).then_some("or else by a person");
         let lines: Vec<&str> = [by].into_iter().chain(asks).collect();
         let choice = self.node(&lines, Form::Choice, Some(inner));

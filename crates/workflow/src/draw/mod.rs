@@ -1,6 +1,9 @@
 //! Draws plans: as Mermaid, as SVG, and as an outline in text.
 
+mod chat;
+mod crew;
 mod diagram;
+mod events;
 mod graph;
 mod layout;
 mod mermaid;
@@ -57,6 +60,19 @@ steps:
         - { from: a, to: b, when: x < 3 }
         - { from: b, to: a, each: '= [1]' }
         - { from: a, to: end }
+  - crew:
+      process: hierarchical
+      members: { one: { role: a reader }, two: { role: a writer } }
+      tasks:
+        - { id: find, description: Find. }
+        - { id: tell, description: Tell., by: two, gate: { when: 'true' } }
+  - chat: { speakers: [writer, person], next: model, until: turns > 3 }
+  - events:
+      first: { asked: '= input' }
+      steps:
+        split: { on: asked, workers: 2, do: { agent: writer }, emits: { kind: part } }
+        wait: { on: part, from_outside: { kind: approved } }
+        join: { on: { part: 2, approved: 1 }, emits: { kind: end } }
 ";
 
     #[test]

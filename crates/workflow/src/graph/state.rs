@@ -68,7 +68,7 @@ impl Type {
     }
 
     fn check(&self, field: &str, value: &Value) -> Result<()> {
-        fit::check(&self.0, value).map_err(|why| {
+        fit::passes(&self.0, value).map_err(|why| {
             Error::new(Code::ToolFailed, format!("the field `{field}` cannot hold this: {why}"))
         })
     }

@@ -8,6 +8,10 @@ use adjutant_core::{Code, Error, Result};
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
+use jsonschema::Validator;
+use serde_json::Value;
+
+use crate::fit::{passes, validator};
 
 /// Something that has happened in a workflow.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,13 +53,15 @@ struct Waiting<'a> {
 #[derive(Default)]
 pub struct Events<'a> {
     steps: Vec<Waiting<'a>>,
+    /// What checks the events of a kind; what is wrong with the schema where it is none.
+    kinds: BTreeMap<String, std::result::Result<Validator, String>>,
     most: Option<usize>,
 }
 
-/// How many events there may be where nothing is said.
-const MOST: usize = 10_000;
-
 impl<'a> Events<'a> {
+    /// How many events there may be where nothing is said.
+    pub(crate) const MOST: usize = 10_000;
+
     /// No steps.
     pub fn new() -> Self {
         Self::default()
@@ -95,25 +101,57 @@ impl<'a> Events<'a> {
         self
     }
 
+    /// Adds a step that waits, for each event of the kind `on`, until somebody outside signals `kind`: what they say is an event of
+    /// that kind, and not trusted. `request` makes what they are shown of the event.
+    #[must_use]
+    pub fn from_outside<R>(self, name: &str, on: &str, workers: usize, kind: &str, request: R) -> Self
+    where
+        R: Fn(&Event) -> Value + Send + Sync + 'a,
+    {
+        let kind = kind.to_owned();
+        self.on(name, on, workers, move |stage, event| {
+            let (request, kind) = (request(&event), kind.clone());
+            async move {
+                let said = stage.signal(&kind, &request).await?;
+                Ok(vec![Event::new(kind, said.influenced_by([&event.data]))])
+            }
+        })
+    }
+
+    /// Gives events of a kind a JSON schema, which what they hold must fit; also of the kind that [ends](Event::END) it all.
+    #[must_use]
+    pub fn kind(mut self, kind: &str, schema: &Value) -> Self {
+        self.kinds.insert(kind.to_owned(), validator(schema));
+        self
+    }
+
     /// Sets how many events there may be in all; 10,000 where nothing is said.
     #[must_use]
     pub fn most(self, most: usize) -> Self {
         Self { most: Some(most), ..self }
     }
 
+    /// As [`run_all`](Self::run_all), beginning with one event.
+    ///
+    /// Fails as that does.
+    pub async fn run(&self, stage: &Stage, first: Event) -> Result<Item> {
+        self.run_all(stage, vec![first]).await
+    }
+
     /// Works on events until one ends the workflow, and gives what that one holds. What is under way then is given up.
     ///
-    /// Fails where nothing is under way and no step has the events that it waits for, where there are too many events, and with
+    /// Fails where an event does not fit its schema, where nothing is under way and no step has the events that it waits for, where there are too many events, and with
     /// what a step fails with.
-    pub async fn run(&self, stage: &Stage, first: Event) -> Result<Item> {
-        let most = self.most.unwrap_or(MOST);
+    pub async fn run_all(&self, stage: &Stage, first: Vec<Event>) -> Result<Item> {
+        let most = self.most.unwrap_or(Self::MOST);
         let mut queues: Vec<BTreeMap<&str, VecDeque<Event>>> = vec![BTreeMap::new(); self.steps.len()];
         let mut busy = vec![0_usize; self.steps.len()];
         let mut open = FuturesUnordered::new();
-        let mut new = vec![first];
+        let mut new = first;
         let mut happened = 0;
         loop {
             for event in std::mem::take(&mut new) {
+                self.check(&event)?;
                 if event.kind == Event::END {
                     return Ok(event.data);
                 }
@@ -148,6 +186,19 @@ impl<'a> Events<'a> {
             }
             new = done?;
         }
+    }
+
+    /// Fails where an event does not hold what those of its kind do.
+    fn check(&self, event: &Event) -> Result<()> {
+        let checked = match self.kinds.get(&event.kind) {
+            None => Ok(()),
+            Some(Ok(validator)) => passes(validator, &event.data.value),
+            Some(Err(why)) => Err(format!("the schema itself is wrong: {why}")),
+        };
+        checked.map_err(|why| {
+            let message = format!("an event of the kind `{}` does not fit its schema: {why}", event.kind);
+            Error::new(Code::ToolFailed, message)
+        })
     }
 
     /// Puts an event where steps wait for its kind.

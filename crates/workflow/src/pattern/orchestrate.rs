@@ -8,10 +8,10 @@ use adjutant_core::hash::Digest;
 use adjutant_core::json::Json;
 use adjutant_core::{Code, Error, Result, nearest};
 use adjutant_durable::{Effects, work};
-use futures::StreamExt;
-use futures::stream::FuturesUnordered;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+
+use super::due::{Piece, due, round};
 
 /// The step that records the ledger after each round.
 const LEDGER: &str = "ledger";
@@ -215,23 +215,13 @@ fn mistake(tasks: &[Task], ledger: &Ledger, workers: &[String]) -> Option<String
             return Some(format!("the task `{}` comes after `{other}`, which there is not", task.id));
         }
     }
-    let mut met = done;
-    loop {
-        let ready = |task: &&Task| task.after.iter().all(|other| met.contains(other.as_str()));
-        let further: Vec<&str> = tasks
-            .iter()
-            .filter(|task| !met.contains(task.id.as_str()))
-            .filter(ready)
-            .map(|task| task.id.as_str())
-            .collect();
-        if further.is_empty() {
-            break;
-        }
-        met.extend(further);
-    }
-    let waiting: Vec<_> = tasks.iter().filter(|task| !met.contains(task.id.as_str())).collect();
-    let names: Vec<_> = waiting.iter().map(|task| format!("`{}`", task.id)).collect();
+    let pieces: Vec<_> = tasks.iter().map(piece).collect();
+    let names: Vec<_> = round(&pieces, done).into_iter().map(|id| format!("`{id}`")).collect();
     (!names.is_empty()).then(|| format!("the tasks {} wait for one another", names.join(", ")))
+}
+
+fn piece(task: &Task) -> Piece<'_> {
+    Piece { id: &task.id, needs: &task.after }
 }
 
 /// Has the workers do tasks, each as soon as those are done that it needs.
@@ -246,47 +236,35 @@ where
     W: Fn(Stage, Task, Item, BTreeMap<String, Item>) -> R,
     R: Future<Output = Result<Item>>,
 {
-    stage.expect(proposal.tasks.len());
-    // Their scopes are numbered in the order of the plan, whichever begins first.
-    let mut waiting: Vec<(&Task, Stage)> =
-        proposal.tasks.iter().map(|task| (task, stage.scope("task"))).collect();
-    so_far.ledger.failed.clear();
-    let mut open = FuturesUnordered::new();
-    loop {
-        while open.len() < at_a_time.max(1) {
-            let is_ready = |(task, _): &(&Task, Stage)| {
-                task.after.iter().all(|other| so_far.results.contains_key(other))
-            };
-            let Some(next) = waiting.iter().position(is_ready) else { break };
-            let (task, scope) = waiting.remove(next);
-            let needed = task.after.iter();
-            let needed: BTreeMap<String, Item> = needed
-                .filter_map(|other| Some((other.clone(), so_far.results.get(other)?.clone())))
-                .collect();
+    let Orchestrated { ledger, results } = so_far;
+    ledger.failed.clear();
+    let task = |index: usize| proposal.tasks.get(index);
+    let begin = |index, stage, needed| {
+        let work = task(index).map(|task| {
             let said = proposal.said.part(task.task.as_str());
-            open.push(async move {
-                let part = match scope.part() {
-                    Ok(part) => part,
-                    Err(error) => return (task, Err(error)),
-                };
-                let made = work(part.clone(), task.clone(), said, needed).await;
-                scope.settle(&part);
-                (task, made)
-            });
-        }
-        match open.next().await {
-            None => break,
-            Some((task, Ok(result))) => {
-                so_far.ledger.done.push(Finished { task: task.clone(), result: result.value.clone() });
-                so_far.results.insert(task.id.clone(), result);
+            work(stage, task.clone(), said, needed)
+        });
+        async move {
+            match work {
+                Some(work) => work.await,
+                None => Err(Error::new(Code::Internal, "there is no such task")),
             }
-            Some((task, Err(error))) if is_failure(&error) => {
-                so_far.ledger.failed.push(Failed { task: task.clone(), error: error.message().to_owned() });
-            }
-            Some((_, Err(error))) => return Err(error),
         }
-    }
-    so_far.ledger.next = waiting.into_iter().map(|(task, _)| task.clone()).collect();
+    };
+    let ended = |index, made: &Result<Item>| {
+        let Some(task) = task(index).cloned() else { return Ok(()) };
+        match made {
+            Ok(made) => ledger.done.push(Finished { task, result: made.value.clone() }),
+            Err(error) if is_failure(error) => {
+                ledger.failed.push(Failed { task, error: error.message().to_owned() });
+            }
+            Err(error) => return Err(error.clone()),
+        }
+        Ok(())
+    };
+    let pieces: Vec<_> = proposal.tasks.iter().map(piece).collect();
+    let waiting = due(stage, at_a_time, &pieces, results, begin, ended).await?;
+    ledger.next = waiting.into_iter().filter_map(task).cloned().collect();
     Ok(())
 }
 

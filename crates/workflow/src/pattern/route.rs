@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use adjutant_agent::workflow::Stage;
+use adjutant_agent::workflow::{Item, Stage};
 use adjutant_core::Result;
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +30,35 @@ impl Choice {
     pub fn above(&self, least: f64) -> Option<&str> {
         self.path.as_deref().filter(|_| self.confidence >= least)
     }
+}
+
+/// Chooses the path that has the example which a subject is most like, by the vectors of the model of that role, such as `embed`. How
+/// like that is, from 0 to 1, is the confidence. No path where there are no examples.
+///
+/// Fails as [`Stage::likeness`] does.
+pub async fn by_examples(
+    stage: &Stage,
+    embedder: &str,
+    subject: &Item,
+    paths: &[(String, Vec<String>)],
+) -> Result<Choice> {
+    let examples: Vec<(&str, &String)> = paths
+        .iter()
+        .flat_map(|(path, examples)| examples.iter().map(move |example| (path.as_str(), example)))
+        .collect();
+    let texts: Vec<String> = examples.iter().map(|(_, example)| (*example).clone()).collect();
+    if texts.is_empty() {
+        return Ok(Choice::none());
+    }
+    let likeness = stage.likeness(embedder, subject, &texts).await?;
+    let mut best = Choice { path: None, confidence: 0.0 };
+    for ((path, _), alike) in examples.iter().zip(likeness) {
+        // Of several that are equally like, the first.
+        if best.path.is_none() || alike > best.confidence {
+            best = Choice { path: Some((*path).to_owned()), confidence: alike.max(0.0) };
+        }
+    }
+    Ok(best)
 }
 
 /// Has `classify` choose a path, and goes it; where none was chosen with enough confidence, `otherwise` does what it likes

@@ -1,5 +1,8 @@
 //! Runs a [`Plan`]: each step as the pattern of its name.
 
+mod chat;
+mod crew;
+mod events;
 mod gate;
 mod graph;
 mod orchestrate;

@@ -8,6 +8,9 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::{Map, Value, json};
 
+use super::chat;
+use super::crew;
+use super::events;
 use super::gate;
 use super::graph::{self, Root};
 use super::orchestrate;
@@ -112,19 +115,21 @@ async fn passing(stage: Stage, step: &Step, values: &Values, root: Option<&Root<
     };
     let Some(gate) = &step.gate else { return Ok(Flow::Made(result)) };
     let Some(why) = gate::shut(&stage, gate, &result, values).await? else { return Ok(Flow::Made(result)) };
-    let stage = stage.under([&result]);
-    let mut values = values.with("result", result.clone());
     match &gate.otherwise {
-        Some(Shut::End(with)) => {
-            let ended = values.evaluate(&stage, with).await?;
-            Ok(Flow::Ended(ended.influenced_by([&result])))
-        }
-        Some(Shut::Steps(steps)) => {
-            let made = sequence(&stage.scope("otherwise"), steps, &mut values).await?;
-            Ok(made.map(|item| item.influenced_by([&result])))
-        }
+        Some(shut) => instead(&stage, shut, &result, values).await,
         None => Err(Error::new(Code::ToolFailed, format!("its result did not pass the gate: {why}"))),
     }
+}
+
+/// What takes the place of a result that did not pass its gate.
+pub(super) async fn instead(stage: &Stage, shut: &Shut, result: &Item, values: &Values) -> Result<Flow> {
+    let stage = stage.under([result]);
+    let mut values = values.with("result", result.clone());
+    let made = match shut {
+        Shut::End(with) => Flow::Ended(values.evaluate(&stage, with).await?),
+        Shut::Steps(steps) => sequence(&stage.scope("otherwise"), steps, &mut values).await?,
+    };
+    Ok(made.map(|item| item.influenced_by([result])))
 }
 
 /// The error of a step, with its name.
@@ -187,6 +192,13 @@ fn kind<'a>(
             async move { orchestrate::orchestrate(stage, orchestrating, values).await.map(Flow::Made) }
                 .boxed()
         }
+        Kind::Crew(crewed) => async move { crew::crew(stage, crewed, values).await.map(Flow::Made) }.boxed(),
+        Kind::Chat(chatting) => {
+            async move { chat::chat(stage, chatting, values).await.map(Flow::Made) }.boxed()
+        }
+        Kind::Events(eventful) => {
+            async move { events::events(stage, eventful, values).await.map(Flow::Made) }.boxed()
+        }
         Kind::Graph(graphed) => {
             async move { graph::graph(stage, graphed, values, root).await.map(Flow::Made) }.boxed()
         }
@@ -205,7 +217,7 @@ fn texts(value: &Value) -> Vec<String> {
 }
 
 /// Asks a person. An answer of one field is that field.
-async fn person(stage: &Stage, question: &str, answer: &Value) -> Result<Item> {
+pub(super) async fn person(stage: &Stage, question: &str, answer: &Value) -> Result<Item> {
     let Some(said) = stage.person(question, answer.clone()).await? else {
         return Err(Error::new(Code::ToolDenied, "the person did not want to answer"));
     };
@@ -327,6 +339,15 @@ async fn route(stage: &Stage, routing: &Routing, values: &Values) -> Result<Flow
 }
 
 async fn classify(stage: Stage, routing: &Routing, subject: &Item, values: &Values) -> Result<Choice> {
+    if let Some(embedder) = &routing.embedding {
+        let paths = routing.paths.iter().map(|path| {
+            let described = || vec![path.description.clone()];
+            let examples = if path.examples.is_empty() { described() } else { path.examples.clone() };
+            (path.name.clone(), examples)
+        });
+        let stage = stage.apart("compare", [subject]);
+        return pattern::by_examples(&stage, embedder, subject, &paths.collect::<Vec<_>>()).await;
+    }
     let Some(classifier) = &routing.classifier else {
         for path in &routing.paths {
             if let Some(when) = &path.when

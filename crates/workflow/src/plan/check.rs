@@ -4,6 +4,7 @@ use adjutant_agent::Definition;
 use adjutant_core::tool::{Effect, ToolSpec};
 use adjutant_core::{Code, Error};
 
+use super::events::Does;
 use super::step::{Kind, Otherwise, Plan, Shut, Step};
 
 impl Plan {
@@ -100,11 +101,27 @@ fn each_within(step: &Step, function: &mut dyn FnMut(&Step)) {
         Kind::Graph(graphed) => {
             graphed.nodes.values().for_each(|node| each(std::slice::from_ref(&node.step)));
         }
+        Kind::Crew(crewed) => {
+            let gates = crewed.tasks.iter().filter_map(|task| task.gate.as_ref()?.otherwise.as_ref());
+            for shut in gates {
+                if let Shut::Steps(steps) = shut {
+                    each(steps);
+                }
+            }
+        }
+        Kind::Events(eventful) => {
+            for reaction in eventful.steps.values() {
+                if let Does::Steps { steps, .. } = &reaction.does {
+                    each(steps);
+                }
+            }
+        }
         Kind::Agent { .. }
         | Kind::Tool { .. }
         | Kind::Person { .. }
         | Kind::Value(_)
         | Kind::Sleep(_)
+        | Kind::Chat(_)
         | Kind::Orchestrate(_) => {}
     }
     if let Some(Shut::Steps(steps)) = step.gate.as_ref().and_then(|gate| gate.otherwise.as_ref()) {

@@ -13,7 +13,8 @@ impl Helper {
         source.model = Named::new(model);
         // What it is told is no template.
         source.instructions = format!("{{% raw %}}{}{{% endraw %}}", self.instructions);
-        source.output = Some(self.output.clone());
+        source.output.clone_from(&self.output);
+        source.tools = self.tools.iter().map(Named::new).collect();
         Some(source)
     }
 
@@ -22,7 +23,7 @@ impl Helper {
         agent.name.clone_from(&self.name);
         agent.instructions =
             format!("{}\n\n{{% raw %}}{}{{% endraw %}}", agent.instructions, self.instructions);
-        agent.output = Some(self.output.clone());
+        agent.output.clone_from(&self.output);
         // It says something, and does nothing: what the agent may do is said of it by its own name.
         (agent.tools, agent.agents, agent.skills) = (Vec::new(), Vec::new(), Vec::new());
         (agent.tool_search, agent.code, agent.extraction) = (None, None, None);
@@ -41,8 +42,9 @@ impl Plan {
         definition: &mut Definition,
         mut define: impl FnMut(&Source) -> Result<Definition, Vec<Error>>,
     ) -> Result<(), Vec<Error>> {
+        let mut made: Vec<(&Helper, Definition)> = Vec::new();
         for helper in &self.helpers {
-            let made = match (&helper.from, helper.source()) {
+            let mut own = match (&helper.from, helper.source()) {
                 (_, Some(source)) => define(&source)?,
                 (HelperFrom::Agent(agent) | HelperFrom::Model(agent), None) => {
                     let asked = definition.agents.iter().find(|asked| asked.definition.name == *agent);
@@ -51,10 +53,41 @@ impl Plan {
                     helper.made_of(asked.definition.clone())
                 }
             };
-            let delegate = Delegate { sees: Sees::Task, definition: made };
+            // What the workflow asks a person about, it asks about whoever of its own does it.
+            let asks = definition.approve.iter();
+            let asks = asks.filter(|tool| *tool == Definition::EVERY_TOOL || own.tool(tool).is_some());
+            if !own.tools.is_empty() {
+                own.approve = asks.cloned().collect();
+                own.approve_within_ms = definition.approve_within_ms;
+            }
+            made.push((helper, own));
+        }
+        let complete = made.iter().map(|(helper, own)| with_co_workers(helper, own, &made, definition));
+        let complete: Vec<Definition> = complete.collect::<Result<_>>().map_err(|error| vec![error])?;
+        for own in complete {
+            let delegate = Delegate { sees: Sees::Task, definition: own };
             definition.tools.push(delegate.spec());
             definition.agents.push(delegate);
         }
         Ok(())
     }
+}
+
+/// A helper with those that it may ask. These ask nobody of them in turn, so what is handed on comes to an end.
+fn with_co_workers(
+    helper: &Helper,
+    own: &Definition,
+    made: &[(&Helper, Definition)],
+    workflow: &Definition,
+) -> Result<Definition> {
+    let mut own = own.clone();
+    for (name, about) in &helper.asks {
+        let of_the_workflow = workflow.agents.iter().map(|asked| &asked.definition);
+        let all = made.iter().map(|(_, other)| other).chain(of_the_workflow);
+        let Some(found) = all.clone().find(|other| other.name == *name) else { continue };
+        let delegate = Delegate::new(Definition { description: about.clone(), ..found.clone() }, Sees::Task)?;
+        own.tools.push(delegate.spec());
+        own.agents.push(delegate);
+    }
+    Ok(own)
 }

@@ -1,7 +1,10 @@
 //! A workflow as data: what people write in YAML, and what a run is pinned to.
 
 mod argument;
+pub(crate) mod chat;
 mod check;
+pub(crate) mod crew;
+mod events;
 mod helper;
 mod read;
 mod step;
@@ -10,6 +13,9 @@ mod step;
 pub(crate) const MOST_CALLS: u32 = 10_000;
 
 pub use argument::{Argument, Text};
+pub use chat::{Chatting, Next};
+pub use crew::{Assignment, Crewed, Manager, Member, Process};
+pub use events::{Awaited, Does, Emission, Eventful, Reaction};
 pub use read::{LONGEST, Parsed, parse, parse_in_part};
 pub use step::{
     Branches, Caching, Edge, Field, Gate, Graphed, Helper, HelperFrom, Judge, Kind, Mapped, Merging, Node,

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::argument::{Argument, Text};
+use super::chat::Chatting;
+use super::crew::Crewed;
+use super::events::Eventful;
 use crate::deep::with_own_stack;
 use crate::expression::Expression;
 use crate::pattern::{Attempts, Fan, Orders, Rounds};
@@ -57,8 +60,22 @@ pub struct Helper {
     pub from: HelperFrom,
     /// What it is told, after what it is told as that agent.
     pub instructions: String,
-    /// The JSON schema of its answer.
-    pub output: Value,
+    /// The JSON schema of its answer; free text where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<Value>,
+    /// The tools that it may call.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<String>,
+    /// The other agents of the workflow that it may ask, each with what it is for.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub asks: BTreeMap<String, String>,
+}
+
+impl Helper {
+    /// A helper that answers in the form of a schema, and does nothing.
+    pub(crate) fn answering(name: String, from: HelperFrom, instructions: String, output: Value) -> Self {
+        Self { name, from, instructions, output: Some(output), tools: Vec::new(), asks: BTreeMap::new() }
+    }
 }
 
 /// What a helper is made of.
@@ -155,6 +172,12 @@ pub enum Kind {
     Orchestrate(Box<Orchestrating>),
     /// Has nodes work that share a state.
     Graph(Box<Graphed>),
+    /// Has the members of a crew do tasks.
+    Crew(Box<Crewed>),
+    /// Has several speak in one conversation.
+    Chat(Box<Chatting>),
+    /// Has steps wait for events, and give rise to others.
+    Events(Box<Eventful>),
 }
 
 /// Branches that work at the same time.
@@ -191,6 +214,9 @@ pub struct Routing {
     /// What it goes by, where an agent chooses: what it is shown. Otherwise the first path whose condition holds is gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub classifier: Option<String>,
+    /// The role of the model by whose vectors the path is chosen that has the example which the subject is most like.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embedding: Option<String>,
     /// What is classified.
     pub subject: Argument,
     /// The paths.
@@ -209,6 +235,9 @@ pub struct Path {
     /// What belongs there, in words.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub description: String,
+    /// Texts that belong there, where vectors decide; its description where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub examples: Vec<String>,
     /// When it is gone, where conditions decide.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<Expression>,

@@ -1,6 +1,9 @@
 //! Reads a workflow from YAML, and says everything that is wrong with it at once.
 
 mod block;
+mod chat;
+mod crew;
+mod events;
 mod form;
 mod graph;
 mod orchestrate;
@@ -152,15 +155,20 @@ impl Reader<'_> {
 
     /// Takes in an agent that the workflow brings along, and says what it is called.
     fn helper(&self, step: &str, role: &str, helper: impl FnOnce(String) -> Helper) -> String {
-        let helpers = &mut self.found.borrow_mut().helpers;
+        let name = self.free_name(step, role);
+        self.found.borrow_mut().helpers.push(helper(name.clone()));
+        name
+    }
+
+    /// What an agent can be called that the workflow brings along.
+    fn free_name(&self, step: &str, role: &str) -> String {
+        let helpers = &self.found.borrow().helpers;
         let first = format!("{}-{step}-{role}", self.workflow);
         // Steps without names of their own are called by their places, and those of two branches are called the same.
         let further = (2..).map(|count: u32| format!("{first}-{count}"));
         let mut names = std::iter::once(first.clone()).chain(further);
         let is_free = |name: &String| !helpers.iter().any(|helper| helper.name == *name);
-        let name = names.find(is_free).unwrap_or(first);
-        helpers.push(helper(name.clone()));
-        name
+        names.find(is_free).unwrap_or(first)
     }
 
     fn schema(&self, key: &str, node: &Node) -> Option<Value> {

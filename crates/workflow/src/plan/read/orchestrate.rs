@@ -36,18 +36,7 @@ impl Reader<'_> {
             self.problems
                 .report(place_of(&inner, "workers"), format!("`{}` is empty", inner.name_of("workers")));
         }
-        let from = match inner.entry("planner").map(|entry| &entry.value.content) {
-            Some(Content::Table(_)) => inner.table("planner").map(|planner| {
-                let from = self.helper_from(&planner);
-                planner.finish();
-                from
-            }),
-            Some(_) => inner.text("planner").map(|agent| {
-                self.asks(agent, place_of(&inner, "planner"));
-                HelperFrom::Agent(agent.to_owned())
-            }),
-            None => Some(HelperFrom::Model(Source::DEFAULT_MODEL.to_owned())),
-        };
+        let from = self.leader(&inner, "planner");
         let mut orders = Orders::default();
         if let Some(rounds) = inner.integer("rounds", 1..=100) {
             orders.rounds = rounds;
@@ -63,6 +52,23 @@ impl Reader<'_> {
         let from = from?;
         let planner = self.helper(id, "plan", |name| planner(name, from, &workers));
         Some(Kind::Orchestrate(Box::new(Orchestrating { goal, planner, workers, orders, synthesis })))
+    }
+
+    /// What whoever leads is made of: an agent by its name, or a table that says which model; the model in the role `main` where
+    /// nothing is said.
+    pub(super) fn leader(&self, table: &Table<'_>, key: &'static str) -> Option<HelperFrom> {
+        match table.entry(key).map(|entry| &entry.value.content) {
+            Some(Content::Table(_)) => table.table(key).map(|leader| {
+                let from = self.helper_from(&leader);
+                leader.finish();
+                from
+            }),
+            Some(_) => table.text(key).map(|agent| {
+                self.asks(agent, place_of(table, key));
+                HelperFrom::Agent(agent.to_owned())
+            }),
+            None => Some(HelperFrom::Model(Source::DEFAULT_MODEL.to_owned())),
+        }
     }
 }
 
@@ -93,5 +99,5 @@ fn planner(name: String, from: HelperFrom, workers: &[String]) -> Helper {
         "required": ["known", "to_find_out", "tasks", "again", "stuck"],
         "additionalProperties": false,
     });
-    Helper { name, from, instructions: INSTRUCTIONS.to_owned(), output }
+    Helper::answering(name, from, INSTRUCTIONS.to_owned(), output)
 }

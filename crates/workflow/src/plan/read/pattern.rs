@@ -78,6 +78,7 @@ impl Reader<'_> {
             None => Expression::parse(LAST).ok().map(Argument::Expression)?,
         };
         let by = inner.table("by");
+        let embedding = by.as_ref().and_then(|by| by.text("embedding")).map(str::to_owned);
         let key = inner.name_of("paths");
         inner.require("paths", "name the paths: `paths:`, and below it each by its name");
         let mut paths = Vec::new();
@@ -86,7 +87,8 @@ impl Reader<'_> {
             let Some(of_path) = Table::new(&entry.value, path.clone(), self.problems) else { continue };
             let description = of_path.text("description").unwrap_or_default().trim().to_owned();
             let when = of_path.value("when").and_then(|node| self.condition("when", node, scope));
-            if by.is_some() && description.is_empty() {
+            let examples = self.examples(&of_path, embedding.as_deref());
+            if by.is_some() && description.is_empty() && examples.is_empty() {
                 let message = format!("`{path}` has no `description`");
                 self.problems.report_with(
                     of_path.place(),
@@ -102,7 +104,8 @@ impl Reader<'_> {
             of_path.require("do", "say what is done there: `do:`, and below it a list of steps");
             let steps = of_path.value("do").map(|node| self.inner(&format!("{path}.do"), node, scope, depth));
             of_path.finish();
-            paths.push(Path { name: entry.key.clone(), description, when, steps: steps.unwrap_or_default() });
+            let (name, steps) = (entry.key.clone(), steps.unwrap_or_default());
+            paths.push(Path { name, description, examples, when, steps });
         }
         let otherwise = match inner.value("otherwise") {
             Some(node) if node.as_text() == Some("ask") => Otherwise::Ask,
@@ -112,8 +115,39 @@ impl Reader<'_> {
         };
         let confidence = inner.number("confidence", 0.0..=1.0).unwrap_or(0.5);
         inner.finish();
-        let classifier = by.map(|by| self.classifier(by, id, &paths));
-        Some(Kind::Route(Box::new(Routing { classifier, subject, paths, confidence, otherwise })))
+        let classifier = match (by, &embedding) {
+            (Some(by), Some(_)) => {
+                self.check_by(by);
+                None
+            }
+            (by, _) => by.map(|by| self.classifier(by, id, &paths)),
+        };
+        Some(Kind::Route(Box::new(Routing { classifier, embedding, subject, paths, confidence, otherwise })))
+    }
+
+    /// The texts that belong to a path, where vectors decide.
+    fn examples(&self, path: &Table<'_>, embedding: Option<&str>) -> Vec<String> {
+        let examples = path.texts("examples").unwrap_or_default();
+        if let (Some((_, place)), None) = (examples.first(), embedding) {
+            let message = format!("`{}` is looked at by vectors alone", path.name_of("examples"));
+            let help = "say `by: { embedding: embed }`, or put it into the `description`";
+            self.problems.report_with(*place, message, help);
+        }
+        for (_, place) in examples.iter().filter(|(text, _)| text.trim().is_empty()) {
+            self.problems.report(*place, "an example is empty");
+        }
+        examples.into_iter().map(|(text, _)| text.to_owned()).collect()
+    }
+
+    /// Notes somebody else who is to choose, where vectors do.
+    fn check_by(&self, by: Table<'_>) {
+        if ["model", "agent"].iter().any(|key| by.has(key)) {
+            let message = format!("`{}` names a model or an agent beside `embedding`", by.path());
+            self.problems.report_with(by.place(), message, "let one of them choose");
+        }
+        // These are known keys here all the same.
+        let _ = (by.text("model"), by.text("agent"));
+        by.finish();
     }
 
     fn classifier(&self, table: Table<'_>, id: &str, paths: &[Path]) -> String {
@@ -126,21 +160,17 @@ impl Reader<'_> {
             instructions.push_str(&format!("\n- {}: {}", path.name, path.description));
         }
         let names: Vec<_> = paths.iter().map(|path| path.name.as_str()).collect();
-        self.helper(id, "route", |name| Helper {
-            name,
-            from,
-            instructions,
-            output: json!({
-                "type": "object",
-                "properties": {
-                    "reason": { "type": "string" },
-                    "path": { "type": "string", "enum": names },
-                    "confidence": { "type": "number", "minimum": 0, "maximum": 1 },
-                },
-                "required": ["reason", "path", "confidence"],
-                "additionalProperties": false,
-            }),
-        })
+        let output = json!({
+            "type": "object",
+            "properties": {
+                "reason": { "type": "string" },
+                "path": { "type": "string", "enum": names },
+                "confidence": { "type": "number", "minimum": 0, "maximum": 1 },
+            },
+            "required": ["reason", "path", "confidence"],
+            "additionalProperties": false,
+        });
+        self.helper(id, "route", |name| Helper::answering(name, from, instructions, output))
     }
 
     pub(super) fn refine(&self, table: &Table<'_>, scope: &Scope, depth: usize) -> Option<Kind> {
