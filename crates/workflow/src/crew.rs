@@ -16,6 +16,7 @@ use crate::perform::Planned;
 use crate::plan::crew::{
     ASSIGNS, Placed, REVIEWS, about, choice, instructions, one_after_the_other, persona, verdict,
 };
+use crate::plan::helper::named;
 use crate::plan::{self, Assignment, Crewed, Gate, Kind, Manager, Plan, Step, Text};
 
 pub use crate::plan::Process;
@@ -158,7 +159,7 @@ impl Crew {
         let mut manager = None;
         if self.process == Process::Hierarchical {
             let leads = |role: &str, told: &str, output: Value| {
-                let agent = Agent::new(format!("{}-{role}", self.name)).model(&self.manager);
+                let agent = Agent::new(named(format!("{}-{role}", self.name))).model(&self.manager);
                 agent.instructions(told).output_schema(output)
             };
             let assigns = leads("manager", ASSIGNS, choice(self.members.iter().map(|member| &member.name)));
@@ -212,7 +213,7 @@ impl Crew {
     /// A member as an agent with those that it may ask; one that answers a task in its form, where that is given.
     fn whole(&self, member: &Member, task: Option<(&String, &Value)>) -> Agent {
         let name = match task {
-            Some((id, _)) => format!("{}-{}-{id}", self.name, member.name),
+            Some((id, _)) => named(format!("{}-{}-{id}", self.name, member.name)),
             None => self.name_of(member),
         };
         let mut agent = self.bare(member, name);
@@ -247,7 +248,7 @@ impl Crew {
     fn name_of(&self, member: &Member) -> String {
         match &member.agent {
             Some(agent) => agent.name().to_owned(),
-            None => format!("{}-{}", self.name, member.name),
+            None => named(format!("{}-{}", self.name, member.name)),
         }
     }
 

@@ -12,10 +12,10 @@ use serde_json::json;
 use crate::workflows::folder;
 
 /// What every request said: the prompt, and the last message.
-type Heard = Arc<Mutex<Vec<(String, String)>>>;
+pub(super) type Heard = Arc<Mutex<Vec<(String, String)>>>;
 
 /// A model that says who it is and what its task begins with, and plays the manager.
-fn crew(heard: &Heard) -> impl Fn(&Request, usize) -> Option<Turn> + Send + Sync + 'static {
+pub(super) fn crew(heard: &Heard) -> impl Fn(&Request, usize) -> Option<Turn> + Send + Sync + 'static {
     let heard = Arc::clone(heard);
     move |request, _| {
         let system = request.messages.first()?.text();
@@ -29,7 +29,7 @@ fn crew(heard: &Heard) -> impl Fn(&Request, usize) -> Option<Turn> + Send + Sync
             json!({ "reason": "fits", "member": member }).to_string()
         } else if system.contains("whether the result is what is expected") {
             // The first result is sent back.
-            json!({ "reason": "too thin", "passes": task.contains("again") || task.contains("Tell") })
+            json!({ "reason": "too thin", "passes": task.contains("again") || !task.starts_with("The task:\nFind") })
                 .to_string()
         } else if let Some(said) = of_tool {
             format!("with help: {said}")

@@ -129,6 +129,10 @@ async fn what_decides_who_works_has_a_say_in_what_comes_of_it() {
         "{ events: { first: { go: 1 }, steps: { a: { on: go, emits: { kind: b, data: 1, each: '= [read]' } }, c: { on: b, emits: { kind: end, data: 1 } } } } }",
         "{ chat: { opening: go, speakers: [writer], turns: 1, next: \"= read == 'evil' ? 'writer' : ''\" } }",
         "{ chat: { opening: '= read', speakers: [writer], turns: 1, output: 1 } }",
+        "{ chat: { opening: go, speakers: [writer], turns: 1, until: read == '', output: 1 } }",
+        "{ events: { first: { go: 1 }, steps: { a: { on: go, emits: [{ kind: end, data: 1, when: read == '' }, { kind: end, data: 2 }] } } } }",
+        "{ crew: { members: { w: { agent: writer } }, tasks: [{ description: x, by: w, gate: { when: read == '', end: 1 } }] } }",
+        "{ value: 1, gate: { when: read == '', otherwise: { value: 2 } } }",
         "{ crew: { members: { w: { agent: writer } }, tasks: [{ description: '{{ read }}', by: w }] } }",
         "{ crew: { members: { w: { agent: writer } }, tasks: [{ id: a, description: '{{ read }}', by: w }, { description: x, by: w }] } }",
     ] {
@@ -178,4 +182,38 @@ steps:
     ] {
         assert!(told.contains(expected), "{expected}\n---\n{told}");
     }
+}
+
+#[tokio::test]
+async fn events_in_rust_have_schemas_and_come_from_outside_as_well() {
+    use adjutant::prelude::Item;
+    use adjutant::workflow::pattern::{Event, Events};
+
+    let workflow = |wanted: &'static str| {
+        Workflow::new("votes").run(move |stage, input| async move {
+            let events = Events::new()
+                .kind("vote", &json!({ "type": wanted }))
+                .on("ask", "start", 1, |_, event| async move {
+                    Ok(["ann", "ben"].map(|who| Event::new("asked", event.data.part(who))).into())
+                })
+                .from_outside("wait", "asked", 2, "vote", |event| json!({ "who": event.data.value }))
+                .collect("count", [("vote", 2)], 1, |_, votes| async move {
+                    let all: Vec<_> = votes.iter().map(|vote| vote.data.value.clone()).collect();
+                    Ok(vec![Event::end(Item::made_of(all, votes.iter().map(|vote| &vote.data)))])
+                });
+            events.run(&stage, Event::new("start", input)).await
+        })
+    };
+    let adjutant = open_alone(&Counter::default());
+    let run = adjutant.start(&workflow("integer"), "go").await.unwrap();
+    // One comes before anybody waits for it.
+    run.signal("vote", 1).await.unwrap();
+    run.signal("vote", 2).await.unwrap();
+    let reply = tokio::time::timeout(Duration::from_secs(20), run.reply()).await.unwrap().unwrap();
+    assert_eq!(reply.data, Some(json!([1, 2])));
+    assert!(!reply.label.unwrap().is_trusted());
+    let run = adjutant.start(&workflow("string"), "go").await.unwrap();
+    run.signal("vote", 1).await.unwrap();
+    let error = tokio::time::timeout(Duration::from_secs(20), run.reply()).await.unwrap().unwrap_err();
+    assert!(error.message().contains("an event of the kind `vote` does not fit its schema"), "{error}");
 }

@@ -23,6 +23,7 @@ mod orchestrations;
 mod people;
 mod programs;
 mod projects;
+mod resumes;
 mod routes;
 mod runs;
 mod scripts;

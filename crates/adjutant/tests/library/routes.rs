@@ -63,10 +63,19 @@ steps:
         other: { description: Of bells and so on., do: { value: other } }
 ";
 
+/// A model that makes vectors, by whose means nobody counts.
+pub(super) fn meaning() -> Arc<dyn Embedder> {
+    counting(&Arc::default())
+}
+
+fn counting(asked: &Arc<AtomicUsize>) -> Arc<dyn Embedder> {
+    let profile = Profile { dimensions: Some(3), most_texts: 100, ..Profile::default() };
+    Arc::new(Meaning { profile, asked: Arc::clone(asked) })
+}
+
 fn open(folder: &tempfile::TempDir, asked: &Arc<AtomicUsize>) -> Adjutant {
     let project = Project::load(folder.path()).unwrap_or_else(|errors| panic!("{errors:#?}"));
-    let profile = Profile { dimensions: Some(3), most_texts: 100, ..Profile::default() };
-    project.models().insert_embedder("embed", Arc::new(Meaning { profile, asked: Arc::clone(asked) }));
+    project.models().insert_embedder("embed", counting(asked));
     Adjutant::builder().project(project).model("main", Scripted::from_fn(obey)).build().unwrap()
 }
 
@@ -154,4 +163,24 @@ steps:
     ] {
         assert!(told.contains(expected), "{expected}\n---\n{told}");
     }
+}
+
+#[tokio::test]
+async fn that_the_model_may_be_asked_is_decided() {
+    let folder = folder(FLOW);
+    std::fs::create_dir(folder.path().join("policies")).unwrap();
+    let policies = "permit (principal, action, resource);\n";
+    let write = |more: &str| {
+        std::fs::write(folder.path().join("policies/models.cedar"), format!("{policies}{more}")).unwrap();
+    };
+    let asked = Arc::default();
+    write("");
+    assert_eq!(open(&folder, &asked).run("flow", "An invoice came.").await.unwrap().text, "billing");
+    let before = asked.load(Ordering::SeqCst);
+    assert!(before > 0);
+    write("forbid (principal, action == Action::\"run.model\", resource);");
+    let error = open(&folder, &asked).run("flow", "An invoice came.").await.unwrap_err();
+    assert_eq!(error.code(), Code::RunDenied, "{error}");
+    assert!(error.message().contains("`test/meaning` may not be asked"), "{error}");
+    assert_eq!(asked.load(Ordering::SeqCst), before);
 }

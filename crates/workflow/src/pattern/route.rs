@@ -33,7 +33,8 @@ impl Choice {
 }
 
 /// Chooses the path that has the example which a subject is most like, by the vectors of the model of that role, such as `embed`. How
-/// like that is, from 0 to 1, is the confidence. No path where there are no examples.
+/// like that is, from 0 to 1, is the confidence. No path where there are no examples, or the
+/// subject is empty.
 ///
 /// Fails as [`Stage::likeness`] does.
 pub async fn by_examples(
@@ -47,7 +48,8 @@ pub async fn by_examples(
         .flat_map(|(path, examples)| examples.iter().map(move |example| (path.as_str(), example)))
         .collect();
     let texts: Vec<String> = examples.iter().map(|(_, example)| (*example).clone()).collect();
-    if texts.is_empty() {
+    // Of nothing there is no vector.
+    if texts.is_empty() || subject.text().trim().is_empty() {
         return Ok(Choice::none());
     }
     let likeness = stage.likeness(embedder, subject, &texts).await?;

@@ -18,15 +18,22 @@ const OPENING: &str = "opening";
 /// Has several speak in turn. What they make is all that they have said, or what is made of it.
 pub(super) async fn chat(stage: &Stage, chatting: &Chatting, values: &Values) -> Result<Item> {
     let opening = values.evaluate(stage, &chatting.opening).await?;
-    // Who was chosen to speak had a say in what was said.
-    let chosen = Mutex::new(Item::default());
-    let chosen = &chosen;
+    // What has decided who spoke, and when it was over, had a say in what was said.
+    let decided = Mutex::new(Item::default());
+    let decided = &decided;
+    let decide = |by: &Item| {
+        let mut decided = decided.lock().unwrap_or_else(PoisonError::into_inner);
+        *decided = Item::made_of(Value::Null, [&*decided, by]).condensed("decided");
+    };
+    let decide = &decide;
     let next = |stage: Stage, said: Conversation| async move {
         let seen = over(values, &said);
-        if let Some(until) = &chatting.until
-            && seen.decide(&stage, until).await?.0
-        {
-            return Ok(None);
+        if let Some(until) = &chatting.until {
+            let (is_over, decided_by) = seen.decide(&stage, until).await?;
+            decide(&decided_by);
+            if is_over {
+                return Ok(None);
+            }
         }
         let next = match &chatting.next {
             Next::Round => {
@@ -41,15 +48,12 @@ pub(super) async fn chat(stage: &Stage, chatting: &Chatting, values: &Values) ->
                 answer.part(answer.value.get("next").cloned().unwrap_or_default())
             }
         };
-        let name = speaker(chatting, &next.text())?;
-        let mut chosen = chosen.lock().unwrap_or_else(PoisonError::into_inner);
-        *chosen = Item::made_of(Value::Null, [&*chosen, &next]).condensed("speakers");
-        Ok(name)
+        decide(&next);
+        speaker(chatting, &next.text())
     };
     let speak = |stage: Stage, who: String, said: Conversation| async move {
-        let chosen = chosen.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let shown = said.as_item().influenced_by([&chosen]).condensed("conversation");
-        // That it comes to this turn is decided by all that was said.
+        let decided_by = decided.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let shown = said.as_item().influenced_by([&decided_by]).condensed("conversation");
         let stage = stage.under([&shown]);
         let made = if who == Chatting::PERSON {
             let answer = json!({
@@ -66,7 +70,8 @@ pub(super) async fn chat(stage: &Stage, chatting: &Chatting, values: &Values) ->
     };
     let opening = vec![Said { who: OPENING.to_owned(), what: opening }];
     let said = pattern::chat(stage, chatting.turns, opening, next, speak).await?;
-    let all = said.as_item();
+    let decided_by = decided.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let all = said.as_item().influenced_by([&decided_by]);
     let Some(output) = &chatting.output else { return Ok(all) };
     Ok(over(values, &said).evaluate(stage, output).await?.influenced_by([&all]))
 }

@@ -188,8 +188,8 @@ async fn looked_at(
         && let Some(why) = gate::shut(stage, gate, result, values).await?
     {
         return Ok(match &gate.otherwise {
-            Some(shut) => Verdict::Replaced(whole(instead(stage, shut, result, values).await?)?),
-            None => Verdict::Back(result.part(why)),
+            Some(shut) => Verdict::Replaced(whole(instead(stage, shut, (result, &why), values).await?)?),
+            None => Verdict::Back(why),
         });
     }
     let Some(manager) = &crewed.manager else { return Ok(Verdict::Passes) };
@@ -199,7 +199,9 @@ async fn looked_at(
     let reason = verdict.value.get("reason").and_then(Value::as_str).unwrap_or_default();
     match verdict.value.get("passes").and_then(Value::as_bool) {
         Some(true) => Ok(Verdict::Passes),
-        Some(false) => Ok(Verdict::Back(verdict.part(format!("the manager says: {reason}")))),
+        Some(false) => {
+            Ok(Verdict::Back(Item::made_of(format!("the manager says: {reason}"), [&text, &verdict])))
+        }
         None => Err(Error::new(Code::ToolFailed, "the manager has not said whether the result will do")),
     }
 }

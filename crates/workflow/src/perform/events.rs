@@ -33,6 +33,8 @@ async fn react(stage: Stage, reaction: &Reaction, values: &Values, given: Vec<Ev
     let stage = stage.under([&all]);
     let mut values = seen(values, &reaction.on, &given, &all);
     let mut made = Vec::new();
+    // An event that there is not tells of what has decided that, too.
+    let mut decided = all;
     match &reaction.does {
         Does::Outside { kind, request } => {
             let request = values.evaluate(&stage, request).await?;
@@ -42,11 +44,13 @@ async fn react(stage: Stage, reaction: &Reaction, values: &Values, given: Vec<Ev
             let result = whole(sequence(&stage.scope("do"), steps, &mut values.clone()).await?)?;
             values.set("result", result);
             for emission in emits {
-                made.extend(emit(&stage.scope("emit"), emission, &values).await?);
+                let (events, decided_by) = emit(&stage.scope("emit"), emission, &values).await?;
+                made.extend(events);
+                decided = decided.influenced_by([&decided_by]);
             }
         }
     }
-    Ok(made.into_iter().map(|event| Event::new(event.kind, event.data.influenced_by([&all]))).collect())
+    Ok(made.into_iter().map(|event| Event::new(event.kind, event.data.influenced_by([&decided]))).collect())
 }
 
 /// What a step sees of the events that it is given.
@@ -71,10 +75,11 @@ fn seen(values: &Values, on: &Awaited, given: &[Event], all: &Item) -> Values {
     }
 }
 
-/// The events that come of a step.
-async fn emit(stage: &Stage, emission: &Emission, values: &Values) -> Result<Vec<Event>> {
+/// The events that come of a step, and what has decided which there are.
+async fn emit(stage: &Stage, emission: &Emission, values: &Values) -> Result<(Vec<Event>, Item)> {
     let Some(each) = &emission.each else {
-        return Ok(one(stage, emission, values).await?.into_iter().collect());
+        let (event, decided_by) = one(stage, emission, values).await?;
+        return Ok((event.into_iter().collect(), decided_by));
     };
     let list = values.evaluate(stage, each).await?;
     let Value::Array(members) = &list.value else {
@@ -82,23 +87,24 @@ async fn emit(stage: &Stage, emission: &Emission, values: &Values) -> Result<Vec
         return Err(Error::new(Code::ToolFailed, message));
     };
     let mut events = Vec::new();
+    let mut decided = list.part(Value::Null);
     for (index, member) in members.iter().enumerate() {
         let values = values.with("item", list.part(member.clone())).with("index", Item::new(index));
-        let made = one(stage, emission, &values).await?;
-        // How many there are is said by the list.
-        events.extend(made.map(|event| Event::new(event.kind, event.data.influenced_by([&list]))));
+        let (event, decided_by) = one(stage, emission, &values).await?;
+        events.extend(event);
+        decided = decided.influenced_by([&decided_by]);
     }
-    Ok(events)
+    Ok((events, decided))
 }
 
-async fn one(stage: &Stage, emission: &Emission, values: &Values) -> Result<Option<Event>> {
-    let decided_by = match &emission.when {
-        Some(when) => match values.decide(stage, when).await? {
-            (true, decided_by) => decided_by,
-            (false, _) => return Ok(None),
-        },
-        None => Item::default(),
+async fn one(stage: &Stage, emission: &Emission, values: &Values) -> Result<(Option<Event>, Item)> {
+    let (holds, decided_by) = match &emission.when {
+        Some(when) => values.decide(stage, when).await?,
+        None => (true, Item::default()),
     };
+    if !holds {
+        return Ok((None, decided_by));
+    }
     let data = values.evaluate(stage, &emission.data).await?;
-    Ok(Some(Event::new(&emission.kind, data.influenced_by([&decided_by]))))
+    Ok((Some(Event::new(&emission.kind, data)), decided_by))
 }

@@ -8,22 +8,19 @@ use super::values::Values;
 use crate::fit::fits;
 use crate::plan::{Gate, Judge};
 
-/// Why a result does not pass; none where it does.
-pub(super) async fn shut(
-    stage: &Stage,
-    gate: &Gate,
-    result: &Item,
-    values: &Values,
-) -> Result<Option<String>> {
+/// Why a result does not pass, made of all that has decided it; none where it does.
+pub(super) async fn shut(stage: &Stage, gate: &Gate, result: &Item, values: &Values) -> Result<Option<Item>> {
     if let Some(schema) = &gate.schema
         && let Err(why) = fits(schema, &result.value)
     {
-        return Ok(Some(format!("it does not fit the schema: {why}")));
+        return Ok(Some(result.part(format!("it does not fit the schema: {why}"))));
     }
-    if let Some(condition) = &gate.when
-        && !values.with("result", result.clone()).decide(stage, condition).await?.0
-    {
-        return Ok(Some(format!("`{}` does not hold", condition.source())));
+    if let Some(condition) = &gate.when {
+        let (holds, decided_by) = values.with("result", result.clone()).decide(stage, condition).await?;
+        if !holds {
+            let why = format!("`{}` does not hold", condition.source());
+            return Ok(Some(Item::made_of(why, [result, &decided_by])));
+        }
     }
     match &gate.judge {
         Some(judge) => judged(stage, judge, result).await,
@@ -32,7 +29,7 @@ pub(super) async fn shut(
 }
 
 /// What a judge has against a result.
-async fn judged(stage: &Stage, judge: &Judge, result: &Item) -> Result<Option<String>> {
+async fn judged(stage: &Stage, judge: &Judge, result: &Item) -> Result<Option<Item>> {
     let task = format!("The rubric:\n{}\n\nThe work:\n{}", judge.rubric, result.text());
     let stage = stage.apart("judge", [result]);
     let verdict = stage.ask(&judge.agent, Item::made_of(task, [result])).await?;
@@ -40,7 +37,10 @@ async fn judged(stage: &Stage, judge: &Judge, result: &Item) -> Result<Option<St
     let reason = verdict.value.get("reason").and_then(Value::as_str).unwrap_or_default();
     match passes {
         Some(true) => Ok(None),
-        Some(false) => Ok(Some(format!("the judge says: {reason}"))),
+        Some(false) => {
+            let why = format!("the judge says: {reason}");
+            Ok(Some(Item::made_of(why, [result, &verdict])))
+        }
         None => Err(Error::new(Code::ToolFailed, "the judge has not said whether it passes")),
     }
 }

@@ -116,20 +116,28 @@ async fn passing(stage: Stage, step: &Step, values: &Values, root: Option<&Root<
     let Some(gate) = &step.gate else { return Ok(Flow::Made(result)) };
     let Some(why) = gate::shut(&stage, gate, &result, values).await? else { return Ok(Flow::Made(result)) };
     match &gate.otherwise {
-        Some(shut) => instead(&stage, shut, &result, values).await,
-        None => Err(Error::new(Code::ToolFailed, format!("its result did not pass the gate: {why}"))),
+        Some(shut) => instead(&stage, shut, (&result, &why), values).await,
+        None => {
+            let message = format!("its result did not pass the gate: {}", why.text());
+            Err(Error::new(Code::ToolFailed, message))
+        }
     }
 }
 
-/// What takes the place of a result that did not pass its gate.
-pub(super) async fn instead(stage: &Stage, shut: &Shut, result: &Item, values: &Values) -> Result<Flow> {
-    let stage = stage.under([result]);
+/// What takes the place of a result that did not pass its gate, and why it did not.
+pub(super) async fn instead(
+    stage: &Stage,
+    shut: &Shut,
+    (result, why): (&Item, &Item),
+    values: &Values,
+) -> Result<Flow> {
+    let stage = stage.under([why]);
     let mut values = values.with("result", result.clone());
     let made = match shut {
         Shut::End(with) => Flow::Ended(values.evaluate(&stage, with).await?),
         Shut::Steps(steps) => sequence(&stage.scope("otherwise"), steps, &mut values).await?,
     };
-    Ok(made.map(|item| item.influenced_by([result])))
+    Ok(made.map(|item| item.influenced_by([why])))
 }
 
 /// The error of a step, with its name.

@@ -1,9 +1,23 @@
 //! The agents that a workflow brings along.
 
 use adjutant_agent::definition::{Definition, Delegate, Named, Sees, Source};
+use adjutant_core::hash::Digest;
 use adjutant_core::{Error, Result};
 
 use super::step::{Helper, HelperFrom, Plan};
+
+/// The longest name of an agent, in bytes.
+const LONGEST: usize = 64;
+
+/// What an agent is called that a workflow brings along. A name that would be too long ends with what it is known by.
+pub(crate) fn named(name: String) -> String {
+    if name.len() <= LONGEST {
+        return name;
+    }
+    let known_by = Digest::of(name.as_bytes()).short();
+    let begin: String = name.chars().take(LONGEST - known_by.len() - 1).collect();
+    format!("{begin}-{known_by}")
+}
 
 impl Helper {
     /// The helper as an author would have written it; none where it is made of another agent.
@@ -90,4 +104,19 @@ fn with_co_workers(
         own.agents.push(delegate);
     }
     Ok(own)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_would_be_too_long_is_another_one_for_each() {
+        let (one, other) = (format!("{}-reader", "x".repeat(90)), format!("{}-writer", "x".repeat(90)));
+        assert_eq!(named("flow-reader".to_owned()), "flow-reader");
+        for name in [&one, &other] {
+            adjutant_agent::definition::check_name(&named(name.clone())).unwrap();
+        }
+        assert_ne!(named(one), named(other));
+    }
 }

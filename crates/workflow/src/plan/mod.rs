@@ -5,7 +5,7 @@ pub(crate) mod chat;
 mod check;
 pub(crate) mod crew;
 mod events;
-mod helper;
+pub(crate) mod helper;
 mod read;
 mod step;
 

@@ -20,8 +20,8 @@ use adjutant_agent::definition::{Asked, Condition, Named, Sees, Source, check_na
 use adjutant_core::{Code, Error};
 use serde_json::Value;
 
-use super::MOST_CALLS;
 use super::step::{Helper, Plan};
+use super::{MOST_CALLS, helper};
 use crate::deep::with_own_stack;
 use crate::fit;
 use scope::Scope;
@@ -166,9 +166,9 @@ impl Reader<'_> {
         let first = format!("{}-{step}-{role}", self.workflow);
         // Steps without names of their own are called by their places, and those of two branches are called the same.
         let further = (2..).map(|count: u32| format!("{first}-{count}"));
-        let mut names = std::iter::once(first.clone()).chain(further);
+        let mut names = std::iter::once(first.clone()).chain(further).map(helper::named);
         let is_free = |name: &String| !helpers.iter().any(|helper| helper.name == *name);
-        names.find(is_free).unwrap_or(first)
+        names.find(is_free).unwrap_or_else(|| helper::named(first))
     }
 
     fn schema(&self, key: &str, node: &Node) -> Option<Value> {
