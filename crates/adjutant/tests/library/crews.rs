@@ -226,6 +226,42 @@ async fn a_crew_goes_on_where_its_process_stopped() {
     assert_eq!(found, 1, "what is done is not done again: {tasks:?}");
 }
 
+#[tokio::test]
+async fn a_task_is_as_trusted_as_what_it_was_made_of_and_who_sent_it_back() {
+    let label = |tasks: &'static str| async move {
+        let flow = format!(
+            "
+steps:
+  - {{ id: read, tool: mail }}
+  - crew:
+      process: hierarchical
+      members: {{ reader: {{ role: a reader, tools: [mail], delegates: true }}, writer: {{ role: a writer }} }}
+      tasks: {tasks}
+"
+        );
+        let folder = folder(&flow);
+        let mail = "[tools.mail]\ntype = \"command\"\ncommand = [\"echo\", \"evil\"]\ndescription = \"Reads mail.\"\neffect = \"pure\"\n";
+        std::fs::write(folder.path().join("adjutant.toml"), mail).unwrap();
+        let reply = open(&folder, &Heard::default()).run("flow", "go").await.unwrap();
+        reply.label.unwrap().is_trusted()
+    };
+    for trusted in [
+        "[{ description: 'Find {{ input }}' }, { description: Tell it }]",
+        "[{ description: 'Find {{ read }}' }, { description: Tell it, context: [] }]",
+        "[{ description: Please delegate, by: reader }]",
+    ] {
+        assert!(label(trusted).await, "{trusted}");
+    }
+    for untrusted in [
+        "[{ description: 'Find {{ read }}' }, { description: Tell it }]",
+        // Who does it was chosen by what a stranger wrote, and so is what is expected of it.
+        "[{ description: Tell it, expected: 'A {{ read }}' }]",
+        "[{ description: Tell it, by: writer, gate: { when: 'size(result) > 0 && read == \"\"', otherwise: { value: x } } }]",
+    ] {
+        assert!(!label(untrusted).await, "{untrusted}");
+    }
+}
+
 #[test]
 fn what_is_wrong_with_a_crew_is_told_with_its_place() {
     let wrong = "
