@@ -83,14 +83,14 @@ fn step(patient: bool) -> BoxedStrategy<String> {
     } else {
         prop_oneof![Just("rest"), Just("any"), Just("2")].boxed()
     };
-    let steps = leaf.prop_recursive(3, 16, 3, move |inner| {
-        let steps = prop::collection::vec(inner, 1..4).prop_map(|steps| format!("[{}]", steps.join(", "))).boxed();
+    let steps = leaf.prop_recursive(3, 10, 2, move |inner| {
+        let steps = prop::collection::vec(inner, 1..3).prop_map(|steps| format!("[{}]", steps.join(", "))).boxed();
         prop_oneof![
             steps.clone().prop_map(move |steps| format!("{{ sequence: {steps}, or_else: 4{give_up} }}")),
             (steps.clone(), steps.clone(), join.clone()).prop_map(move |(one, other, join)| {
                 format!("{{ parallel: {{ a: {one}, b: {other}, c: {one} }}, join: {join}, or_else: 5{give_up} }}")
             }),
-            (steps.clone(), 1..20_usize).prop_map(|(steps, wide)| {
+            (steps.clone(), 1..8_usize).prop_map(|(steps, wide)| {
                 let items = (0..wide).map(|item| item.to_string()).collect::<Vec<_>>().join(", ");
                 format!("{{ map: [{items}], as: n, do: {steps}, join: rest, or_else: 6 }}")
             }),
@@ -99,7 +99,7 @@ fn step(patient: bool) -> BoxedStrategy<String> {
             }),
         ]
     });
-    prop::collection::vec(steps, 1..4).prop_map(|steps| format!("steps: [{}]", steps.join(", "))).boxed()
+    prop::collection::vec(steps, 1..3).prop_map(|steps| format!("steps: [{}]", steps.join(", "))).boxed()
 }
 
 /// A workflow over three agents, of which one asks another.
@@ -126,7 +126,7 @@ fn a_tree_never_spends_more_than_it_may() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let inputs =
         any::<bool>().prop_flat_map(|patient| (Just(patient), step(patient), 200..60_000_u64, 1..400_u32));
-    TestRunner::new(config(24))
+    TestRunner::new(config(32))
         .run(&inputs, |(patient, text, most, dollars)| {
             let bill = Bill::default();
             let limit = format!("{dollars} USD");
@@ -202,7 +202,7 @@ steps:
 fn a_tree_that_was_paused_goes_on_whole() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let inputs = (step(true), prop::collection::vec(0..30_u64, 1..4));
-    TestRunner::new(config(8))
+    TestRunner::new(config(6))
         .run(&inputs, |(text, pauses)| {
             let whole = runtime.block_on(async {
                 let adjutant = Adjutant::builder()

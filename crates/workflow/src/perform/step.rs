@@ -83,7 +83,8 @@ pub(super) async fn tried(
 ) -> Result<Flow> {
     // A time limit is open for as long as the step is.
     let root = root.filter(|_| step.attempts.longest_ms.is_none() && step.cache.is_none());
-    let attempts = attempt(stage, step.attempts, |stage| passing(stage, step, values, root));
+    // On the heap, since it stands in either branch.
+    let attempts = attempt(stage, step.attempts, |stage| passing(stage, step, values, root)).boxed();
     let tried = match &step.cache {
         None => attempts.await,
         Some(cache) => {
@@ -95,7 +96,7 @@ pub(super) async fn tried(
             let longest = Duration::from_millis(cache.longest_ms);
             // What ends the workflow early is no result of the step alone.
             let (key, work) = (key, async { whole(attempts.await?) });
-            stage.kept(&key, longest, work).await.map(Flow::Made)
+            stage.kept(&key, longest, work).boxed().await.map(Flow::Made)
         }
     };
     match (tried, &step.or_else) {

@@ -4,6 +4,7 @@ use adjutant_agent::Definition;
 use adjutant_core::tool::{Effect, ToolSpec};
 use adjutant_core::{Code, Error};
 
+use super::chat::Chatting;
 use super::events::Does;
 use super::step::{Kind, Otherwise, Plan, Shut, Step};
 
@@ -33,6 +34,8 @@ fn look_at_kept(kept: &str, step: &Step, definition: &Definition, errors: &mut V
         Kind::Agent { agent, .. } => names.push(agent),
         Kind::Tool { tool, .. } => names.push(tool),
         Kind::Orchestrate(orders) => names.extend(orders.workers.iter().map(String::as_str)),
+        Kind::Crew(crewed) => names.extend(crewed.members.values().map(|member| member.agent.as_str())),
+        Kind::Chat(chatting) => names.extend(chatting.speakers.iter().map(String::as_str)),
         _ => {}
     }
     let mut refuse = |what: String| {
@@ -45,7 +48,15 @@ fn look_at_kept(kept: &str, step: &Step, definition: &Definition, errors: &mut V
             "`{name}` does more than to look things up: that would not be done where it is found"
         ));
     }
-    if matches!(step.kind, Kind::Person { .. }) {
+    let asks = match &step.kind {
+        Kind::Person { .. } => true,
+        Kind::Chat(chatting) => chatting.speakers.iter().any(|who| who == Chatting::PERSON),
+        Kind::Events(eventful) => {
+            eventful.steps.values().any(|reaction| matches!(reaction.does, Does::Outside { .. }))
+        }
+        _ => false,
+    };
+    if asks {
         refuse("asks a person, who would not be asked where it is found".to_owned());
     }
     if matches!(step.gate.as_ref().and_then(|gate| gate.otherwise.as_ref()), Some(Shut::End(_))) {
