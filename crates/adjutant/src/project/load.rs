@@ -13,6 +13,7 @@ use adjutant_core::secret::Secrets;
 use adjutant_core::{Code, Error, Result, nearest};
 use adjutant_policy::cedar::{Policies, Schema};
 use adjutant_tool::Registry;
+use adjutant_tool::Tool;
 use adjutant_tool::library::Library;
 use adjutant_tool::mcp::{Pin, Server};
 use adjutant_tool::skill::Skill;
@@ -23,6 +24,7 @@ use super::colleagues;
 use super::environment::Environment;
 use super::file;
 use super::forbids::Current;
+use super::loader::Loader;
 use super::lock::Lock;
 use super::models::{Key, ModelSettings, Models};
 use super::policies;
@@ -93,7 +95,22 @@ impl Project {
         path: impl AsRef<Path>,
         environment: Environment,
     ) -> Result<(Self, Vec<Error>), Vec<Error>> {
-        let layout = Layout::of(path.as_ref()).map_err(|error| vec![error])?;
+        Self::read(path.as_ref(), environment, Vec::new())
+    }
+
+    /// Reads a project whose agents and workflows may name functions of this program as tools:
+    /// `Project::with_tool(refund).load("helpdesk")`.
+    pub fn with_tool(tool: impl Into<Arc<dyn Tool>>) -> Loader {
+        Loader::default().with_tool(tool)
+    }
+
+    /// Reads as much of a project as is right, with further tools by their own names.
+    pub(super) fn read(
+        path: &Path,
+        environment: Environment,
+        tools: Vec<Arc<dyn Tool>>,
+    ) -> Result<(Self, Vec<Error>), Vec<Error>> {
+        let layout = Layout::of(path).map_err(|error| vec![error])?;
         let mut errors = Vec::new();
         let (settings, mut unread, problems) = read_settings(&layout, &environment, &mut errors)?;
         let lock = Lock::read(&layout.folder, &layout.shown).map_err(|error| errors.push(error)).ok();
@@ -130,6 +147,7 @@ impl Project {
             Arc::<ProjectSecrets>::clone(&secrets) as Arc<dyn Secrets>,
         );
         let mut toolsets = Toolsets::build(&settings.tools, &used, &lock, &problems);
+        errors.extend(toolsets.add_functions(tools));
         errors.extend(toolsets.add_library(&library).err());
         let built: BTreeSet<&str> = toolsets.names().map(|(name, _)| name).collect();
         unread.tools.extend(settings.tools.keys().map(String::as_str).filter(|name| !built.contains(name)));

@@ -11,6 +11,7 @@ mod environment;
 mod file;
 mod forbids;
 mod load;
+mod loader;
 mod lock;
 mod models;
 mod policies;
@@ -27,6 +28,7 @@ pub use approvals::ApprovalSettings;
 pub use cases::Case;
 pub use environment::Environment;
 pub use load::Project;
+pub use loader::Loader;
 pub use models::{
     Carriage, Choice, Details, Endpoint, Header, Key, LocalModel, ModelSettings, Models, Origin, Provider,
     Written,

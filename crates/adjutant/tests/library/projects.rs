@@ -117,3 +117,27 @@ async fn a_tool_that_is_taken_from_an_agents_file_stays_for_its_runs() {
     run.approve(&name).await.unwrap();
     assert_eq!(run.reply().await.unwrap().text, "42");
 }
+
+/// Counts the letters of a word.
+#[tool(pure)]
+async fn letters(word: String) -> Result<u64, ToolError> {
+    Ok(word.chars().count() as u64)
+}
+
+#[tokio::test]
+async fn a_file_names_functions_of_the_program() {
+    let folder = crate::workflows::folder(
+        "steps: [{ tool: letters, arguments: { word: '= input' } }, { value: '= last + 1' }]\n",
+    );
+    let errors = Project::load(folder.path()).unwrap_err();
+    assert!(errors[0].to_string().contains("letters"), "{errors:?}");
+    let project = Project::with_tool(letters).load(folder.path()).unwrap();
+    let adjutant = Adjutant::builder().project(project).model("main", Offline::new()).build().unwrap();
+    assert_eq!(adjutant.run("flow", "bells").await.unwrap().text, "6");
+    // A name stands for one thing.
+    let command =
+        "[tools.letters]\ntype = \"command\"\ncommand = [\"true\"]\neffect = \"pure\"\ndescription = \"x\"\n";
+    std::fs::write(folder.path().join("adjutant.toml"), command).unwrap();
+    let errors = Project::with_tool(letters).load(folder.path()).unwrap_err();
+    assert!(errors.iter().any(|error| error.message().contains("brings a tool `letters`")), "{errors:?}");
+}

@@ -15,5 +15,5 @@ pub(crate) use interrupts::{Interrupt, Interrupts};
 pub(crate) use people::People;
 pub(crate) use question::{Put, put};
 pub(crate) use queue::explain_ahead;
-pub(crate) use show::{Show, summary};
+pub(crate) use show::{Show, summary, to_do};
 pub(crate) use waiting::{asked, explain, is_event};

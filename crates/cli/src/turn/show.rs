@@ -117,7 +117,7 @@ impl Show {
             EventKind::Strategy { name, most_model_calls } => {
                 format!("{name}: models are asked {} at most", count(*most_model_calls, "time"))
             }
-            EventKind::Todo { done, open } => to_do(done, open),
+            EventKind::Todo { done, open } => format!("to do: {}", to_do(done, open)),
             EventKind::Compacted { messages } => {
                 format!("{} shortened to fit the model's window", count(*messages as u64, "message"))
             }
@@ -207,12 +207,12 @@ impl Show {
 }
 
 /// What is done and what is not, as one line.
-fn to_do(done: &[String], open: &[String]) -> String {
+pub(crate) fn to_do(done: &[String], open: &[String]) -> String {
     let marked = |mark: &'static str| move |what: &String| format!("[{mark}] {}", first_line(what, 80));
     let items: Vec<_> = done.iter().map(marked("x")).chain(open.iter().map(marked(" "))).collect();
     match items.as_slice() {
-        [] => "to do: nothing".to_owned(),
-        items => format!("to do: {}", items.join("  ")),
+        [] => "nothing".to_owned(),
+        items => items.join("  "),
     }
 }
 
@@ -246,6 +246,13 @@ pub(crate) fn summary(reply: &Reply, summary: &Summary) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_is_shown_as_one_line() {
+        let items = |items: &[&str]| items.iter().map(|item| (*item).to_owned()).collect::<Vec<_>>();
+        assert_eq!(to_do(&items(&["lay\nthe plate"]), &items(&["eat"])), "[x] lay...  [ ] eat");
+        assert_eq!(to_do(&[], &[]), "nothing");
+    }
 
     #[test]
     fn a_call_that_a_fork_makes_anew_begins_with_the_fork() {

@@ -68,6 +68,23 @@ impl Toolsets {
         sets
     }
 
+    /// Adds functions of the program, each by its own name. Reports those whose name is taken.
+    pub(in crate::project) fn add_functions(&mut self, tools: Vec<Arc<dyn Tool>>) -> Vec<Error> {
+        let mut errors = Vec::new();
+        for tool in tools {
+            let name = tool.spec().name.clone();
+            if self.names.contains_key(&name) {
+                let message =
+                    format!("the program brings a tool `{name}`, and the project has one of that name");
+                errors
+                    .push(Error::new(Code::ProjectInvalid, message).with_help("call one of them otherwise"));
+            } else {
+                errors.extend(self.add(&name, vec![tool]).err());
+            }
+        }
+        errors
+    }
+
     /// Adds the tools that agents have made, one by one and as a set. What is configured goes before them.
     pub(in crate::project) fn add_library(&mut self, library: &Library) -> Result<()> {
         let Usable { tools, refused } = library.tools()?;

@@ -10,7 +10,7 @@ use adjutant_core::usage::Usage;
 use serde_json::Value;
 
 use crate::screen::{Output, Style, clean, count, duration, first_line};
-use crate::turn::asked;
+use crate::turn::{asked, to_do};
 
 /// How much of what went into a step is shown, in characters.
 const LONGEST_INPUT: usize = 60;
@@ -196,6 +196,7 @@ fn subject(step: &Step) -> String {
         (_, Some(model), _) => model.as_str().unwrap_or_default().to_owned(),
         (_, _, Some(arguments)) => arguments.to_string(),
         ("effect", ..) if input.get("guardrails").is_some() => looked_at(&input),
+        ("effect", ..) if step.key.as_str().contains("/todo#") => listed(&input),
         ("effect", ..) if !input.is_null() => input.to_string(),
         _ => String::new(),
     };
@@ -209,6 +210,15 @@ fn looked_at(input: &Value) -> String {
     let names: Vec<_> = names.filter_map(Value::as_str).collect();
     let tool = text("tool").map(|tool| format!(" of {tool}")).unwrap_or_default();
     format!("{}{tool}: {}", text("on").unwrap_or_default(), names.join(", "))
+}
+
+/// What is done and what is not.
+fn listed(input: &Value) -> String {
+    let items = |key: &str| -> Vec<String> {
+        let items = input.get(key).and_then(Value::as_array).into_iter().flatten();
+        items.filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    to_do(&items("done"), &items("open"))
 }
 
 fn usage(usage: &Usage) -> String {
