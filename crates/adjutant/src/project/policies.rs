@@ -79,7 +79,10 @@ pub(super) fn schema(
     toolsets: &Toolsets,
     models: &Models,
 ) -> Schema {
-    let agents: BTreeSet<String> = definitions.keys().cloned().collect();
+    // Members of crews are agents that no file has, and do things all the same.
+    let members = definitions.values().flat_map(Definition::nested).filter(|agent| !agent.tools.is_empty());
+    let members = members.map(|agent| agent.name.clone());
+    let agents: BTreeSet<String> = definitions.keys().cloned().chain(members).collect();
     let reachable = toolsets.reachable();
     let mut tools: BTreeMap<&str, &ToolSpec> = BTreeMap::new();
     let of_agents = definitions.values().flat_map(|definition| {

@@ -262,6 +262,36 @@ steps:
     }
 }
 
+#[tokio::test]
+async fn policies_speak_of_members_by_their_names() {
+    let flow = "
+steps:
+  - crew:
+      members: { reader: { role: a reader, tools: [mail] }, clerk: { role: a clerk, tools: [mail] } }
+      tasks: [{ id: a, description: Read, by: reader }, { id: b, description: Read, by: clerk }]
+      output: '{{ a }} {{ b }}'
+";
+    let folder = folder(flow);
+    let mail = "[tools.mail]\ntype = \"command\"\ncommand = [\"echo\", \"a letter\"]\ndescription = \"Reads mail.\"\neffect = \"pure\"\n";
+    std::fs::write(folder.path().join("adjutant.toml"), mail).unwrap();
+    std::fs::create_dir(folder.path().join("policies")).unwrap();
+    let policies = "@id(\"all\") permit (principal, action, resource);\n\
+        @id(\"no\") forbid (principal == Agent::\"flow-step1-reader\", action == Action::\"mail\", resource);";
+    std::fs::write(folder.path().join("policies/all.cedar"), policies).unwrap();
+    let project = Project::load(folder.path()).unwrap_or_else(|errors| panic!("{errors:#?}"));
+    let findings = project.policies().unwrap().unwrap().findings();
+    assert!(findings.iter().all(|finding| !finding.message.contains("there is no agent")), "{findings:?}");
+    let model = Scripted::from_fn(|request, _| {
+        let results = request.messages.last()?.results().map(ToolResult::as_text).collect::<Vec<_>>();
+        Some(match results.first() {
+            None => Turn::calls([("mail", json!({}))]),
+            Some(said) => Turn::text(if said.contains("a letter") { "read" } else { "refused" }),
+        })
+    });
+    let adjutant = Adjutant::builder().project(project).model("main", model).build().unwrap();
+    assert_eq!(adjutant.run("flow", "go").await.unwrap().text, "refused read");
+}
+
 #[test]
 fn what_is_wrong_with_a_crew_is_told_with_its_place() {
     let wrong = "
