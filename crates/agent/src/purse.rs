@@ -169,6 +169,12 @@ impl Purse {
         Some(Allowance { tokens, money, wall_ms, idle_ms: None })
     }
 
+    /// Whether nothing is left to [take](Self::take), beside time.
+    pub(crate) fn is_spent(&self) -> bool {
+        let state = self.state();
+        state.tokens == 0 || state.money.nanos() <= 0
+    }
+
     /// Counts what was used of a share, and puts back the rest.
     pub(crate) fn settle(&self, share: Allowance, used: &Used) {
         let cost = used.cost.unwrap_or(Money::ZERO);

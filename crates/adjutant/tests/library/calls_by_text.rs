@@ -2,9 +2,11 @@
 
 use adjutant::agent::Stop;
 use adjutant::agent::definition::Strategy;
+use adjutant::core::event::EventKind;
 use adjutant::model::scripted::{Scripted, Turn};
 use adjutant::model::{Abilities, Profile, Request};
 use adjutant::prelude::*;
+use futures::StreamExt;
 use serde_json::json;
 
 /// What something costs.
@@ -59,6 +61,27 @@ async fn a_model_without_tools_calls_them_by_text() {
     // Without, nothing is sent.
     let error = adjutant.run(&clerk(), "What is the red one?").await.unwrap_err();
     assert!(error.help().unwrap().contains("`strategy: react`"), "{error:?}");
+}
+
+#[tokio::test]
+async fn an_answer_by_text_is_seen_while_it_comes() {
+    let adjutant = adjutant(&["Thought: I know it.\nFinal Answer: It costs five crowns."], |_, _| {});
+    let mut updates = adjutant.stream(&clerk().react(), "How much?").await.unwrap();
+    let (mut thoughts, mut texts) = (Vec::new(), Vec::new());
+    while let Some(update) = updates.next().await {
+        let Update::Event(event) = update.unwrap() else { continue };
+        match event.kind {
+            EventKind::ReasoningDelta { text, .. } => thoughts.push(text),
+            EventKind::TextDelta { text, .. } if !text.is_empty() => texts.push(text),
+            _ => {}
+        }
+    }
+    updates.stop().await.unwrap();
+    assert_eq!(
+        (thoughts.concat().as_str(), texts.concat().as_str()),
+        ("I know it.", "It costs five crowns.")
+    );
+    assert!(texts.len() > 1, "{texts:?}");
 }
 
 #[tokio::test]

@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use adjutant::agent::definition::Strategy;
 use adjutant::core::event::EventKind;
+use adjutant::core::json::Json;
+use adjutant::durable::Edit;
 use adjutant::model::Request;
 use adjutant::model::scripted::{Scripted, Turn};
 use adjutant::prelude::*;
@@ -170,6 +172,63 @@ async fn a_list_is_worked_through_and_revised() {
     assert_eq!((reply.text.as_str(), reply.ending.unwrap().open.len()), ("The table is laid.", 0));
     let reply = adjutant.run(&laying(2), "Lay the table.").await.unwrap();
     assert_eq!((reply.text.as_str(), reply.ending.unwrap().open), ("Not all.", items(&["fork"])));
+}
+
+/// A model that does what is asked, and for which so much is left to do.
+fn diligent(todo: &'static [&'static str]) -> Adjutant {
+    adjutant(move |request, _| {
+        let text = asked(request);
+        Some(Turn::text(&if is(request, "You make the list") {
+            let left: Vec<_> = todo.iter().filter(|what| !text.contains(&format!("[x] {what}"))).collect();
+            json!({ "todo": left }).to_string()
+        } else {
+            text.rsplit("\n\n").next()?.to_owned()
+        }))
+    })
+}
+
+#[tokio::test]
+async fn what_is_done_of_a_list_is_not_lost_at_a_limit() {
+    let adjutant = diligent(&["first", "second", "third", "fourth", "fifth"]);
+    let laying = |most| clerk(Strategy::Plan { steps: 9 }).limit(tokens(most));
+    let whole = adjutant.run(&laying(1_000_000), "Go.").await.unwrap();
+    assert_eq!(whole.text, "Now answer the task with what was done.");
+    let mut cut = 0;
+    for part in 4..9 {
+        let Ok(reply) = adjutant.run(&laying(whole.usage.total() * part / 10), "Go.").await else { continue };
+        let open = reply.ending.unwrap().open;
+        let is_last = |what: &str| open.last().is_some_and(|last| last == what);
+        if is_last("fifth") && reply.text.contains("[x] first") {
+            assert!(reply.text.contains("[ ] fifth"), "{}", reply.text);
+            cut += 1;
+        }
+    }
+    assert!(cut > 0, "one of them has ended in its middle");
+}
+
+#[tokio::test]
+async fn a_fork_goes_on_with_another_list() {
+    let adjutant = diligent(&["first", "second"]);
+    let run = adjutant.start(&clerk(Strategy::Plan { steps: 9 }), "Go.").await.unwrap();
+    run.reply().await.unwrap();
+    let steps = run.summary().await.unwrap().steps;
+    let list = steps.iter().find(|step| step.key.name() == "todo").unwrap().key.clone();
+    let outcome = Ok(Json::of(&["something else"]).unwrap());
+    let forked = run.fork(&list, vec![Edit { key: list.clone(), outcome }]).await.unwrap();
+    let fork = adjutant.handle(&forked.run);
+    fork.reply().await.unwrap();
+    let steps = fork.summary().await.unwrap().steps;
+    let lists = steps.iter().filter(|step| step.key.name() == "todo").map(|step| step.input.value());
+    let done: Vec<_> = lists.map(|list| list["done"].clone()).collect();
+    assert_eq!(
+        done,
+        [
+            json!([]),
+            json!(["something else"]),
+            json!(["something else", "first"]),
+            json!(["something else", "first", "second"])
+        ]
+    );
 }
 
 #[tokio::test]

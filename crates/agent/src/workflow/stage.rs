@@ -229,6 +229,11 @@ impl Stage {
         self.purse.join(&part.purse);
     }
 
+    /// Whether something has failed because nothing is left of the limits, and not for a reason of its own.
+    pub fn is_over(&self, error: &Error) -> bool {
+        error.code() == Code::RunLimit || (is_failure(error) && self.purse.is_spent())
+    }
+
     /// How often the models of those were asked that it has asked, here and in [parts](Self::part) that were settled.
     pub fn model_calls(&self) -> u64 {
         self.purse.spent().turns

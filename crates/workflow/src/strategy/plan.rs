@@ -31,8 +31,8 @@ pub(super) async fn plan(agent: &Itself, task: &Item, most: u32) -> Result<Item>
         left: Item::default(),
     };
     match work.go_through(most).await {
-        // What is done is not lost.
-        Err(error) if error.code() == Code::RunLimit && !work.done.is_empty() => {}
+        // What is done is not lost where nobody may go on, or say what is left.
+        Err(error) if (is_failure(&error) || error.code() == Code::RunLimit) && !work.done.is_empty() => {}
         gone => gone?,
     }
     work.answer().await
@@ -60,9 +60,11 @@ impl Work<'_> {
             let result = match self.agent.does(&step, asked, &known).await {
                 Ok(result) => result,
                 // The list is revised by what went wrong.
-                Err(error) if is_failure(&error) => Item::untrusted(format!("It failed: {error}"))
-                    .influenced_by([self.task, &self.agent.0.failures()])
-                    .influenced_by(self.list()),
+                Err(error) if is_failure(&error) && !(self.is_shown && self.agent.0.is_over(&error)) => {
+                    Item::untrusted(format!("It failed: {error}"))
+                        .influenced_by([self.task, &self.agent.0.failures()])
+                        .influenced_by(self.list())
+                }
                 Err(error) => return Err(error),
             };
             self.done.push(Done { what, result });
@@ -97,10 +99,12 @@ impl Work<'_> {
             asked.push_str(&format!("\n\nThis was not done, say so: {}", open.join("; ")));
         }
         asked.push_str("\n\nNow answer the task with what was done.");
-        let known: Vec<&Item> = self.knows().chain(self.list()).collect();
+        let failures = self.agent.0.failures();
+        let ended = self.is_shown.then_some(&failures);
+        let known: Vec<&Item> = self.knows().chain(self.list()).chain(ended).collect();
         match self.agent.does(&self.agent.0.scope("answer"), asked, &known).await {
             Err(error)
-                if error.code() == Code::RunLimit
+                if self.agent.0.is_over(&error)
                     && !self.done.is_empty()
                     && self.agent.0.definition().output.is_none() =>
             {

@@ -138,7 +138,7 @@ impl Search<'_> {
         let asked = format!("{}\n\nNow answer the task, along this line of work.", self.so_far(line));
         let known: Vec<&Item> = self.knows(line).collect();
         match self.agent.does(&stage, asked, &known).await {
-            Err(error) if error.code() == Code::RunLimit && self.agent.0.definition().output.is_none() => {
+            Err(error) if self.agent.0.is_over(&error) && self.agent.0.definition().output.is_none() => {
                 Ok(Item::made_of(line.text(), known).influenced_by([&self.said]))
             }
             answered => answered,
