@@ -412,11 +412,37 @@ async fn a_workflow_goes_on_where_its_process_stopped() {
 }
 
 /// A workflow of the sample project, run by the model that every machine has.
-async fn sample(workflow: &str, input: &str) -> Reply {
+fn samples() -> Adjutant {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/workflows");
     let project = Project::load(folder).unwrap_or_else(|errors| panic!("{errors:#?}"));
-    let adjutant = Adjutant::builder().in_memory().project(project).model("main", Offline::new());
-    adjutant.build().unwrap().run(workflow, input).await.unwrap()
+    Adjutant::builder().in_memory().project(project).model("main", Offline::new()).build().unwrap()
+}
+
+async fn sample(workflow: &str, input: &str) -> Reply {
+    samples().run(workflow, input).await.unwrap()
+}
+
+/// What a sample makes whose person gives these answers, and what that person was shown.
+async fn sample_with(workflow: &str, input: &str, answers: &[Value]) -> (Reply, Vec<String>) {
+    let run = samples().start(workflow, input).await.unwrap();
+    let (mut answers, mut shown, mut answered) = (answers.iter(), Vec::new(), Vec::new());
+    let mut updates = run.drive();
+    loop {
+        let look = Duration::from_millis(50);
+        if let Ok(None) = tokio::time::timeout(look, updates.next()).await {
+            return (run.outcome().await.unwrap(), shown);
+        }
+        for wait in run.waits().await.unwrap() {
+            let Wait::Signal { name, request, .. } = wait else { continue };
+            if answered.contains(&name) {
+                continue;
+            }
+            let Some(answer) = answers.next() else { continue };
+            shown.push(request.to_string());
+            run.answer(&name, Answer::Accept(answer.as_object().cloned())).await.unwrap();
+            answered.push(name);
+        }
+    }
 }
 
 #[tokio::test]
@@ -616,4 +642,52 @@ async fn a_call_that_fails_is_a_failure_whoever_may_read_why() {
     assert_eq!(reply.text, "instead");
     let label = reply.label.unwrap();
     assert!(!label.is_trusted() && label.readers != adjutant::core::label::Readers::Anyone, "{label:?}");
+}
+
+#[tokio::test]
+async fn an_orchestrated_research_finds_each_answer_where_it_stands() {
+    let questions = "How long is the return period? How long does the warranty hold? Who pays the shipping?";
+    let report = sample("research", questions).await.text;
+    for (task, document) in [("task1", "returns.md"), ("task2", "warranty.md"), ("task3", "shipping.md")] {
+        let part =
+            report.split("## ").find(|part| part.starts_with(task)).unwrap_or_else(|| panic!("{report}"));
+        let (_, rest) = report.split_once(part).unwrap();
+        assert!(
+            part.contains(document) || rest.starts_with(document) || report.contains(document),
+            "{report}"
+        );
+    }
+    assert!(
+        report.contains("30 days") && report.contains("2 years") && report.contains("12.90 EUR"),
+        "{report}"
+    );
+}
+
+#[tokio::test]
+async fn a_handoff_desk_hands_each_to_who_can_help_and_one_to_a_person() {
+    let returns = sample("triage", "How long is the return period?").await;
+    assert_eq!(returns.handed_to.map(|standing| standing.agent).as_deref(), Some("returns"));
+    assert!(returns.text.contains("30 days"), "{}", returns.text);
+    let billing = sample("triage", "How can I pay by invoice?").await;
+    assert_eq!(billing.handed_to.map(|standing| standing.agent).as_deref(), Some("billing"));
+    let answer = json!({ "answer": "Of course, at noon." });
+    let (person, shown) = sample_with("triage", "I want to speak to a person, please", &[answer]).await;
+    assert!(
+        shown[0].contains("speak to a person") && person.text.contains("at noon"),
+        "{shown:?} {}",
+        person.text
+    );
+}
+
+#[tokio::test]
+async fn a_notice_goes_round_until_a_person_lets_it_go_out() {
+    let change = json!({ "decision": "change", "wish": "Say that bells are free." });
+    let send = json!({ "decision": "send", "wish": "" });
+    let (notice, shown) = sample_with("release", "warranty.md", &[change.clone(), send]).await;
+    assert_eq!(shown.len(), 2, "{shown:?}");
+    assert!(!shown[0].contains("bells are free") && shown[0].contains("May this go out?"), "{shown:?}");
+    assert!(notice.text.contains("warranty"), "{}", notice.text);
+    let drop = json!({ "decision": "drop", "wish": "" });
+    assert_eq!(sample_with("release", "warranty.md", &[drop]).await.0.text, "Nothing goes out.");
+    assert_eq!(sample("release", "nowhere.md").await.text, "There is no document nowhere.md.");
 }

@@ -160,6 +160,37 @@ impl Vocabulary {
     }
 }
 
+/// What hands the conversation to another agent begins so.
+const HANDOFF: &str = "hand_off_to_";
+
+/// A handoff to the agent that is called, or described, in the words of the text.
+pub(super) fn handoff(tools: &[ToolSpec], text: &str) -> Option<Proposal> {
+    let own = |tool: &ToolSpec| {
+        let about = tool.description.split_once(": ").map_or("", |(_, about)| about);
+        let name = tool.name.strip_prefix(HANDOFF)?;
+        Some(Vocabulary::of(&ToolSpec {
+            name: name.to_owned(),
+            description: about.to_owned(),
+            ..tool.clone()
+        }))
+    };
+    let agents: Vec<(&ToolSpec, Vocabulary)> =
+        tools.iter().filter_map(|tool| Some((tool, own(tool)?))).collect();
+    let asked: Vec<String> = stems(text);
+    let score = |own: &Vocabulary| -> f64 {
+        let weigh = |stem: &String| (3.0 * best(stem, &own.name)).max(1.2 * best(stem, &own.description));
+        asked.iter().map(weigh).sum()
+    };
+    let scored = agents.iter().map(|(tool, own)| (*tool, score(own))).filter(|(_, score)| *score >= 1.0);
+    // Of equals the first.
+    let chosen = scored.reduce(|best, other| if other.1 > best.1 { other } else { best });
+    chosen.map(|(tool, _)| {
+        let required = fields(tool).into_iter().filter(|field| field.required);
+        let arguments = required.map(|field| (field.name.to_owned(), Value::from(text.trim())));
+        Proposal { tool: tool.name.clone(), arguments: arguments.collect() }
+    })
+}
+
 /// A search for what the text is about.
 pub(super) fn search(tools: &[ToolSpec], sources: &Sources<'_>) -> Option<Proposal> {
     let tool = tools.iter().find(|tool| is_search(tool))?;

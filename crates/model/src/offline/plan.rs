@@ -5,7 +5,7 @@ use adjutant_core::message::{Message, Part, ToolCall};
 use adjutant_core::tool::{Effect, LOAD_SKILL, SEARCH_TOOLS, ToolSpec};
 use serde_json::{Map, Value};
 
-use super::choose::{Choice, Lack, Proposal, is_list, is_search, lookups, reader, search};
+use super::choose::{Choice, Lack, Proposal, handoff, is_list, is_search, lookups, reader, search};
 use super::facts::Facts;
 use super::fill::{Sources, fill};
 use super::program;
@@ -83,6 +83,9 @@ impl Plan<'_> {
         let mut calls = self.fresh(self.skills().into_iter().chain(found).collect());
         if calls.is_empty() {
             calls = self.fresh(self.wished());
+        }
+        if calls.is_empty() && self.turn.rounds == 0 {
+            calls = self.fresh(handoff(self.tools(), &self.turn.question).into_iter().collect());
         }
         if calls.is_empty() {
             calls.extend(self.search_for_tools());

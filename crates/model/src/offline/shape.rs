@@ -64,11 +64,44 @@ fn array(schema: &Value, root: &Value, name: &str, material: &Material<'_>, dept
     let (least, most) = (count("minItems").unwrap_or(0).min(100), count("maxItems").unwrap_or(20));
     let any = json!({});
     let items = resolve(schema.get("items").unwrap_or(&any), root);
-    let mut values: Vec<Value> = candidates(items, name, material).into_iter().take(most).collect();
+    let mut values: Vec<Value> = match type_of(items) {
+        Some("object") if is_to_be_done(name) => asked(material.question)
+            .enumerate()
+            .map(|(place, question)| one_to_do(items, root, (place, question), material, depth))
+            .take(most)
+            .collect(),
+        _ => candidates(items, name, material).into_iter().take(most).collect(),
+    };
     while values.len() < least && depth < DEEPEST {
         values.push(fill(items, root, name, material, depth + 1));
     }
     values.into()
+}
+
+/// Whether a list of this name says what is to be done.
+fn is_to_be_done(name: &str) -> bool {
+    let stems = name_words(name).iter().map(|word| stem(word)).collect::<Vec<_>>();
+    ["task", "question", "step", "todo"].iter().any(|word| stems.contains(&stem(word)))
+}
+
+/// The questions that somebody asks, one after the other.
+fn asked(text: &str) -> impl Iterator<Item = &str> {
+    let ends = |sign: char| matches!(sign, '.' | '!' | '?' | '\n');
+    text.split_inclusive(ends).map(str::trim).filter(|sentence| sentence.ends_with('?') && sentence.len() > 1)
+}
+
+/// One of several things to be done, which answers one question and stands for itself.
+fn one_to_do(
+    schema: &Value,
+    root: &Value,
+    (place, question): (usize, &str),
+    material: &Material<'_>,
+    depth: usize,
+) -> Value {
+    let number = ("id".to_owned(), Value::from(format!("task{}", place + 1)));
+    let known: Vec<_> = material.known.iter().cloned().chain([number]).collect();
+    let about = Material { question, answer: question, known: &known, ..*material };
+    object(schema, root, &about, depth + 1)
 }
 
 /// The items that a list of this name may have.
