@@ -1,14 +1,14 @@
 //! Conversations of several, as files.
 
-use adjutant::durable::{RunState, Wait};
+use adjutant::durable::Wait;
 use adjutant::model::Request;
 use adjutant::model::scripted::{Scripted, Turn};
-use adjutant::prelude::{Adjutant, Project, Update};
+use adjutant::prelude::{Adjutant, Project};
 use adjutant::tool::Answer;
-use futures::StreamExt;
 use serde_json::json;
 
 use crate::crews::told;
+use crate::events::asked;
 use crate::workflows::folder;
 
 /// A model that says how much it was shown, and chooses who speaks.
@@ -77,19 +77,16 @@ async fn a_person_speaks_when_it_is_their_turn() {
     let folder = folder("steps: { chat: { speakers: [person, writer], turns: 2 } }");
     let adjutant = open(&folder);
     let run = adjutant.start("flow", "Go").await.unwrap();
-    let mut updates = run.drive();
-    while let Some(update) = updates.next().await {
-        if update.unwrap() == Update::State(RunState::Waiting) {
-            for wait in run.waits().await.unwrap() {
-                let Wait::Signal { name, request, .. } = wait else { continue };
-                assert!(request.as_str().contains("opening: Go"), "{}", request.as_str());
-                let answer = Answer::Accept(json!({ "answer": "I am Ann." }).as_object().cloned());
-                run.answer(&name, answer).await.unwrap();
-            }
-        }
+    let updates = run.drive();
+    for wait in asked(&run).await {
+        let Wait::Signal { name, request, .. } = wait else { continue };
+        assert!(request.as_str().contains("opening: Go"), "{}", request.as_str());
+        let answer = Answer::Accept(json!({ "answer": "I am Ann." }).as_object().cloned());
+        run.answer(&name, answer).await.unwrap();
     }
-    let text = run.outcome().await.unwrap().text;
+    let text = run.reply().await.unwrap().text;
     assert_eq!(text, "opening: Go\n\nperson: I am Ann.\n\nwriter: writer after 1");
+    drop(updates);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use adjutant::durable::Wait;
 use adjutant::model::scripted::Scripted;
-use adjutant::prelude::{Adjutant, Agent, Project, Task, Workflow, tool};
+use adjutant::prelude::{Adjutant, Agent, Project, Run, Task, Workflow, tool};
 use serde_json::json;
 
 use crate::crews::told;
@@ -47,6 +47,19 @@ steps:
     assert!(made(endless, "x").await.contains("there were more than 5 events"));
 }
 
+/// What a run waits for, once that is somebody outside. Its state tells too little: it waits for those that it asks as well.
+pub(super) async fn asked(run: &Run) -> Vec<Wait> {
+    let began = std::time::Instant::now();
+    loop {
+        let waits = run.waits().await.unwrap();
+        if waits.iter().any(|wait| matches!(wait, Wait::Signal { .. })) {
+            return waits;
+        }
+        assert!(began.elapsed() < Duration::from_secs(30), "{waits:?}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
 const APPROVAL: &str = "
 steps:
   - events:
@@ -71,15 +84,7 @@ async fn an_event_comes_from_outside_and_a_run_waits_for_it_over_the_end_of_its_
     let first = open();
     let run = first.start("flow", task()).await.unwrap();
     let updates = run.drive();
-    let began = std::time::Instant::now();
-    let waits = loop {
-        let waits = run.waits().await.unwrap();
-        if waits.iter().any(|wait| matches!(wait, Wait::Signal { .. })) {
-            break waits;
-        }
-        assert!(began.elapsed() < Duration::from_secs(20), "{waits:?}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    };
+    let waits = asked(&run).await;
     let is_asked = |wait: &Wait| {
         matches!(wait, Wait::Signal { name, request, .. }
             if name == "approved" && request.as_str() == r#"{"text":"<bells>"}"#)
@@ -131,6 +136,12 @@ async fn what_decides_who_works_has_a_say_in_what_comes_of_it() {
         "{ events: { first: { go: 1 }, steps: { a: { on: go, emits: [{ kind: end, data: 1, when: read == '' }, { kind: end, data: 2 }] } } } }",
         "{ crew: { members: { w: { agent: writer } }, tasks: [{ description: x, by: w, gate: { when: read == '', end: 1 } }] } }",
         "{ value: 1, gate: { when: read == '', otherwise: { value: 2 } } }",
+        "{ value: 1, gate: { when: read == '' }, or_else: 2 }",
+        "{ route: { subject: go, paths: { a: { when: read == '', do: { value: 1 } } } }, or_else: 2 }",
+        "{ map: '= read', do: { value: 1 }, or_else: 2 }",
+        "{ chat: { opening: go, speakers: [writer], next: '= read' }, or_else: 2 }",
+        "{ crew: { members: { w: { agent: writer } }, rounds: 1, tasks: [{ description: x, by: w, gate: { when: read == '' } }] }, or_else: 2 }",
+        "{ events: { first: { go: '= read' }, kinds: { go: { type: integer } }, steps: { a: { on: go, emits: { kind: end } } } }, or_else: 2 }",
         "{ crew: { members: { w: { agent: writer } }, tasks: [{ description: '{{ read }}', by: w }] } }",
         "{ crew: { members: { w: { agent: writer } }, tasks: [{ id: a, description: '{{ read }}', by: w }, { description: x, by: w }] } }",
     ] {

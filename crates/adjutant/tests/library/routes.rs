@@ -4,18 +4,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use adjutant::Code;
-use adjutant::durable::{RunState, Wait};
+use adjutant::durable::Wait;
 use adjutant::model::Call;
 use adjutant::model::embed::{Embedder, Embeddings, Profile, Purpose};
 use adjutant::model::scripted::Scripted;
-use adjutant::prelude::{Adjutant, Project, Task, Update, Workflow};
+use adjutant::prelude::{Adjutant, Project, Task, Workflow};
 use adjutant::tool::Answer;
 use adjutant::workflow::pattern::by_examples;
+use futures::FutureExt;
 use futures::future::BoxFuture;
-use futures::{FutureExt, StreamExt};
 use serde_json::json;
 
 use crate::crews::told;
+use crate::events::asked;
 use crate::workflows::{folder, obey};
 
 /// A model for which money is one direction, and bells are another.
@@ -100,13 +101,13 @@ async fn the_path_is_gone_that_has_the_likest_example() {
 #[tokio::test]
 async fn the_choice_is_recorded_and_needs_no_model_again() {
     let folder = folder(&format!("{FLOW}  - {{ person: 'Is it {{{{ last }}}}?' }}\n"));
-    let asked = Arc::default();
-    let first = open(&folder, &asked);
+    let counted = Arc::default();
+    let first = open(&folder, &counted);
     let run = first.start("flow", Task::new("An invoice came.").id("one")).await.unwrap();
-    let mut updates = run.drive();
-    while updates.next().await.unwrap().unwrap() != Update::State(RunState::Waiting) {}
+    let updates = run.drive();
+    asked(&run).await;
     updates.stop().await.unwrap();
-    let made = asked.load(Ordering::SeqCst);
+    let made = counted.load(Ordering::SeqCst);
     assert!(made > 0);
     drop((run, first));
     // Now there is no model for it any more.
@@ -119,7 +120,7 @@ async fn the_choice_is_recorded_and_needs_no_model_again() {
     let answer = Answer::Accept(json!({ "answer": "Yes." }).as_object().cloned());
     run.answer(name, answer).await.unwrap();
     assert_eq!(run.reply().await.unwrap().text, "Yes.");
-    assert_eq!(asked.load(Ordering::SeqCst), made);
+    assert_eq!(counted.load(Ordering::SeqCst), made);
 }
 
 #[tokio::test]

@@ -339,8 +339,7 @@ impl Stage {
             }
             // Why a call failed tells of what it was about.
             Returned::Failed(error) | Returned::Telling(error, _) | Returned::Idle(error) => {
-                let mut failures = self.run.failures.lock().unwrap_or_else(PoisonError::into_inner);
-                *failures = Item::made_of(Value::Null, [&*failures, &item]);
+                self.failed_for(&item);
                 Err(error)
             }
             Returned::Pending(_) => {
@@ -367,6 +366,12 @@ impl Stage {
     /// Says what the workflow leaves undone: its reply tells it.
     pub fn leave_open(&self, open: impl IntoIterator<Item = String>) {
         self.run.open.lock().unwrap_or_else(PoisonError::into_inner).extend(open);
+    }
+
+    /// Notes that something has failed for this reason: what is made in its place is made of this, too.
+    pub fn failed_for(&self, reason: &Item) {
+        let mut failures = self.run.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        *failures = Item::made_of(Value::Null, [&*failures, reason]).condensed("failures");
     }
 
     /// Asks a person something, and waits for as long as it takes. `schema` is a flat object of what an answer holds. None

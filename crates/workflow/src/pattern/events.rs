@@ -151,7 +151,7 @@ impl<'a> Events<'a> {
         let mut happened = 0;
         loop {
             for event in std::mem::take(&mut new) {
-                self.check(&event)?;
+                self.check(stage, &event)?;
                 if event.kind == Event::END {
                     return Ok(event.data);
                 }
@@ -189,13 +189,14 @@ impl<'a> Events<'a> {
     }
 
     /// Fails where an event does not hold what those of its kind do.
-    fn check(&self, event: &Event) -> Result<()> {
+    fn check(&self, stage: &Stage, event: &Event) -> Result<()> {
         let checked = match self.kinds.get(&event.kind) {
             None => Ok(()),
             Some(Ok(validator)) => passes(validator, &event.data.value),
             Some(Err(why)) => Err(format!("the schema itself is wrong: {why}")),
         };
         checked.map_err(|why| {
+            stage.failed_for(&event.data);
             let message = format!("an event of the kind `{}` does not fit its schema: {why}", event.kind);
             Error::new(Code::ToolFailed, message)
         })

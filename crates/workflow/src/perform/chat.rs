@@ -49,7 +49,7 @@ pub(super) async fn chat(stage: &Stage, chatting: &Chatting, values: &Values) ->
             }
         };
         decide(&next);
-        speaker(chatting, &next.text())
+        speaker(chatting, &next.text()).inspect_err(|_| stage.failed_for(&next))
     };
     let speak = |stage: Stage, who: String, said: Conversation| async move {
         let decided_by = decided.lock().unwrap_or_else(PoisonError::into_inner).clone();

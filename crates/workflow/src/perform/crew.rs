@@ -89,6 +89,7 @@ async fn done(
             Verdict::Passes => return Ok(result.influenced_by([&decided_by])),
             Verdict::Replaced(instead) => return Ok(instead.influenced_by([&decided_by])),
             Verdict::Back(why) if round == crewed.rounds.max(1) => {
+                stage.failed_for(&why);
                 let message = format!("its result will not do, after {round} rounds: {}", why.text());
                 return Err(Error::new(Code::ToolFailed, message));
             }

@@ -83,6 +83,7 @@ async fn emit(stage: &Stage, emission: &Emission, values: &Values) -> Result<(Ve
     };
     let list = values.evaluate(stage, each).await?;
     let Value::Array(members) = &list.value else {
+        stage.failed_for(&list);
         let message = format!("`each` of `{}` needs a list", emission.kind);
         return Err(Error::new(Code::ToolFailed, message));
     };

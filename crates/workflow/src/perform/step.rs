@@ -119,6 +119,7 @@ async fn passing(stage: Stage, step: &Step, values: &Values, root: Option<&Root<
     match &gate.otherwise {
         Some(shut) => instead(&stage, shut, (&result, &why), values).await,
         None => {
+            stage.failed_for(&why);
             let message = format!("its result did not pass the gate: {}", why.text());
             Err(Error::new(Code::ToolFailed, message))
         }
@@ -264,6 +265,7 @@ async fn in_parallel(stage: &Stage, branches: &Branches, values: &Values) -> Res
 async fn each(stage: &Stage, mapped: &Mapped, values: &Values) -> Result<Flow> {
     let over = values.evaluate(stage, &mapped.over).await?;
     let Value::Array(members) = &over.value else {
+        stage.failed_for(&over);
         let message = format!("`map` needs a list, and got {}", shown(&over.value));
         return Err(Error::new(Code::ToolFailed, message));
     };
@@ -322,10 +324,13 @@ async fn route(stage: &Stage, routing: &Routing, values: &Values) -> Result<Flow
         sequence(&stage, &path.steps, &mut values.clone()).await
     };
     let otherwise = |stage: Stage, choice: Choice| {
-        let subject = subject.clone();
+        let (subject, decided_by) = (subject.clone(), decided_by.clone());
         async move {
             match &routing.otherwise {
-                Otherwise::Fail => Err(unsure(&choice, routing.confidence)),
+                Otherwise::Fail => {
+                    stage.failed_for(&decided_by);
+                    Err(unsure(&choice, routing.confidence))
+                }
                 Otherwise::Steps(steps) => sequence(&stage, steps, &mut values.clone()).await,
                 Otherwise::Ask => {
                     let names: Vec<_> = routing.paths.iter().map(|path| path.name.as_str()).collect();
