@@ -14,7 +14,8 @@ use crate::coded::Coded;
 use crate::pattern::{Attempts, Fan, Piece, round};
 use crate::perform::Planned;
 use crate::plan::crew::{
-    ASSIGNS, Placed, REVIEWS, about, choice, instructions, one_after_the_other, persona, verdict,
+    ASSIGNS, Placed, REVIEWS, about, choice, instructions, one_after_the_other, persona, told_each_time,
+    verdict,
 };
 use crate::plan::helper::named;
 use crate::plan::{self, Assignment, Crewed, Gate, Kind, Manager, Plan, Step, Text};
@@ -220,7 +221,7 @@ impl Crew {
         if let Some((_, output)) = task {
             agent = agent.output_schema(output.clone());
         }
-        if member.agent.is_none() && member.delegates {
+        if member.delegates {
             for other in self.members.iter().filter(|other| other.name != member.name) {
                 // Those that are asked ask nobody in turn, so what is handed on comes to an end.
                 agent = agent.agent(&self.bare(other, self.name_of(other)).description(other.about()));
@@ -253,7 +254,10 @@ impl Crew {
     }
 
     fn planned(&self, member: &Member) -> plan::Member {
-        let persona = if member.agent.is_some() { member.persona() } else { String::new() };
+        let persona = match &member.agent {
+            Some(_) => told_each_time(&member.persona(), member.delegates),
+            None => String::new(),
+        };
         plan::Member { agent: self.name_of(member), about: member.about(), persona }
     }
 }
@@ -269,7 +273,14 @@ fn alone(crewed: Crewed) -> Plan {
         gate: None,
         or_else: None,
     };
-    Plan { version: Plan::VERSION, input: None, steps: vec![step], output: None, helpers: Vec::new() }
+    Plan {
+        version: Plan::VERSION,
+        input: None,
+        steps: vec![step],
+        output: None,
+        helpers: Vec::new(),
+        co_workers: BTreeMap::new(),
+    }
 }
 
 fn wrong(message: String) -> Error {
@@ -325,7 +336,7 @@ impl Member {
         self
     }
 
-    /// Lets it have co-workers do parts of its work, and ask them questions. An agent asks whom it was given itself.
+    /// Lets it have co-workers do parts of its work, and ask them questions.
     #[must_use]
     pub fn delegates(self) -> Self {
         Self { delegates: true, ..self }

@@ -33,7 +33,7 @@ pub(super) fn crew(heard: &Heard) -> impl Fn(&Request, usize) -> Option<Turn> + 
                 .to_string()
         } else if let Some(said) = of_tool {
             format!("with help: {said}")
-        } else if task.contains("delegate") && system.contains("co-worker") {
+        } else if task.contains("delegate") && (system.contains("co-worker") || task.contains("co-worker")) {
             let tool = request.tools.iter().find(|tool| tool.name.ends_with("writer"))?;
             return Some(Turn::calls([(tool.name.as_str(), json!({ "task": "Say bells" }))]));
         } else if task.contains("sizes") {
@@ -175,6 +175,31 @@ steps:
         assert_eq!(co_workers.len(), 1, "{}", asked.definition.name);
         assert!(co_workers[0].definition.agents.is_empty(), "what is handed on comes to an end");
     }
+}
+
+#[tokio::test]
+async fn an_agent_of_the_project_asks_its_co_workers_too() {
+    let flow = "
+steps:
+  - crew:
+      members: { scribe: { agent: scribe, delegates: true }, writer: { role: a writer }, judge: { agent: fragile } }
+      tasks: [{ description: Please delegate, by: scribe }]
+";
+    let (folder, heard) = (folder(flow), Heard::default());
+    std::fs::write(folder.path().join("agents/scribe.md"), "---\nmodel: main\n---\nYou are a scribe.\n")
+        .unwrap();
+    let adjutant = open(&folder, &heard);
+    assert_eq!(adjutant.run("flow", "bells").await.unwrap().text, "with help: <a writer: Say bells>");
+    let project = Project::load(folder.path()).unwrap();
+    let asked = |name: &str| -> Vec<String> {
+        let definition = project.definition("flow").unwrap();
+        let of_name = definition.agents.iter().find(|asked| asked.definition.name == name).unwrap();
+        of_name.definition.agents.iter().map(|asked| asked.definition.name.clone()).collect()
+    };
+    assert_eq!(asked("scribe"), ["flow-step1-writer", "fragile"]);
+    assert_eq!(asked("fragile"), [""; 0]);
+    // Elsewhere it is as it was.
+    assert!(project.definition("scribe").unwrap().agents.is_empty());
 }
 
 #[test]

@@ -19,7 +19,7 @@ use super::people::People;
 use super::question::{Put, put};
 use super::queue::{LOOK, Queue};
 use super::show::Show;
-use super::waiting::asked;
+use super::waiting::{asked, is_event};
 use crate::exit::Ended;
 use crate::screen::{Output, clean};
 
@@ -177,8 +177,10 @@ async fn rests(run: &Run, state: RunState, manners: Manners) -> Ended<Option<Fol
         RunState::Halted => Some(Followed::Halted),
         RunState::Waiting => {
             let needs_person = |wait: &Wait| match wait {
-                // Whoever has taken it is not asked here.
-                Wait::Signal { name, .. } => manners == Manners::Watch || name.starts_with(takeover::PREFIX),
+                // Whoever has taken it is not asked here, nor is anybody outside.
+                Wait::Signal { name, .. } => {
+                    manners == Manners::Watch || name.starts_with(takeover::PREFIX) || is_event(name)
+                }
                 Wait::Unknown { .. } => true,
                 Wait::Timer { .. } | Wait::Child { .. } => false,
             };

@@ -161,6 +161,12 @@ pub(crate) fn instructions(persona: &str, delegates: bool) -> String {
     parts.collect::<Vec<_>>().join("\n\n")
 }
 
+/// What a member that is an agent of its own is told with each task.
+pub(crate) fn told_each_time(persona: &str, delegates: bool) -> String {
+    let parts = [persona].into_iter().filter(|text| !text.is_empty()).chain(delegates.then_some(DELEGATES));
+    parts.collect::<Vec<_>>().join("\n\n")
+}
+
 /// What a member is for, in a line.
 pub(crate) fn about(role: &str, goal: &str) -> String {
     let said: Vec<&str> = [role, goal].into_iter().filter(|text| !text.is_empty()).collect();

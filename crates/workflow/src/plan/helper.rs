@@ -1,5 +1,7 @@
 //! The agents that a workflow brings along.
 
+use std::collections::BTreeMap;
+
 use adjutant_agent::definition::{Definition, Delegate, Named, Sees, Source};
 use adjutant_core::hash::Digest;
 use adjutant_core::{Error, Result};
@@ -76,9 +78,16 @@ impl Plan {
             }
             made.push((helper, own));
         }
-        let complete = made.iter().map(|(helper, own)| with_co_workers(helper, own, &made, definition));
-        let complete: Vec<Definition> = complete.collect::<Result<_>>().map_err(|error| vec![error])?;
-        for own in complete {
+        let of_the_workflow = definition.agents.iter().map(|asked| &asked.definition);
+        let bare: Vec<Definition> = made.iter().map(|(_, own)| own).chain(of_the_workflow).cloned().collect();
+        let wrong = |error| vec![error];
+        for asked in &mut definition.agents {
+            if let Some(asks) = self.co_workers.get(&asked.definition.name) {
+                asked.definition = with_co_workers(&asked.definition, asks, &bare).map_err(wrong)?;
+            }
+        }
+        for (helper, own) in &made {
+            let own = with_co_workers(own, &helper.asks, &bare).map_err(wrong)?;
             let delegate = Delegate { sees: Sees::Task, definition: own };
             definition.tools.push(delegate.spec());
             definition.agents.push(delegate);
@@ -87,18 +96,19 @@ impl Plan {
     }
 }
 
-/// A helper with those that it may ask. These ask nobody of them in turn, so what is handed on comes to an end.
+/// An agent with further ones that it may ask. These ask nobody of them in turn, so what is handed on comes to an end.
 fn with_co_workers(
-    helper: &Helper,
     own: &Definition,
-    made: &[(&Helper, Definition)],
-    workflow: &Definition,
+    asks: &BTreeMap<String, String>,
+    bare: &[Definition],
 ) -> Result<Definition> {
     let mut own = own.clone();
-    for (name, about) in &helper.asks {
-        let of_the_workflow = workflow.agents.iter().map(|asked| &asked.definition);
-        let all = made.iter().map(|(_, other)| other).chain(of_the_workflow);
-        let Some(found) = all.clone().find(|other| other.name == *name) else { continue };
+    for (name, about) in asks {
+        let Some(found) = bare.iter().find(|other| other.name == *name) else { continue };
+        // Its own file may have named that one already.
+        if own.tool(name).is_some() {
+            continue;
+        }
         let delegate = Delegate::new(Definition { description: about.clone(), ..found.clone() }, Sees::Task)?;
         own.tools.push(delegate.spec());
         own.agents.push(delegate);

@@ -30,6 +30,9 @@ pub struct Plan {
     /// Agents that the workflow brings along for small work, such as choosing a path.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub helpers: Vec<Helper>,
+    /// Whom else agents of the workflow may ask here, each with what that one is for.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub co_workers: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 impl Plan {

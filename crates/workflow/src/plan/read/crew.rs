@@ -10,7 +10,8 @@ use super::scope::{Scope, is_name};
 use super::step::place_of;
 use crate::pattern::{Fan, Piece, round};
 use crate::plan::crew::{
-    ASSIGNS, Placed, REVIEWS, about, choice, instructions, one_after_the_other, persona, verdict,
+    ASSIGNS, Placed, REVIEWS, about, choice, instructions, one_after_the_other, persona, told_each_time,
+    verdict,
 };
 use crate::plan::{Assignment, Crewed, Helper, Kind, Manager, Member, Process};
 
@@ -74,9 +75,16 @@ impl Reader<'_> {
         let all: BTreeMap<String, String> =
             read.values().map(|read| (read.member.agent.clone(), read.member.about.clone())).collect();
         for name in delegating {
-            let Some(Read { member, made: Some(helper) }) = read.get_mut(&name) else { continue };
-            helper.asks = all.clone();
-            helper.asks.remove(&member.agent);
+            let Some(Read { member, made }) = read.get_mut(&name) else { continue };
+            let mut asks = all.clone();
+            asks.remove(&member.agent);
+            match made {
+                Some(helper) => helper.asks = asks,
+                None => {
+                    let mut found = self.found.borrow_mut();
+                    found.co_workers.entry(member.agent.clone()).or_default().extend(asks);
+                }
+            }
         }
         for helper in read.values().filter_map(|read| read.made.as_ref()) {
             self.found.borrow_mut().helpers.push(helper.clone());
@@ -93,21 +101,20 @@ impl Reader<'_> {
         let persona = persona(role, goal, backstory);
         if let Some(agent) = table.text("agent") {
             self.asks(agent, place_of(table, "agent"));
-            for key in ["tools", "model", "delegates"] {
+            for key in ["tools", "model"] {
                 if !table.has(key) {
                     continue;
                 }
                 let message =
                     format!("`{}` is an agent of the project, and has its own `{key}`", table.path());
-                let help = match key {
-                    "delegates" => "name under `agents` in its file whom it may ask",
-                    _ => "say it in its file",
-                };
+                let help = "say it in its file";
                 self.problems.report_with(place_of(table, key), message, help);
             }
             // These are known keys here all the same.
             let _ = (table.texts("tools"), table.text("model"));
-            return (Read { member: Member { agent: agent.to_owned(), about, persona }, made: None }, false);
+            let persona = told_each_time(&persona, delegates);
+            let member = Member { agent: agent.to_owned(), about, persona };
+            return (Read { member, made: None }, delegates);
         }
         table.require(
             "role",

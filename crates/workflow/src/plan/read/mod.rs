@@ -13,6 +13,7 @@ mod step;
 mod value;
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use adjutant_agent::definition::document::{Entry, Node, Place, Problems, Table, parse_yaml};
@@ -91,9 +92,10 @@ fn read(file: &str, text: &str, problems: &Problems) -> Option<Parsed> {
     let steps = table.value("steps").map(|node| reader.steps("steps", node, &mut scope, 0));
     let output = table.entry("output").map(|entry| reader.argument(&entry.value, &scope));
     table.finish();
-    let Found { agents, tools, helpers } = reader.found.into_inner();
+    let Found { agents, tools, helpers, co_workers } = reader.found.into_inner();
     (source.agents, source.tools) = (agents, tools);
-    let plan = Plan { version: Plan::VERSION, input, steps: steps.unwrap_or_default(), output, helpers };
+    let plan =
+        Plan { version: Plan::VERSION, input, steps: steps.unwrap_or_default(), output, helpers, co_workers };
     source.workflow = Some(serde_json::to_value(&plan).ok()?);
     Some(Parsed { source, plan })
 }
@@ -134,6 +136,7 @@ struct Found {
     agents: Vec<Asked>,
     tools: Vec<Named>,
     helpers: Vec<Helper>,
+    co_workers: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 impl Reader<'_> {
