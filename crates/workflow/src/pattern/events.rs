@@ -140,8 +140,8 @@ impl<'a> Events<'a> {
 
     /// Works on events until one ends the workflow, and gives what that one holds. What is under way then is given up.
     ///
-    /// Fails where an event does not fit its schema, where nothing is under way and no step has the events that it waits for, where there are too many events, and with
-    /// what a step fails with.
+    /// Fails where an event does not fit its schema, where nothing is under way and no step has the events that it waits for, where
+    /// there are too many events, and with what a step fails with.
     pub async fn run_all(&self, stage: &Stage, first: Vec<Event>) -> Result<Item> {
         let most = self.most.unwrap_or(Self::MOST);
         let mut queues: Vec<BTreeMap<&str, VecDeque<Event>>> = vec![BTreeMap::new(); self.steps.len()];

@@ -129,4 +129,25 @@ mod tests {
         }
         assert_ne!(named(one), named(other));
     }
+
+    #[test]
+    fn what_was_pinned_before_is_written_as_it_was() {
+        let flow = "
+steps:
+  - { value: 1, gate: { judge: { rubric: Good. } } }
+  - route: { by: { model: fast }, paths: { a: { description: A., do: { value: 1 } } } }
+";
+        let plan = serde_json::to_value(crate::plan::parse("flow.yaml", flow).unwrap().plan).unwrap();
+        let keys = |value: &serde_json::Value| {
+            value.as_object().unwrap().keys().cloned().collect::<std::collections::BTreeSet<_>>()
+        };
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        assert_eq!(keys(&plan), names(&["helpers", "steps", "version"]));
+        for helper in plan["helpers"].as_array().unwrap() {
+            assert_eq!(keys(helper), names(&["from", "instructions", "name", "output"]));
+        }
+        let route = &plan["steps"][1]["kind"]["route"];
+        assert_eq!(keys(route), names(&["classifier", "confidence", "otherwise", "paths", "subject"]));
+        assert_eq!(keys(&route["paths"][0]), names(&["description", "name", "steps"]));
+    }
 }
