@@ -14,6 +14,7 @@ use adjutant::prelude::{
 };
 use adjutant::tool::Answer;
 use adjutant::workflow::pattern::{Ended, Fan, Join, Opinion, Rounds, parallel, refine};
+use futures::StreamExt;
 use serde_json::{Value, json};
 
 use crate::events::asked;
