@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use adjutant_agent::approval::{Answer as AnswerToApproval, Decision};
-use adjutant_agent::{Input, Reply, Summary, question, start, title};
+use adjutant_agent::{Definition, Input, Reply, Summary, question, start, title};
 use adjutant_core::id::{RunId, SessionId, StepKey};
 use adjutant_core::json::Json;
 use adjutant_core::message::Message;
@@ -287,10 +287,42 @@ impl Run {
         })
     }
 
-    /// Says something to it while it works; the model hears it at its next turn.
+    /// Says something to it while it works; the model hears it at its next turn. A workflow has no model: what is said to it
+    /// goes to the agents that are at work for it.
+    ///
+    /// Fails with [`Code::Conflict`] where it is over, and where no agent is at work for a workflow.
     pub async fn steer(&self, text: impl Into<String>) -> Result<()> {
         self.open_or("take a message").await?;
-        start::steer(self.engine(), &self.id, &letter()?, &Message::user(text)).await
+        let (letter, message) = (letter()?, Message::user(text));
+        if !self.is_workflow().await? {
+            return start::steer(self.engine(), &self.id, &letter, &message).await;
+        }
+        let mut heard = false;
+        for rest in self.rests().await?.into_iter().skip(1) {
+            let below = self.adjutant.handle(&rest.run);
+            if below.is_workflow().await? {
+                continue;
+            }
+            match start::steer(self.engine(), &rest.run, &letter, &message).await {
+                Ok(()) => heard = true,
+                // It has come to its end meanwhile.
+                Err(error) if error.code() == Code::Conflict => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if heard {
+            return Ok(());
+        }
+        let message = format!("no agent is at work for the workflow `{}` that could hear it", self.id);
+        Err(Error::new(Code::Conflict, message)
+            .with_help("say it again once one is, or answer what it waits for"))
+    }
+
+    /// Whether it is directed by code or a plan instead of a model. An agent with a strategy is one that asks itself.
+    async fn is_workflow(&self) -> Result<bool> {
+        let digest = self.info().await?.definition;
+        let definition: Definition = self.engine().definition(digest).await?.to()?;
+        Ok(definition.workflow.is_some())
     }
 
     /// Ends it in order: what it is doing is stopped, and nothing begins any more. It takes somebody who drives it.

@@ -17,5 +17,6 @@ pub mod schema;
 mod strategy;
 
 pub use coded::{Coded, Codes};
+pub use draw::Handoffs;
 pub use expression::{Expression, Mistake};
 pub use perform::{Planned, Plans};

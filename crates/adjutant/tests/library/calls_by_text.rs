@@ -1,5 +1,7 @@
 //! Agents whose models cannot call tools, and write their calls as text.
 
+use std::time::Duration;
+
 use adjutant::agent::Stop;
 use adjutant::agent::definition::Strategy;
 use adjutant::core::event::EventKind;
@@ -23,7 +25,7 @@ fn adjutant(texts: &'static [&'static str], looks: fn(&Request, usize)) -> Adjut
     let abilities = Abilities { tools: false, structured_output: false, ..Abilities::default() };
     let model = Scripted::from_fn(move |request, position| {
         looks(request, position);
-        texts.get(position).map(|text| Turn::text(text))
+        texts.get(position).map(|text| Turn::text(text).every(Duration::from_millis(5)))
     });
     let model = model.with_profile(Profile { abilities, ..Profile::default() });
     Adjutant::builder().in_memory().model("main", model).build().unwrap()

@@ -217,3 +217,24 @@ async fn a_step_that_shows_no_sign_of_life_is_given_up_and_tried_again() {
     let silent = run("{ agent: writer, task: quiet, idle: 200ms }").await;
     assert!(silent.contains("the agent `writer` gave no sign of life for 200ms"), "{silent}");
 }
+
+#[test]
+fn what_a_tool_is_called_with_is_looked_at_before_it_runs() {
+    let check = |step: &str| {
+        let parsed = plan::parse("calls.yaml", &format!("steps: [{step}]\n")).unwrap();
+        let workflow = Workflow::new("calls").tool(drowsy).directed_by(Planned::new(parsed.plan.clone()));
+        let definition = workflow.definition_with(&Default::default()).unwrap();
+        parsed.plan.check(&definition).iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    };
+    assert_eq!(check("{ tool: drowsy, arguments: { signs: 2 } }"), "");
+    assert_eq!(check("{ tool: drowsy, arguments: { signs: '= size(input)' } }"), "");
+    for (arguments, why) in [
+        ("{}", "calls `drowsy` without `signs`"),
+        ("{ signs: two }", "whose `signs` cannot be this: \"two\" is not of type"),
+        ("{ signs: 2, sign: 1 }", "which has no argument `sign`"),
+        ("{ signs: '{{ input }}' }", "whose `signs` cannot be this: it is of type \"string\""),
+    ] {
+        let found = check(&format!("{{ tool: drowsy, arguments: {arguments} }}"));
+        assert!(found.contains(why), "{found}");
+    }
+}

@@ -126,3 +126,53 @@ async fn a_budget_is_kept() {
     assert!(reply.cost.is_some());
     assert_eq!(ask("0 USD").await.unwrap_err().code(), Code::RunBudget);
 }
+
+#[tokio::test]
+async fn what_is_said_to_a_workflow_is_heard_by_who_is_at_work_for_it() {
+    let slow = Duration::from_millis(300);
+    let model = Scripted::from_fn(move |request, place| {
+        let heard = request.messages.iter().any(|message| message.text().contains("in French"));
+        Some(match place {
+            0 => Turn::calls([("clock", json!({}))]).after(slow),
+            _ => Turn::text(if heard { "Bonjour." } else { "Hello." }),
+        })
+    });
+    /// Says what time it is.
+    #[tool(pure)]
+    async fn clock() -> Result<String, ToolError> {
+        Ok("noon".to_owned())
+    }
+    let writer = Agent::new("writer").instructions("Write.").tool(clock);
+    let workflow = Workflow::new("letters").agent(&writer).run(|stage, input| async move {
+        let person =
+            json!({ "type": "object", "properties": { "go": { "type": "boolean" } }, "required": ["go"] });
+        let letter = stage.ask("writer", input).await?;
+        stage.person("Send it?", person).await?;
+        Ok(letter)
+    });
+    let adjutant = Adjutant::builder().in_memory().model("main", model).build().unwrap();
+    let run = adjutant.start(&workflow, "A greeting.").await.unwrap();
+    let driver = tokio::spawn({
+        let run = run.clone();
+        async move { until(&run, RunState::Waiting).await }
+    });
+    while run.steer("Write it in French.").await.is_err() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    driver.await.unwrap();
+    loop {
+        let mut updates = run.drive();
+        let _ = tokio::time::timeout(Duration::from_millis(50), async {
+            while updates.next().await.is_some() {}
+        })
+        .await;
+        if let [Wait::Signal { name, .. }, ..] = run.waits().await.unwrap().as_slice() {
+            let nobody = run.steer("Too late.").await.unwrap_err();
+            assert_eq!(nobody.code(), Code::Conflict, "no agent is at work any more");
+            let answer = adjutant::tool::Answer::Accept(json!({ "go": true }).as_object().cloned());
+            run.answer(name, answer).await.unwrap();
+            break;
+        }
+    }
+    assert_eq!(run.reply().await.unwrap().text, "Bonjour.");
+}

@@ -196,6 +196,7 @@ async fn what_is_done_of_a_list_is_not_lost_at_a_limit() {
     let mut cut = 0;
     for part in 4..9 {
         let Ok(reply) = adjutant.run(&laying(whole.usage.total() * part / 10), "Go.").await else { continue };
+        eprintln!("{part} {:?} {:?} {}", reply.stop, reply.ending, reply.text);
         let open = reply.ending.unwrap().open;
         let is_last = |what: &str| open.last().is_some_and(|last| last == what);
         if is_last("fifth") && reply.text.contains("[x] first") {

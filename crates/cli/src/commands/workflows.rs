@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use adjutant::Project;
 use adjutant::agent::Source;
+use adjutant::workflow::Handoffs;
 use adjutant::workflow::plan::Plan;
 use adjutant::workflow::schema;
 use adjutant_core::{Code, Error, nearest};
@@ -47,10 +48,10 @@ struct ShowArguments {
     name: String,
 }
 
-/// Draws a workflow as a flowchart.
+/// Draws a workflow as a flowchart, or who hands a conversation over to whom.
 #[derive(Args, Debug)]
 struct DrawArguments {
-    /// The workflow.
+    /// The workflow, or an agent that has handoffs.
     #[arg(value_name = "NAME")]
     name: String,
     /// What it is drawn in: Mermaid, which Markdown pages show, or a picture in SVG. Otherwise as the file is called that it is
@@ -153,14 +154,39 @@ fn show(arguments: &ShowArguments, shared: &Shared, output: Output) -> Ended {
     Ok(Exit::Success)
 }
 
+/// What is drawn.
+enum Drawn {
+    Plan(Box<Plan>),
+    Handoffs(Handoffs),
+}
+
+impl Drawn {
+    fn mermaid(&self) -> String {
+        match self {
+            Self::Plan(plan) => plan.mermaid(),
+            Self::Handoffs(handoffs) => handoffs.mermaid(),
+        }
+    }
+
+    fn svg(&self) -> String {
+        match self {
+            Self::Plan(plan) => plan.svg(),
+            Self::Handoffs(handoffs) => handoffs.svg(),
+        }
+    }
+}
+
 fn draw(arguments: &DrawArguments, shared: &Shared, output: Output) -> Ended {
     let project = place::load(None, shared)?;
-    let (_, plan) = find(&project, &arguments.name)?;
+    let drawn = match project.definition(&arguments.name).ok().and_then(Handoffs::of) {
+        Some(handoffs) => Drawn::Handoffs(handoffs),
+        None => Drawn::Plan(Box::new(find(&project, &arguments.name)?.1)),
+    };
     let is_svg = |file: &Path| file.extension().is_some_and(|extension| extension == "svg");
     let by_name = if arguments.output.as_deref().is_some_and(is_svg) { Format::Svg } else { Format::Mermaid };
     let text = match arguments.format.unwrap_or(by_name) {
-        Format::Mermaid => plan.mermaid(),
-        Format::Svg => plan.svg(),
+        Format::Mermaid => drawn.mermaid(),
+        Format::Svg => drawn.svg(),
     };
     match &arguments.output {
         None => output.foreign(&text)?,

@@ -59,6 +59,21 @@ fn workflows_are_listed_shown_and_drawn() {
     sees!(sandbox.run(&["workflows", "draw", "twice", "-o", "twice.svg"]), @"
     exit 0
     ");
+    // What hands a conversation over is drawn as well.
+    sandbox.write("agents/front.md", "---\nmodel: main\nhandoffs: [{ agent: desk, context: summary, returns: true }, person]\n---\nHelp.\n");
+    sees!(sandbox.run(&["workflows", "draw", "front"]), @r#"
+    exit 0
+    --- stdout
+    flowchart TD
+      n0(["conversation"])
+      n1["front"]
+      n2["desk"]
+      n3{"person"}
+      n0 --> n1
+      n1 -->|"a summary"| n2
+      n2 -.->|"back"| n1
+      n1 -->|"all that was said"| n3
+    "#);
     let svg = std::fs::read_to_string(sandbox.path("twice.svg")).unwrap();
     assert!(svg.starts_with("<svg ") && svg.contains(">agent desk</text>"), "{svg}");
     let published = include_str!("../../../../docs/workflow.schema.json");

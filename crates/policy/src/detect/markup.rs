@@ -69,8 +69,24 @@ pub fn find(text: &str, allowed: &[String]) -> Vec<Hit> {
     hits
 }
 
+/// How often what was made words is looked at again: each time takes a place that stood around another one.
+const MOST_LOOKS: usize = 8;
+
 /// A text in which these are words: a link's with its address behind it.
 pub fn sanitised(text: &str, allowed: &[String]) -> String {
+    let mut safe = in_words(text, allowed);
+    for _ in 0..MOST_LOOKS {
+        // A link that stood within the address of another one may leave an address that is one by now.
+        let next = in_words(&safe, allowed);
+        if next == safe {
+            break;
+        }
+        safe = next;
+    }
+    safe
+}
+
+fn in_words(text: &str, allowed: &[String]) -> String {
     let (mut safe, mut done) = (String::with_capacity(text.len()), 0);
     walk(text, allowed, |hit, instead| {
         safe.push_str(text.get(done..hit.span.start).unwrap_or_default());

@@ -5,9 +5,12 @@ mod crew;
 mod diagram;
 mod events;
 mod graph;
+mod handoff;
 mod layout;
 mod mermaid;
 mod svg;
+
+use adjutant_agent::Definition;
 
 use crate::plan::Plan;
 use diagram::Diagram;
@@ -26,6 +29,27 @@ impl Plan {
     /// The steps of the plan one below the other, each with how deep it is nested.
     pub fn outline(&self) -> Vec<(usize, String)> {
         Diagram::of(self).outline()
+    }
+}
+
+/// A drawing of the agents that hand a conversation over to one another.
+#[derive(Debug)]
+pub struct Handoffs(Diagram);
+
+impl Handoffs {
+    /// Those of a conversation that begins with this agent; none where it hands nothing over.
+    pub fn of(agent: &Definition) -> Option<Self> {
+        handoff::diagram(agent).map(Self)
+    }
+
+    /// As [`Plan::mermaid`].
+    pub fn mermaid(&self) -> String {
+        mermaid::write(&self.0)
+    }
+
+    /// As [`Plan::svg`].
+    pub fn svg(&self) -> String {
+        svg::write(&self.0)
     }
 }
 

@@ -1,11 +1,16 @@
 //! What can be said of a plan once the tools that it calls are known.
 
+use std::collections::BTreeMap;
+
 use adjutant_agent::Definition;
 use adjutant_core::tool::{Effect, ToolSpec};
-use adjutant_core::{Code, Error};
+use adjutant_core::{Code, Error, nearest};
+use serde_json::Value;
 
+use super::argument::Argument;
 use super::chat::Chatting;
 use super::events::Does;
+use super::form;
 use super::step::{Kind, Otherwise, Plan, Shut, Step};
 
 impl Plan {
@@ -15,6 +20,43 @@ impl Plan {
         self.steps.iter().for_each(|step| look(step, definition, None, &mut errors));
         errors
     }
+}
+
+/// What is wrong with the arguments of a call, as far as that can be said before it is made.
+fn misfits(step: &str, tool: &ToolSpec, arguments: &BTreeMap<String, Argument>) -> Vec<Error> {
+    let properties = tool.parameters.get("properties").and_then(Value::as_object);
+    let Some(properties) = properties else { return Vec::new() };
+    let invalid = |message: String, help: String| Error::new(Code::ProjectInvalid, message).with_help(help);
+    let required = tool.parameters.get("required").and_then(Value::as_array).into_iter().flatten();
+    let missing = required.filter_map(Value::as_str).filter(|name| !arguments.contains_key(*name));
+    let mut errors: Vec<Error> = missing
+        .map(|name| {
+            let message = format!("the step `{step}` calls `{}` without `{name}`", tool.name);
+            invalid(message, format!("give it one: `arguments: {{ {name}: .. }}`"))
+        })
+        .collect();
+    let is_closed = tool.parameters.get("additionalProperties") == Some(&Value::Bool(false));
+    for (name, argument) in arguments {
+        let message = |why: &str| format!("the step `{step}` calls `{}`, {why}", tool.name);
+        match properties.get(name) {
+            None if is_closed => {
+                let help = match nearest(name, properties.keys().map(String::as_str)) {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => format!("it takes {}", properties.keys().cloned().collect::<Vec<_>>().join(", ")),
+                };
+                errors.push(invalid(message(&format!("which has no argument `{name}`")), help));
+            }
+            Some(schema) if !schema.to_string().contains("$ref") => {
+                if let Err(why) = form::fits(argument, schema) {
+                    let help =
+                        "a text that begins with `=` is an expression, which keeps its type".to_owned();
+                    errors.push(invalid(message(&format!("whose `{name}` cannot be this: {why}")), help));
+                }
+            }
+            _ => {}
+        }
+    }
+    errors
 }
 
 /// Notes what a step does whose result is kept, and that would not happen where it is found.
@@ -85,6 +127,11 @@ fn look(step: &Step, definition: &Definition, within: Option<&str>, errors: &mut
              of the step"
         );
         errors.push(Error::new(Code::ProjectInvalid, message).with_help(help));
+    }
+    if let Kind::Tool { tool, arguments } = &step.kind
+        && let Some(spec) = definition.tool(tool)
+    {
+        errors.extend(misfits(&step.id, spec, arguments));
     }
     if step.cache.is_some() {
         look_at_kept(&step.id, step, definition, errors);

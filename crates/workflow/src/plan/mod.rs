@@ -5,6 +5,7 @@ pub(crate) mod chat;
 mod check;
 pub(crate) mod crew;
 mod events;
+pub(crate) mod form;
 pub(crate) mod helper;
 mod read;
 mod step;

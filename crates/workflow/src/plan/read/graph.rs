@@ -7,11 +7,11 @@ use adjutant_core::nearest;
 use serde_json::{Value, json};
 
 use super::Reader;
-use super::form;
 use super::scope::{Scope, is_name};
 use crate::expression::Expression;
 use crate::graph::{END, ERROR, Fault, Graph, INDEX, ITEM, Link, START, faults};
 use crate::pattern::Fan;
+use crate::plan::form;
 use crate::plan::{Argument, Edge, Field, Graphed, Kind, Merging, Node, Step};
 
 impl Reader<'_> {

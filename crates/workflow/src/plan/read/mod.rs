@@ -4,7 +4,6 @@ mod block;
 mod chat;
 mod crew;
 mod events;
-mod form;
 mod graph;
 mod orchestrate;
 mod pattern;

@@ -6,7 +6,7 @@ use crate::fit;
 use crate::plan::Argument;
 
 /// Whether what is written may fit a schema, and why it cannot. What expressions and agents make is not known yet.
-pub(super) fn fits(written: &Argument, schema: &Value) -> Result<(), String> {
+pub(crate) fn fits(written: &Argument, schema: &Value) -> Result<(), String> {
     match (known(written), kind(written)) {
         (Some(value), _) => fit::fits(schema, &value),
         (None, Some(kind)) => match schema.get("type") {
