@@ -176,6 +176,8 @@ codes! {
     RunOutputInvalid = "run-output-invalid": Run, Run, Never;
     /// The definition that the run is pinned to is not here.
     RunDefinitionMissing = "run-definition-missing": Run, Run, Never;
+    /// A published version cannot be run here and now.
+    VersionUnusable = "version-unusable": Run, Run, Never;
 
     /// The store cannot be opened or answers wrongly.
     StoreUnavailable = "store-unavailable": Store, Run, Later;

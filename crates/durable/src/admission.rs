@@ -6,6 +6,7 @@ use adjutant_core::json::Json;
 use serde::{Deserialize, Serialize};
 
 use crate::operation::Amount;
+use crate::version::Chosen;
 
 /// What a run is started with. It never changes afterwards.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,6 +36,10 @@ pub struct Admission {
     /// The most that the run and all that it starts may take together; none shares the parent's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<Amount>,
+    /// The published version that it is started with; none where the definition comes from elsewhere. What is pinned may hold more
+    /// than that, such as the policies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<Chosen>,
 }
 
 impl Admission {
@@ -57,6 +62,7 @@ impl Admission {
             user: None,
             origin: None,
             budget: None,
+            version: None,
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::grant::{Asking, Grant, Revoked};
 use crate::mail::Mail;
 use crate::record::{Outcome, Record};
 use crate::stream::Delta;
+use crate::version::{Changed, Chosen, Version};
 
 /// The code of a run: makes its future for a segment, given what the segment begins with (none in the first).
 pub type Program = Arc<dyn Fn(Ctx, Option<Json>) -> BoxFuture<'static, Outcome> + Send + Sync>;
@@ -90,6 +91,20 @@ pub trait Engine: Send + Sync + 'static {
     /// Takes a grant back; the first who does so counts. Returns it as it is then. Fails with
     /// [`adjutant_core::Code::NotFound`].
     fn revoke<'a>(&'a self, id: &'a str, revoked: Revoked) -> BoxFuture<'a, Result<Grant>>;
+
+    /// Keeps a definition as a version of a name; as long as it is one, it is not forgotten. Idempotent; returns whether it is
+    /// new. Fails with [`adjutant_core::Code::RunDefinitionMissing`] where there is no such definition.
+    fn publish(&self, version: Version) -> BoxFuture<'_, Result<bool>>;
+
+    /// The versions of a name, or of all names, the newest first.
+    fn versions<'a>(&'a self, name: Option<&'a str>) -> BoxFuture<'a, Result<Vec<Version>>>;
+
+    /// Changes what the labels of a name mean, as [`Labels::change`](crate::Labels::change) says, in one step. Fails as it does,
+    /// and with [`adjutant_core::Code::NotFound`] for what is no version of that name.
+    fn relabel(&self, changed: Changed) -> BoxFuture<'_, Result<()>>;
+
+    /// What was changed of the labels of a name, or of all names, the oldest first.
+    fn label_changes<'a>(&'a self, name: Option<&'a str>) -> BoxFuture<'a, Result<Vec<Changed>>>;
 
     /// Forgets ended runs whose end is longer ago than `keep`, with everything that only they refer to. A run that a
     /// living fork or an unfinished session refers to stays. Returns how many runs went.
@@ -170,6 +185,9 @@ pub struct RunInfo {
     pub origin: Option<Origin>,
     /// Its pinned definition.
     pub definition: Digest,
+    /// The published version that it was started with, where it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<Chosen>,
     /// When it was recorded.
     pub created: Timestamp,
     /// When its last record was written.

@@ -33,12 +33,14 @@ mod ctx;
 mod driver;
 mod engine;
 mod grant;
+mod labels;
 mod mail;
 mod operation;
 mod record;
 mod replay;
 mod session;
 pub mod stream;
+mod version;
 mod work;
 
 pub use admission::{Admission, Origin};
@@ -48,9 +50,11 @@ pub use engine::{
     Admitted, Edit, Engine, Fork, Forked, Host, Observed, Program, RunInfo, RunState, Serve, Wait,
 };
 pub use grant::{Asking, Grant, Revoked, Within};
+pub use labels::{Labels, before};
 pub use mail::{Letter, Mail, Resolution};
 pub use operation::{Amount, Effects, Kind, Operation, OperationHash, RetryPolicy};
 pub use record::{Divergence, Entry, Outcome, RECORD_VERSION, Record};
 pub use replay::{Asked, Delivery, Moment, Replay, Stopwatch, unsettled, waits};
 pub use session::{Next, Request, Session};
+pub use version::{Change, Changed, Chosen, Share, Version};
 pub use work::{Attempt, Done, Finished, FunctionWork, Reconciled, Work, work};

@@ -10,8 +10,8 @@ use adjutant_core::json::Json;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::stream::Reader;
 use adjutant_durable::{
-    Admission, Admitted, Amount, Asking, Engine, Fork, Forked, Grant, Host, Mail, Observed, Record, Revoked,
-    RunInfo, RunState, Serve,
+    Admission, Admitted, Amount, Asking, Changed, Engine, Fork, Forked, Grant, Host, Mail, Observed, Record,
+    Revoked, RunInfo, RunState, Serve, Version,
 };
 use futures::StreamExt;
 use futures::future::BoxFuture;
@@ -24,7 +24,7 @@ use crate::connection::fault;
 use crate::day::Day;
 use crate::store::Inner;
 use crate::worker::Service;
-use crate::{claim, erase, fork, grant, query};
+use crate::{claim, erase, fork, grant, query, version};
 
 /// How often a watcher looks for what another process wrote.
 const LOOK: Duration = Duration::from_millis(100);
@@ -235,6 +235,34 @@ impl Engine for SqliteEngine {
         let (scope, id) = (self.scope.clone(), id.to_owned());
         Box::pin(async move {
             self.store.writer.call(move |connection| grant::revoke(connection, &scope, &id, &revoked)).await
+        })
+    }
+
+    fn publish(&self, version: Version) -> BoxFuture<'_, Result<bool>> {
+        let scope = self.scope.clone();
+        Box::pin(async move {
+            self.store.writer.call(move |connection| version::publish(connection, &scope, &version)).await
+        })
+    }
+
+    fn versions<'a>(&'a self, name: Option<&'a str>) -> BoxFuture<'a, Result<Vec<Version>>> {
+        let (scope, name) = (self.scope.clone(), name.map(str::to_owned));
+        Box::pin(async move {
+            self.store.read(move |connection| version::list(connection, &scope, name.as_deref())).await
+        })
+    }
+
+    fn relabel(&self, changed: Changed) -> BoxFuture<'_, Result<()>> {
+        let scope = self.scope.clone();
+        Box::pin(async move {
+            self.store.writer.call(move |connection| version::relabel(connection, &scope, &changed)).await
+        })
+    }
+
+    fn label_changes<'a>(&'a self, name: Option<&'a str>) -> BoxFuture<'a, Result<Vec<Changed>>> {
+        let (scope, name) = (self.scope.clone(), name.map(str::to_owned));
+        Box::pin(async move {
+            self.store.read(move |connection| version::changes(connection, &scope, name.as_deref())).await
         })
     }
 

@@ -98,6 +98,7 @@ fn remove(connection: &Connection, rows: &[i64]) -> Result<()> {
 
 /// Collects blobs and definitions that nothing refers to any more.
 fn collect(connection: &Connection, scope: &Scope, now: Timestamp) -> Result<()> {
+    let fresh = i64::try_from(FRESH.as_millis()).unwrap_or(i64::MAX);
     connection
         .execute(
             "DELETE FROM blobs WHERE tenant = ?1 AND NOT EXISTS
@@ -106,12 +107,20 @@ fn collect(connection: &Connection, scope: &Scope, now: Timestamp) -> Result<()>
             [&scope.tenant],
         )
         .map_err(fault)?;
+    // A run also needs definitions that only its own names: of the agents that it asks, and of its policies. They were put
+    // shortly before it was admitted, so what is older than the oldest run by a day is needed by none.
     connection
         .execute(
-            "DELETE FROM definitions WHERE tenant = ?1 AND project = ?2 AND put < ?3 AND NOT EXISTS
+            "DELETE FROM definitions WHERE tenant = ?1 AND project = ?2
+               AND put < ?4 + min(?3, coalesce((SELECT min(r.created) FROM runs r
+                                                WHERE r.tenant = ?1 AND r.project = ?2), ?3))
+               AND NOT EXISTS
                (SELECT 1 FROM runs r WHERE r.tenant = definitions.tenant AND r.project = definitions.project
-                AND r.definition = definitions.digest)",
-            params![scope.tenant, scope.project, now.minus(FRESH).0],
+                AND r.definition = definitions.digest)
+               AND NOT EXISTS
+               (SELECT 1 FROM versions v WHERE v.tenant = definitions.tenant AND v.project = definitions.project
+                AND v.definition = definitions.digest)",
+            params![scope.tenant, scope.project, now.0, -fresh],
         )
         .map(drop)
         .map_err(fault)

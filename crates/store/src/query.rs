@@ -73,6 +73,7 @@ fn read(connection: &Connection, scope: &Scope, row: &Row<'_>) -> Result<RunInfo
         session: column(4)?.map(SessionId::new),
         user: column(5)?,
         origin: admission.origin,
+        version: admission.version,
         definition: digest(&row.get::<_, Vec<u8>>(7).map_err(fault)?)?,
         created: Timestamp(row.get(8).map_err(fault)?),
         updated: Timestamp(row.get(9).map_err(fault)?),

@@ -159,6 +159,29 @@ CREATE INDEX grants_by_user ON grants (tenant, project, user) WHERE user IS NOT 
 -- The signals that runs have asked for: few among many records, so those that wait are found without reading journals.
 CREATE INDEX journal_signals ON journal (id) WHERE kind = 'issued' AND substr(meta, 1, 16) = '{"kind":"signal"';
 "#,
+    r"
+-- Definitions that were published under a name.
+CREATE TABLE versions (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    tenant      TEXT NOT NULL,
+    project     TEXT NOT NULL,
+    name        TEXT NOT NULL,
+    definition  BLOB NOT NULL,
+    by          TEXT NOT NULL,
+    at          INTEGER NOT NULL,
+    UNIQUE (tenant, project, name, definition)
+) STRICT;
+
+-- What was changed of their labels: append only. What a label means is what the last change says.
+CREATE TABLE label_changes (
+    id       INTEGER PRIMARY KEY AUTOINCREMENT,
+    tenant   TEXT NOT NULL,
+    project  TEXT NOT NULL,
+    name     TEXT NOT NULL,
+    body     TEXT NOT NULL                  -- JSON
+) STRICT;
+CREATE INDEX label_changes_by_name ON label_changes (tenant, project, name, id);
+",
 ];
 
 /// What marks a file as ours in its header, so that `file` and SQLite can tell it: `adjt` in ASCII. Stores that were made

@@ -14,6 +14,7 @@ mod keeping;
 mod mail;
 mod probe;
 mod recovery;
+mod version;
 mod waking;
 
 use std::future::Future;
@@ -47,6 +48,7 @@ pub use recovery::{
     runs_are_driven_by_one, runs_survive_crashes, stale_activations_are_refused,
     unknown_outcomes_wait_for_a_person,
 };
+pub use version::{labels_change_one_after_the_other, versions_are_kept};
 pub use waking::{
     children_wake_their_parents, marks_protect_runs_that_wait, pauses_outlast_roll_overs,
     rolled_over_runs_go_on, segments_end_with_nothing_open, signals_wake_runs, timers_wake_runs,
@@ -131,6 +133,8 @@ macro_rules! conformance_suite {
             turns_run_one_after_the_other
             grants_are_kept_and_taken_back
             signals_that_wait_are_listed
+            versions_are_kept
+            labels_change_one_after_the_other
             pruning_forgets_ended_runs
             users_can_be_erased
             scopes_do_not_see_each_other

@@ -161,6 +161,23 @@ async fn pruning_leaves_nothing_of_what_it_forgets() {
     desk.close().await;
 }
 
+/// A run also needs definitions that only its own names, those of its policies for one, long after it began.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_run_may_need_stays_as_long_as_it() {
+    let desk = Desk::new();
+    let named = desk.engine().put_definition(Json::of("named").unwrap()).await.unwrap();
+    let kept = desk.run(1, "waits", "asks", |_| {}).await;
+    let connection = Connection::open(desk.folder.path().join("a.db")).unwrap();
+    connection.execute("UPDATE runs SET created = created - 7 * 86400000", []).unwrap();
+    desk.age_definitions();
+    desk.prune().await;
+    assert!(desk.engine().definition(named).await.is_ok());
+    desk.answer(&kept, "no").await;
+    assert_eq!(desk.prune().await, 1);
+    assert!(desk.engine().definition(named).await.is_err());
+    desk.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_stays_as_long_as_a_fork_of_it() {
     let desk = Desk::new();
