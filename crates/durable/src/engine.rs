@@ -19,6 +19,7 @@ use crate::grant::{Asking, Grant, Revoked};
 use crate::mail::Mail;
 use crate::record::{Outcome, Record};
 use crate::stream::Delta;
+use crate::trigger::{Fired, Firing, Occurrence};
 use crate::version::{Changed, Chosen, Version};
 
 /// The code of a run: makes its future for a segment, given what the segment begins with (none in the first).
@@ -105,6 +106,26 @@ pub trait Engine: Send + Sync + 'static {
 
     /// What was changed of the labels of a name, or of all names, the oldest first.
     fn label_changes<'a>(&'a self, name: Option<&'a str>) -> BoxFuture<'a, Result<Vec<Changed>>>;
+
+    /// How far a trigger has come on its schedule: to where the last of its occurrences that [`fire`](Self::fire) recorded came
+    /// due. One that is new, or has another schedule than before, begins now.
+    fn since<'a>(
+        &'a self,
+        trigger: &'a str,
+        schedule: &'a str,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<Timestamp>>;
+
+    /// Records an occurrence of a trigger and admits its run, in one step, if its terms hold and nobody has. When this
+    /// returns, both are on disk.
+    fn fire(&self, firing: Firing) -> BoxFuture<'_, Result<Fired>>;
+
+    /// The occurrences of a trigger, or of all triggers, the newest first. They stay when their runs are forgotten.
+    fn occurrences<'a>(
+        &'a self,
+        trigger: Option<&'a str>,
+        most: usize,
+    ) -> BoxFuture<'a, Result<Vec<Occurrence>>>;
 
     /// Forgets ended runs whose end is longer ago than `keep`, with everything that only they refer to. A run that a
     /// living fork or an unfinished session refers to stays. Returns how many runs went.

@@ -40,6 +40,7 @@ mod record;
 mod replay;
 mod session;
 pub mod stream;
+mod trigger;
 mod version;
 mod work;
 
@@ -56,5 +57,6 @@ pub use operation::{Amount, Effects, Kind, Operation, OperationHash, RetryPolicy
 pub use record::{Divergence, Entry, Outcome, RECORD_VERSION, Record};
 pub use replay::{Asked, Delivery, Moment, Replay, Stopwatch, unsettled, waits};
 pub use session::{Next, Request, Session};
+pub use trigger::{Fate, Fired, Firing, FiringTerms, Occurrence};
 pub use version::{Change, Changed, Chosen, Share, Version};
 pub use work::{Attempt, Done, Finished, FunctionWork, Reconciled, Work, work};

@@ -7,11 +7,12 @@ use std::time::Duration;
 use adjutant_core::hash::Digest;
 use adjutant_core::id::{RunId, Scope, SessionId};
 use adjutant_core::json::Json;
+use adjutant_core::time::Timestamp;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::stream::Reader;
 use adjutant_durable::{
-    Admission, Admitted, Amount, Asking, Changed, Engine, Fork, Forked, Grant, Host, Mail, Observed, Record,
-    Revoked, RunInfo, RunState, Serve, Version,
+    Admission, Admitted, Amount, Asking, Changed, Engine, Fired, Firing, Fork, Forked, Grant, Host, Mail,
+    Observed, Occurrence, Record, Revoked, RunInfo, RunState, Serve, Version,
 };
 use futures::StreamExt;
 use futures::future::BoxFuture;
@@ -24,7 +25,7 @@ use crate::connection::fault;
 use crate::day::Day;
 use crate::store::Inner;
 use crate::worker::Service;
-use crate::{claim, erase, fork, grant, query, version};
+use crate::{claim, erase, fork, grant, query, trigger, version};
 
 /// How often a watcher looks for what another process wrote.
 const LOOK: Duration = Duration::from_millis(100);
@@ -263,6 +264,47 @@ impl Engine for SqliteEngine {
         let (scope, name) = (self.scope.clone(), name.map(str::to_owned));
         Box::pin(async move {
             self.store.read(move |connection| version::changes(connection, &scope, name.as_deref())).await
+        })
+    }
+
+    fn since<'a>(
+        &'a self,
+        trigger: &'a str,
+        schedule: &'a str,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<Timestamp>> {
+        let (scope, name, schedule) = (self.scope.clone(), trigger.to_owned(), schedule.to_owned());
+        Box::pin(async move {
+            let since =
+                move |connection: &Connection| trigger::since(connection, &scope, &name, &schedule, now);
+            self.store.writer.call(since).await
+        })
+    }
+
+    fn fire(&self, firing: Firing) -> BoxFuture<'_, Result<Fired>> {
+        let (scope, now, daily) = (self.scope.clone(), self.store.options.clock.now(), self.daily);
+        Box::pin(async move {
+            let fire = move |connection: &Connection| {
+                let fired = trigger::fire(connection, &scope, &firing, now)?;
+                if let (Some(daily), Fired::Recorded, Some(_)) = (daily, &fired, &firing.admission) {
+                    Day { scope: &scope, at: now }.check(connection, daily)?;
+                }
+                Ok(fired)
+            };
+            let fired = self.store.writer.call(fire).await?;
+            self.store.wake_workers();
+            Ok(fired)
+        })
+    }
+
+    fn occurrences<'a>(
+        &'a self,
+        trigger: Option<&'a str>,
+        most: usize,
+    ) -> BoxFuture<'a, Result<Vec<Occurrence>>> {
+        let (scope, name) = (self.scope.clone(), trigger.map(str::to_owned));
+        Box::pin(async move {
+            self.store.read(move |connection| trigger::list(connection, &scope, name.as_deref(), most)).await
         })
     }
 

@@ -29,6 +29,7 @@ pub mod random;
 mod schema;
 mod session;
 mod store;
+mod trigger;
 mod version;
 mod worker;
 mod writer;

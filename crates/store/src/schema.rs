@@ -182,6 +182,31 @@ CREATE TABLE label_changes (
 ) STRICT;
 CREATE INDEX label_changes_by_name ON label_changes (tenant, project, name, id);
 ",
+    r"
+-- How far each trigger has come on its schedule.
+CREATE TABLE triggers (
+    tenant    TEXT NOT NULL,
+    project   TEXT NOT NULL,
+    name      TEXT NOT NULL,
+    schedule  TEXT NOT NULL,
+    since     INTEGER NOT NULL,             -- milliseconds since 1970
+    PRIMARY KEY (tenant, project, name)
+) STRICT, WITHOUT ROWID;
+
+-- What triggers have come to, and what became of it. They outlast their runs: what was done once is not done again.
+CREATE TABLE occurrences (
+    id            INTEGER PRIMARY KEY AUTOINCREMENT,
+    tenant        TEXT NOT NULL,
+    project       TEXT NOT NULL,
+    trigger_name  TEXT NOT NULL,
+    key           TEXT NOT NULL,
+    run           INTEGER,                  -- that was admitted; it may be gone
+    body          TEXT NOT NULL,            -- JSON
+    UNIQUE (tenant, project, trigger_name, key)
+) STRICT;
+CREATE INDEX occurrences_by_trigger ON occurrences (tenant, project, trigger_name, id);
+CREATE INDEX occurrences_by_run     ON occurrences (run) WHERE run IS NOT NULL;
+",
 ];
 
 /// What marks a file as ours in its header, so that `file` and SQLite can tell it: `adjt` in ASCII. Stores that were made

@@ -14,6 +14,7 @@ mod keeping;
 mod mail;
 mod probe;
 mod recovery;
+mod trigger;
 mod version;
 mod waking;
 
@@ -48,6 +49,7 @@ pub use recovery::{
     runs_are_driven_by_one, runs_survive_crashes, stale_activations_are_refused,
     unknown_outcomes_wait_for_a_person,
 };
+pub use trigger::occurrences_are_admitted_once;
 pub use version::{labels_change_one_after_the_other, versions_are_kept};
 pub use waking::{
     children_wake_their_parents, marks_protect_runs_that_wait, pauses_outlast_roll_overs,
@@ -135,6 +137,7 @@ macro_rules! conformance_suite {
             signals_that_wait_are_listed
             versions_are_kept
             labels_change_one_after_the_other
+            occurrences_are_admitted_once
             pruning_forgets_ended_runs
             users_can_be_erased
             scopes_do_not_see_each_other
