@@ -33,6 +33,7 @@ use crate::runnable::Runnable;
 use crate::session::{self, Session, SessionInfo};
 use crate::task::Task;
 use crate::updates::{Driving, Updates};
+use crate::versions::{Versions, unusable, version_of};
 use crate::work::Files;
 
 /// Runs agents: a store for their runs, models, tools, and what drives them. Cheap to clone; a clone is the same one.
@@ -166,31 +167,47 @@ impl Adjutant {
         if let Some(policies) = self.0.project.policies()? {
             policies.schema().check_claims(&task.claims)?;
         }
-        let mut definition = agent.definition(self)?;
-        if let Some(model) = task.model {
-            definition.model = model;
+        let (id, session) = (task.id.clone(), task.session.clone());
+        let start = self.prepare(agent, task).await?;
+        let (run, input) = (self.handle(&start.run), start.input.clone());
+        let models = self.models();
+        let admitted = adjutant_agent::start::start(self.0.engine.as_ref(), &models, start).await?;
+        match id {
+            Some(id) if !admitted.new => run.is_of(&id, &input, session.as_ref()).await?,
+            _ => {}
         }
+        Ok(run)
+    }
+
+    /// A run that is to be started: with the version of its agent that is meant, and under the policies of now.
+    pub(crate) async fn prepare(&self, agent: &(impl Runnable + ?Sized), task: Task) -> Result<Start> {
         let run = match &task.id {
             Some(id) => run_of(id),
             None => random::run_id()?,
         };
+        let (mut definition, version) = self.meant(agent, &run, &task).await?;
+        let policies = self.0.project.pinned_policies(&definition).map_err(|error| match &version {
+            Some(chosen) => unusable(&definition.name, chosen, &error),
+            None => error,
+        })?;
+        if let Some(model) = task.model {
+            definition.model = model;
+        }
         let input = Input::new(task.message).with_variables(task.variables).with_claims(task.claims);
-        let start = Start {
-            policies: self.0.project.pinned_policies(&definition)?,
-            session: task.session.clone(),
+        Ok(Start {
+            policies,
+            version,
+            session: task.session,
             user: task.user,
             budget: task.budget,
             titled: task.titled && self.0.project.settings().titles,
-            ..Start::new(run.clone(), definition, input.clone())
-        };
-        let models = self.models();
-        let admitted = adjutant_agent::start::start(self.0.engine.as_ref(), &models, start).await?;
-        let run = self.handle(&run);
-        match task.id {
-            Some(id) if !admitted.new => run.is_of(&id, &input, task.session.as_ref()).await?,
-            _ => {}
-        }
-        Ok(run)
+            ..Start::new(run, definition, input)
+        })
+    }
+
+    /// The definitions that were published, and their labels.
+    pub fn versions(&self) -> Versions {
+        Versions::new(self.clone())
     }
 
     /// The calls that wait for a person, and what people have allowed beforehand.
@@ -299,6 +316,8 @@ impl Adjutant {
     /// Fails with [`Code::NotFound`] and with [`Code::InputInvalid`], saying which there are.
     pub fn choose(&self, name: Option<&str>) -> Result<String> {
         let definition = match name {
+            // What was published may be gone from the project's files.
+            Some(name) if version_of(name).1.is_some() => return Ok(name.to_owned()),
             Some(name) => self.0.project.definition(name)?,
             None => self.0.project.default_agent()?,
         };
@@ -323,6 +342,11 @@ impl Adjutant {
     /// The models, as the loop asks for them.
     pub(crate) fn models(&self) -> ProjectModels {
         ProjectModels(Arc::clone(&self.0.project))
+    }
+
+    /// The host, for those who ask it more than an engine does.
+    pub(crate) fn agents(&self) -> &AgentHost {
+        &self.0.host
     }
 
     pub(crate) fn defaults(&self) -> &Defaults {

@@ -34,6 +34,7 @@
 //! - [`Adjutant::run`] asks and waits. [`Adjutant::start`] gives the [`Run`]: to watch, approve, steer, cancel, fork.
 //! - [`Adjutant::session`] is a conversation. [`Task::id`] makes a task happen once, also over crashes.
 //! - [`Adjutant::approvals`] is what waits for a person, over all runs.
+//! - [`Adjutant::versions`] is what was published of agents and workflows, with labels such as `stable`.
 //! - [`Adjutant::serve`] drives every run that can go on, also those that dead processes left behind.
 
 /// The examples of the page on other frameworks, which are compiled as those of this crate are.
@@ -59,6 +60,7 @@ mod takeover;
 mod task;
 mod transcript;
 mod updates;
+mod versions;
 mod work;
 
 /// The words that everything shares: messages, events, money, errors.
@@ -92,6 +94,7 @@ pub use session::{Session, SessionInfo};
 pub use task::Task;
 pub use transcript::SentRequest;
 pub use updates::{Update, Updates};
+pub use versions::{FILES, Published, VersionEvent, Versions, version_of};
 
 /// What most programs need: `use adjutant::prelude::*;`.
 pub mod prelude {

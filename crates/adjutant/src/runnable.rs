@@ -23,6 +23,11 @@ mod sealed {
 pub trait Runnable: sealed::Sealed + Sync {
     /// The agent as data. Its tools are known to `adjutant` afterwards.
     fn definition(&self, adjutant: &Adjutant) -> Result<Definition>;
+
+    /// What it is called, where it is a name: of such there may be published versions.
+    fn named(&self) -> Option<&str> {
+        None
+    }
 }
 
 impl Runnable for Agent {
@@ -40,6 +45,10 @@ impl Runnable for Coded {
 }
 
 impl Runnable for str {
+    fn named(&self) -> Option<&str> {
+        Some(self)
+    }
+
     fn definition(&self, adjutant: &Adjutant) -> Result<Definition> {
         let project = adjutant.project();
         let mut definition = project.definition(self)?.clone();
@@ -87,6 +96,10 @@ fn by_roles(definition: &mut Definition, project: &Project) {
 }
 
 impl Runnable for String {
+    fn named(&self) -> Option<&str> {
+        Some(self)
+    }
+
     fn definition(&self, adjutant: &Adjutant) -> Result<Definition> {
         self.as_str().definition(adjutant)
     }

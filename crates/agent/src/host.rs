@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use adjutant_core::hash::Digest;
 use adjutant_core::json::Json;
+use adjutant_core::message::Message;
 use adjutant_core::secret::Secrets;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Admission, Engine, Host, Program};
@@ -36,6 +37,7 @@ use crate::rules::Forbids;
 use crate::runtime::Runtime;
 use crate::search::SearchTools;
 use crate::session::Sessions;
+use crate::start;
 use crate::subtask::Subtask;
 use crate::title::Titler;
 use crate::turn::{Begin, turn};
@@ -200,8 +202,30 @@ impl AgentHost {
     /// Fails with [`Code::RunDefinitionMissing`] when a tool is not here and its agent is not known either, or when it
     /// means something else than when it was pinned; and with the error of [`Models::model`] when its model is not there any more.
     pub fn runtime(&self, definition: Definition) -> Result<Runtime> {
-        let own = self.own.read().unwrap_or_else(PoisonError::into_inner).get(&definition.name).cloned();
-        let is_known = own.is_some() || self.known.contains(&definition.name);
+        let is_known = self.own(&definition.name).is_some() || self.known.contains(&definition.name);
+        self.equipped(definition, is_known)
+    }
+
+    /// Checks that a run of a definition that was pinned some time ago could begin here and now with this message: that its
+    /// tools are here, and are what they were, and so are its models, its code, and those of all that it asks.
+    ///
+    /// Fails as [`runtime`](Self::runtime) does, also for a tool that a run under way would go on without, and with
+    /// [`Code::ModelUnsupported`].
+    pub fn check(&self, definition: &Definition, first: &Message) -> Result<()> {
+        start::suits(self.model(definition)?.as_ref(), definition, first)?;
+        std::iter::once(definition).chain(definition.nested()).try_for_each(|definition| {
+            self.workflow(definition)?;
+            self.equipped(definition.clone(), false).map(drop)
+        })
+    }
+
+    /// The tools that an agent brings itself, if it is known with some.
+    fn own(&self, name: &str) -> Option<Registry> {
+        self.own.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    fn equipped(&self, definition: Definition, is_known: bool) -> Result<Runtime> {
+        let own = self.own(&definition.name);
         let delegations = definition.agents.iter().map(|asked| Delegation::new(asked, &self.engine));
         let delegations = delegations.map(|made| made.map(|made| Arc::new(made) as Arc<dyn Routine>));
         let mut routines = delegations.collect::<Result<Vec<_>>>()?;
@@ -295,7 +319,7 @@ impl AgentHost {
             return Err(Error::new(Code::RunDefinitionMissing, message)
                 .with_help("resume the run with the program that started it"));
         }
-        let mut definition = read(&self.engine.definition(admission.definition).await?)?;
+        let mut definition = Definition::read(&self.engine.definition(admission.definition).await?)?;
         let input: Input = admission.input.to()?;
         if let Some(allowance) = input.allowance {
             definition.limits = allowance.within(definition.limits);
@@ -338,18 +362,5 @@ impl AgentHost {
 impl Host for AgentHost {
     fn program<'a>(&'a self, admission: &'a Admission) -> BoxFuture<'a, Result<Program>> {
         self.find(admission).boxed()
-    }
-}
-
-/// Reads a pinned definition. Fails with [`Code::RunDefinitionMissing`] when it cannot be read.
-fn read(pinned: &Json) -> Result<Definition> {
-    let unreadable = |why: String| {
-        Error::new(Code::RunDefinitionMissing, format!("the definition of the run cannot be read: {why}"))
-            .with_help("use the version of the program that the run was started with, or a later one")
-    };
-    let definition: Definition = pinned.to().map_err(|error| unreadable(error.to_string()))?;
-    match definition.version > Definition::VERSION {
-        true => Err(unreadable(format!("it has version {}", definition.version))),
-        false => Ok(definition),
     }
 }

@@ -7,8 +7,8 @@ use adjutant_core::id::{RunId, SessionId, StepKey};
 use adjutant_core::json::Json;
 use adjutant_core::message::Message;
 use adjutant_core::{Code, Error, Result};
-use adjutant_durable::{Admission, Admitted, Amount, Engine, Letter, Mail, Resolution};
-use adjutant_model::Request;
+use adjutant_durable::{Admission, Admitted, Amount, Chosen, Engine, Letter, Mail, Resolution};
+use adjutant_model::{Model, Request};
 use adjutant_tool::Answer;
 
 use crate::approval;
@@ -41,12 +41,24 @@ pub struct Start {
     /// The policies that decide what it and all that it starts may do, as they are kept; none where its definition alone
     /// decides.
     pub policies: Option<Json>,
+    /// The published version that the definition is, which is pinned already; none where it is yet to be.
+    pub version: Option<Chosen>,
 }
 
 impl Start {
     /// A run with nothing optional.
     pub fn new(run: RunId, definition: Definition, input: Input) -> Self {
-        Self { run, definition, input, session: None, user: None, budget: None, titled: true, policies: None }
+        Self {
+            run,
+            definition,
+            input,
+            session: None,
+            user: None,
+            budget: None,
+            titled: true,
+            policies: None,
+            version: None,
+        }
     }
 }
 
@@ -57,10 +69,20 @@ impl Start {
 /// value, a model that is not configured or lacks its key or what the agent needs of it, a message that a person
 /// cannot say.
 pub async fn start(engine: &dyn Engine, models: &dyn Models, start: Start) -> Result<Admitted> {
-    let Start { run, definition, input, session, user, budget, titled, policies } = start;
+    engine.start(admission(engine, models, start).await?).await
+}
+
+/// What [`start`] has recorded, for those who have it recorded together with something else. What it refers to is kept.
+///
+/// Fails as `start` does.
+pub async fn admission(engine: &dyn Engine, models: &dyn Models, start: Start) -> Result<Admission> {
+    let Start { run, definition, input, session, user, budget, titled, policies, version } = start;
     input::check(&input.message)?;
     definition.prompt(&input.variables)?;
-    let mut definition = pin(definition, models, &input.message)?;
+    let mut definition = match version {
+        Some(_) => definition,
+        None => pin(definition, models, &input.message)?,
+    };
     let title = title::beginning(&input.message);
     if titled && title.is_some() {
         let titler = Subtask::Title.model(models, || models.model(&definition.model))?;
@@ -74,14 +96,14 @@ pub async fn start(engine: &dyn Engine, models: &dyn Models, start: Start) -> Re
     }
     let name = definition.name.clone();
     let definition = engine.put_definition(sorted(&definition)?).await?;
-    let admission = Admission {
+    Ok(Admission {
         session,
         user,
         budget,
         title,
+        version,
         ..Admission::new(run, name, AgentHost::PROGRAM, definition, Json::of(&input)?)
-    };
-    engine.start(admission).await
+    })
 }
 
 /// Puts an agent and all that it asks under the same policies.
@@ -97,16 +119,8 @@ fn govern(definition: &mut Definition, policies: Digest) {
 /// Fails with [`Code::ModelUnknown`], [`Code::ModelKeyMissing`] or [`Code::ModelUnsupported`].
 pub fn pin(mut definition: Definition, models: &dyn Models, first: &Message) -> Result<Definition> {
     let model = crate::models::asked(models.model(&definition.model)?, &definition);
-    let profile = model.profile();
-    // What a workflow has, no model calls.
-    let tools = if definition.workflow.is_none() { definition.tools.clone() } else { Vec::new() };
-    let request = Request {
-        tools: tools.into(),
-        max_output_tokens: definition.max_output_tokens,
-        ..Request::new([first.clone()])
-    };
-    profile.check(model.id(), &request)?;
-    definition.context.tokens = definition.context.tokens.or(profile.context_window);
+    suits(model.as_ref(), &definition, first)?;
+    definition.context.tokens = definition.context.tokens.or(model.profile().context_window);
     if let Some(search) = &mut definition.tool_search {
         search.embedder = models.embedder(EMBEDDER).ok().map(|embedder| embedder.id().to_owned());
     }
@@ -122,8 +136,20 @@ pub fn pin(mut definition: Definition, models: &dyn Models, first: &Message) -> 
     Ok(definition)
 }
 
+/// Checks that a model can do what an agent needs of it. Fails with [`Code::ModelUnsupported`].
+pub(crate) fn suits(model: &dyn Model, definition: &Definition, first: &Message) -> Result<()> {
+    // What a workflow has, no model calls.
+    let tools = if definition.workflow.is_none() { definition.tools.clone() } else { Vec::new() };
+    let request = Request {
+        tools: tools.into(),
+        max_output_tokens: definition.max_output_tokens,
+        ..Request::new([first.clone()])
+    };
+    model.profile().check(model.id(), &request)
+}
+
 /// The JSON that the digest of a definition is made of: with sorted keys.
-fn sorted(definition: &Definition) -> Result<Json> {
+pub fn sorted(definition: &Definition) -> Result<Json> {
     let value = serde_json::to_value(definition).map_err(|error| {
         Error::new(Code::Internal, "the definition cannot be written as JSON").caused_by(&error)
     })?;

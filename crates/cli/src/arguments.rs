@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    approvals, chat, check, doctor, models, new, policy, run, runs, scan, skills, tools, workflows,
+    approvals, chat, check, doctor, models, new, policy, run, runs, scan, skills, tools, versions, workflows,
 };
 use crate::screen::ColorChoice;
 
@@ -58,6 +58,7 @@ pub(crate) enum Command {
     Tools(tools::Arguments),
     Skills(skills::Arguments),
     Workflows(workflows::Arguments),
+    Versions(versions::Arguments),
     Scan(scan::Arguments),
     Policy(policy::Arguments),
     Check(check::Arguments),

@@ -30,4 +30,5 @@ mod scripts;
 mod shop;
 mod strategies;
 mod trees;
+mod versions;
 mod workflows;

@@ -126,6 +126,19 @@ impl Definition {
     /// What stands in [`approve`](Self::approve) for every tool.
     pub const EVERY_TOOL: &str = "*";
 
+    /// Reads a definition that was pinned. Fails with [`Code::RunDefinitionMissing`] when it cannot be read.
+    pub fn read(pinned: &Json) -> Result<Self> {
+        let unreadable = |why: String| {
+            Error::new(Code::RunDefinitionMissing, format!("the definition of the run cannot be read: {why}"))
+                .with_help("use the version of the program that the run was started with, or a later one")
+        };
+        let definition: Self = pinned.to().map_err(|error| unreadable(error.to_string()))?;
+        match definition.version > Self::VERSION {
+            true => Err(unreadable(format!("it has version {}", definition.version))),
+            false => Ok(definition),
+        }
+    }
+
     /// What the definition is known by: the hash of its JSON with sorted keys and without spaces. Two definitions with
     /// the same digest are the same agent.
     ///

@@ -19,4 +19,5 @@ mod terms;
 pub(crate) mod tools;
 mod trust;
 mod vectors;
+pub(crate) mod versions;
 pub(crate) mod workflows;

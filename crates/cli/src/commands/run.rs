@@ -3,7 +3,7 @@
 use std::io::Read as _;
 use std::path::PathBuf;
 
-use adjutant::{Adjutant, Reply, Routed, Run, Stop, Task, Updates};
+use adjutant::{Adjutant, Reply, Routed, Run, Stop, Task, Updates, version_of};
 use adjutant_core::{Code, Error, Result};
 use clap::Args;
 use serde_json::{Value, json};
@@ -85,6 +85,7 @@ pub(crate) async fn agent(
 
 /// Says what a person must know of the model that answers: that it is no LLM, where nobody chose it.
 pub(crate) fn notice(adjutant: &Adjutant, agent: &str, output: Output) {
+    let (agent, _) = version_of(agent);
     let source = adjutant.project().agents().find(|source| source.name == agent);
     let choice = source.and_then(|source| adjutant.project().models().choice(&source.model.name).ok());
     if let Some(notice) = choice.and_then(|choice| choice.notice()) {

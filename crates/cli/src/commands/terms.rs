@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use adjutant::{Adjutant, Project, Task};
+use adjutant::{Adjutant, Project, Task, version_of};
 use adjutant_core::money::Money;
 use adjutant_core::{Code, Error, Result};
 use clap::Args;
@@ -14,7 +14,8 @@ use crate::screen::Output;
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Terms {
     /// The agent; otherwise the one that adjutant.toml names, the only one, or, with `route = true` there, the one that a
-    /// model chooses.
+    /// model chooses. `NAME@canary` is a version of it, by a label or the beginning of its hash; `NAME@files` is what the files
+    /// say.
     #[arg(long, value_name = "NAME")]
     pub(crate) agent: Option<String>,
     /// A value for a variable of the prompt. JSON is read as JSON, anything else as text.
@@ -83,7 +84,7 @@ impl Terms {
         if self.budget.is_none() && project.settings().budget.money.is_none() {
             return;
         }
-        let model = match (&self.model, project.definition(agent)) {
+        let model = match (&self.model, project.definition(version_of(agent).0)) {
             (Some(model), _) => model,
             (None, Ok(definition)) => &definition.model,
             (None, Err(_)) => return,

@@ -33,4 +33,5 @@ mod skills;
 mod store;
 mod terminal;
 mod tools;
+mod versions;
 mod workflows;

@@ -71,6 +71,10 @@ async fn head(run: &Run, output: Output) -> Ended<()> {
     if let Some(session) = &info.session {
         output.foreign(&format!("session {session}\n"))?;
     }
+    if let Some(version) = &info.version {
+        let label = version.label.as_ref().map(|label| format!(" ({label})")).unwrap_or_default();
+        output.line(&format!("version {}{label}", version.definition.short()))?;
+    }
     match &info.origin {
         Some(adjutant::durable::Origin::Child { parent, key, .. }) => {
             output.line(&format!("started by the run {parent} at {key}"))
