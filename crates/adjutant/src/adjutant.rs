@@ -13,6 +13,7 @@ use adjutant_core::hash::Digest;
 use adjutant_core::id::{RunId, SessionId};
 use adjutant_core::limit::Limits;
 use adjutant_core::secret::Secrets;
+use adjutant_core::time::{Clock, Timestamp};
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Engine, Host, RunInfo, Serve};
 use adjutant_model::Model;
@@ -32,6 +33,7 @@ use crate::run::Run;
 use crate::runnable::Runnable;
 use crate::session::{self, Session, SessionInfo};
 use crate::task::Task;
+use crate::triggers::Triggers;
 use crate::updates::{Driving, Updates};
 use crate::versions::{Versions, unusable, version_of};
 use crate::work::Files;
@@ -47,6 +49,7 @@ struct Inner {
     /// The folder of the results of workflows that are kept.
     results: Option<PathBuf>,
     defaults: Defaults,
+    clock: Arc<dyn Clock>,
     host: Arc<AgentHost>,
     workflows: Arc<Codes>,
     /// How many workers of this process drive every run.
@@ -89,6 +92,7 @@ impl Adjutant {
         resources: Resources,
         interpreter: Interpreter,
         work: Work,
+        clock: Arc<dyn Clock>,
     ) -> Self {
         let Work { files, results } = work;
         let mut limits = Limits::default();
@@ -124,6 +128,7 @@ impl Adjutant {
             files,
             results,
             defaults,
+            clock,
             host: Arc::new(host),
             workflows,
             workers: AtomicUsize::new(0),
@@ -342,6 +347,16 @@ impl Adjutant {
     /// The models, as the loop asks for them.
     pub(crate) fn models(&self) -> ProjectModels {
         ProjectModels(Arc::clone(&self.0.project))
+    }
+
+    /// What begins runs without a person.
+    pub fn triggers(&self) -> Triggers {
+        Triggers::new(self.clone())
+    }
+
+    /// The time by the clock of the store.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.0.clock.now()
     }
 
     /// The host, for those who ask it more than an engine does.

@@ -146,6 +146,7 @@ impl Builder {
         };
         let is_of_project =
             self.project.as_ref().is_some_and(|project| path.as_ref() == Some(&project.settings().store));
+        let clock = Arc::clone(&self.options.clock);
         let beside = path.clone();
         let store = match path {
             Some(path) => Store::open(path, self.options)?,
@@ -172,7 +173,7 @@ impl Builder {
         }
         let secrets = self.secrets.unwrap_or_else(|| project.secrets());
         let work = Work { files, results };
-        let adjutant = Adjutant::assemble(engine, project, secrets, self.resources, self.interpreter, work);
+        let adjutant = Adjutant::assemble(engine, project, secrets, self.resources, self.interpreter, work, clock);
         for agent in &self.agents {
             adjutant.add(agent)?;
         }

@@ -35,6 +35,7 @@
 //! - [`Adjutant::session`] is a conversation. [`Task::id`] makes a task happen once, also over crashes.
 //! - [`Adjutant::approvals`] is what waits for a person, over all runs.
 //! - [`Adjutant::versions`] is what was published of agents and workflows, with labels such as `stable`.
+//! - [`Adjutant::triggers`] is what begins runs without a person: schedules and folders.
 //! - [`Adjutant::serve`] drives every run that can go on, also those that dead processes left behind.
 
 /// The examples of the page on other frameworks, which are compiled as those of this crate are.
@@ -59,6 +60,7 @@ mod session;
 mod takeover;
 mod task;
 mod transcript;
+mod triggers;
 mod updates;
 mod versions;
 mod work;
@@ -93,6 +95,7 @@ pub use runnable::Runnable;
 pub use session::{Session, SessionInfo};
 pub use task::Task;
 pub use transcript::SentRequest;
+pub use triggers::{Missed, Schedule, Triggers, Watch};
 pub use updates::{Update, Updates};
 pub use versions::{FILES, Published, VersionEvent, Versions, version_of};
 

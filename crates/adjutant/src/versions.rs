@@ -6,10 +6,9 @@ use adjutant_agent::{Definition, start};
 use adjutant_core::hash::Digest;
 use adjutant_core::id::RunId;
 use adjutant_core::message::Message;
-use adjutant_core::time::{Clock, Timestamp};
+use adjutant_core::time::Timestamp;
 use adjutant_core::{Code, Error, Result, nearest};
 use adjutant_durable::{Change, Changed, Chosen, Labels, Share, Version, before};
-use adjutant_store::SystemClock;
 use serde::Serialize;
 
 use crate::adjutant::{Adjutant, type_more};
@@ -145,7 +144,7 @@ impl Versions {
         let engine = self.0.engine();
         let digest = engine.put_definition(start::sorted(&definition)?).await?;
         let version =
-            Version { name: definition.name, definition: digest, by: by.to_owned(), at: SystemClock.now() };
+            Version { name: definition.name, definition: digest, by: by.to_owned(), at: self.0.now() };
         let new = engine.publish(version.clone()).await?;
         let there = engine.versions(Some(&version.name)).await?;
         let version = there.into_iter().find(|there| there.definition == digest).unwrap_or(version);
@@ -200,7 +199,7 @@ impl Versions {
     }
 
     async fn change(&self, name: &str, change: Change, by: &str) -> Result<Changed> {
-        let changed = Changed { name: name.to_owned(), change, by: by.to_owned(), at: SystemClock.now() };
+        let changed = Changed { name: name.to_owned(), change, by: by.to_owned(), at: self.0.now() };
         self.0.engine().relabel(changed.clone()).await?;
         Ok(changed)
     }

@@ -32,6 +32,7 @@ use super::secrets::ProjectSecrets;
 use super::settings::{self, Settings};
 use super::skills::{self, Skills};
 use super::tools::Toolsets;
+use super::triggers;
 use super::unread::Unread;
 
 /// The file that makes a folder a project.
@@ -157,6 +158,7 @@ impl Project {
         }
         if layout.agent.is_none() {
             check_reception(&settings, &agents, &problems);
+            triggers::check(&settings.triggers, &agents, &problems);
         }
         let mut reported = problems.into_errors();
         reported.append(&mut errors);

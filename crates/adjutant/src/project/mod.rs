@@ -21,6 +21,7 @@ mod skills;
 mod substitution;
 mod toml;
 mod tools;
+mod triggers;
 mod unread;
 mod vault;
 
@@ -38,3 +39,4 @@ pub use secrets::{ProjectSecrets, SecretSource};
 pub use settings::{Budget, Settings};
 pub use skills::{read_skill, read_skills};
 pub use tools::{ToolKind, ToolSettings};
+pub use triggers::{Overlap, TriggerSettings, TriggerSource};

@@ -22,6 +22,7 @@ use super::secrets::SecretSource;
 use super::substitution::substitute;
 use super::toml;
 use super::tools::{self, ToolSettings};
+use super::triggers::{self, TriggerSettings};
 use super::unread::Unread;
 use super::vault;
 
@@ -95,6 +96,8 @@ pub struct Settings {
     pub secrets: BTreeMap<String, SecretSource>,
     /// What stands around the policies.
     pub policy: PolicySettings,
+    /// What begins runs without a person.
+    pub triggers: BTreeMap<String, TriggerSettings>,
 }
 
 impl Settings {
@@ -120,6 +123,7 @@ impl Settings {
             vault: vault::default_in(folder, environment),
             secrets: BTreeMap::new(),
             policy: PolicySettings::default(),
+            triggers: BTreeMap::new(),
         }
     }
 
@@ -174,6 +178,7 @@ impl Settings {
         settings.sandbox = tools::read_defaults(&root, folder, &settings.store);
         settings.vault = vault::read(&root, folder, environment, &settings.secrets);
         settings.tools = tools::read(&root, folder, &settings.secrets, &settings.sandbox, &settings.vault);
+        settings.triggers = triggers::read(&root, folder);
         let unread = Unread::of(&root, &settings);
         root.finish();
         (settings, unread)

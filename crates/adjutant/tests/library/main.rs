@@ -30,5 +30,6 @@ mod scripts;
 mod shop;
 mod strategies;
 mod trees;
+mod triggers;
 mod versions;
 mod workflows;
