@@ -173,7 +173,8 @@ impl Builder {
         }
         let secrets = self.secrets.unwrap_or_else(|| project.secrets());
         let work = Work { files, results };
-        let adjutant = Adjutant::assemble(engine, project, secrets, self.resources, self.interpreter, work, clock);
+        let adjutant =
+            Adjutant::assemble(engine, project, secrets, self.resources, self.interpreter, work, clock);
         for agent in &self.agents {
             adjutant.add(agent)?;
         }

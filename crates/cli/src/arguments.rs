@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    approvals, chat, check, doctor, models, new, policy, run, runs, scan, skills, tools, versions, workflows,
+    approvals, chat, check, doctor, models, new, policy, run, runs, scan, skills, tools, triggers, versions,
+    workflows,
 };
 use crate::screen::ColorChoice;
 
@@ -59,6 +60,7 @@ pub(crate) enum Command {
     Skills(skills::Arguments),
     Workflows(workflows::Arguments),
     Versions(versions::Arguments),
+    Triggers(triggers::Arguments),
     Scan(scan::Arguments),
     Policy(policy::Arguments),
     Check(check::Arguments),

@@ -17,7 +17,8 @@ use clap::Parser;
 
 use arguments::{Arguments, Command};
 use commands::{
-    approvals, chat, check, doctor, models, new, policy, run, runs, scan, skills, tools, versions, workflows,
+    approvals, chat, check, doctor, models, new, policy, run, runs, scan, skills, tools, triggers, versions,
+    workflows,
 };
 use exit::{Ended, Failure};
 use screen::{ColorChoice, Output, report};
@@ -66,6 +67,7 @@ async fn execute(arguments: &Arguments, output: Output) -> Ended {
         Command::Skills(command) => skills::execute(command, shared, output),
         Command::Workflows(command) => workflows::execute(command, shared, output),
         Command::Versions(command) => versions::execute(command, shared, output).await,
+        Command::Triggers(command) => triggers::execute(command, shared, output).await,
         Command::Scan(command) => scan::execute(command, output),
         Command::Policy(command) => policy::execute(command, shared, output).await,
         Command::Check(command) => check::execute(command, shared, output),

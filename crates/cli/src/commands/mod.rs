@@ -17,6 +17,7 @@ pub(crate) mod scan;
 pub(crate) mod skills;
 mod terms;
 pub(crate) mod tools;
+pub(crate) mod triggers;
 mod trust;
 mod vectors;
 pub(crate) mod versions;

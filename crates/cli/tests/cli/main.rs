@@ -33,5 +33,6 @@ mod skills;
 mod store;
 mod terminal;
 mod tools;
+mod triggers;
 mod versions;
 mod workflows;
