@@ -157,10 +157,12 @@ impl Delegation {
         }
         let cut = match reply.stop {
             Stop::Answered | Stop::Enough => None,
-            Stop::LimitReached(_) | Stop::CutOff => {
+            Stop::LimitReached(_) | Stop::CutOff if !reply.text.trim().is_empty() || reply.data.is_some() => {
                 Some(format!("(`{name}`: {}; this is what it had)\n\n", reply.stop.describe()))
             }
-            Stop::Refused
+            Stop::LimitReached(_)
+            | Stop::CutOff
+            | Stop::Refused
             | Stop::Filtered
             | Stop::Empty
             | Stop::Blocked

@@ -152,27 +152,19 @@ async fn what_is_said_to_a_workflow_is_heard_by_who_is_at_work_for_it() {
     });
     let adjutant = Adjutant::builder().in_memory().model("main", model).build().unwrap();
     let run = adjutant.start(&workflow, "A greeting.").await.unwrap();
-    let driver = tokio::spawn({
-        let run = run.clone();
-        async move { until(&run, RunState::Waiting).await }
-    });
-    while run.steer("Write it in French.").await.is_err() {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    driver.await.unwrap();
-    loop {
-        let mut updates = run.drive();
-        let _ = tokio::time::timeout(Duration::from_millis(50), async {
-            while updates.next().await.is_some() {}
-        })
-        .await;
+    let mut updates = run.drive();
+    let (mut said, mut nobody) = (false, None);
+    while nobody.is_none() {
+        let _ = tokio::time::timeout(Duration::from_millis(10), updates.next()).await;
+        said = said || run.steer("Write it in French.").await.is_ok();
         if let [Wait::Signal { name, .. }, ..] = run.waits().await.unwrap().as_slice() {
-            let nobody = run.steer("Too late.").await.unwrap_err();
-            assert_eq!(nobody.code(), Code::Conflict, "no agent is at work any more");
+            nobody = Some(run.steer("Too late.").await.unwrap_err().code());
             let answer = adjutant::tool::Answer::Accept(json!({ "go": true }).as_object().cloned());
             run.answer(name, answer).await.unwrap();
-            break;
         }
     }
+    updates.stop().await.unwrap();
+    assert!(said);
+    assert_eq!(nobody, Some(Code::Conflict), "no agent is at work any more");
     assert_eq!(run.reply().await.unwrap().text, "Bonjour.");
 }
