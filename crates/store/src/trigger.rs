@@ -10,7 +10,11 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::claim;
 use crate::connection::fault;
 
-/// How far a trigger has come on its schedule. One that is new, or has another schedule than before, begins now.
+/// A place on a schedule that is so far ahead was taken under a clock that was wrong, in milliseconds.
+const FAR_AHEAD: i64 = 60 * 60 * 1_000;
+
+/// How far a trigger has come on its schedule. One that is new, or has another schedule than before, begins now, and so does one
+/// whose place is far ahead of the clock: what comes due again is known by its key.
 pub(crate) fn since(
     connection: &Connection,
     scope: &Scope,
@@ -22,9 +26,12 @@ pub(crate) fn since(
         .prepare_cached(
             "INSERT INTO triggers (tenant, project, name, schedule, since) VALUES (?1, ?2, ?3, ?4, ?5)
              ON CONFLICT DO UPDATE SET schedule = excluded.schedule, since = excluded.since
-             WHERE schedule <> excluded.schedule",
+             WHERE schedule <> excluded.schedule OR since > excluded.since + ?6",
         )
-        .and_then(|mut insert| insert.execute(params![scope.tenant, scope.project, trigger, schedule, now.0]))
+        .and_then(|mut insert| {
+            let parameters = params![scope.tenant, scope.project, trigger, schedule, now.0, FAR_AHEAD];
+            insert.execute(parameters)
+        })
         .map_err(fault)?;
     place(connection, scope, trigger).map(|since| since.unwrap_or(now))
 }

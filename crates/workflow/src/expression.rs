@@ -92,7 +92,10 @@ impl Expression {
         })?;
         let mut seen = Seen::default();
         with_stack(|| seen.look(program.expression(), &mut Vec::new()));
-        let Seen { names, makes_lists, loops, deepest, .. } = seen;
+        let Seen { names, makes_lists, loops, deepest, unknown, .. } = seen;
+        if let Some(function) = unknown {
+            return Err(at_start(format!("there is no function `{function}`")));
+        }
         if loops > MOST_LOOPS {
             return Err(at_start(format!(
                 "its loops over lists are nested {loops} deep, and may be {MOST_LOOPS}"
@@ -239,6 +242,8 @@ struct Seen {
     deepest: usize,
     /// How deep what is looked at stands.
     depth: usize,
+    /// A function that there is not.
+    unknown: Option<String>,
 }
 
 impl Seen {
@@ -260,6 +265,12 @@ impl Seen {
                 }
             }
             Expr::Call(call) => {
+                let is_of_set = call.target.as_ref().is_some_and(
+                    |target| matches!(&target.expr, Expr::Ident(name) if SETS.contains(&name.as_str())),
+                );
+                if !is_of_set && self.unknown.is_none() && !is_known(&call.func_name) {
+                    self.unknown = Some(call.func_name.clone());
+                }
                 let target = call.target.iter().map(AsRef::as_ref);
                 target.chain(&call.args).for_each(|part| self.look(part, bound));
             }
@@ -294,6 +305,26 @@ impl Seen {
             }
         }
     }
+}
+
+/// What stands before the names of functions that come in sets, such as `math.greatest`.
+const SETS: [&str; 2] = ["math", "lists"];
+
+/// Whether expressions know a function, by itself or of a value. Signs and what the language makes of its own words are no names.
+fn is_known(function: &str) -> bool {
+    let is_name = function.starts_with(|first: char| first.is_ascii_alphabetic())
+        && function.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
+    if !is_name {
+        return true;
+    }
+    let context = Context::with_env(Arc::clone(&ENVIRONMENT));
+    // Asked for with nothing, it says that it wants something else, or that nobody has heard of it.
+    [format!("{function}()"), format!("''.{function}()")].iter().any(|probe| {
+        let program = ENVIRONMENT.compile(probe);
+        program.is_ok_and(|program| {
+            !matches!(program.execute(&context), Err(cel::ExecutionError::UndeclaredReference(_)))
+        })
+    })
 }
 
 /// JSON as CEL. Whole numbers are signed as far as they fit: CEL compares literals with these.
@@ -348,6 +379,29 @@ mod tests {
         });
         let expression = Expression::parse(source).unwrap();
         expression.evaluate(values.as_object().unwrap()).unwrap_or_else(|error| json!(error.message()))
+    }
+
+    #[test]
+    fn functions_that_there_are_not_are_told_before_anything_runs() {
+        for known in [
+            "size(a)",
+            "a.trim().lowerAscii().split(',')",
+            "math.greatest(1, 2)",
+            "[1].map(x, x)",
+            "has(a.b) ? int('1') : 2",
+            "'a'.matches('b') && 'a' in ['a']",
+            "[2, 1].sort()",
+            "type(a) == int",
+            "a.filter(x, x.startsWith('b'))",
+        ] {
+            assert!(Expression::parse(known).is_ok(), "{known}: {:?}", Expression::parse(known));
+        }
+        for (unknown, name) in
+            [("sizze(a)", "sizze"), ("a.trimm()", "trimm"), ("[1].map(x, twice(x))", "twice")]
+        {
+            let mistake = Expression::parse(unknown).unwrap_err();
+            assert_eq!(mistake.message, format!("there is no function `{name}`"), "{unknown}");
+        }
     }
 
     #[test]

@@ -48,6 +48,14 @@ pub async fn occurrences_are_admitted_once(harness: &impl Harness) -> Result<()>
     same("after the first", engine.fire(second.clone()).await?, Fired::Recorded)?;
     let recorded = engine.occurrences(Some("daily"), 10).await?;
     same("what is recorded", recorded, vec![second.occurrence, first.occurrence])?;
+    // A clock that was set back a little brings nothing twice; one that was wrong by hours silences nothing.
+    same(
+        "a little ahead",
+        engine.since("nightly", "1:00", Timestamp(9_000_000)).await?,
+        Timestamp(9_000_000),
+    )?;
+    same("set back", engine.since("nightly", "1:00", Timestamp(8_000_000)).await?, Timestamp(9_000_000))?;
+    same("far ahead", engine.since("nightly", "1:00", Timestamp(1_000_000)).await?, Timestamp(1_000_000))?;
     same("another schedule", engine.since("daily", "10:00", Timestamp(40)).await?, Timestamp(40))?;
     let other = harness.open(Scope::new("acme", "local")?).await?;
     same("another tenant's", other.engine().occurrences(None, 10).await?, Vec::new())
