@@ -82,6 +82,10 @@ pub(crate) async fn perform(
     }
     let rolling = run.rolling.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(mut next) = rolling {
+        // With what those have used that were given up: it was looked up only now.
+        next.tally = run.progress.lock().unwrap_or_else(PoisonError::into_inner).tally();
+        next.tally.worked(&purse.spent());
+        next.past = run.log.own();
         // Nothing may be under way when a segment ends, and a title may still be.
         next.call(titling.finish(ctx).await);
         match ctx.roll_over(Json::of(&next)?).await? {}
@@ -118,13 +122,10 @@ pub(crate) async fn perform(
 }
 
 /// What the next segment of a run begins with.
-pub(super) fn parting(run: &Performance, purse: &Purse, state: Json) -> Result<Memory> {
+pub(super) fn parting(run: &Performance, state: Json) -> Result<Memory> {
     let mut memory = run.memory.clone();
     memory.conversation = run.conversation.clone();
     memory.conversation.close_segment()?;
-    memory.tally = run.progress.lock().unwrap_or_else(PoisonError::into_inner).tally();
-    memory.tally.worked(&purse.spent());
-    memory.past = run.log.own();
     memory.names = run.watch.names();
     memory.calls = run.calls.load(std::sync::atomic::Ordering::Relaxed);
     memory.state = Some(state);

@@ -165,7 +165,9 @@ impl Stage {
         let agent = &self.run.agent;
         // What it may spend changes nothing of what it makes.
         let definition = Definition { limits: Limits::default(), ..agent.definition.clone() }.digest()?;
-        let user = Json::of(&agent.user)?;
+        // Tools may answer differently by what is claimed of a user.
+        let claims = agent.principal.user.as_ref().map(|user| &user.claims);
+        let user = Json::of(&json!({ "id": agent.user, "claims": claims }))?;
         let made_of = Json::of(&key.value)?;
         let digest =
             Digest::of_parts(&[definition.as_bytes(), user.as_str().as_bytes(), made_of.as_str().as_bytes()]);
@@ -428,7 +430,7 @@ impl Stage {
     /// Begins a new segment of the run, so that nothing ever replays a long journal: the workflow is called again with `state`.
     /// Only with nothing of its own under way, and what this fails with must be handed on. Never returns `Ok`.
     pub fn roll_over(&self, state: Json) -> Result<Infallible> {
-        let memory = super::perform::parting(&self.run, &self.purse, state)?;
+        let memory = super::perform::parting(&self.run, state)?;
         *self.run.rolling.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(memory));
         Err(Error::new(
             Code::Internal,

@@ -325,7 +325,16 @@ async fn a_prompt_that_has_changed_is_not_read() {
     let scene = Scene::accepting(hostile("prompting", Some(&state))).await;
     let get = |name: &str| scene.call("x__get_prompt", json!({ "name": name }));
     assert_eq!(get("greet").await.unwrap().as_text(), "Greet the user.");
-    assert_eq!(model(get("greet").await).0, Code::ToolQuarantined);
+    // The server tells of the change after it has answered.
+    let mut after = get("greet").await;
+    for _ in 0..250 {
+        if after.is_err() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        after = get("greet").await;
+    }
+    assert_eq!(model(after).0, Code::ToolQuarantined);
     assert_eq!(get("plain").await.unwrap().as_text(), "Greet the user.");
     let offer = scene.server.offer(&OneSecret).await.unwrap();
     let changes = changes(&scene.pin, &Pin::from(offer));
