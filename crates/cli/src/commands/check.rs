@@ -28,7 +28,8 @@ pub(crate) struct Arguments {
 pub(crate) fn execute(arguments: &Arguments, shared: &Shared, output: Output) -> Ended {
     match load(arguments.place.as_deref(), shared) {
         Ok(project) => {
-            let agents = project.agents().count();
+            let workflows = project.agents().filter(|agent| agent.workflow.is_some()).count();
+            let agents = project.agents().count() - workflows;
             let tools = project.tools().len();
             if let Some(policies) = project.written_policies()? {
                 let findings = policies.findings();
@@ -42,18 +43,19 @@ pub(crate) fn execute(arguments: &Arguments, shared: &Shared, output: Output) ->
                 });
                 let strategies: Vec<_> = strategies.collect();
                 output.json(&json!({
-                    "ok": true, "agents": agents, "tools": tools, "strategies": strategies, "errors": [],
+                    "ok": true, "agents": agents, "workflows": workflows, "tools": tools, "strategies": strategies, "errors": [],
                 }))?;
             } else {
                 for (agent, strategy, most) in bounds {
                     let times = count(most, "time");
                     output.talk(&format!("`{agent}` ({strategy}) asks models {times} at most in one run"));
                 }
-                output.line(&format!(
-                    "ok: {}, {}",
-                    count(agents as u64, "agent"),
-                    count(tools as u64, "tool")
-                ))?;
+                let (agents, tools) = (count(agents as u64, "agent"), count(tools as u64, "tool"));
+                let workflows = match workflows {
+                    0 => String::new(),
+                    some => format!(", {}", count(some as u64, "workflow")),
+                };
+                output.line(&format!("ok: {agents}{workflows}, {tools}"))?;
             }
             Ok(Exit::Success)
         }
