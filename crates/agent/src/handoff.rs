@@ -252,7 +252,11 @@ pub(crate) async fn go_on(
     let messages: Vec<_> = memory.conversation.messages().iter().filter(|m| m.role != Role::System).collect();
     let (now, before) =
         messages.split_last().map_or((None, Vec::new()), |(now, before)| (Some(*now), before.to_vec()));
-    let since = if standing.context == Passes::All { 0 } else { *since };
+    let since = match standing.context {
+        Passes::All => 0,
+        Passes::Last(most) => latest(before.iter().take(*since).map(AsRef::as_ref), most),
+        Passes::Summary | Passes::None => *since,
+    };
     let mut parts = summary(standing);
     parts.extend(said(before.into_iter().skip(since).map(AsRef::as_ref)));
     parts.push(told(standing));
@@ -324,6 +328,10 @@ async fn go(
                 summary(&standing)
             }
             Passes::None => Vec::new(),
+            Passes::Last(most) => {
+                let all = || memory.conversation.messages().iter().map(AsRef::as_ref);
+                said(all().skip(latest(all(), most)))
+            }
         };
         parts.push(told(&standing));
         let reply = match ask(&scope, agent, memory, log, &standing, parts).await? {
@@ -356,6 +364,17 @@ fn context_of(agent: &Runtime, from: Option<&String>, to: &str) -> Passes {
     let all = std::iter::once(definition).chain(&definition.team);
     let by = all.filter(|one| Some(&one.name) == from).flat_map(|one| &one.handoffs);
     by.filter(|handoff| handoff.agent == to).map(|handoff| handoff.context).next().unwrap_or_default()
+}
+
+/// Where the latest messages begin that were said, so many of them.
+fn latest<'a>(messages: impl Iterator<Item = &'a Message>, most: u32) -> usize {
+    let is_said = |message: &Message| {
+        matches!(message.role, Role::User | Role::Assistant) && !message.text().trim().is_empty()
+    };
+    let places: Vec<usize> =
+        messages.enumerate().filter(|(_, message)| is_said(message)).map(|(place, _)| place).collect();
+    let first = places.len().saturating_sub(most as usize);
+    places.get(first).copied().unwrap_or_default()
 }
 
 /// A summary of all that was said; none where it cannot be made: what the agent says that hands over is there all the same.

@@ -216,6 +216,8 @@ fn gate() -> Value {
     let gate = [
         ("schema", json!({ "type": "object", "description": "A JSON schema that the result must fit." })),
         ("when", described("condition", "What must hold; it sees `result`.")),
+        ("tool", text_of("A tool that must let it pass.")),
+        ("arguments", described("values", "What that tool is called with; they see `result`.")),
         ("judge", table(&["rubric"], &judge)),
         ("end", described("value", "Ends the workflow with this where it does not pass.")),
         ("otherwise", described("steps", "What is done where it does not pass.")),

@@ -106,6 +106,12 @@ async fn what_goes_with_it_is_what_was_said() {
     let summary = run(Passes::Summary).await;
     assert!(!summary[0].contains("SECRET") && summary[0].contains("SHORT"), "{summary:?}");
     assert!(!summary[1].contains("SECRET") && summary[1].contains("SHORT"), "{summary:?}");
+    // What it was told when it was first asked, it is told again.
+    let last = run(Passes::Last(1)).await;
+    assert!(
+        last[0].contains("SECRET") && last[1].contains("SECRET") && last[1].contains("Paid."),
+        "{last:?}"
+    );
     let none = run(Passes::None).await;
     assert!(!none[0].contains("SECRET") && none[0].contains("The order is 1042."), "{none:?}");
     assert!(!none[1].contains("SECRET") && none[1].contains("The person was told:\nPaid."), "{none:?}");
@@ -285,4 +291,22 @@ async fn it_survives_the_process_in_the_turn_that_moves_it_and_in_those_that_fol
         let reply = run.reply().await.unwrap();
         assert_eq!((reply.text.as_str(), reply.handed_to.unwrap().agent.as_str()), (said, "billing"));
     }
+}
+
+#[tokio::test]
+async fn the_latest_that_was_said_goes_with_it_and_nothing_before() {
+    let (adjutant, heard) = saying([
+        ("triage", vec![Turn::text("Go on."), Turn::text("I see."), to("billing")]),
+        ("fast", vec![Turn::text("SHORT")]),
+        ("billing", vec![Turn::text("Paid.")]),
+    ]);
+    let billing = agent("billing");
+    let triage = triage(Handoff::new("billing").context(Passes::Last(3)), &billing);
+    let session = adjutant.session("ann");
+    for text in ["SECRET one", "two", "three"] {
+        session.say(&triage, text).await.unwrap();
+    }
+    let heard = heard_by(&heard, "billing").remove(0);
+    assert!(!heard.contains("SECRET") && !heard.contains("Go on."), "{heard}");
+    assert!(heard.contains("two") && heard.contains("I see.") && heard.contains("three"), "{heard}");
 }

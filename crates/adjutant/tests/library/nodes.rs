@@ -238,3 +238,33 @@ fn what_a_tool_is_called_with_is_looked_at_before_it_runs() {
         assert!(found.contains(why), "{found}");
     }
 }
+
+/// Says whether a text is long enough.
+#[tool(pure)]
+async fn long_enough(text: String, least: usize) -> Result<bool, ToolError> {
+    match text.is_empty() {
+        true => Err(ToolError::new("there is no text")),
+        false => Ok(text.len() >= least),
+    }
+}
+
+#[tokio::test]
+async fn a_gate_may_be_a_function() {
+    let run = async |value: &str, gate: &str| {
+        let text = format!(
+            "steps: [{{ value: '{value}', gate: {{ tool: long_enough, arguments: {{ text: '= result', least: 3 }}{gate} }} }}]\n"
+        );
+        let parsed = plan::parse("gates.yaml", &text).unwrap_or_else(|errors| panic!("{errors:?}"));
+        let workflow = Workflow::new("gates").tool(long_enough).directed_by(Planned::new(parsed.plan));
+        let adjutant = Adjutant::builder().in_memory().model("main", Offline::new()).build().unwrap();
+        adjutant
+            .run(&workflow, "go")
+            .await
+            .map_or_else(|error| error.message().to_owned(), |reply| reply.text)
+    };
+    assert_eq!(run("bell", "").await, "bell");
+    assert_eq!(run("be", ", end: too short").await, "too short");
+    let shut = "step1: its result did not pass the gate: `long_enough`";
+    assert_eq!(run("be", "").await, format!("{shut} does not let it pass"));
+    assert!(run("", "").await.starts_with(&format!("{shut} says: ")), "{}", run("", "").await);
+}

@@ -38,6 +38,8 @@ pub enum Passes {
     Summary,
     /// Nothing but what the agent says that hands over.
     None,
+    /// The latest of these, so many.
+    Last(u32),
 }
 
 impl Passes {
@@ -92,7 +94,7 @@ impl Handoff {
                     self.agent
                 ),
                 match self.context {
-                    Passes::All => {
+                    Passes::All | Passes::Last(_) => {
                         "What the other needs to know besides what was said: it sees no results of your tools."
                     }
                     Passes::Summary => "What the other needs to know besides a summary of what was said.",
@@ -154,8 +156,12 @@ fn read_item(table: &Table<'_>, item: &Node) -> Option<HandsTo> {
 }
 
 fn read_settings(agent: Named, settings: Table<'_>) -> HandsTo {
-    let context = settings.choice("context", &Passes::WORDS).unwrap_or_default();
-    let returns = settings.flag("returns").unwrap_or_default();
+    let latest = |node: &Node| matches!(node.content, Content::Integer(_));
+    let context = match settings.value("context").is_some_and(latest) {
+        true => settings.integer("context", 1..=1_000).map(Passes::Last),
+        false => settings.choice("context", &Passes::WORDS),
+    };
+    let (context, returns) = (context.unwrap_or_default(), settings.flag("returns").unwrap_or_default());
     settings.finish();
     HandsTo { agent, context, returns }
 }

@@ -28,11 +28,12 @@ pub(super) fn diagram(first: &Definition) -> Option<Diagram> {
             let (from, to) = (nodes.get(agent.name.as_str()), nodes.get(handoff.agent.as_str()));
             let Some((from, to)) = from.copied().zip(to.copied()) else { continue };
             let context = match handoff.context {
-                Passes::All => "all that was said",
-                Passes::Summary => "a summary",
-                Passes::None => "",
+                Passes::All => "all that was said".to_owned(),
+                Passes::Summary => "a summary".to_owned(),
+                Passes::Last(most) => format!("the latest {most}"),
+                Passes::None => String::new(),
             };
-            diagram.arrow(from, to, context, false);
+            diagram.arrow(from, to, &context, false);
             if handoff.returns {
                 diagram.arrow(to, from, "back", true);
             }

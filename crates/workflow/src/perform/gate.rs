@@ -1,12 +1,13 @@
 //! Gates: what the result of a step must pass.
 
-use adjutant_agent::workflow::{Item, Stage};
+use adjutant_agent::workflow::{Item, Stage, is_failure};
 use adjutant_core::{Code, Error, Result};
 use serde_json::Value;
 
+use super::step::called;
 use super::values::Values;
 use crate::fit::fits;
-use crate::plan::{Gate, Judge};
+use crate::plan::{Function, Gate, Judge};
 
 /// Why a result does not pass, made of all that has decided it; none where it does.
 pub(super) async fn shut(stage: &Stage, gate: &Gate, result: &Item, values: &Values) -> Result<Option<Item>> {
@@ -22,10 +23,36 @@ pub(super) async fn shut(stage: &Stage, gate: &Gate, result: &Item, values: &Val
             return Ok(Some(Item::made_of(why, [result, &decided_by])));
         }
     }
+    if let Some(function) = &gate.function
+        && let Some(why) = refused(stage, function, result, values).await?
+    {
+        return Ok(Some(why));
+    }
     match &gate.judge {
         Some(judge) => judged(stage, judge, result).await,
         None => Ok(None),
     }
+}
+
+/// What a tool has against a result.
+async fn refused(stage: &Stage, function: &Function, result: &Item, values: &Values) -> Result<Option<Item>> {
+    let seen = values.with("result", result.clone());
+    let said = match called(&stage.scope("gate"), &function.tool, &function.arguments, &seen).await {
+        Err(error) if is_failure(&error) => {
+            let why = format!("`{}` says: {}", function.tool, error.message());
+            return Ok(Some(Item::made_of(why, [result, &stage.failures()])));
+        }
+        said => said?,
+    };
+    let passes = said.value.get("passes").unwrap_or(&said.value);
+    if *passes != Value::Bool(false) && passes.as_str() != Some("false") {
+        return Ok(None);
+    }
+    let why = match said.value.get("reason").and_then(Value::as_str) {
+        Some(reason) => format!("`{}` says: {reason}", function.tool),
+        None => format!("`{}` does not let it pass", function.tool),
+    };
+    Ok(Some(Item::made_of(why, [result, &said])))
 }
 
 /// What a judge has against a result.

@@ -1,5 +1,6 @@
 //! Does the steps of a plan.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use adjutant_agent::workflow::{Item, Stage, is_failure};
@@ -17,7 +18,7 @@ use super::orchestrate;
 use super::values::Values;
 use crate::deep::Deep;
 use crate::pattern::{self, Choice, Join, Opinion, attempt, majority, parallel};
-use crate::plan::{Branches, Kind, Mapped, Otherwise, Refining, Routing, Shut, Step};
+use crate::plan::{Argument, Branches, Kind, Mapped, Otherwise, Refining, Routing, Shut, Step};
 
 /// What a step comes to.
 pub(super) enum Flow {
@@ -154,6 +155,20 @@ fn of_step(id: &str, error: Error) -> Error {
     }
 }
 
+/// Calls a tool. What its author has written is trusted, whatever stands beside it.
+pub(super) async fn called(
+    stage: &Stage,
+    tool: &str,
+    arguments: &BTreeMap<String, Argument>,
+    values: &Values,
+) -> Result<Item> {
+    let constants = arguments.iter().filter(|(_, argument)| argument.names().is_empty());
+    let constants = constants.map(|(name, _)| name);
+    let (arguments, items) = values.fields(stage, arguments).await?;
+    let constants = constants.filter_map(|name| arguments.get(name)).flat_map(texts).collect::<Vec<_>>();
+    stage.apart("do", &items).authored(constants).call(tool, arguments).await
+}
+
 /// Does what a step says. Each kind has a future of its own on the heap: steps are nested deeply, and the stack is not.
 fn kind<'a>(
     stage: &'a Stage,
@@ -169,15 +184,9 @@ fn kind<'a>(
             asked.ask_with(agent, &task, variables).await.map(Flow::Made)
         }
         .boxed(),
-        Kind::Tool { tool, arguments } => async move {
-            let constants = arguments.iter().filter(|(_, argument)| argument.names().is_empty());
-            let constants = constants.map(|(name, _)| name);
-            let (arguments, items) = values.fields(stage, arguments).await?;
-            let constants =
-                constants.filter_map(|name| arguments.get(name)).flat_map(texts).collect::<Vec<_>>();
-            stage.apart("do", &items).authored(constants).call(tool, arguments).await.map(Flow::Made)
+        Kind::Tool { tool, arguments } => {
+            async move { called(stage, tool, arguments, values).await.map(Flow::Made) }.boxed()
         }
-        .boxed(),
         Kind::Person { question, answer } => async move {
             let question = values.fill(question)?;
             person(stage, &question.text(), answer).await.map(Flow::Made)

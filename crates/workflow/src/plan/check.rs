@@ -80,6 +80,7 @@ fn look_at_kept(kept: &str, step: &Step, definition: &Definition, errors: &mut V
         Kind::Chat(chatting) => names.extend(chatting.speakers.iter().map(String::as_str)),
         _ => {}
     }
+    names.extend(step.gate.as_ref().and_then(|gate| gate.function.as_ref()).map(|one| one.tool.as_str()));
     let mut refuse = |what: String| {
         let message = format!("what the step `{kept}` makes is kept (`cache`), and {what}");
         let help = "keep what only looks things up; put the rest outside of the step";
@@ -132,6 +133,12 @@ fn look(step: &Step, definition: &Definition, within: Option<&str>, errors: &mut
         && let Some(spec) = definition.tool(tool)
     {
         errors.extend(misfits(&step.id, spec, arguments));
+    }
+    let function = step.gate.as_ref().and_then(|gate| gate.function.as_ref());
+    if let Some(function) = function
+        && let Some(spec) = definition.tool(&function.tool)
+    {
+        errors.extend(misfits(&step.id, spec, &function.arguments));
     }
     if step.cache.is_some() {
         look_at_kept(&step.id, step, definition, errors);

@@ -19,6 +19,6 @@ pub use crew::{Assignment, Crewed, Manager, Member, Process};
 pub use events::{Awaited, Does, Emission, Eventful, Reaction};
 pub use read::{LONGEST, Parsed, parse, parse_in_part};
 pub use step::{
-    Branches, Caching, Edge, Field, Gate, Graphed, Helper, HelperFrom, Judge, Kind, Mapped, Merging, Node,
-    Orchestrating, Otherwise, Path, Plan, Refining, Routing, Shut, Step,
+    Branches, Caching, Edge, Field, Function, Gate, Graphed, Helper, HelperFrom, Judge, Kind, Mapped,
+    Merging, Node, Orchestrating, Otherwise, Path, Plan, Refining, Routing, Shut, Step,
 };

@@ -378,12 +378,24 @@ pub struct Gate {
     /// A condition that must hold; it sees `result` beside all others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<Expression>,
+    /// A tool that must let it pass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub function: Option<Function>,
     /// A judge who must let it pass.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judge: Option<Judge>,
     /// What happens to one that does not pass: `None` fails the step, which tries it again where it has attempts left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub otherwise: Option<Shut>,
+}
+
+/// A tool that says whether a result passes, and what it is called with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Function {
+    /// Its name.
+    pub tool: String,
+    /// The arguments; they see `result`.
+    pub arguments: BTreeMap<String, Argument>,
 }
 
 /// Who judges the result of a step.

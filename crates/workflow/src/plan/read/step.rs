@@ -12,7 +12,7 @@ use super::scope::{LAST, Scope, is_name};
 use crate::expression::Expression;
 use crate::pattern::Attempts;
 use crate::plan::crew::verdict;
-use crate::plan::{Argument, Caching, Gate, Helper, HelperFrom, Judge, Kind, Shut, Step};
+use crate::plan::{Argument, Caching, Function, Gate, Helper, HelperFrom, Judge, Kind, Shut, Step};
 
 /// The keys that say what a step does; it has one of them.
 const VERBS: [&str; 15] = [
@@ -212,6 +212,18 @@ impl Reader<'_> {
         let scope = scope.with(&["result"]);
         let schema = table.value("schema").and_then(|node| self.schema("schema", node));
         let when = table.value("when").and_then(|node| self.condition("when", node, &scope));
+        let arguments = self.fields(&table, "arguments", &scope);
+        let function = table.text("tool").map(|tool| {
+            self.uses(tool, place_of(&table, "tool"));
+            Function { tool: tool.to_owned(), arguments }
+        });
+        if table.has("arguments") && function.is_none() {
+            self.problems.report_with(
+                place_of(&table, "arguments"),
+                format!("`{}` has `arguments` and no `tool`", table.path()),
+                "name the tool that is called with them: `tool: NAME`",
+            );
+        }
         let judge = table.table("judge").and_then(|judge| self.judge(judge, id));
         let end = table.entry("end").map(|entry| Shut::End(self.argument(&entry.value, &scope)));
         let steps = table
@@ -221,16 +233,16 @@ impl Reader<'_> {
             let message = format!("`{}` has both `end` and `otherwise`", table.path());
             self.problems.report(table.place(), message);
         }
-        if !["schema", "when", "judge"].iter().any(|key| table.has(key)) {
+        if !["schema", "when", "tool", "judge"].iter().any(|key| table.has(key)) {
             let message = format!("`{}` lets everything pass", table.path());
             self.problems.report_with(
                 table.place(),
                 message,
-                "give it a `schema`, a condition `when` or a `judge`",
+                "give it a `schema`, a condition `when`, a `tool` or a `judge`",
             );
         }
         table.finish();
-        Some(Gate { schema, when, judge, otherwise: end.or(steps) })
+        Some(Gate { schema, when, function, judge, otherwise: end.or(steps) })
     }
 
     fn judge(&self, table: Table<'_>, id: &str) -> Option<Judge> {
