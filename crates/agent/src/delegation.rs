@@ -19,6 +19,7 @@ use adjutant_policy::narrow::Narrowing;
 use adjutant_tool::Output;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::conversation::Conversation;
@@ -46,7 +47,7 @@ const WORDS: &str = "words";
 const CALLS: &str = "every-call";
 
 /// The scope of what is looked up of those that were given up, and the change since which it is.
-pub(crate) const GIVEN_UP: &str = "given_up";
+const GIVEN_UP: &str = "given_up";
 
 /// How often it is looked whether a run is over that was told to end.
 const MOST_LOOKS: u32 = 100;
@@ -221,7 +222,8 @@ pub(crate) async fn settle_given_up(ctx: &Ctx, agent: &Runtime, purse: &Purse, l
     }
     let scope = ctx.scope(GIVEN_UP);
     for run in given_up {
-        let used = used(&scope, run, engine).await?;
+        let input = Json::of(&GivenUp { run: run.clone() })?;
+        let used = look_up(&scope, run, engine, input).await?;
         purse.count(&used);
         log.join(used.past);
     }
@@ -230,12 +232,22 @@ pub(crate) async fn settle_given_up(ctx: &Ctx, agent: &Runtime, purse: &Purse, l
 
 /// What a child used that gave no reply: it is read from its journal, and recorded.
 pub(crate) async fn used(ctx: &Ctx, run: RunId, engine: &Arc<dyn Engine>) -> Result<Used> {
+    look_up(ctx, run, engine, Json::null()).await
+}
+
+/// The run that was given up, as the input of the step in which it is looked up.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct GivenUp {
+    pub(crate) run: RunId,
+}
+
+async fn look_up(ctx: &Ctx, run: RunId, engine: &Arc<dyn Engine>, input: Json) -> Result<Used> {
     let engine = Arc::clone(engine);
     let look = work(move |_| {
         let (run, engine) = (run.clone(), Arc::clone(&engine));
         async move { Json::of(&used_by(&run, engine.as_ref()).await?) }
     });
-    ctx.effect(USED, Effects::pure(), Json::null(), look).await?.to()
+    ctx.effect(USED, Effects::pure(), input, look).await?.to()
 }
 
 /// What a run has used, with those that it has started and not counted itself.

@@ -23,6 +23,7 @@ use crate::definition::{Definition, Extraction};
 use crate::output::Form;
 use crate::purse::{Allowance, Used};
 use crate::returned::Returned;
+use crate::room::Room;
 use crate::routine::{Routine, Scene};
 use crate::rules::{self, Gate};
 use crate::runtime::UNKNOWN_WINDOW;
@@ -159,6 +160,7 @@ impl Extract {
             run: scene.ctx().run().clone(),
             handle: handle.to_owned(),
             gate,
+            held_to: Room::of(share),
             request: Request {
                 output: Some(form.schema.clone()),
                 max_output_tokens: Some(MOST_TOKENS),
@@ -205,6 +207,7 @@ struct Asking {
     run: RunId,
     handle: String,
     gate: Gate,
+    held_to: Room,
     request: Request,
 }
 
@@ -224,7 +227,7 @@ impl Work for Asking {
     fn attempt(&self, attempt: Attempt) -> BoxFuture<'static, Finished> {
         let (engine, run, handle) = (Arc::clone(&self.engine), self.run.clone(), self.handle.clone());
         let (model, mut request) = (Arc::clone(&self.model), self.request.clone());
-        let room = usize::try_from(self.room()).unwrap_or(usize::MAX);
+        let (room, held_to) = (usize::try_from(self.room()).unwrap_or(usize::MAX), self.held_to);
         async move {
             let failed = |error| Finished { done: Done::Err(error), spent: None };
             let apart = match apart(engine.as_ref(), &run, &handle).await {
@@ -238,7 +241,7 @@ impl Work for Asking {
             }
             let message = Message::user(format!("<material>\n{text}\n</material>")).labelled(apart.label);
             request.messages.push(Arc::new(message));
-            Asked::quietly(model, request).attempt(attempt).await
+            Asked::quietly(model, request).fitting(held_to).attempt(attempt).await
         }
         .boxed()
     }

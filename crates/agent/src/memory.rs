@@ -13,6 +13,7 @@ use crate::guard::Watch;
 use crate::handoff::Handing;
 use crate::tally::Tally;
 use crate::termination::Tried;
+use crate::workflow::Item;
 
 /// The version of the form of a [`Memory`]. The first held what was said in earlier turns, too.
 const VERSION: u16 = 2;
@@ -59,6 +60,9 @@ pub struct Memory {
     /// How often it was handed over.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) handoffs: u32,
+    /// What the code of a workflow has made last, where that may end it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) made: Option<Item>,
     /// The condition under which it has done enough, once it holds, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) enough: Option<String>,
@@ -97,6 +101,7 @@ impl Memory {
             narrowed: Vec::new(),
             handed: Vec::new(),
             handoffs: 0,
+            made: None,
             enough: None,
             open: Vec::new(),
             handing: None,

@@ -121,6 +121,12 @@ impl Purse {
         state.expected = state.expected.saturating_add(shares as u64);
     }
 
+    /// Says that so many shares of those that were expected will not be taken.
+    pub(crate) fn expect_less(&self, shares: usize) {
+        let mut state = self.state();
+        state.expected = state.expected.saturating_sub(shares as u64);
+    }
+
     /// A purse of its own with a [share](Self::take) of this one, until it is [joined](Self::join) again.
     pub(crate) fn part(&self, wall_time: Duration) -> Option<Self> {
         let share = self.take(wall_time)?;

@@ -4,6 +4,7 @@ use adjutant_core::limit::{Limit, Limits};
 use adjutant_core::money::{Money, Prices};
 use adjutant_core::usage::Usage;
 
+use crate::purse::Allowance;
 use crate::tally::Tally;
 
 /// The shortest answer that is worth a call, in tokens: some interfaces take no smaller limit.
@@ -23,6 +24,11 @@ pub(crate) struct Room {
 }
 
 impl Room {
+    /// What a share holds that a run may take.
+    pub(crate) fn of(share: Allowance) -> Self {
+        Self { tokens: share.tokens, money: share.money, keeps: false }
+    }
+
     /// What is left for the last turn of a run.
     pub(crate) fn whole(limits: &Limits, tally: &Tally) -> Self {
         let tokens = limits.tokens.saturating_sub(tally.usage.total());
@@ -55,7 +61,7 @@ impl Room {
 }
 
 /// What a call costs at most: a provider may write all that it is sent to its cache, which can cost more than to read it.
-fn dearest(prices: &Prices, input: u64, output: u64) -> Money {
+pub(crate) fn dearest(prices: &Prices, input: u64, output: u64) -> Money {
     let plain = Usage { input, output, ..Usage::default() };
     let kept = Usage { cache_write: input, ..plain };
     prices.cost(&plain).max(prices.cost(&kept))

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::answer::Answer;
 use crate::approval;
-use crate::delegation::{GIVEN_UP, USED};
+use crate::delegation::{GivenUp, USED};
 use crate::guard::{Opinion, Ruling, Verdict};
 use crate::link::Link;
 use crate::purse::Used;
@@ -128,13 +128,14 @@ impl Summary {
     /// The runs that it has started and whose use is not among its own: nobody waited for them, or it was cancelled with them.
     pub(crate) fn uncounted(&self) -> impl Iterator<Item = &RunId> {
         let keys: BTreeSet<&str> = self.steps.iter().map(|step| step.key.as_str()).collect();
-        let looked_up = format!("/{GIVEN_UP}#");
-        let are_looked_up = keys.iter().any(|key| key.contains(&looked_up));
+        let looks = self.steps.iter().filter(|step| step.key.name() == USED);
+        let looked_up: BTreeSet<RunId> =
+            looks.filter_map(|step| Some(step.input.to::<GivenUp>().ok()?.run)).collect();
         self.steps.iter().filter(|step| step.usage.is_none()).filter_map(move |step| {
             let run = step.run.as_ref()?;
             let scope = step.key.as_str().rsplit_once('/').map_or("", |(scope, _)| scope);
             let is_counted = match step.state {
-                State::Dropped => are_looked_up,
+                State::Dropped => looked_up.contains(run),
                 _ => keys.contains(format!("{scope}/{USED}#0").as_str()),
             };
             (!is_counted).then_some(run)

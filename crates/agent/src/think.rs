@@ -22,7 +22,7 @@ use crate::context::make_room;
 use crate::guard;
 use crate::memory::Memory;
 use crate::patience::{after, silence, unless};
-use crate::room::Room;
+use crate::room::{Room, dearest};
 use crate::rules::{self, Gate, Log};
 use crate::runtime::Runtime;
 
@@ -188,9 +188,8 @@ impl Asked {
     /// The most that the call may take.
     pub(crate) fn most(&self) -> Amount {
         let Ok(output) = self.output() else { return Amount::default() };
-        let usage = Usage { input: self.tokens, output, ..Default::default() };
-        let nanos = self.prices().map_or(0, |prices| prices.cost(&usage).nanos());
-        Amount { tokens: usage.total(), nanos }
+        let nanos = self.prices().map_or(0, |prices| dearest(&prices, self.tokens, output).nanos());
+        Amount { tokens: self.tokens.saturating_add(output), nanos }
     }
 
     /// How long the answer may be, in tokens. Fails with the limit of the run that leaves no room for one.

@@ -207,27 +207,31 @@ impl Inner {
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
     {
         let Some(path) = self.path().map(PathBuf::from) else { return self.writer.call(read).await };
-        let closed = |_| Error::new(Code::StoreUnavailable, "the store was closed");
-        let _permit = self.reading.acquire().await.map_err(closed)?;
         let inner = Arc::clone(self);
-        let task = tokio::task::spawn_blocking(move || {
-            let idle = inner.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let connection = match idle {
-                Some(connection) => connection,
-                None => connection::open_reader(&path, inner.options.vfs.as_deref())?,
-            };
-            connection.execute_batch("BEGIN").map_err(fault)?;
-            let result = read(&connection);
-            // After some errors SQLite has ended the transaction by itself; what is to be told is that error.
-            if !connection.is_autocommit() {
-                connection.execute_batch("COMMIT").map_err(fault)?;
-            }
-            inner.readers.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
-            result
+        // A task of its own: whoever asks may look away for long, as a watcher does that is slow, and must not hold the place of
+        // others meanwhile, nor one in the queue for it.
+        let task = tokio::spawn(async move {
+            let closed = |_| Error::new(Code::StoreUnavailable, "the store was closed");
+            let _permit = inner.reading.acquire().await.map_err(closed)?;
+            let readers = Arc::clone(&inner);
+            let task = tokio::task::spawn_blocking(move || {
+                let idle = readers.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+                let connection = match idle {
+                    Some(connection) => connection,
+                    None => connection::open_reader(&path, readers.options.vfs.as_deref())?,
+                };
+                connection.execute_batch("BEGIN").map_err(fault)?;
+                let result = read(&connection);
+                // After some errors SQLite has ended the transaction by itself; what is to be told is that error.
+                if !connection.is_autocommit() {
+                    connection.execute_batch("COMMIT").map_err(fault)?;
+                }
+                readers.readers.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+                result
+            });
+            task.await.map_err(|error| broken_off(&error))?
         });
-        task.await.map_err(|error| {
-            Error::new(Code::Internal, "a reading of the store broke off").caused_by(&error)
-        })?
+        task.await.map_err(|error| broken_off(&error))?
     }
 
     /// The bell of a run; it lives as long as somebody holds it.
@@ -328,4 +332,8 @@ impl Inner {
             })
             .await
     }
+}
+
+fn broken_off(error: &tokio::task::JoinError) -> Error {
+    Error::new(Code::Internal, "a reading of the store broke off").caused_by(error)
 }

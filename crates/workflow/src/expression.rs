@@ -1,7 +1,7 @@
 //! [`Expression`]: a condition or a value in CEL, the Common Expression Language.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use adjutant_agent::definition::document::Place;
 use adjutant_core::{Code, Error, Result};
@@ -317,15 +317,25 @@ fn is_known(function: &str) -> bool {
     if !is_name {
         return true;
     }
+    if KNOWN.lock().unwrap_or_else(PoisonError::into_inner).contains(function) {
+        return true;
+    }
     let context = Context::with_env(Arc::clone(&ENVIRONMENT));
     // Asked for with nothing, it says that it wants something else, or that nobody has heard of it.
-    [format!("{function}()"), format!("''.{function}()")].iter().any(|probe| {
+    let is_known = [format!("{function}()"), format!("''.{function}()")].iter().any(|probe| {
         let program = ENVIRONMENT.compile(probe);
         program.is_ok_and(|program| {
             !matches!(program.execute(&context), Err(cel::ExecutionError::UndeclaredReference(_)))
         })
-    })
+    });
+    if is_known {
+        KNOWN.lock().unwrap_or_else(PoisonError::into_inner).insert(function.to_owned());
+    }
+    is_known
 }
+
+/// The functions that were asked for and are there.
+static KNOWN: LazyLock<Mutex<BTreeSet<String>>> = LazyLock::new(Mutex::default);
 
 /// JSON as CEL. Whole numbers are signed as far as they fit: CEL compares literals with these.
 fn to_cel(value: &Value) -> cel::Value {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, Metadata};
 use std::io::Read;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -84,6 +84,9 @@ impl Inbox {
     }
 }
 
+/// The largest file that is taken, in bytes: all of it is read, for its hash.
+const LARGEST: u64 = 256 << 20;
+
 /// Reads a file. None where it changes meanwhile, or is gone.
 pub(super) fn read(folder: &Path, name: &str) -> Result<Option<Arrived>> {
     let path = folder.join(name);
@@ -92,7 +95,15 @@ pub(super) fn read(folder: &Path, name: &str) -> Result<Option<Arrived>> {
     let failed = |error: &std::io::Error| {
         Error::new(Code::FileUnreadable, format!("`{}` cannot be read", path.display())).caused_by(error)
     };
-    let mut file = File::open(&path).map_err(|error| failed(&error))?;
+    if before.len() > LARGEST {
+        let message = format!("`{}` has more than {} MiB", path.display(), LARGEST >> 20);
+        return Err(Error::new(Code::InputInvalid, message)
+            .with_help("put it elsewhere, and a small file that names it here"));
+    }
+    // A pipe that was put in its place just now must not be waited for.
+    let mut options = File::options();
+    options.read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOFOLLOW);
+    let mut file = options.open(&path).map_err(|error| failed(&error))?;
     // Whoever may write there could put a link in its place just now.
     let opened = file.metadata().map_err(|error| failed(&error))?;
     if (opened.dev(), opened.ino()) != (before.dev(), before.ino()) {

@@ -253,17 +253,32 @@ impl Watch {
     ) -> Result<()> {
         let now = self.triggers.0.now();
         let inbox = self.inboxes.entry(name.to_owned()).or_default();
+        let mut first = Ok(());
         for file in inbox.settled(folder, pattern, now)? {
-            let Some(arrived) = read(folder.clone(), file.clone()).await? else { continue };
+            // What is wrong with one file keeps no other from being taken.
+            let arrived = match read(folder.clone(), file.clone()).await {
+                Ok(Some(arrived)) => arrived,
+                Ok(None) => continue,
+                Err(error) => {
+                    first = first.and(Err(error));
+                    continue;
+                }
+            };
             let event = dropped(&arrived, shown, now, name);
-            let (fired, occurrence) = self.triggers.admit(name, trigger, &event, None).await?;
+            let (fired, occurrence) = match self.triggers.admit(name, trigger, &event, None).await {
+                Ok(admitted) => admitted,
+                Err(error) => {
+                    first = first.and(Err(error));
+                    continue;
+                }
+            };
             decided.extend(occurrence);
             match fired {
-                Fired::Busy(_) => return Ok(()),
+                Fired::Busy(_) => break,
                 Fired::Recorded | Fired::Known => inbox.done(&file),
             }
         }
-        Ok(())
+        first
     }
 }
 

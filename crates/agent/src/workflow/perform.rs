@@ -67,7 +67,7 @@ pub(crate) async fn perform(
         variables,
         memory: memory.clone(),
         rolling: Mutex::default(),
-        progress: Mutex::new(Progress::begin(&memory.tally)),
+        progress: Mutex::new(Progress::begin(&memory)),
     });
     let stage = Stage::new(ctx.clone(), Arc::clone(&run), Arc::clone(&purse));
     let mut agreement = Agreement::new(ctx, agent, first, &run.watch);
@@ -83,7 +83,9 @@ pub(crate) async fn perform(
     let rolling = run.rolling.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(mut next) = rolling {
         // With what those have used that were given up: it was looked up only now.
-        next.tally = run.progress.lock().unwrap_or_else(PoisonError::into_inner).tally();
+        run.progress.lock().unwrap_or_else(PoisonError::into_inner).leave(&mut next);
+        next.open.append(&mut run.open.lock().unwrap_or_else(PoisonError::into_inner));
+        next.judged(&run.watch);
         next.tally.worked(&purse.spent());
         next.past = run.log.own();
         // Nothing may be under way when a segment ends, and a title may still be.

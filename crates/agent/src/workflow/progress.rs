@@ -10,6 +10,7 @@ use adjutant_core::message::ToolCall;
 use super::item::Item;
 use crate::definition::{Condition, Now};
 use crate::ending::Figures;
+use crate::memory::Memory;
 use crate::purse::Purse;
 use crate::tally::Tally;
 
@@ -18,20 +19,24 @@ use crate::tally::Tally;
 pub(super) struct Progress {
     /// What it had used before, and what it has called since.
     tally: Tally,
-    /// What was made last in this segment.
+    /// What was made last.
     last: Item,
     /// What of the condition holds, in words, once it does.
     enough: Option<String>,
 }
 
 impl Progress {
-    pub(super) fn begin(tally: &Tally) -> Self {
-        Self { tally: tally.clone(), ..Self::default() }
+    /// What the segment before has left.
+    pub(super) fn begin(memory: &Memory) -> Self {
+        let (tally, last) = (memory.tally.clone(), memory.made.clone().unwrap_or_default());
+        Self { tally, last, enough: memory.enough.clone() }
     }
 
-    /// What it has called, for the next segment.
-    pub(super) fn tally(&self) -> Tally {
-        self.tally.clone()
+    /// Notes what the next segment goes on with.
+    pub(super) fn leave(&self, memory: &mut Memory) {
+        memory.tally = self.tally.clone();
+        memory.made = Some(self.last.clone()).filter(|last| *last != Item::default());
+        memory.enough.clone_from(&self.enough);
     }
 
     /// What was made last, and why that is enough; none where it is not.
@@ -54,18 +59,13 @@ impl Progress {
         Ok(())
     }
 
-    /// What of the condition holds, in words, where so many calls were made. Once it holds it does.
-    pub(super) fn enough(
-        &mut self,
-        condition: &Condition,
-        calls: u32,
-        purse: &Purse,
-        active: Duration,
-    ) -> Option<&str> {
+    /// What of the condition holds, in words. Once it holds it does.
+    pub(super) fn enough(&mut self, condition: &Condition, purse: &Purse, active: Duration) -> Option<&str> {
         if self.enough.is_none() {
             let mut tally = self.tally.clone();
             tally.asked(&purse.spent());
-            (tally.turns, tally.made) = (calls, calls);
+            // Calls that are over: those under way may still come to something.
+            tally.turns = tally.made;
             let figures = Figures::of(&tally, purse.active(active));
             let said = self.last.text();
             let now =

@@ -23,7 +23,7 @@ use super::progress::Progress;
 use crate::act;
 use crate::code::told;
 use crate::conversation::Conversation;
-use crate::definition::{Definition, TASK};
+use crate::definition::{Definition, Strategy, TASK};
 use crate::flow::{Carried, Given};
 use crate::guard::Watch;
 use crate::lesson::Lesson;
@@ -217,6 +217,11 @@ impl Stage {
         self.purse.expect(parts);
     }
 
+    /// Says that so many parts of those that were [expected](Self::expect) will not be taken.
+    pub fn expect_less(&self, parts: usize) {
+        self.purse.expect_less(parts);
+    }
+
     /// A stage with a share of what is left of the limits, until it is [given back](Self::settle). Fails with
     /// [`Code::RunLimit`] where nothing is left.
     pub fn part(&self) -> Result<Self> {
@@ -257,11 +262,16 @@ impl Stage {
         self.run.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn is_strategic(&self) -> bool {
+        Strategy::of(self.definition()).is_some()
+    }
+
     /// Fails with [`Code::RunLimit`] where the workflow may do no more.
     fn check_limits(&self, calls: u32) -> Result<()> {
         let limits = &self.definition().limits;
-        if let Some(condition) = &self.definition().stop
-            && let Some(why) = self.progress().enough(condition, calls, &self.purse, self.ctx.active())
+        // An agent with a strategy asks itself, and each time it is looked at whether that has done enough.
+        if let Some(condition) = self.definition().stop.as_ref().filter(|_| !self.is_strategic())
+            && let Some(why) = self.progress().enough(condition, &self.purse, self.ctx.active())
         {
             return Err(Error::new(Code::RunLimit, format!("the workflow has done enough: {why}")));
         }
@@ -326,11 +336,14 @@ impl Stage {
             by_hand: None,
             idle: self.idle,
         };
+        // Where it is given up, what it was asked with is why: it may have taken its time because of that.
+        let mut open = Open { stage: self, is_over: false };
         let returned = act::call(scope, agent, &call, place, around).await?;
+        open.is_over = true;
         let (value, label) = (told::value(&returned), told::label(&returned));
         let item = Item::given(Given { tool: tool.to_owned(), asked: arguments, value, label });
         let failed = !matches!(returned, Returned::Output(_));
-        if self.definition().stop.is_some() {
+        if self.definition().stop.is_some() && !self.is_strategic() {
             let made = Item::made_of(item.value.clone(), [&item, &self.knows()]);
             self.progress().made(&call, made, failed, self.definition().limits.repeats)?;
         }
@@ -436,6 +449,20 @@ impl Stage {
             Code::Internal,
             "the run begins a new segment, and its workflow has gone on meanwhile",
         ))
+    }
+}
+
+/// A call under way.
+struct Open<'a> {
+    stage: &'a Stage,
+    is_over: bool,
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.stage.failed_for(&self.stage.knows());
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Parallel: branches that work at the same time, and what it takes for all of them to be done.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use adjutant_agent::workflow::{Stage, is_failure};
 use adjutant_core::{Code, Error, Result};
@@ -70,6 +71,8 @@ where
     let branches: Vec<W> = branches.into_iter().collect();
     let count = branches.len();
     stage.expect(count);
+    let begun = Begun { stage, count, taken: AtomicUsize::new(0) };
+    let taken = &begun.taken;
     // Their scopes are numbered in the order of the branches, whichever begins first.
     let work: Vec<_> = branches
         .into_iter()
@@ -77,6 +80,7 @@ where
         .map(|(index, branch)| {
             let scope = stage.scope(BRANCH);
             Deep(Box::pin(async move {
+                taken.fetch_add(1, Ordering::Relaxed);
                 let part = match scope.part() {
                     Ok(part) => part,
                     Err(error) => return (index, Err(error)),
@@ -120,6 +124,19 @@ where
             Err(Error::new(Code::ToolFailed, message))
         }
         _ => Ok(made),
+    }
+}
+
+/// Branches that are expected to take a share each. Those that never begin leave theirs to whoever comes after.
+struct Begun<'a> {
+    stage: &'a Stage,
+    count: usize,
+    taken: AtomicUsize,
+}
+
+impl Drop for Begun<'_> {
+    fn drop(&mut self) {
+        self.stage.expect_less(self.count.saturating_sub(self.taken.load(Ordering::Relaxed)));
     }
 }
 

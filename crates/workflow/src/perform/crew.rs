@@ -67,7 +67,7 @@ async fn done(
     values: &Values,
     needed: BTreeMap<String, Item>,
 ) -> Result<Item> {
-    let said = to_do(task, values, &needed)?;
+    let said = to_do(&stage, task, values, &needed)?;
     let (name, chosen) = match (&task.by, &crewed.manager) {
         (Some(by), _) => (by.clone(), Item::default()),
         (None, Some(manager)) => assigned(&stage, crewed, manager, &said).await?,
@@ -109,12 +109,12 @@ async fn done(
 }
 
 /// What whoever does a task is told of it.
-fn to_do(task: &Assignment, values: &Values, needed: &BTreeMap<String, Item>) -> Result<Item> {
-    let description = values.fill(&task.description)?;
+fn to_do(stage: &Stage, task: &Assignment, values: &Values, needed: &BTreeMap<String, Item>) -> Result<Item> {
+    let description = values.fill(stage, &task.description)?;
     let mut text = description.text();
     let mut parts = vec![description];
     if let Some(expected) = &task.expected {
-        let expected = values.fill(expected)?;
+        let expected = values.fill(stage, expected)?;
         text.push_str(&format!("\n\nWhat is expected:\n{}", expected.text()));
         parts.push(expected);
     }

@@ -188,7 +188,7 @@ fn kind<'a>(
             async move { called(stage, tool, arguments, values).await.map(Flow::Made) }.boxed()
         }
         Kind::Person { question, answer } => async move {
-            let question = values.fill(question)?;
+            let question = values.fill(stage, question)?;
             person(stage, &question.text(), answer).await.map(Flow::Made)
         }
         .boxed(),
@@ -261,14 +261,14 @@ async fn in_parallel(stage: &Stage, branches: &Branches, values: &Values) -> Res
         Err(ended) => return Ok(Flow::Ended(*ended)),
     };
     if branches.vote || branches.fan.join == Join::Enough(1) {
-        return Ok(Flow::Made(elected(&made)));
+        return Ok(Flow::Made(left_out(stage, &made, elected(&made))));
     }
     let names = branches.branches.iter().map(|(name, _)| name.clone());
     let table: Map<String, Value> = names
         .zip(&made)
         .map(|(name, item)| (name, item.as_ref().map_or(Value::Null, |item| item.value.clone())))
         .collect();
-    Ok(Flow::Made(Item::made_of(Value::Object(table), made.iter().flatten())))
+    Ok(Flow::Made(left_out(stage, &made, Item::made_of(Value::Object(table), made.iter().flatten()))))
 }
 
 async fn each(stage: &Stage, mapped: &Mapped, values: &Values) -> Result<Flow> {
@@ -292,10 +292,19 @@ async fn each(stage: &Stage, mapped: &Mapped, values: &Values) -> Result<Flow> {
         Err(ended) => return Ok(Flow::Ended(*ended)),
     };
     if mapped.vote || mapped.fan.join == Join::Enough(1) {
-        return Ok(Flow::Made(elected(&made)));
+        return Ok(Flow::Made(left_out(stage, &made, elected(&made))));
     }
     let list: Vec<Value> = made.iter().flatten().map(|item| item.value.clone()).collect();
-    Ok(Flow::Made(Item::made_of(Value::Array(list), made.iter().flatten().chain([&over]))))
+    let list = Item::made_of(Value::Array(list), made.iter().flatten().chain([&over]));
+    Ok(Flow::Made(left_out(stage, &made, list)))
+}
+
+/// The same, where some were left out: why they failed has a say in what is there.
+fn left_out(stage: &Stage, made: &[Option<Item>], whole: Item) -> Item {
+    match made.iter().all(Option::is_some) {
+        true => whole,
+        false => whole.influenced_by([&stage.failures()]),
+    }
 }
 
 /// What branches have made; what the workflow ends with, where one has ended it.

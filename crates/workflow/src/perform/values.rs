@@ -87,25 +87,26 @@ impl Values {
             return Ok((*item).clone());
         }
         let value = match argument.is_to_be_recorded() {
-            true => recorded(stage, argument, values).await?,
-            false => argument.evaluate(&values)?,
+            true => recorded(stage, argument, values).await,
+            false => argument.evaluate(&values),
         };
-        Ok(Item::made_of(value, items))
+        Ok(Item::made_of(telling(stage, value, &items)?, items))
     }
 
     /// A text with its values.
-    pub(super) fn fill(&self, text: &Text) -> Result<Item> {
+    pub(super) fn fill(&self, stage: &Stage, text: &Text) -> Result<Item> {
         let (values, items) = self.of(text.names());
-        Ok(Item::made_of(text.fill(&values)?, items))
+        Ok(Item::made_of(telling(stage, text.fill(&values), &items)?, items))
     }
 
     /// Whether a condition holds, and what it was made of. What it comes to is recorded where that is another thing each time.
     pub(super) async fn decide(&self, stage: &Stage, condition: &Expression) -> Result<(bool, Item)> {
         if !condition.is_to_be_recorded() {
-            return self.holds(condition);
+            let looked_at: Vec<&Item> = self.of(condition.names()).1;
+            return telling(stage, self.holds(condition), &looked_at);
         }
         let came_to = self.evaluate(stage, &Argument::Expression(condition.clone())).await?;
-        Ok((condition.truth(&came_to.value)?, came_to))
+        Ok((telling(stage, condition.truth(&came_to.value), &[&came_to])?, came_to))
     }
 
     /// As [`decide`](Self::decide), of a condition that makes no lists.
@@ -116,8 +117,10 @@ impl Values {
 
     /// What a number comes to.
     pub(super) async fn number(&self, stage: &Stage, expression: &Expression) -> Result<f64> {
-        let value = self.evaluate(stage, &Argument::Expression(expression.clone())).await?.value;
+        let came_to = self.evaluate(stage, &Argument::Expression(expression.clone())).await?;
+        let value = &came_to.value;
         value.as_f64().ok_or_else(|| {
+            stage.failed_for(&came_to);
             let message =
                 format!("the expression `{}` comes to {value}, which is no number", expression.source());
             adjutant_core::Error::new(adjutant_core::Code::ToolFailed, message)
@@ -138,6 +141,14 @@ impl Values {
         }
         Ok((values, items))
     }
+}
+
+/// The same, where a failure tells of the values that were looked at: what is made in its place is made of these, too.
+fn telling<T>(stage: &Stage, result: Result<T>, looked_at: &[&Item]) -> Result<T> {
+    if result.is_err() {
+        stage.failed_for(&Item::made_of(Value::Null, looked_at.iter().copied()));
+    }
+    result
 }
 
 /// What an argument comes to, recorded: the order of its members is another one each time.

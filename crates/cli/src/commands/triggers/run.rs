@@ -42,7 +42,11 @@ pub(super) async fn execute(arguments: &Arguments, adjutant: &Adjutant, output: 
     output.aside(&format!("{} on watch", triggers.all().len()));
     let (mut watch, mut told) = (triggers.watch(), BTreeSet::new());
     let interrupt = loop {
-        let (decided, errors) = watch.look().await;
+        let (decided, errors) = tokio::select! {
+            biased;
+            interrupt = interrupts.next() => break interrupt,
+            looked = watch.look() => looked,
+        };
         decided.iter().try_for_each(|occurrence| tell(occurrence, output))?;
         // What goes on failing is told once.
         let failing: BTreeSet<String> =
