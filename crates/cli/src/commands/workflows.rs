@@ -154,6 +154,18 @@ fn show(arguments: &ShowArguments, shared: &Shared, output: Output) -> Ended {
     Ok(Exit::Success)
 }
 
+/// What a file of that name is drawn in. Fails with [`Code::InputInvalid`] for a kind of picture that is not made here.
+fn format_of(file: &Path) -> Result<Format, Error> {
+    match file.extension().and_then(|extension| extension.to_str()) {
+        Some("svg") => Ok(Format::Svg),
+        None | Some("mmd" | "md" | "txt") => Ok(Format::Mermaid),
+        Some(other) => {
+            let message = format!("nothing is drawn as `.{other}`");
+            Err(Error::new(Code::InputInvalid, message).with_help("write to a file `.svg`, `.mmd` or `.md`"))
+        }
+    }
+}
+
 /// What is drawn.
 enum Drawn {
     Plan(Box<Plan>),
@@ -182,9 +194,12 @@ fn draw(arguments: &DrawArguments, shared: &Shared, output: Output) -> Ended {
         Some(handoffs) => Drawn::Handoffs(handoffs),
         None => Drawn::Plan(Box::new(find(&project, &arguments.name)?.1)),
     };
-    let is_svg = |file: &Path| file.extension().is_some_and(|extension| extension == "svg");
-    let by_name = if arguments.output.as_deref().is_some_and(is_svg) { Format::Svg } else { Format::Mermaid };
-    let text = match arguments.format.unwrap_or(by_name) {
+    let format = match (arguments.format, &arguments.output) {
+        (Some(format), _) => format,
+        (None, Some(file)) => format_of(file)?,
+        (None, None) => Format::Mermaid,
+    };
+    let text = match format {
         Format::Mermaid => drawn.mermaid(),
         Format::Svg => drawn.svg(),
     };

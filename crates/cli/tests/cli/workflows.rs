@@ -59,6 +59,13 @@ fn workflows_are_listed_shown_and_drawn() {
     sees!(sandbox.run(&["workflows", "draw", "twice", "-o", "twice.svg"]), @"
     exit 0
     ");
+    sees!(sandbox.run(&["workflows", "draw", "twice", "-o", "twice.png"]), @"
+    exit 2
+    --- stderr
+    error[input-invalid]: nothing is drawn as `.png`
+
+    hint: write to a file `.svg`, `.mmd` or `.md`
+    ");
     // What hands a conversation over is drawn as well.
     sandbox.write("agents/front.md", "---\nmodel: main\nhandoffs: [{ agent: desk, context: summary, returns: true }, person]\n---\nHelp.\n");
     sees!(sandbox.run(&["workflows", "draw", "front"]), @r#"
