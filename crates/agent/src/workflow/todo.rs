@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Stage;
 
 /// The name of the step.
-const TODO: &str = "todo";
+const LIST: &str = "todo";
 
 #[derive(Serialize, Deserialize)]
 struct Todo {
@@ -23,12 +23,12 @@ impl Stage {
     pub async fn todo(&self, done: Vec<String>, open: Vec<String>) -> Result<Vec<String>> {
         let (input, recorded) = (Json::of(&Todo { done, open: open.clone() })?, Json::of(&open)?);
         let recorded = work(move |_| std::future::ready(Ok(recorded.clone())));
-        self.ctx().effect(TODO, Effects::pure(), input, recorded).await?.to()
+        self.ctx().effect(LIST, Effects::pure(), input, recorded).await?.to()
     }
 }
 
 /// What an operation shows that is such a step.
 pub(crate) fn event(operation: &Operation) -> Option<EventKind> {
-    let Todo { done, open } = (operation.name == TODO).then(|| operation.input.to().ok())??;
+    let Todo { done, open } = (operation.name == LIST).then(|| operation.input.to().ok())??;
     Some(EventKind::Todo { done, open })
 }

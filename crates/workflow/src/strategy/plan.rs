@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::Itself;
 
 /// The key of the list in what the helper says.
-const TODO: &str = "todo";
+const ITEMS: &str = "todo";
 
 /// Something that was done.
 struct Done {
@@ -70,7 +70,7 @@ impl Work<'_> {
             self.done.push(Done { what, result });
             // Where there is no room to revise it, the list is as it was, without what is done.
             let rest: Vec<String> = texts(&self.left).into_iter().skip(1).collect();
-            self.left = self.left.part(json!({ TODO: rest }));
+            self.left = self.left.part(json!({ ITEMS: rest }));
             self.revise(&step).await?;
         }
         Ok(())
@@ -84,7 +84,7 @@ impl Work<'_> {
         if self.is_shown {
             let done = self.done.iter().map(|done| done.what.clone()).collect();
             let open = stage.todo(done, texts(&left)).await?;
-            left = left.part(json!({ TODO: open }));
+            left = left.part(json!({ ITEMS: open }));
         }
         self.left = left;
         Ok(())
@@ -138,6 +138,6 @@ impl Work<'_> {
 
 /// What a list says.
 fn texts(list: &Item) -> Vec<String> {
-    let items = list.value.get(TODO).and_then(Value::as_array);
+    let items = list.value.get(ITEMS).and_then(Value::as_array);
     items.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }
