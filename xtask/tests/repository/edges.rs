@@ -17,7 +17,8 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("workflow", &["core", "tool", "durable", "agent"]),
     ("store", &["core", "durable"]),
     ("adjutant", &["core", "model", "tool", "policy", "durable", "agent", "workflow", "store", "macros"]),
-    ("cli", &["core", "adjutant"]),
+    ("server", &["core", "adjutant"]),
+    ("cli", &["core", "adjutant", "server"]),
     (
         "testkit",
         &["core", "macros", "model", "tool", "policy", "durable", "agent", "workflow", "store", "adjutant"],

@@ -1,0 +1,1 @@
+//! A project as a service: over its own API, and over those that clients of models know already.
