@@ -57,6 +57,7 @@ mod route;
 mod run;
 mod runnable;
 mod session;
+mod steps;
 mod takeover;
 mod task;
 mod transcript;

@@ -219,6 +219,11 @@ impl Run {
         Updates::new(&self.id, engine.watch(&self.id, 0)).with_children(engine)
     }
 
+    /// Watches it without driving it and without the runs that it waits for, from its first record on.
+    pub fn watch_alone(&self) -> Updates {
+        Updates::new(&self.id, self.adjutant.engine().watch(&self.id, 0))
+    }
+
     /// How it stands, without what happens in it.
     fn states(&self) -> Updates {
         let states = self.adjutant.engine().states(&self.id);

@@ -89,6 +89,16 @@ codes! {
     NotFound = "not-found": Input, Run, Never;
     /// What was asked does not fit the state that the thing is in.
     Conflict = "conflict": Input, Run, Never;
+    /// Nobody says who asks, or what they say is not known.
+    Unauthenticated = "unauthenticated": Input, Run, Never;
+    /// Who asks may not do that.
+    Forbidden = "forbidden": Input, Run, Never;
+    /// Who asks has asked too often in a short time.
+    TooManyRequests = "too-many-requests": Input, Run, Later;
+    /// What was sent is larger than is taken.
+    TooLarge = "too-large": Input, Run, Never;
+    /// The service has as much to do as it can.
+    Overloaded = "overloaded": Run, Run, Later;
     /// A file cannot be read or written.
     FileUnreadable = "file-unreadable": Input, Run, Never;
     /// A project file (`adjutant.toml`, an agent) is not valid.

@@ -1,1 +1,18 @@
 //! A project as a service: over its own API, and over those that clients of models know already.
+//!
+//! [`Server`] takes connections. What a request passes is [`endpoint`]: who asks comes first ([`access`]), and gives the handler
+//! the part of the service that is theirs ([`tenants`]). Handlers are in [`api`], what goes on for long in [`stream`].
+
+mod access;
+mod api;
+mod endpoint;
+mod problem;
+mod routes;
+mod server;
+mod service;
+mod settings;
+mod stream;
+mod tenants;
+
+pub use server::Server;
+pub use settings::Settings;

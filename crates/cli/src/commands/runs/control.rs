@@ -11,7 +11,7 @@ use adjutant_core::{Code, Error, Result};
 use clap::Args;
 use serde_json::{Map, Value};
 
-use super::{done, step};
+use super::done;
 use crate::commands::run::{close, drive};
 use crate::exit::Ended;
 use crate::person;
@@ -262,7 +262,7 @@ pub(super) async fn resolve(
         (None, true) => Resolution::Retry,
         (None, false) => Resolution::Abort,
     };
-    let step = step(&run, &arguments.step).await?;
+    let step = run.step(&arguments.step).await?;
     match arguments.attempt {
         Some(attempt) => run.resolve_attempt(&step, attempt, resolution).await?,
         None => run.resolve(&step, resolution).await?,

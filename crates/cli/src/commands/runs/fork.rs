@@ -5,7 +5,6 @@ use adjutant::durable::Edit;
 use adjutant_core::json::Json;
 use clap::Args;
 
-use super::{first_step, step};
 use crate::commands::run::drive;
 use crate::exit::{Ended, Exit};
 use crate::screen::Output;
@@ -37,10 +36,10 @@ pub(super) async fn execute(
     project: &str,
 ) -> Ended {
     let run = adjutant.find(&arguments.run).await?;
-    let from = first_step(&run, &arguments.from).await?;
+    let from = run.first_step(&arguments.from).await?;
     let mut edits = Vec::new();
     for (typed, answer) in &arguments.edits {
-        edits.push(Edit { key: step(&run, typed).await?, outcome: Ok(answer.clone()) });
+        edits.push(Edit { key: run.step(typed).await?, outcome: Ok(answer.clone()) });
     }
     let forked = run.fork(&from, edits).await?;
     if !forked.caused.is_empty() {

@@ -14,9 +14,7 @@ mod tree;
 
 pub(super) use control::values;
 
-use adjutant::Run;
-use adjutant_core::id::{RunId, StepKey};
-use adjutant_core::{Code, Error, Result};
+use adjutant_core::id::RunId;
 use clap::{Args, Subcommand};
 
 use crate::arguments::Shared;
@@ -93,59 +91,6 @@ pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
         Command::HandBack(command) => takeover::hand_back(command, &adjutant, output, &project).await,
         Command::Prune(command) => remove::prune(command, &adjutant, output).await,
         Command::Erase(command) => remove::erase(command, &adjutant, output).await,
-    }
-}
-
-/// The step of a run that was typed: its whole path, or the end of it where no other step ends so.
-async fn step(run: &Run, typed: &str) -> Result<StepKey> {
-    let steps = run.summary().await?.steps;
-    let exact = StepKey::parse(typed);
-    if steps.iter().any(|step| step.key == exact) {
-        return Ok(exact);
-    }
-    let ending = exact.as_str();
-    let mut found: Vec<&StepKey> = steps
-        .iter()
-        .map(|step| &step.key)
-        .filter(|key| !ending.is_empty() && key.as_str().ends_with(ending))
-        .collect();
-    found.dedup();
-    match found.as_slice() {
-        [only] => Ok((*only).clone()),
-        [] => Err(Error::new(Code::NotFound, format!("the run `{}` has no step `{typed}`", run.id()))
-            .with_help(format!("`adjutant runs show {}` lists its steps", run.id()))),
-        [first, second, ..] => {
-            Err(Error::new(Code::InputInvalid, format!("several steps end with `{typed}`"))
-                .with_help(format!("type more of it: `{first}` or `{second}`, for example")))
-        }
-    }
-}
-
-/// The step of a run that was typed, or the first step of the scope that was typed, such as `turn#3`.
-async fn first_step(run: &Run, typed: &str) -> Result<StepKey> {
-    let unknown = match step(run, typed).await {
-        Err(error) if error.code() == Code::NotFound => error,
-        found => return found,
-    };
-    let steps = run.summary().await?.steps;
-    let ending = StepKey::parse(typed);
-    let around = |key: &StepKey| {
-        let scopes = std::iter::successors(Some(key.scope()), |scope| Some(scope.scope()));
-        scopes
-            .take_while(|scope| *scope != StepKey::root())
-            .find(|scope| scope.as_str().ends_with(ending.as_str()))
-    };
-    let mut found: Vec<(StepKey, &StepKey)> =
-        steps.iter().filter_map(|step| Some((around(&step.key)?, &step.key))).collect();
-    // Of each scope the first step, as the steps are in order.
-    found.dedup_by(|later, first| later.0 == first.0);
-    match found.as_slice() {
-        [(_, first)] if !typed.trim().is_empty() => Ok((*first).clone()),
-        [(first, _), (second, _), ..] => {
-            Err(Error::new(Code::InputInvalid, format!("several scopes end with `{typed}`"))
-                .with_help(format!("type more of it: `{first}` or `{second}`, for example")))
-        }
-        _ => Err(unknown),
     }
 }
 

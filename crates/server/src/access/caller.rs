@@ -1,0 +1,81 @@
+//! [`Caller`]: who asks.
+
+use std::sync::Arc;
+
+use adjutant::Adjutant;
+use adjutant_core::role::{Right, Role};
+use adjutant_core::{Code, Error, Result};
+
+/// Somebody who may ask a service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Who {
+    /// What records call them.
+    pub(crate) name: String,
+    /// The tenant that they are of.
+    pub(crate) tenant: Arc<str>,
+    /// What they may do.
+    pub(crate) role: Role,
+    /// What they are confined to, such as `agent:desk`; nothing where there is none.
+    pub(crate) scopes: Vec<String>,
+    /// The person that they are, where the identity provider says so: their runs are for nobody else.
+    pub(crate) user: Option<String>,
+    /// What may be told of that person to policies.
+    pub(crate) claims: serde_json::Map<String, serde_json::Value>,
+    /// What their requests are counted by.
+    pub(crate) counted_as: String,
+}
+
+impl Who {
+    /// Whether what they are confined to includes this, such as `agent:desk`.
+    fn reaches(&self, what: &str) -> bool {
+        let includes = |scope: &String| match scope.strip_suffix('*') {
+            Some(beginning) => what.starts_with(beginning),
+            None => scope == what,
+        };
+        self.scopes.is_empty() || self.scopes.iter().any(includes)
+    }
+}
+
+/// Who asks, with what is theirs: the one way from a request to an [`Adjutant`], which is their tenant's and no other. It is made
+/// where requests are identified and nowhere else, so no handler can name a tenant.
+#[derive(Clone)]
+pub(crate) struct Caller {
+    who: Arc<Who>,
+    adjutant: Adjutant,
+}
+
+impl Caller {
+    pub(crate) fn new(who: Arc<Who>, adjutant: Adjutant) -> Self {
+        Self { who, adjutant }
+    }
+
+    /// What is theirs.
+    pub(crate) fn adjutant(&self) -> &Adjutant {
+        &self.adjutant
+    }
+
+    /// Who they are.
+    pub(crate) fn who(&self) -> &Who {
+        &self.who
+    }
+
+    /// Fails with [`Code::Forbidden`] unless they may do such a thing.
+    pub(crate) fn must(&self, right: Right) -> Result<()> {
+        if self.who.role.may(right) {
+            return Ok(());
+        }
+        let (name, role) = (&self.who.name, self.who.role);
+        let roles: Vec<_> = Role::ALL.iter().filter(|role| role.may(right)).map(|role| format!("`{role}`")).collect();
+        Err(Error::new(Code::Forbidden, format!("`{name}` has the role `{role}`, which may not {right}"))
+            .with_help(format!("ask with a key that has one of the roles {}", roles.join(", "))))
+    }
+
+    /// Fails with [`Code::Forbidden`] unless what they are confined to includes this, such as `agent:desk`.
+    pub(crate) fn reach(&self, what: &str) -> Result<()> {
+        if self.who.reaches(what) {
+            return Ok(());
+        }
+        let (name, scopes) = (&self.who.name, self.who.scopes.join(", "));
+        Err(Error::new(Code::Forbidden, format!("`{name}` is confined to {scopes}, which does not include `{what}`")))
+    }
+}

@@ -1,0 +1,334 @@
+//! Runs are started.
+
+use std::time::Duration;
+
+use adjutant::Task;
+use adjutant_core::message::{Media, MediaSource, Message, Part, Role};
+use adjutant_core::role::Right;
+use adjutant_core::{Code, Error, Result};
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::header::ACCEPT;
+use schemars::{JsonSchema, SchemaGenerator};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::TAG;
+use crate::access::Caller;
+use crate::api::view;
+use crate::endpoint::{Accepted, Answer, Call, Found, Nothing, Operation, Routes, Shape, Shapes};
+use crate::stream::{Events, Position};
+
+/// The longest that an answer is waited for, in seconds.
+const LONGEST_WAIT: u64 = 600;
+/// The most runs that one request starts.
+const MOST_AT_ONCE: usize = 100;
+/// The longest key by which a request is known to be the same, in bytes.
+const LONGEST_KEY: usize = 255;
+
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .on(
+            Operation::post("/api/runs", "startRun", "Start a run", Right::Run)
+                .of(TAG)
+                .said(
+                    "It is on record when this answers: it goes on whatever becomes of the client. With `wait` it is answered when \
+                     the run is over, with 200, or with 202 where it is not by then. With `Accept: text/event-stream` the answer is \
+                     what happens in it, as `GET /api/runs/{run}/events` gives it. With an `Idempotency-Key` the same request again \
+                     gives the same run.",
+                )
+                .fails(&[Code::NotFound, Code::Conflict, Code::RunBudget]),
+            start,
+        )
+        .on(
+            Operation::post("/api/runs/batch", "startRuns", "Start several runs", Right::Run)
+                .of(TAG)
+                .said("Each is started or refused by itself; the answers are in the order of the requests.")
+                .fails(&[Code::NotFound, Code::Conflict, Code::RunBudget]),
+            start_batch,
+        )
+}
+
+/// What an agent or a workflow is asked to do, and on what terms.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::api) struct Start {
+    /// The agent or workflow, also with a version: `desk@canary`. The one that the project means where none is named.
+    #[serde(default)]
+    agent: Option<String>,
+    /// What it is asked: text, or a list of parts.
+    input: Asked,
+    /// Values for the variables of its prompt, checked against what the agent declares.
+    #[serde(default)]
+    variables: Map<String, Value>,
+    /// The conversation that it is a turn of.
+    #[serde(default)]
+    #[schemars(length(min = 1, max = 128))]
+    session: Option<String>,
+    /// The person for whom it works; the caller vouches for it. Whoever is a person by their token works for themselves.
+    #[serde(default)]
+    #[schemars(length(min = 1, max = 256))]
+    user: Option<String>,
+    /// What policies may ask of that person, such as a role; the caller vouches for it.
+    #[serde(default)]
+    claims: Map<String, Value>,
+    /// Another model than the agent's own: a role or a model id.
+    #[serde(default)]
+    model: Option<String>,
+    /// The most that the run, and all that it starts, may spend together, in US dollars, as a decimal number: `"0.50"`.
+    #[serde(default)]
+    budget: Option<String>,
+}
+
+/// What an agent is asked.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+enum Asked {
+    /// In words.
+    Text(String),
+    /// In words, images, sounds and files.
+    Parts(#[schemars(length(min = 1))] Vec<AskedPart>),
+}
+
+/// A part of what an agent is asked.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+enum AskedPart {
+    /// Words.
+    Text {
+        /// The words.
+        text: String,
+    },
+    /// A picture.
+    Image {
+        /// Such as `image/png`.
+        media_type: String,
+        /// The bytes in base 64.
+        data: String,
+    },
+    /// A sound.
+    Audio {
+        /// Such as `audio/wav`.
+        media_type: String,
+        /// The bytes in base 64.
+        data: String,
+    },
+    /// A document.
+    File {
+        /// Such as `application/pdf`.
+        media_type: String,
+        /// What people call it.
+        #[serde(default)]
+        name: Option<String>,
+        /// The bytes in base 64.
+        data: String,
+    },
+}
+
+impl AskedPart {
+    fn into_part(self) -> Result<Part> {
+        let media = |media_type: String, name, data: String| {
+            use base64::Engine as _;
+            let is_base64 = base64::engine::general_purpose::STANDARD.decode(&data).is_ok();
+            match is_base64 {
+                true => Ok(Media { media_type, name, source: MediaSource::Base64(data) }),
+                false => Err(Error::new(Code::InputInvalid, format!("the `data` of the `{media_type}` is not base 64"))
+                    .with_help("use the standard alphabet, with padding (RFC 4648, section 4)")),
+            }
+        };
+        Ok(match self {
+            Self::Text { text } => Part::text(text),
+            Self::Image { media_type, data } => Part::Image(media(media_type, None, data)?),
+            Self::Audio { media_type, data } => Part::Audio(media(media_type, None, data)?),
+            Self::File { media_type, name, data } => Part::File(media(media_type, name, data)?),
+        })
+    }
+}
+
+impl Start {
+    /// The agent, and the task for it, as this caller may give it.
+    pub(in crate::api) fn task(self, caller: &Caller) -> Result<(String, Task)> {
+        let agent = caller.adjutant().choose(self.agent.as_deref())?;
+        caller.reach(&format!("agent:{}", adjutant::version_of(&agent).0))?;
+        let message = match self.input {
+            Asked::Text(text) => Message::user(text),
+            Asked::Parts(parts) => {
+                Message::new(Role::User, parts.into_iter().map(AskedPart::into_part).collect::<Result<_>>()?)
+            }
+        };
+        let mut task = Task::from(message);
+        for (name, value) in self.variables {
+            task = task.variable(name, value);
+        }
+        if let Some(session) = self.session {
+            task = task.session(session.as_str());
+        }
+        if let Some(model) = self.model {
+            caller.reach(&format!("model:{model}"))?;
+            task = task.model(model);
+        }
+        if let Some(budget) = self.budget {
+            task = task.budget(budget.parse()?);
+        }
+        let who = caller.who();
+        let (user, claims) = match &who.user {
+            Some(user) if self.user.as_ref().is_some_and(|named| named != user) => {
+                return Err(Error::new(Code::Forbidden, format!("`{}` works for `{user}` alone", who.name)));
+            }
+            Some(user) if self.claims.is_empty() => (Some(user.clone()), who.claims.clone()),
+            Some(_) => {
+                return Err(Error::new(Code::Forbidden, "what is claimed of a person stands in their token"));
+            }
+            None => (self.user, self.claims),
+        };
+        if let Some(user) = user {
+            task = task.user(user);
+        }
+        for (name, value) in claims {
+            task = task.claim(name, value);
+        }
+        Ok((agent, task))
+    }
+}
+
+/// How long an answer is waited for.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::api) struct Waiting {
+    /// How many seconds to wait for the end of the run; not at all where it is not given.
+    #[schemars(range(max = 600))]
+    wait: Option<u64>,
+}
+
+/// What became of a start.
+pub(in crate::api) enum Started {
+    /// It is on record.
+    Accepted(Accepted<view::Run>),
+    /// It is over.
+    Over(Found<view::Run>),
+    /// It is watched.
+    Watched(Events),
+}
+
+impl IntoResponse for Started {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Accepted(accepted) => accepted.into_response(),
+            Self::Over(found) => found.into_response(),
+            Self::Watched(events) => events.into_response(),
+        }
+    }
+}
+
+impl Answer for Started {
+    fn shapes(generator: &mut SchemaGenerator) -> Shapes {
+        let mut shapes = Accepted::<view::Run>::shapes(generator);
+        let body = generator.subschema_for::<view::Run>();
+        let about = "The run is over, or this is what happens in it";
+        shapes.push(Shape { status: StatusCode::OK, about, body: Some(("application/json", body)) });
+        shapes.extend(Events::shapes(generator));
+        shapes
+    }
+}
+
+async fn start(call: Call<Nothing, Waiting, Json<Start>>) -> Result<Started> {
+    let key = key(&call)?;
+    let wants_events = call.header(ACCEPT.as_str())?.is_some_and(|accept| accept.contains("text/event-stream"));
+    let Json(start) = call.body;
+    let (agent, task) = start.task(&call.caller)?;
+    let run = begin(&call.caller, &agent, task, key).await?;
+    if wants_events {
+        return Ok(Started::Watched(Events::of(&call.service, &run, Position::default(), false)?));
+    }
+    waited(&run, call.query.wait).await
+}
+
+/// Records a run, the same for the same key.
+pub(in crate::api) async fn begin(
+    caller: &Caller,
+    agent: &str,
+    mut task: Task,
+    key: Option<String>,
+) -> Result<adjutant::Run> {
+    if let Some(key) = key {
+        task = task.id(format!("api:{}:{key}", caller.who().name));
+    }
+    caller.adjutant().start(agent, task).await
+}
+
+/// A run as it stands once it is over, or once the time to wait for that is.
+async fn waited(run: &adjutant::Run, wait: Option<u64>) -> Result<Started> {
+    let wait = Duration::from_secs(wait.unwrap_or_default().min(LONGEST_WAIT));
+    if !wait.is_zero() {
+        // Whatever the run failed with is told by how it stands.
+        let _ = tokio::time::timeout(wait, run.reply()).await;
+    }
+    let info = run.info().await?;
+    let (is_over, shown) = (info.outcome.is_some(), view::Run::from(info));
+    Ok(match is_over {
+        true => Started::Over(Found(shown)),
+        false => Started::Accepted(Accepted(format!("/api/runs/{}", run.id()), shown)),
+    })
+}
+
+/// The key by which a request is known to be the same.
+fn key<P, Q, B>(call: &Call<P, Q, B>) -> Result<Option<String>> {
+    let key = call.header("idempotency-key")?.map(str::trim);
+    match key {
+        Some(key) if key.is_empty() || key.len() > LONGEST_KEY => Err(Error::new(
+            Code::InputInvalid,
+            format!("the header `Idempotency-Key` has 1 to {LONGEST_KEY} characters"),
+        )),
+        key => Ok(key.map(str::to_owned)),
+    }
+}
+
+/// Several runs.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Batch {
+    /// What is to be started.
+    #[schemars(length(min = 1, max = 100))]
+    runs: Vec<Start>,
+}
+
+/// What became of each start of several.
+#[derive(JsonSchema, Serialize)]
+struct BatchStarted {
+    /// In the order of the requests.
+    runs: Vec<OneStarted>,
+}
+
+/// What became of one start of several.
+#[derive(JsonSchema, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum OneStarted {
+    /// It is on record.
+    Run(Box<view::Run>),
+    /// It was refused: `code`, `message`, and what helps.
+    Error(Value),
+}
+
+async fn start_batch(call: Call<Nothing, Nothing, Json<Batch>>) -> Result<Accepted<BatchStarted>> {
+    let key = key(&call)?;
+    let Json(Batch { runs }) = call.body;
+    if runs.is_empty() || runs.len() > MOST_AT_ONCE {
+        return Err(Error::new(Code::InputInvalid, format!("`runs` has 1 to {MOST_AT_ONCE} entries")));
+    }
+    let starts = runs.into_iter().enumerate().map(async |(number, start)| {
+        let key = key.as_ref().map(|key| format!("{key}:{number}"));
+        let started = async {
+            let (agent, task) = start.task(&call.caller)?;
+            begin(&call.caller, &agent, task, key).await?.info().await
+        };
+        Ok(match started.await {
+            Ok(info) => OneStarted::Run(Box::new(info.into())),
+            // What keeps one from being recorded keeps all.
+            Err(error) if error.code().kind() == adjutant_core::error::Kind::Store => return Err(error),
+            Err(error) => OneStarted::Error(serde_json::to_value(error).unwrap_or_default()),
+        })
+    });
+    let runs = futures::future::try_join_all(starts).await?;
+    Ok(Accepted("/api/runs".to_owned(), BatchStarted { runs }))
+}

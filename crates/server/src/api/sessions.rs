@@ -1,0 +1,83 @@
+//! Conversations.
+
+use adjutant_core::role::Right;
+use adjutant_core::{Code, Error, Result};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::view;
+use crate::endpoint::{Call, Found, Operation, Routes};
+
+/// The part of the documentation that these stand in.
+const TAG: &str = "Sessions";
+
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .on(
+            Operation::get("/api/sessions/{session}", "showSession", "A conversation", Right::View)
+                .of(TAG)
+                .fails(&[Code::NotFound]),
+            show,
+        )
+        .on(
+            Operation::get("/api/sessions/{session}/messages", "listSessionMessages", "What was said in it", Right::View)
+                .of(TAG)
+                .said("Without the instructions of agents.")
+                .fails(&[Code::NotFound]),
+            messages,
+        )
+}
+
+/// One conversation.
+#[derive(Deserialize, JsonSchema)]
+struct SessionPath {
+    /// Its id.
+    session: String,
+}
+
+/// A conversation.
+#[derive(JsonSchema, Serialize)]
+struct Session {
+    /// Its id.
+    id: String,
+    /// What people find it by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    title: Option<String>,
+    /// Its turns, the oldest first.
+    turns: Vec<view::Run>,
+}
+
+impl SessionPath {
+    /// The session and its turns, as far as the caller may see them. Fails with [`Code::NotFound`] where there is none.
+    async fn session<Q, B>(call: &Call<Self, Q, B>) -> Result<(adjutant::Session, Vec<adjutant::durable::RunInfo>)> {
+        let id = call.path.session.as_str();
+        let session = call.caller.adjutant().session(id);
+        let mut turns = session.turns().await?;
+        turns.retain(|turn| call.caller.who().reaches(&format!("agent:{}", turn.name)));
+        if turns.is_empty() {
+            return Err(Error::new(Code::NotFound, format!("there is no session `{id}`")));
+        }
+        Ok((session, turns))
+    }
+}
+
+async fn show(call: Call<SessionPath>) -> Result<Found<Session>> {
+    let (session, turns) = SessionPath::session(&call).await?;
+    let (id, title) = (session.id().to_string(), session.title().await?);
+    Ok(Found(Session { id, title, turns: turns.into_iter().map(Into::into).collect() }))
+}
+
+/// What was said.
+#[derive(JsonSchema, Serialize)]
+struct Messages {
+    /// Each with `role`, `parts`, the `step` that made it, and its `label`.
+    messages: Vec<Value>,
+}
+
+async fn messages(call: Call<SessionPath>) -> Result<Found<Messages>> {
+    let (session, _) = SessionPath::session(&call).await?;
+    let messages = session.history().await?;
+    let messages = messages.iter().map(|message| serde_json::to_value(message).unwrap_or_default()).collect();
+    Ok(Found(Messages { messages }))
+}

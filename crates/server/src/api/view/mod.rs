@@ -1,0 +1,7 @@
+//! Things as clients see them.
+
+mod reply;
+mod run;
+
+pub(super) use reply::{Reply, Usage};
+pub(super) use run::Run;

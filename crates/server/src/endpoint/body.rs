@@ -1,0 +1,109 @@
+//! [`Body`]: what is sent with a request.
+
+use adjutant_core::{Code, Error, Result};
+use axum::Json;
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+use http::{HeaderMap, StatusCode};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::DeserializeOwned;
+
+use super::call::Nothing;
+use crate::problem::Refusal;
+
+/// What is sent with a request.
+pub(crate) trait Body: Sized + Send {
+    /// Reads it.
+    fn read(headers: &HeaderMap, bytes: &[u8]) -> Result<Self, Refusal>;
+
+    /// Its media type and schema, and whether it must be there; none where nothing is sent.
+    fn describe(generator: &mut SchemaGenerator) -> Option<(&'static str, Schema, bool)>;
+}
+
+impl Body for Nothing {
+    /// Whatever comes is not looked at: some clients send `{}` with everything.
+    fn read(_: &HeaderMap, _: &[u8]) -> Result<Self, Refusal> {
+        Ok(Self {})
+    }
+
+    fn describe(_: &mut SchemaGenerator) -> Option<(&'static str, Schema, bool)> {
+        None
+    }
+}
+
+impl<T: DeserializeOwned + JsonSchema + Send> Body for Json<T> {
+    fn read(headers: &HeaderMap, bytes: &[u8]) -> Result<Self, Refusal> {
+        is_json(headers)?;
+        Ok(parse(bytes).map(Self)?)
+    }
+
+    fn describe(generator: &mut SchemaGenerator) -> Option<(&'static str, Schema, bool)> {
+        Some(("application/json", generator.subschema_for::<T>(), true))
+    }
+}
+
+/// What may be sent, and need not be.
+pub(crate) struct Optional<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + JsonSchema + Default + Send> Body for Optional<T> {
+    fn read(headers: &HeaderMap, bytes: &[u8]) -> Result<Self, Refusal> {
+        if bytes.is_empty() {
+            return Ok(Self(T::default()));
+        }
+        Json::<T>::read(headers, bytes).map(|Json(body)| Self(body))
+    }
+
+    fn describe(generator: &mut SchemaGenerator) -> Option<(&'static str, Schema, bool)> {
+        Some(("application/json", generator.subschema_for::<T>(), false))
+    }
+}
+
+/// Fails unless the body is said to be JSON, or nothing is said of it. A form that a page of another site sends is not: such a
+/// page may send it without asking.
+fn is_json(headers: &HeaderMap) -> Result<(), Refusal> {
+    let Some(said) = headers.get(CONTENT_TYPE) else { return Ok(()) };
+    let said = said.to_str().unwrap_or_default();
+    let kind = said.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json")) {
+        return Ok(());
+    }
+    let error = Error::new(Code::InputInvalid, format!("the body is said to be `{kind}`"))
+        .with_help("send JSON, with the header `Content-Type: application/json`");
+    Err(Refusal::with(StatusCode::UNSUPPORTED_MEDIA_TYPE, error))
+}
+
+/// Reads JSON, and says where it is wrong.
+pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let read = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        let at = if path == "." { String::new() } else { format!(" at `{path}`") };
+        Error::new(Code::InputInvalid, format!("the body is wrong{at}: {}", error.inner()))
+    })?;
+    deserializer
+        .end()
+        .map_err(|error| Error::new(Code::InputInvalid, format!("the body goes on after its end: {error}")))?;
+    Ok(read)
+}
+
+/// Takes in a body of at most so many bytes.
+pub(crate) async fn take(parts: &Parts, body: axum::body::Body, most: usize) -> Result<bytes::Bytes, Refusal> {
+    let said = parts.headers.get(http::header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if said.is_some_and(|length: u64| length > most as u64) {
+        return Err(too_large(most).into());
+    }
+    match Limited::new(body, most).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large(most).into()),
+        Err(error) => {
+            let broken = Error::new(Code::InputInvalid, "the body broke off").caused_by(error.as_ref());
+            Err(broken.into())
+        }
+    }
+}
+
+fn too_large(most: usize) -> Error {
+    Error::new(Code::TooLarge, format!("the body is larger than {most} bytes"))
+        .with_help("send less at once, or raise `server.limits.body` in `adjutant.toml`")
+}

@@ -1,0 +1,38 @@
+//! All that can be asked, and what every answer passes.
+
+use axum::Router;
+use axum::response::{IntoResponse, Response};
+use adjutant_core::{Code, Error};
+use http::{StatusCode, Uri};
+
+use crate::api;
+use crate::problem::Refusal;
+use crate::service::Service;
+
+/// The description of the service's own interface (OpenAPI 3.1).
+pub fn openapi() -> serde_json::Value {
+    api::routes().finish().1
+}
+
+/// All that can be asked of a service.
+pub(crate) fn router(service: &Service) -> Router {
+    let (router, document) = api::routes().finish();
+    let description = move || std::future::ready(axum::Json(document.clone()));
+    router
+        .route("/api/openapi.json", axum::routing::get(description))
+        .method_not_allowed_fallback(wrong_method)
+        .fallback(unknown)
+        .with_state(service.clone())
+}
+
+async fn unknown(uri: Uri) -> Response {
+    let error = Error::new(Code::NotFound, format!("there is nothing at `{}`", uri.path()))
+        .with_help("`/api/openapi.json` says what there is");
+    Refusal::from(error).into_response()
+}
+
+async fn wrong_method(method: http::Method, uri: Uri) -> Response {
+    let error = Error::new(Code::InputInvalid, format!("`{}` cannot be asked with {method}", uri.path()))
+        .with_help("`/api/openapi.json` says with what it can");
+    Refusal::with(StatusCode::METHOD_NOT_ALLOWED, error).into_response()
+}

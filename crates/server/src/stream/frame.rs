@@ -1,0 +1,68 @@
+//! [`Frame`]: one event of a run, as it is sent.
+
+use adjutant::{Run, Update};
+use adjutant_core::Result;
+use adjutant_core::event::Event;
+use futures::{Stream, StreamExt};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::position::Position;
+
+/// One event of a run, as it is sent.
+#[derive(Debug, Serialize)]
+pub(super) struct Frame {
+    /// How far a client has come that has seen it; none for what has no place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) id: Option<String>,
+    /// What happened, in one word.
+    pub(super) event: String,
+    /// The event.
+    pub(super) data: Value,
+}
+
+impl Frame {
+    /// A run stands otherwise than before.
+    fn state(state: adjutant::durable::RunState) -> Self {
+        Self { id: None, event: "state".to_owned(), data: json!({ "state": state.as_str() }) }
+    }
+
+    /// Something that happened in a run.
+    fn of(event: &Event, id: Option<String>) -> Self {
+        let data = serde_json::to_value(event).unwrap_or_default();
+        let kind = match data.get("kind") {
+            Some(Value::String(kind)) => kind.clone(),
+            Some(Value::Object(kind)) => kind.keys().next().cloned().unwrap_or_default(),
+            _ => String::new(),
+        };
+        Self { id, event: kind, data }
+    }
+
+    /// Why there is no more.
+    pub(super) fn failed(error: &adjutant_core::Error) -> Self {
+        Self { id: None, event: "error".to_owned(), data: json!({ "error": error }) }
+    }
+}
+
+/// What happens in a run after a position, as frames.
+pub(super) fn frames(
+    run: &Run,
+    after: Position,
+    with_children: bool,
+) -> impl Stream<Item = Result<Frame>> + Send + use<> {
+    let updates = if with_children { run.watch() } else { run.watch_alone() };
+    let (id, mut at) = (run.id().clone(), Position::default());
+    updates.filter_map(move |update| {
+        let frame = match update {
+            Err(error) => Some(Err(error)),
+            Ok(Update::State(state)) => Some(Ok(Frame::state(state))),
+            Ok(Update::Event(event)) if event.run == id => {
+                let placed = at.pass(&event);
+                let is_new = placed.is_none() || !after.has_seen(&at, &event);
+                is_new.then(|| Ok(Frame::of(&event, placed.map(|()| at.to_string()))))
+            }
+            Ok(Update::Event(event)) => Some(Ok(Frame::of(&event, None))),
+        };
+        std::future::ready(frame)
+    })
+}
