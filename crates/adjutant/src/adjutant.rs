@@ -28,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::approvals::Approvals;
 use crate::builder::Builder;
+use crate::keys::Keys;
 use crate::project::Project;
 use crate::run::Run;
 use crate::runnable::Runnable;
@@ -50,10 +51,18 @@ struct Inner {
     results: Option<PathBuf>,
     defaults: Defaults,
     clock: Arc<dyn Clock>,
+    keys: Keys,
     host: Arc<AgentHost>,
     workflows: Arc<Codes>,
     /// How many workers of this process drive every run.
     workers: AtomicUsize,
+}
+
+/// What the store gives.
+pub(crate) struct Stored {
+    pub(crate) engine: Arc<dyn Engine>,
+    pub(crate) keys: Keys,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 /// Where runs put what is no record.
@@ -86,14 +95,14 @@ impl Adjutant {
     }
 
     pub(crate) fn assemble(
-        engine: Arc<dyn Engine>,
+        stored: Stored,
         project: Project,
         secrets: Arc<dyn Secrets>,
         resources: Resources,
         interpreter: Interpreter,
         work: Work,
-        clock: Arc<dyn Clock>,
     ) -> Self {
+        let Stored { engine, keys, clock } = stored;
         let Work { files, results } = work;
         let mut limits = Limits::default();
         project.settings().limits.iter().for_each(|setting| setting.apply(&mut limits));
@@ -129,6 +138,7 @@ impl Adjutant {
             results,
             defaults,
             clock,
+            keys,
             host: Arc::new(host),
             workflows,
             workers: AtomicUsize::new(0),
@@ -213,6 +223,11 @@ impl Adjutant {
     /// The definitions that were published, and their labels.
     pub fn versions(&self) -> Versions {
         Versions::new(self.clone())
+    }
+
+    /// The keys with which a service is asked.
+    pub fn keys(&self) -> &Keys {
+        &self.0.keys
     }
 
     /// The calls that wait for a person, and what people have allowed beforehand.

@@ -13,7 +13,8 @@ use adjutant_store::{Options, Store};
 use adjutant_tool::Resources;
 use adjutant_tool::code::Interpreter;
 
-use crate::adjutant::{Adjutant, Work};
+use crate::adjutant::{Adjutant, Stored, Work};
+use crate::keys::Keys;
 use crate::project::{Environment, Project};
 use crate::work::Files;
 
@@ -164,6 +165,7 @@ impl Builder {
             None => Files::passing(&project.settings().sandbox, scope.clone())?,
         };
         let results = beside.as_ref().map(|store| results_beside(store, &scope));
+        let keys = Keys::new(store.directory(), scope.clone(), Arc::clone(&clock));
         let engine = match project.settings().budget.amount() {
             Some(daily) => store.engine_within(scope, daily),
             None => store.engine(scope),
@@ -172,9 +174,9 @@ impl Builder {
             project.models().insert(role, model);
         }
         let secrets = self.secrets.unwrap_or_else(|| project.secrets());
+        let stored = Stored { engine, keys, clock };
         let work = Work { files, results };
-        let adjutant =
-            Adjutant::assemble(engine, project, secrets, self.resources, self.interpreter, work, clock);
+        let adjutant = Adjutant::assemble(stored, project, secrets, self.resources, self.interpreter, work);
         for agent in &self.agents {
             adjutant.add(agent)?;
         }

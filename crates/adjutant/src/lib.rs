@@ -36,6 +36,7 @@
 //! - [`Adjutant::approvals`] is what waits for a person, over all runs.
 //! - [`Adjutant::versions`] is what was published of agents and workflows, with labels such as `stable`.
 //! - [`Adjutant::triggers`] is what begins runs without a person: schedules and folders.
+//! - [`Adjutant::keys`] is with what a service is asked: keys with roles, of each tenant.
 //! - [`Adjutant::serve`] drives every run that can go on, also those that dead processes left behind.
 
 /// The examples of the page on other frameworks, which are compiled as those of this crate are.
@@ -52,6 +53,7 @@ mod adjutant;
 mod approvals;
 mod builder;
 mod hand;
+mod keys;
 pub mod project;
 mod route;
 mod run;
@@ -89,6 +91,7 @@ pub use crate::adjutant::Adjutant;
 pub use approvals::{Approval, Approvals, Holds, Verdict};
 pub use builder::Builder;
 pub use hand::call_tool;
+pub use keys::{Keys, NewKey, NewToken};
 pub use project::Project;
 pub use route::Routed;
 pub use run::{Rest, Run};

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    approvals, chat, check, doctor, models, new, policy, run, runs, scan, skills, tools, triggers, versions,
-    workflows,
+    approvals, chat, check, doctor, keys, models, new, policy, run, runs, scan, skills, tools, triggers,
+    versions, workflows,
 };
 use crate::screen::ColorChoice;
 
@@ -61,6 +61,7 @@ pub(crate) enum Command {
     Workflows(workflows::Arguments),
     Versions(versions::Arguments),
     Triggers(triggers::Arguments),
+    Keys(keys::Arguments),
     Scan(scan::Arguments),
     Policy(policy::Arguments),
     Check(check::Arguments),

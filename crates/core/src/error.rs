@@ -103,6 +103,8 @@ codes! {
     FileUnreadable = "file-unreadable": Input, Run, Never;
     /// A project file (`adjutant.toml`, an agent) is not valid.
     ProjectInvalid = "project-invalid": Input, Run, Never;
+    /// The key with which a service is asked is not accepted.
+    KeyRefused = "key-refused": Input, Run, Never;
     /// A prompt uses a variable that has no value.
     PromptVariable = "prompt-variable": Input, Run, Never;
 

@@ -61,7 +61,7 @@ text_id! {
 }
 
 /// The alphabet of ids: base 32 without the letters that are misread (after Crockford), in lower case.
-const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+pub const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
 impl RunId {
     /// Makes an id of 80 bits from bytes that the caller took from a source of randomness or from a hash.
@@ -86,7 +86,8 @@ impl SessionId {
     }
 }
 
-fn base32(bytes: &[u8]) -> String {
+/// Writes bytes in the alphabet of ids, five bits a character; bits at the end that make no whole character are left out.
+pub fn base32(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len() * 8 / 5 + 1);
     let (mut buffer, mut bits) = (0u32, 0u32);
     for byte in bytes {

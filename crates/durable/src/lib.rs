@@ -10,6 +10,7 @@
 //! - [`Record`] is one line of the journal; [`Replay`] is the pure part of answering from it.
 //! - [`Engine`] keeps runs and their journals; a [`Session`] is its side of one activation of one run; a [`Host`]
 //!   brings the code.
+//! - [`Directory`] keeps who may ask, over all tenants.
 //! - [`stream`] carries what is not recorded: tokens and progress.
 //!
 //! ```
@@ -30,6 +31,7 @@ pub mod admission;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod ctx;
+mod directory;
 mod driver;
 mod engine;
 mod grant;
@@ -46,6 +48,7 @@ mod work;
 
 pub use admission::{Admission, Origin};
 pub use ctx::{Ctx, Inbox};
+pub use directory::{Directory, Key, KeyInfo};
 pub use driver::{Driven, drive};
 pub use engine::{
     Admitted, Edit, Engine, Fork, Forked, Host, Observed, Program, RunInfo, RunState, Serve, Wait,

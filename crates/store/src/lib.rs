@@ -2,7 +2,7 @@
 //! share the file.
 //!
 //! - [`Store`] opens the file; [`Store::engine`] gives the [`Engine`](adjutant_durable::Engine) of one tenant and
-//!   project.
+//!   project, [`Store::directory`] what stands over all tenants.
 //! - `writer` is the one thread that writes: it commits everything that waits in one transaction, so that a full sync
 //!   to disk costs many runs no more than one.
 //! - `codec` turns records into rows; `append` is what a session hands to the writer, behind the fence of its epoch.
@@ -17,12 +17,14 @@ mod clock;
 mod codec;
 mod connection;
 mod day;
+mod directory;
 mod effects;
 mod engine;
 mod erase;
 mod folder;
 mod fork;
 mod grant;
+mod key;
 mod lease;
 mod query;
 pub mod random;

@@ -207,6 +207,22 @@ CREATE TABLE occurrences (
 CREATE INDEX occurrences_by_trigger ON occurrences (tenant, project, trigger_name, id);
 CREATE INDEX occurrences_by_run     ON occurrences (run) WHERE run IS NOT NULL;
 ",
+    r"
+-- The keys with which a service is asked. Their secrets are nowhere.
+CREATE TABLE keys (
+    id           INTEGER PRIMARY KEY AUTOINCREMENT,
+    tenant       TEXT NOT NULL,
+    project      TEXT NOT NULL,
+    key_id       TEXT NOT NULL UNIQUE,      -- the public part; it says whose key it is
+    hash         BLOB NOT NULL,             -- of the secret
+    body         TEXT NOT NULL,             -- JSON, as it was made
+    expires      INTEGER,                   -- milliseconds since 1970
+    revoked      TEXT,                      -- JSON: who took it back
+    replaced_by  TEXT,
+    used         INTEGER                    -- when it was last used, give or take a minute
+) STRICT;
+CREATE INDEX keys_by_scope ON keys (project, tenant, id);
+",
 ];
 
 /// What marks a file as ours in its header, so that `file` and SQLite can tell it: `adjt` in ASCII. Stores that were made

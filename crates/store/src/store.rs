@@ -9,12 +9,13 @@ use adjutant_core::id::{RunId, Scope};
 use adjutant_core::time::{Clock, Timestamp};
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::stream::Hub;
-use adjutant_durable::{Amount, Engine};
+use adjutant_durable::{Amount, Directory, Engine};
 use rusqlite::{Connection, params};
 use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::clock::SystemClock;
 use crate::connection::{self, Place, fault};
+use crate::directory::SqliteDirectory;
 use crate::engine::SqliteEngine;
 use crate::folder;
 use crate::lease::{self, Lease};
@@ -102,6 +103,11 @@ impl Store {
     /// this has no room for is not made; a run is not started on a day on which nothing is left.
     pub fn engine_within(&self, scope: Scope, daily: Amount) -> Arc<dyn Engine> {
         Arc::new(SqliteEngine::new(Arc::clone(&self.0), scope, Some(daily)))
+    }
+
+    /// The keys of all tenants.
+    pub fn directory(&self) -> Arc<dyn Directory> {
+        Arc::new(SqliteDirectory::new(Arc::clone(&self.0)))
     }
 
     /// The file; none for a store in memory.

@@ -11,7 +11,7 @@ use adjutant_core::Result;
 use adjutant_core::id::Scope;
 use adjutant_core::time::{Clock, Timestamp};
 use adjutant_durable::conformance::{Harness, Instance};
-use adjutant_durable::{Engine, Host, Serve};
+use adjutant_durable::{Directory, Engine, Host, Serve};
 use adjutant_store::{Options, Store, SystemClock};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -46,7 +46,12 @@ impl Harness for File {
         let path = self.folder.path().join("a.db");
         let options = Options { clock: Arc::new(self.clock.clone()), ..Options::default() };
         let store = Store::open(&path, options)?;
-        Ok(Process { engine: store.engine(owner), path, serving: Mutex::default() })
+        Ok(Process {
+            engine: store.engine(owner),
+            directory: store.directory(),
+            path,
+            serving: Mutex::default(),
+        })
     }
 
     async fn pass(&self, time: Duration) -> Result<()> {
@@ -58,6 +63,7 @@ impl Harness for File {
 /// What one process would have of the file.
 struct Process {
     engine: Arc<dyn Engine>,
+    directory: Arc<dyn Directory>,
     path: PathBuf,
     serving: Mutex<Option<Serving>>,
 }
@@ -78,6 +84,10 @@ fn locks(store: &Path) -> BTreeSet<PathBuf> {
 impl Instance for Process {
     fn engine(&self) -> Arc<dyn Engine> {
         Arc::clone(&self.engine)
+    }
+
+    fn directory(&self) -> Arc<dyn Directory> {
+        Arc::clone(&self.directory)
     }
 
     fn serve(&self, host: Arc<dyn Host>) {

@@ -16,6 +16,7 @@ mod ends;
 mod events;
 mod graphs;
 mod handoffs;
+mod keys;
 mod narrowing;
 mod nesting;
 mod nodes;

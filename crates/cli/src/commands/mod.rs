@@ -5,6 +5,7 @@ pub(crate) mod chat;
 pub(crate) mod check;
 pub(crate) mod doctor;
 mod exchanges;
+pub(crate) mod keys;
 mod library;
 mod login;
 pub(crate) mod models;

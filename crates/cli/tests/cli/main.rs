@@ -16,6 +16,7 @@ mod files;
 mod flow;
 mod guard;
 mod https;
+mod keys;
 mod login;
 mod mcp;
 mod models;

@@ -7,6 +7,7 @@
 mod admission;
 mod budget;
 mod conversation;
+mod directory;
 mod fork;
 mod grant;
 mod journal;
@@ -25,6 +26,7 @@ use std::time::Duration;
 use adjutant_core::Result;
 use adjutant_core::id::Scope;
 
+use crate::directory::Directory;
 use crate::engine::{Engine, Host};
 
 pub use admission::{
@@ -33,6 +35,9 @@ pub use admission::{
 };
 pub use budget::{budgets_are_shared_with_children, budgets_are_upper_bounds, lost_calls_are_charged};
 pub use conversation::turns_run_one_after_the_other;
+pub use directory::{
+    first_keys_are_made_once, keys_are_kept_and_taken_back, keys_are_replaced_once, tenants_are_listed,
+};
 pub use fork::{forks_keep_what_came_before, forks_need_a_step_that_is_there};
 pub use grant::{grants_are_kept_and_taken_back, signals_that_wait_are_listed};
 pub use journal::{histories_are_complete, runs_are_listed, watches_miss_nothing, watches_show_tokens};
@@ -72,6 +77,9 @@ pub trait Harness: Send + Sync {
 pub trait Instance: Send + Sync {
     /// The engine.
     fn engine(&self) -> Arc<dyn Engine>;
+
+    /// What stands over all tenants of the store.
+    fn directory(&self) -> Arc<dyn Directory>;
 
     /// Begins to drive every run in the background, with the host's code, until the instance stops or dies.
     fn serve(&self, host: Arc<dyn Host>);
@@ -138,6 +146,10 @@ macro_rules! conformance_suite {
             versions_are_kept
             labels_change_one_after_the_other
             occurrences_are_admitted_once
+            keys_are_kept_and_taken_back
+            keys_are_replaced_once
+            first_keys_are_made_once
+            tenants_are_listed
             pruning_forgets_ended_runs
             users_can_be_erased
             scopes_do_not_see_each_other

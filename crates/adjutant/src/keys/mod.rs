@@ -1,0 +1,273 @@
+//! [`Keys`]: with what a service is asked.
+
+mod seen;
+mod token;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use adjutant_core::id::Scope;
+use adjutant_core::role::Role;
+use adjutant_core::secret::Secret;
+use adjutant_core::time::{Clock, Timestamp};
+use adjutant_core::{Code, Error, Result};
+use adjutant_durable::{Directory, Key, KeyInfo, Revoked};
+use adjutant_store::random;
+
+use seen::Seen;
+use token::Token;
+
+/// The longest name of a key, and the longest scope.
+const LONGEST: usize = 100;
+
+/// The most scopes of one key.
+const MOST_SCOPES: usize = 100;
+
+/// The keys of one tenant of a project. Cheap to clone; clones remember together which keys they have seen.
+///
+/// The token of a key is told once, when it is made. The store has a hash of it and cannot tell it again.
+#[derive(Clone)]
+pub struct Keys {
+    directory: Arc<dyn Directory>,
+    scope: Scope,
+    clock: Arc<dyn Clock>,
+    seen: Arc<Mutex<Seen>>,
+}
+
+/// What a new key is to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewKey {
+    /// What people know it by.
+    pub name: String,
+    /// What may be done with it.
+    pub role: Role,
+    /// What it is confined to, such as `agent:desk` or `model:gpt-*`; nothing where there is none.
+    pub scopes: Vec<String>,
+    /// After how long it is over; never where none is given.
+    pub lasts: Option<Duration>,
+}
+
+impl NewKey {
+    /// A key that is confined to nothing and holds until it is taken back.
+    pub fn new(name: impl Into<String>, role: Role) -> Self {
+        Self { name: name.into(), role, scopes: Vec::new(), lasts: None }
+    }
+
+    fn check(&self) -> Result<()> {
+        let refuse =
+            |message: String, help: &str| Err(Error::new(Code::InputInvalid, message).with_help(help));
+        let name = self.name.trim();
+        if name.is_empty() || name.chars().count() > LONGEST || name.chars().any(char::is_control) {
+            return refuse("a key needs a name of 1 to 100 characters".to_owned(), "say who or what uses it");
+        }
+        if self.scopes.len() > MOST_SCOPES {
+            return refuse(format!("a key has at most {MOST_SCOPES} scopes"), "use `*` at the end of one");
+        }
+        match self.scopes.iter().find(|scope| !is_scope(scope)) {
+            Some(scope) => refuse(
+                format!("`{scope}` is not a scope of a key"),
+                "write it as `agent:NAME`, `model:NAME` or the like; a `*` may stand at its end",
+            ),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether a text is what a key can be confined to: a kind, a colon and a name, with a star at most at its end.
+fn is_scope(text: &str) -> bool {
+    let is_name = |byte: u8| byte.is_ascii_graphic() && byte != b'*';
+    let whole = text.strip_suffix('*').unwrap_or(text);
+    text.len() <= LONGEST
+        && text.split_once(':').is_some_and(|(kind, name)| {
+            !kind.is_empty() && kind.bytes().all(|byte| byte.is_ascii_lowercase()) && !name.is_empty()
+        })
+        && whole.bytes().all(is_name)
+}
+
+/// A key that was made.
+#[derive(Clone, Debug)]
+pub struct NewToken {
+    /// The key.
+    pub key: KeyInfo,
+    /// What is sent with each request; it is told now and never again.
+    pub token: Secret,
+}
+
+impl Keys {
+    pub(crate) fn new(directory: Arc<dyn Directory>, scope: Scope, clock: Arc<dyn Clock>) -> Self {
+        Self { directory, scope, clock, seen: Arc::new(Mutex::new(Seen::new(Instant::now()))) }
+    }
+
+    /// The keys of another tenant of the project. Fails with [`Code::InputInvalid`] for what is no name of a tenant.
+    pub fn of_tenant(&self, tenant: &str) -> Result<Self> {
+        Ok(Self { scope: Scope::new(tenant, &self.scope.project)?, ..self.clone() })
+    }
+
+    /// The tenants that have a key or a run in the project, in the order of their names.
+    pub async fn tenants(&self) -> Result<Vec<String>> {
+        self.directory.tenants(&self.scope.project).await
+    }
+
+    /// Makes a key. Fails with [`Code::InputInvalid`].
+    pub async fn create(&self, new: NewKey, by: &str) -> Result<NewToken> {
+        let (key, token) = self.make(new, by)?;
+        self.directory.add_key(key.clone()).await?;
+        Ok(NewToken { key: key.info, token })
+    }
+
+    /// Makes the first key of the project; none where it has one, of whatever tenant. Of several processes that begin at the same
+    /// time, one makes it.
+    pub async fn create_first(&self, new: NewKey, by: &str) -> Result<Option<NewToken>> {
+        let (key, token) = self.make(new, by)?;
+        let made = self.directory.add_first_key(key.clone()).await?;
+        Ok(made.then_some(NewToken { key: key.info, token }))
+    }
+
+    /// The keys, the newest first; those too that are over.
+    pub async fn list(&self) -> Result<Vec<KeyInfo>> {
+        self.directory.keys(&self.scope).await
+    }
+
+    /// Takes a key back. This process refuses it from now on, others within two seconds.
+    ///
+    /// Fails with [`Code::NotFound`], and with [`Code::Conflict`] where somebody has taken it back, saying who.
+    pub async fn revoke(&self, id: &str, by: &str, reason: Option<String>) -> Result<KeyInfo> {
+        let revoked = Revoked { by: by.to_owned(), at: self.clock.now(), reason };
+        let key = self.directory.revoke_key(&self.scope, id, revoked.clone()).await;
+        self.seen().forget(id, Instant::now());
+        let key = key.map_err(list_them)?;
+        match &key.revoked {
+            Some(there) if *there != revoked => {
+                let message = format!("{} has taken the key `{id}` back already", there.by);
+                Err(Error::new(Code::Conflict, message).with_help("`adjutant keys list --all` says when"))
+            }
+            _ => Ok(key),
+        }
+    }
+
+    /// Makes a key that takes the place of another: with its name, role, scopes, and time to last. The old one holds for `overlap`
+    /// more, so that whoever uses it can change over.
+    ///
+    /// Fails with [`Code::NotFound`], and with [`Code::Conflict`] for one that was taken back, replaced, or is over.
+    pub async fn rotate(&self, id: &str, overlap: Duration, by: &str) -> Result<NewToken> {
+        let now = self.clock.now();
+        let keys = self.list().await?;
+        let old = keys.into_iter().find(|key| key.id == id);
+        let old =
+            old.ok_or_else(|| list_them(Error::new(Code::NotFound, format!("there is no key `{id}`"))))?;
+        if old.revoked.is_none() && !old.holds(now) {
+            return Err(Error::new(Code::Conflict, format!("the key `{id}` is over"))
+                .with_help("`adjutant keys create` makes a new one"));
+        }
+        let lasts = old.expires.map(|expires| expires.since(old.created));
+        let (key, token) =
+            self.make(NewKey { name: old.name, role: old.role, scopes: old.scopes, lasts }, by)?;
+        self.directory.rotate_key(id, key.clone(), now.plus(overlap)).await?;
+        self.seen().forget(id, Instant::now());
+        Ok(NewToken { key: key.info, token })
+    }
+
+    /// Whose key a token is, of whichever tenant of the project.
+    ///
+    /// Fails with [`Code::KeyRefused`]. Whether a key was taken back or is over is told only to those who have its secret.
+    pub async fn verify(&self, token: &str) -> Result<KeyInfo> {
+        let token = Token::read(token)?;
+        let unknown = || {
+            Error::new(Code::KeyRefused, "there is no such key").with_help("`adjutant keys create` makes one")
+        };
+        let remembered = self.seen().fresh(token.id, Instant::now()).cloned();
+        let key = match remembered {
+            Some(key) => key,
+            None => {
+                let read = Instant::now();
+                let key = self.directory.key(token.id).await?.ok_or_else(unknown)?;
+                self.seen().remember(key.clone(), read, Instant::now());
+                key
+            }
+        };
+        if key.info.scope.project != self.scope.project || !key.hash.fits(&token.hash()) {
+            return Err(unknown());
+        }
+        let now = self.clock.now();
+        if !key.info.holds(now) {
+            return Err(over(&key.info));
+        }
+        let due = self.seen().note(token.id, now, Instant::now());
+        if !due.is_empty() {
+            // When a key was used is worth no failed request; the next time says it again.
+            let directory = Arc::clone(&self.directory);
+            tokio::spawn(async move { directory.touch_keys(due).await });
+        }
+        Ok(key.info)
+    }
+
+    /// Writes down when keys were used, which otherwise happens once a minute: for those who stop a service.
+    pub async fn settle(&self) -> Result<()> {
+        let due = self.seen().settle(Instant::now());
+        if due.is_empty() { Ok(()) } else { self.directory.touch_keys(due).await }
+    }
+
+    fn make(&self, new: NewKey, by: &str) -> Result<(Key, Secret)> {
+        new.check()?;
+        let (id, hash, token) = token::make(random::bytes()?, random::bytes()?);
+        let created: Timestamp = self.clock.now();
+        let info = KeyInfo {
+            id,
+            scope: self.scope.clone(),
+            name: new.name.trim().to_owned(),
+            role: new.role,
+            scopes: new.scopes,
+            created,
+            by: by.to_owned(),
+            expires: new.lasts.map(|lasts| created.plus(lasts)),
+            revoked: None,
+            replaced_by: None,
+            used: None,
+        };
+        Ok((Key { info, hash }, token))
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn list_them(error: Error) -> Error {
+    match error.code() {
+        Code::NotFound => error.with_help("`adjutant keys list` lists those that there are"),
+        _ => error,
+    }
+}
+
+fn over(key: &KeyInfo) -> Error {
+    let message = match (&key.revoked, &key.replaced_by) {
+        (Some(_), _) => "the key was taken back".to_owned(),
+        (None, Some(by)) => format!("the key was replaced by `{by}`, and its time is over"),
+        (None, None) => "the key's time is over".to_owned(),
+    };
+    Error::new(Code::KeyRefused, message).with_help("ask an administrator for a new one")
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keys").field("scope", &self.scope).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_is_a_kind_and_a_name() {
+        for right in ["agent:desk", "model:openai/gpt-*", "agent:*", "workflow:a.b"] {
+            assert!(is_scope(right), "{right}");
+        }
+        for wrong in
+            ["", "agent", "agent:", ":desk", "Agent:desk", "agent:a*b", "agent:a b", "*", "agent:\u{fc}"]
+        {
+            assert!(!is_scope(wrong), "{wrong}");
+        }
+    }
+}

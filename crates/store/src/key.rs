@@ -1,0 +1,163 @@
+//! Keys as rows.
+
+use adjutant_core::id::Scope;
+use adjutant_core::json::Json;
+use adjutant_core::time::Timestamp;
+use adjutant_core::{Code, Error, Result};
+use adjutant_durable::{Key, KeyInfo, Revoked};
+use rusqlite::{Connection, Params, Row, params};
+
+use crate::claim::digest;
+use crate::connection::fault;
+
+/// Keeps a key.
+pub(crate) fn add(connection: &Connection, key: &Key) -> Result<()> {
+    let KeyInfo { id, scope, expires, .. } = &key.info;
+    let body = Json::of(&key.info)?;
+    let added = connection
+        .prepare_cached(
+            "INSERT OR IGNORE INTO keys (tenant, project, key_id, hash, body, expires)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )
+        .and_then(|mut insert| {
+            insert.execute(params![
+                scope.tenant,
+                scope.project,
+                id,
+                key.hash.as_bytes(),
+                body.as_str(),
+                expires.map(|at| at.0)
+            ])
+        })
+        .map_err(fault)?;
+    match added {
+        1 => Ok(()),
+        _ => Err(Error::new(Code::Conflict, format!("there is a key `{id}` already"))),
+    }
+}
+
+/// Keeps a key if its project has none, of whatever tenant.
+pub(crate) fn add_first(connection: &Connection, key: &Key) -> Result<bool> {
+    let is_there = connection
+        .prepare_cached("SELECT 1 FROM keys WHERE project = ?1")
+        .and_then(|mut select| select.exists([&key.info.scope.project]))
+        .map_err(fault)?;
+    match is_there {
+        true => Ok(false),
+        false => add(connection, key).map(|()| true),
+    }
+}
+
+/// The key with that id.
+pub(crate) fn find(connection: &Connection, id: &str) -> Result<Option<Key>> {
+    Ok(select(connection, "key_id = ?1", [id])?.pop())
+}
+
+/// The keys of one tenant and project, the newest first.
+pub(crate) fn list(connection: &Connection, scope: &Scope) -> Result<Vec<KeyInfo>> {
+    let keys = select(
+        connection,
+        "tenant = ?1 AND project = ?2 ORDER BY id DESC",
+        params![scope.tenant, scope.project],
+    )?;
+    Ok(keys.into_iter().map(|key| key.info).collect())
+}
+
+/// Takes a key back, unless somebody has.
+pub(crate) fn revoke(connection: &Connection, scope: &Scope, id: &str, revoked: &Revoked) -> Result<KeyInfo> {
+    let by = Json::of(revoked)?;
+    connection
+        .prepare_cached(
+            "UPDATE keys SET revoked = ?4
+             WHERE tenant = ?1 AND project = ?2 AND key_id = ?3 AND revoked IS NULL",
+        )
+        .and_then(|mut update| update.execute(params![scope.tenant, scope.project, id, by.as_str()]))
+        .map_err(fault)?;
+    of_scope(connection, scope, id)
+}
+
+/// Puts a new key in the place of another.
+pub(crate) fn rotate(connection: &Connection, id: &str, new: &Key, until: Timestamp) -> Result<()> {
+    let scope = &new.info.scope;
+    let old = of_scope(connection, scope, id)?;
+    let refuse = |message: String| Err(Error::new(Code::Conflict, message));
+    if let Some(revoked) = old.revoked {
+        return refuse(format!("{} has taken the key `{id}` back", revoked.by));
+    }
+    if let Some(by) = old.replaced_by {
+        return refuse(format!("the key `{id}` was replaced by `{by}` already"));
+    }
+    add(connection, new)?;
+    connection
+        .prepare_cached(
+            "UPDATE keys SET replaced_by = ?4, expires = min(coalesce(expires, ?5), ?5)
+             WHERE tenant = ?1 AND project = ?2 AND key_id = ?3",
+        )
+        .and_then(|mut update| update.execute(params![scope.tenant, scope.project, id, new.info.id, until.0]))
+        .map(drop)
+        .map_err(fault)
+}
+
+/// Notes when a key was last used.
+pub(crate) fn touch(connection: &Connection, id: &str, at: Timestamp) -> Result<()> {
+    connection
+        .prepare_cached("UPDATE keys SET used = ?2 WHERE key_id = ?1 AND coalesce(used, ?2 - 1) < ?2")
+        .and_then(|mut update| update.execute(params![id, at.0]))
+        .map(drop)
+        .map_err(fault)
+}
+
+/// The tenants that have a key or a run in a project. It looks up each tenant, not each run.
+pub(crate) fn tenants(connection: &Connection, project: &str) -> Result<Vec<String>> {
+    connection
+        .prepare_cached(
+            "WITH RECURSIVE tenants (tenant) AS (
+                 SELECT min(tenant) FROM runs
+                 UNION ALL
+                 SELECT (SELECT min(r.tenant) FROM runs r WHERE r.tenant > tenants.tenant)
+                 FROM tenants WHERE tenants.tenant IS NOT NULL)
+             SELECT tenant FROM tenants
+             WHERE EXISTS (SELECT 1 FROM runs r WHERE r.tenant = tenants.tenant AND r.project = ?1)
+             UNION SELECT tenant FROM keys WHERE project = ?1 ORDER BY 1",
+        )
+        .and_then(|mut select| select.query_map([project], |row| row.get(0))?.collect())
+        .map_err(fault)
+}
+
+fn of_scope(connection: &Connection, scope: &Scope, id: &str) -> Result<KeyInfo> {
+    let parameters = params![scope.tenant, scope.project, id];
+    let found = select(connection, "tenant = ?1 AND project = ?2 AND key_id = ?3", parameters)?.pop();
+    found.map(|key| key.info).ok_or_else(|| Error::new(Code::NotFound, format!("there is no key `{id}`")))
+}
+
+fn select(connection: &Connection, condition: &str, parameters: impl Params) -> Result<Vec<Key>> {
+    let mut select = connection
+        .prepare_cached(&format!(
+            "SELECT body, hash, expires, revoked, replaced_by, used FROM keys WHERE {condition}"
+        ))
+        .map_err(fault)?;
+    let mut rows = select.query(parameters).map_err(fault)?;
+    let mut keys = Vec::new();
+    while let Some(row) = rows.next().map_err(fault)? {
+        keys.push(read(row)?);
+    }
+    Ok(keys)
+}
+
+fn read(row: &Row<'_>) -> Result<Key> {
+    let corrupt = |_| Error::new(Code::StoreCorrupt, "a key cannot be read");
+    let moment = |index: usize| row.get::<_, Option<i64>>(index).map(|at| at.map(Timestamp)).map_err(fault);
+    let body: String = row.get(0).map_err(fault)?;
+    let hash: Vec<u8> = row.get(1).map_err(fault)?;
+    let revoked: Option<String> = row.get(3).map_err(fault)?;
+    let revoked = revoked.map(|text| Json::parse(&text).and_then(|json| json.to())).transpose();
+    let info: KeyInfo = Json::parse(&body).and_then(|json| json.to()).map_err(corrupt)?;
+    let info = KeyInfo {
+        expires: moment(2)?,
+        revoked: revoked.map_err(corrupt)?,
+        replaced_by: row.get(4).map_err(fault)?,
+        used: moment(5)?,
+        ..info
+    };
+    Ok(Key { info, hash: digest(&hash)? })
+}
