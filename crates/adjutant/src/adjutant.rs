@@ -1,32 +1,29 @@
 //! [`Adjutant`]: everything put together.
 
+use std::collections::HashMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use adjutant_agent::definition::Defaults;
-use adjutant_agent::workflow::Workflows;
 use adjutant_agent::{Agent, AgentHost, Input, Reply, Start};
 use adjutant_core::hash::Digest;
-use adjutant_core::id::{RunId, SessionId};
-use adjutant_core::limit::Limits;
-use adjutant_core::secret::Secrets;
-use adjutant_core::time::{Clock, Timestamp};
+use adjutant_core::id::{RunId, Scope, SessionId};
+use adjutant_core::time::Timestamp;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Engine, Host, RunInfo, Serve};
 use adjutant_model::Model;
 use adjutant_model::embed::Embedder;
 use adjutant_model::layer::Kept;
 use adjutant_store::random;
-use adjutant_tool::Resources;
-use adjutant_tool::code::Interpreter;
 use adjutant_tool::sandbox::Folder;
 use adjutant_workflow::{Coded, Codes};
 use tokio_util::sync::CancellationToken;
 
 use crate::approvals::Approvals;
+use crate::assembly::{Assembled, Place, Process};
 use crate::builder::Builder;
 use crate::keys::Keys;
 use crate::project::Project;
@@ -37,39 +34,40 @@ use crate::task::Task;
 use crate::triggers::Triggers;
 use crate::updates::{Driving, Updates};
 use crate::versions::{Versions, unusable, version_of};
-use crate::work::Files;
 
 /// Runs agents: a store for their runs, models, tools, and what drives them. Cheap to clone; a clone is the same one.
 #[derive(Clone)]
 pub struct Adjutant(Arc<Inner>);
 
 struct Inner {
-    engine: Arc<dyn Engine>,
-    project: Arc<Project>,
-    files: Files,
-    /// The folder of the results of workflows that are kept.
-    results: Option<PathBuf>,
-    defaults: Defaults,
-    clock: Arc<dyn Clock>,
-    keys: Keys,
-    host: Arc<AgentHost>,
+    process: Arc<Process>,
+    place: Place,
+    now: RwLock<Arc<Assembled>>,
     workflows: Arc<Codes>,
     /// How many workers of this process drive every run.
     workers: AtomicUsize,
+    /// The one of the project's own tenant; none where it is that one.
+    root: Option<Arc<Inner>>,
+    /// The other tenants, where it is the project's own.
+    tenants: Mutex<HashMap<String, Weak<Inner>>>,
 }
 
-/// What the store gives.
-pub(crate) struct Stored {
-    pub(crate) engine: Arc<dyn Engine>,
-    pub(crate) keys: Keys,
-    pub(crate) clock: Arc<dyn Clock>,
-}
+impl Inner {
+    fn new(
+        process: Arc<Process>,
+        place: Place,
+        now: Assembled,
+        workflows: Arc<Codes>,
+        root: Option<Arc<Self>>,
+    ) -> Self {
+        let now = RwLock::new(Arc::new(now));
+        let (workers, tenants) = (AtomicUsize::new(0), Mutex::default());
+        Self { process, place, now, workflows, workers, root, tenants }
+    }
 
-/// Where runs put what is no record.
-pub(crate) struct Work {
-    pub(crate) files: Files,
-    /// The folder of the results of workflows that are kept; none where nothing outlives the process.
-    pub(crate) results: Option<PathBuf>,
+    fn now(&self) -> Arc<Assembled> {
+        Arc::clone(&self.now.read().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 impl Adjutant {
@@ -94,55 +92,44 @@ impl Adjutant {
         Self::builder().project(project).build()
     }
 
-    pub(crate) fn assemble(
-        stored: Stored,
-        project: Project,
-        secrets: Arc<dyn Secrets>,
-        resources: Resources,
-        interpreter: Interpreter,
-        work: Work,
-    ) -> Self {
-        let Stored { engine, keys, clock } = stored;
-        let Work { files, results } = work;
-        let mut limits = Limits::default();
-        project.settings().limits.iter().for_each(|setting| setting.apply(&mut limits));
-        let settings = project.settings().clone();
-        let (variables, tool_search) = (settings.variables.clone(), settings.tool_search.clone());
-        let skills = project.skills().map(|skill| (skill.name.clone(), Some(skill.clone()))).collect();
-        let guardrails = settings.guardrails.clone();
-        let stop = settings.stop.clone();
-        let defaults = Defaults { limits, stop, variables, tool_search, skills, guardrails };
-        let project = Arc::new(project);
-        let models = Arc::new(ProjectModels(Arc::clone(&project)));
+    pub(crate) fn assemble(process: Process, project: Project, place: Place) -> Self {
         let workflows = Arc::<Codes>::default();
-        let host = AgentHost::new(Arc::clone(&engine), models, project.reachable_tools())
-            .with_known(project.agents().map(|agent| agent.name.clone()))
-            .with_approvals(settings.approvals.terms, settings.approvals.notifier(&secrets))
-            .with_workflows(Arc::clone(&workflows) as Arc<dyn Workflows>)
-            .with_secrets(secrets)
-            .with_resources(resources.with(files.work().clone()).with(interpreter.clone()))
-            .with_library(project.library().clone())
-            .with_interpreter(interpreter);
-        let host = match &results {
-            Some(folder) => host.with_results(Kept::new(folder, Duration::MAX)),
-            None => host,
-        };
-        let host = match project.forbids() {
-            Some(forbids) => host.with_forbids(forbids),
-            None => host,
-        };
-        Self(Arc::new(Inner {
-            engine,
-            project,
-            files,
-            results,
-            defaults,
-            clock,
-            keys,
-            host: Arc::new(host),
-            workflows,
-            workers: AtomicUsize::new(0),
-        }))
+        let now = process.assemble(project, &place, &workflows);
+        Self(Arc::new(Inner::new(Arc::new(process), place, now, workflows, None)))
+    }
+
+    /// The same project for another tenant: with an engine of its own, and so with runs, sessions, approvals, versions and a budget
+    /// for the day that are all its own, and with everything else that keeps something of whoever works with it. What is the
+    /// providers' is shared by all: connections, limits on calls, breakers. The agents, workflows and models that the program
+    /// has brought by now are known to it, too. The same tenant is the same value for as long as somebody holds it.
+    ///
+    /// Fails with [`Code::InputInvalid`] for what is no name of a tenant, and where its own folders cannot be made.
+    pub fn of_tenant(&self, tenant: &str) -> Result<Self> {
+        let root = self.0.root.as_ref().unwrap_or(&self.0);
+        if *tenant == *root.place.scope.tenant {
+            return Ok(Self(Arc::clone(root)));
+        }
+        // Held until it is there, so that there is one of each.
+        let mut tenants = root.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = tenants.get(tenant).and_then(Weak::upgrade) {
+            return Ok(Self(known));
+        }
+        tenants.retain(|_, known| known.strong_count() > 0);
+        let (process, before) = (Arc::clone(&root.process), root.now());
+        let scope = Scope::new(tenant, &root.place.scope.project)?;
+        let project = before.project.of_tenant(scope.clone())?;
+        let place = process.place(&project, scope)?;
+        let workflows = Arc::new(Codes::clone(&root.workflows));
+        let now = process.assemble(project, &place, &workflows);
+        now.host.know_agents_of(&before.host);
+        let made = Arc::new(Inner::new(process, place, now, workflows, Some(Arc::clone(root))));
+        tenants.insert(tenant.to_owned(), Arc::downgrade(&made));
+        Ok(Self(made))
+    }
+
+    /// Whose runs they are.
+    pub fn scope(&self) -> &Scope {
+        &self.0.place.scope
     }
 
     /// Asks an agent, and waits for its answer: one built in Rust (`&desk`), or one of the project's by name
@@ -179,14 +166,14 @@ impl Adjutant {
     /// [`Code::InputInvalid`] where something is claimed of the user that the project's policies do not know.
     pub async fn start(&self, agent: &(impl Runnable + ?Sized), task: impl Into<Task>) -> Result<Run> {
         let task = task.into();
-        if let Some(policies) = self.0.project.policies()? {
+        if let Some(policies) = self.project().policies()? {
             policies.schema().check_claims(&task.claims)?;
         }
         let (id, session) = (task.id.clone(), task.session.clone());
         let start = self.prepare(agent, task).await?;
         let (run, input) = (self.handle(&start.run), start.input.clone());
         let models = self.models();
-        let admitted = adjutant_agent::start::start(self.0.engine.as_ref(), &models, start).await?;
+        let admitted = adjutant_agent::start::start(self.0.place.engine.as_ref(), &models, start).await?;
         match id {
             Some(id) if !admitted.new => run.is_of(&id, &input, session.as_ref()).await?,
             _ => {}
@@ -197,11 +184,12 @@ impl Adjutant {
     /// A run that is to be started: with the version of its agent that is meant, and under the policies of now.
     pub(crate) async fn prepare(&self, agent: &(impl Runnable + ?Sized), task: Task) -> Result<Start> {
         let run = match &task.id {
-            Some(id) => run_of(id),
+            Some(id) => run_of(id, self.scope()),
             None => random::run_id()?,
         };
         let (mut definition, version) = self.meant(agent, &run, &task).await?;
-        let policies = self.0.project.pinned_policies(&definition).map_err(|error| match &version {
+        let project = self.project();
+        let policies = project.pinned_policies(&definition).map_err(|error| match &version {
             Some(chosen) => unusable(&definition.name, chosen, &error),
             None => error,
         })?;
@@ -215,7 +203,7 @@ impl Adjutant {
             session: task.session,
             user: task.user,
             budget: task.budget,
-            titled: task.titled && self.0.project.settings().titles,
+            titled: task.titled && project.settings().titles,
             ..Start::new(run, definition, input)
         })
     }
@@ -227,7 +215,7 @@ impl Adjutant {
 
     /// The keys with which a service is asked.
     pub fn keys(&self) -> &Keys {
-        &self.0.keys
+        &self.0.place.keys
     }
 
     /// The calls that wait for a person, and what people have allowed beforehand.
@@ -247,7 +235,7 @@ impl Adjutant {
 
     /// The conversations that were last written to, the latest first.
     pub async fn sessions(&self, most: usize) -> Result<Vec<SessionInfo>> {
-        let mut sessions = session::of_runs(&self.0.engine.runs(usize::MAX).await?);
+        let mut sessions = session::of_runs(&self.0.place.engine.runs(usize::MAX).await?);
         sessions.truncate(most);
         Ok(sessions)
     }
@@ -262,12 +250,12 @@ impl Adjutant {
     /// Fails with [`Code::NotFound`] when there is none, and with [`Code::InputInvalid`] when there are several.
     pub async fn find(&self, prefix: &str) -> Result<Run> {
         let exact = RunId::from(prefix);
-        match self.0.engine.info(&exact).await {
+        match self.0.place.engine.info(&exact).await {
             Ok(_) => return Ok(self.handle(&exact)),
             Err(error) if error.code() == Code::NotFound => {}
             Err(error) => return Err(error),
         }
-        let runs = self.0.engine.runs(usize::MAX).await?;
+        let runs = self.0.place.engine.runs(usize::MAX).await?;
         let found: Vec<_> = runs.iter().filter(|info| info.run.as_str().starts_with(prefix)).collect();
         match found.as_slice() {
             [only] if !prefix.is_empty() => Ok(self.handle(&only.run)),
@@ -280,22 +268,22 @@ impl Adjutant {
 
     /// The newest runs, newest first.
     pub async fn runs(&self, most: usize) -> Result<Vec<RunInfo>> {
-        self.0.engine.runs(most).await
+        self.0.place.engine.runs(most).await
     }
 
     /// Drives every run that can go on, also those that other processes left behind, until told to stop. Runs of agents
     /// that this one does not know are halted, with the reason; make agents known with [`Builder::agent`].
     pub async fn serve(&self, stop: CancellationToken) -> Result<()> {
         self.0.workers.fetch_add(1, Ordering::AcqRel);
-        let served = self.0.engine.serve(self.host(), Serve::All, stop).await;
+        let served = self.0.place.engine.serve(self.host(), Serve::All, stop).await;
         self.0.workers.fetch_sub(1, Ordering::AcqRel);
         served
     }
 
     /// Forgets runs that ended longer ago than `keep`, and the files of their tools. Returns how many.
     pub async fn prune(&self, keep: Duration) -> Result<u64> {
-        let forgotten = self.0.engine.prune(keep).await?;
-        self.0.files.sweep(self.0.engine.as_ref()).await?;
+        let forgotten = self.0.place.engine.prune(keep).await?;
+        self.0.place.files.sweep(self.0.place.engine.as_ref()).await?;
         Ok(forgotten)
     }
 
@@ -303,65 +291,66 @@ impl Adjutant {
     /// that are files or too long. [`Folder::artifacts`] lists them. Fails with [`Code::NotFound`] when there is no such
     /// run.
     pub async fn files(&self, run: &RunId) -> Result<Folder> {
-        let info = self.0.engine.info(run).await?;
-        self.0.files.of(self.0.engine.as_ref(), &info).await
+        let info = self.0.place.engine.info(run).await?;
+        self.0.place.files.of(self.0.place.engine.as_ref(), &info).await
     }
 
     /// Erases every run of one person, the files of their tools, and everything that was kept of answers of models and of results of
     /// workflows: that does not say whose it is.
     /// Returns how many runs.
     pub async fn erase_user(&self, user: &str) -> Result<u64> {
-        let erased = self.0.engine.erase_user(user).await?;
-        self.0.project.models().forget_answers()?;
-        self.0.results.as_deref().map_or(Ok(()), Kept::clear)?;
-        self.0.files.sweep(self.0.engine.as_ref()).await?;
+        let erased = self.0.place.engine.erase_user(user).await?;
+        self.project().models().forget_answers()?;
+        self.0.place.results.as_deref().map_or(Ok(()), Kept::clear)?;
+        self.0.place.files.sweep(self.0.place.engine.as_ref()).await?;
         Ok(erased)
     }
 
     /// Makes an agent known, so that its runs go on after a restart before it is asked anything. Fails with
     /// [`Code::ToolInvalid`] when its tools are not valid or lack something.
     pub fn add(&self, agent: &Agent) -> Result<()> {
-        self.0.host.add(agent)
+        self.0.now().host.add(agent)
     }
 
     /// Makes a workflow in Rust known, with the agents and tools that it uses, so that its runs go on after a restart before it is
     /// asked anything. Fails as [`add`](Self::add) does.
     pub fn add_workflow(&self, workflow: &Coded) -> Result<()> {
         self.0.workflows.add(workflow);
-        self.0.host.add(workflow.as_agent())
+        self.0.now().host.add(workflow.as_agent())
     }
 
     /// The project's agent of that name; without a name the only one there is, or the one that the project means.
     ///
     /// Fails with [`Code::NotFound`] and with [`Code::InputInvalid`], saying which there are.
     pub fn choose(&self, name: Option<&str>) -> Result<String> {
+        let project = self.project();
         let definition = match name {
             // What was published may be gone from the project's files.
             Some(name) if version_of(name).1.is_some() => return Ok(name.to_owned()),
-            Some(name) => self.0.project.definition(name)?,
-            None => self.0.project.default_agent()?,
+            Some(name) => project.definition(name)?,
+            None => project.default_agent()?,
         };
         Ok(definition.name.clone())
     }
 
     /// What keeps the runs.
     pub fn engine(&self) -> &Arc<dyn Engine> {
-        &self.0.engine
+        &self.0.place.engine
     }
 
     /// The project; an empty one where there is none.
-    pub fn project(&self) -> &Project {
-        &self.0.project
+    pub fn project(&self) -> Arc<Project> {
+        Arc::clone(&self.0.now().project)
     }
 
     /// What brings the code of runs, for those who drive an engine themselves.
     pub fn host(&self) -> Arc<dyn Host> {
-        Arc::clone(&self.0.host) as Arc<dyn Host>
+        Arc::clone(&self.0.now().host) as Arc<dyn Host>
     }
 
     /// The models, as the loop asks for them.
     pub(crate) fn models(&self) -> ProjectModels {
-        ProjectModels(Arc::clone(&self.0.project))
+        ProjectModels(self.project())
     }
 
     /// What begins runs without a person.
@@ -371,23 +360,23 @@ impl Adjutant {
 
     /// The time by the clock of the store.
     pub(crate) fn now(&self) -> Timestamp {
-        self.0.clock.now()
+        self.0.process.clock.now()
     }
 
     /// The host, for those who ask it more than an engine does.
-    pub(crate) fn agents(&self) -> &AgentHost {
-        &self.0.host
+    pub(crate) fn agents(&self) -> Arc<AgentHost> {
+        Arc::clone(&self.0.now().host)
     }
 
-    pub(crate) fn defaults(&self) -> &Defaults {
-        &self.0.defaults
+    pub(crate) fn defaults(&self) -> Arc<Defaults> {
+        Arc::clone(&self.0.now().defaults)
     }
 
     /// Drives one run, unless a worker of this process drives them all.
     pub(crate) fn drive(&self, run: &RunId) -> Driving {
         let stop = CancellationToken::new();
         let served = (self.0.workers.load(Ordering::Acquire) == 0)
-            .then(|| self.0.engine.serve(self.host(), Serve::Run(run.clone()), stop.clone()));
+            .then(|| self.0.place.engine.serve(self.host(), Serve::Run(run.clone()), stop.clone()));
         let task = tokio::spawn(async move {
             match served {
                 Some(served) => served.await,
@@ -398,16 +387,20 @@ impl Adjutant {
     }
 }
 
-/// The id of the run that a task of this name is.
-fn run_of(id: &str) -> RunId {
-    let digest = Digest::of_parts(&[b"task", id.as_bytes()]);
+/// The id of the run that a task of this name is. Tools are called with keys that are made of it, so two tenants who give the same
+/// name to their tasks must not get the same id.
+fn run_of(id: &str, scope: &Scope) -> RunId {
+    let digest = match *scope.tenant == *Scope::default().tenant {
+        true => Digest::of_parts(&[b"task", id.as_bytes()]),
+        false => Digest::of_parts(&[b"task of", scope.tenant.as_bytes(), id.as_bytes()]),
+    };
     let mut bytes = [0; 10];
     bytes.iter_mut().zip(digest.as_bytes()).for_each(|(to, from)| *to = *from);
     RunId::from_bytes(bytes)
 }
 
 /// The models of a project, as the loop asks for them.
-pub(crate) struct ProjectModels(Arc<Project>);
+pub(crate) struct ProjectModels(pub(crate) Arc<Project>);
 
 impl adjutant_agent::Models for ProjectModels {
     fn model(&self, role_or_id: &str) -> Result<Arc<dyn Model>> {
@@ -421,7 +414,7 @@ impl adjutant_agent::Models for ProjectModels {
 
 impl fmt::Debug for Adjutant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Adjutant").field("project", &self.0.project).finish_non_exhaustive()
+        f.debug_struct("Adjutant").field("project", &self.0.now().project).finish_non_exhaustive()
     }
 }
 

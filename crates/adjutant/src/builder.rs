@@ -1,10 +1,9 @@
 //! [`Builder`]: puts an Adjutant together.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use adjutant_agent::Agent;
-use adjutant_core::hash::Digest;
 use adjutant_core::id::Scope;
 use adjutant_core::secret::Secrets;
 use adjutant_core::{Code, Error, Result};
@@ -13,10 +12,9 @@ use adjutant_store::{Options, Store};
 use adjutant_tool::Resources;
 use adjutant_tool::code::Interpreter;
 
-use crate::adjutant::{Adjutant, Stored, Work};
-use crate::keys::Keys;
+use crate::adjutant::Adjutant;
+use crate::assembly::Process;
 use crate::project::{Environment, Project};
-use crate::work::Files;
 
 /// Puts an [`Adjutant`] together: where runs are kept, which models there are, and what tools share.
 ///
@@ -31,7 +29,7 @@ use crate::work::Files;
 /// ```
 #[derive(Default)]
 pub struct Builder {
-    place: Place,
+    place: Where,
     scope: Option<Scope>,
     project: Option<Project>,
     models: Vec<(String, Arc<dyn Model>)>,
@@ -43,7 +41,7 @@ pub struct Builder {
 }
 
 #[derive(Default)]
-enum Place {
+enum Where {
     /// Where the project says.
     #[default]
     Project,
@@ -55,14 +53,14 @@ impl Builder {
     /// Keeps runs in this file, which is made if it is not there. Several processes may share it.
     #[must_use]
     pub fn store(mut self, path: impl Into<PathBuf>) -> Self {
-        self.place = Place::File(path.into());
+        self.place = Where::File(path.into());
         self
     }
 
     /// Keeps runs in the memory of this process: they do not outlive it.
     #[must_use]
     pub fn in_memory(mut self) -> Self {
-        self.place = Place::Memory;
+        self.place = Where::Memory;
         self
     }
 
@@ -136,10 +134,10 @@ impl Builder {
     /// when nobody said where it is, and with what is wrong with an agent.
     pub fn build(self) -> Result<Adjutant> {
         let path = match (self.place, &self.project) {
-            (Place::Memory, _) => None,
-            (Place::File(path), _) => Some(path),
-            (Place::Project, Some(project)) => Some(project.settings().store.clone()),
-            (Place::Project, None) => {
+            (Where::Memory, _) => None,
+            (Where::File(path), _) => Some(path),
+            (Where::Project, Some(project)) => Some(project.settings().store.clone()),
+            (Where::Project, None) => {
                 return Err(Error::new(Code::InputInvalid, "nobody said where runs are kept").with_help(
                     "call `.store(path)`, or `.in_memory()` for runs that need not outlive the process",
                 ));
@@ -148,7 +146,6 @@ impl Builder {
         let is_of_project =
             self.project.as_ref().is_some_and(|project| path.as_ref() == Some(&project.settings().store));
         let clock = Arc::clone(&self.options.clock);
-        let beside = path.clone();
         let store = match path {
             Some(path) => Store::open(path, self.options)?,
             None => Store::in_memory()?,
@@ -157,37 +154,23 @@ impl Builder {
             Some(project) => project,
             None => Project::without_files(Environment::process())?,
         };
-        let scope = self.scope.unwrap_or_else(|| project.settings().scope.clone());
-        let files = match &beside {
-            // Two stores that share a folder would take each other's files for left over.
-            Some(store) if !is_of_project => Files::beside(store, &project.settings().sandbox, scope.clone()),
-            Some(_) => Files::of_project(&project.settings().sandbox, scope.clone()),
-            None => Files::passing(&project.settings().sandbox, scope.clone())?,
-        };
-        let results = beside.as_ref().map(|store| results_beside(store, &scope));
-        let keys = Keys::new(store.directory(), scope.clone(), Arc::clone(&clock));
-        let engine = match project.settings().budget.amount() {
-            Some(daily) => store.engine_within(scope, daily),
-            None => store.engine(scope),
-        };
         for (role, model) in self.models {
             project.models().insert(role, model);
         }
-        let secrets = self.secrets.unwrap_or_else(|| project.secrets());
-        let stored = Stored { engine, keys, clock };
-        let work = Work { files, results };
-        let adjutant = Adjutant::assemble(stored, project, secrets, self.resources, self.interpreter, work);
+        let scope = self.scope.unwrap_or_else(|| project.settings().scope.clone());
+        let process = Process {
+            store,
+            secrets: self.secrets,
+            resources: self.resources,
+            interpreter: self.interpreter,
+            clock,
+            is_of_project,
+        };
+        let place = process.place(&project, scope)?;
+        let adjutant = Adjutant::assemble(process, project, place);
         for agent in &self.agents {
             adjutant.add(agent)?;
         }
         Ok(adjutant)
     }
-}
-
-/// The folder in which results of workflows are kept: each store's and project's own.
-fn results_beside(store: &Path, scope: &Scope) -> PathBuf {
-    let name = store.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let owner = Digest::of_parts(&[name.as_bytes(), scope.tenant.as_bytes(), scope.project.as_bytes()]);
-    let folder = store.parent().unwrap_or(Path::new("."));
-    folder.join("results").join(owner.short())
 }

@@ -51,6 +51,7 @@ struct OfWorkflows;
 
 mod adjutant;
 mod approvals;
+mod assembly;
 mod builder;
 mod hand;
 mod keys;

@@ -108,7 +108,8 @@ impl Adjutant {
         let models = self.models();
         let model = Subtask::Route.model(&models, || models.model("main"))?;
         let model = model.map_or_else(|| "main".to_owned(), |model| model.id().to_owned());
-        let agents: Vec<_> = self.project().agents().collect();
+        let project = self.project();
+        let agents: Vec<_> = project.agents().collect();
         let names: Vec<_> = agents.iter().map(|agent| agent.name.as_str()).collect();
         let list = agents.iter().map(|agent| json!({"name": agent.name, "description": agent.description}));
         Ok(Agent::new(ROUTER)

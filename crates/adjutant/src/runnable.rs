@@ -33,14 +33,14 @@ pub trait Runnable: sealed::Sealed + Sync {
 impl Runnable for Agent {
     fn definition(&self, adjutant: &Adjutant) -> Result<Definition> {
         adjutant.add(self)?;
-        self.definition_with(adjutant.defaults())
+        self.definition_with(&adjutant.defaults())
     }
 }
 
 impl Runnable for Coded {
     fn definition(&self, adjutant: &Adjutant) -> Result<Definition> {
         adjutant.add_workflow(self)?;
-        self.definition_with(adjutant.defaults())
+        self.definition_with(&adjutant.defaults())
     }
 }
 
@@ -53,7 +53,7 @@ impl Runnable for str {
         let project = adjutant.project();
         let mut definition = project.definition(self)?.clone();
         // The project was read before the program said which model has which role.
-        by_roles(&mut definition, project);
+        by_roles(&mut definition, &project);
         Ok(definition)
     }
 }

@@ -197,6 +197,12 @@ impl AgentHost {
         Ok(())
     }
 
+    /// Knows the agents that were [added](Self::add) to another host, with their tools.
+    pub fn know_agents_of(&self, other: &Self) {
+        let known = other.own.read().unwrap_or_else(PoisonError::into_inner).clone();
+        self.own.write().unwrap_or_else(PoisonError::into_inner).extend(known);
+    }
+
     /// The agent of a definition, with the models and tools of this process.
     ///
     /// Fails with [`Code::RunDefinitionMissing`] when a tool is not here and its agent is not known either, or when it

@@ -128,7 +128,8 @@ impl IntoResponse for Refusal {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         if again {
-            let seconds = wait.map_or(WAIT, |wait| wait.as_millis().div_ceil(1000).try_into().unwrap_or(WAIT));
+            let seconds =
+                wait.map_or(WAIT, |wait| wait.as_millis().div_ceil(1000).try_into().unwrap_or(WAIT));
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
         }
         if status == StatusCode::UNAUTHORIZED {

@@ -1,8 +1,8 @@
 //! All that can be asked, and what every answer passes.
 
+use adjutant_core::{Code, Error};
 use axum::Router;
 use axum::response::{IntoResponse, Response};
-use adjutant_core::{Code, Error};
 use http::{StatusCode, Uri};
 
 use crate::api;

@@ -64,7 +64,8 @@ impl Server {
         let Self { service, listener } = self;
         service.open().await?;
         let router = routes::router(&service);
-        let connections = Arc::new(Semaphore::new(service.settings().most_connections.min(Semaphore::MAX_PERMITS)));
+        let connections =
+            Arc::new(Semaphore::new(service.settings().most_connections.min(Semaphore::MAX_PERMITS)));
         let graceful = GracefulShutdown::new();
         loop {
             let taken = tokio::select! {

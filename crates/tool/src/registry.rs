@@ -45,6 +45,18 @@ impl Registry {
         Ok(())
     }
 
+    /// Puts a tool in the place of the one of its name, which it does the same as for somebody else. The limit on concurrent calls
+    /// stays the same one for both. Fails as [`add`](Self::add) does.
+    pub fn replace(&mut self, tool: Arc<dyn Tool>) -> Result<()> {
+        let before = self.0.remove(&tool.spec().name);
+        let name = tool.spec().name.clone();
+        self.add(tool)?;
+        if let (Some(before), Some(now)) = (before, self.0.get_mut(&name)) {
+            now.slots = before.slots;
+        }
+        Ok(())
+    }
+
     /// The tool of that name.
     pub fn get(&self, name: &str) -> Option<&Arc<dyn Tool>> {
         self.0.get(name).map(|entry| &entry.tool)

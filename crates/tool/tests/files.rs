@@ -91,6 +91,40 @@ async fn the_tools_that_read_do_not_write() {
 
 #[cfg(unix)]
 #[tokio::test]
+async fn what_the_program_keeps_is_nobodys() {
+    use std::os::unix::fs::symlink;
+    let (outer, tools) = folder().unwrap();
+    let root = outer.path().join("root");
+    fs::create_dir_all(root.join(".adjutant/work/other")).unwrap();
+    fs::write(root.join(".adjutant/work/other/plan.md"), "hunter2").unwrap();
+    symlink(".adjutant/work", root.join("work")).unwrap();
+    symlink(".adjutant/work/other/plan.md", root.join("plan.md")).unwrap();
+    for path in [
+        ".adjutant/work/other/plan.md",
+        "policies/../.adjutant/work/other/plan.md",
+        "work/other/plan.md",
+        "plan.md",
+    ] {
+        let told = format!("failed: `{path}` belongs to the program, and no tool may use it");
+        assert_eq!(text(&tools, "read_file", json!({"path": path})).await, told);
+        assert_eq!(text(&tools, "write_file", json!({"path": path, "content": "x"})).await, told);
+        assert_eq!(
+            text(&tools, "edit_file", json!({"path": path, "old": "hunter2", "new": "x"})).await,
+            told
+        );
+    }
+    let new = text(&tools, "write_file", json!({"path": "work/new/mine.md", "content": "x"})).await;
+    assert!(new.contains("belongs to the program"), "{new}");
+    for path in [".adjutant", "work"] {
+        assert!(text(&tools, "list_files", json!({"path": path})).await.starts_with("failed: "), "{path}");
+        let found = text(&tools, "search_files", json!({"words": "hunter2", "path": path})).await;
+        assert!(found.starts_with("failed: "), "{path}");
+    }
+    assert_eq!(fs::read_to_string(root.join(".adjutant/work/other/plan.md")).unwrap(), "hunter2");
+}
+
+#[cfg(unix)]
+#[tokio::test]
 async fn nothing_leads_out_of_the_folder() {
     use std::os::unix::fs::symlink;
     let (outer, tools) = folder().unwrap();

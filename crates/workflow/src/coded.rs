@@ -156,6 +156,13 @@ impl std::fmt::Debug for Coded {
 #[derive(Default)]
 pub struct Codes(RwLock<BTreeMap<String, Arc<dyn Workflow>>>);
 
+impl Clone for Codes {
+    /// The same workflows; what either takes in later, the other does not have.
+    fn clone(&self) -> Self {
+        Self(RwLock::new(self.0.read().unwrap_or_else(PoisonError::into_inner).clone()))
+    }
+}
+
 impl Codes {
     /// Takes in a workflow, and those that it asks. One of the same name gives way to it.
     pub fn add(&self, workflow: &Coded) {

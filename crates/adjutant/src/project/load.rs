@@ -46,21 +46,23 @@ const WORKFLOWS: &str = "workflows";
 /// is known before the first run.
 #[derive(Debug)]
 pub struct Project {
-    folder: PathBuf,
-    settings: Settings,
-    agents: BTreeMap<String, Source>,
-    definitions: BTreeMap<String, Definition>,
-    toolsets: Toolsets,
-    skills: Skills,
-    lock: Lock,
-    library: Library,
-    models: Models,
-    policies: policies::Read,
+    pub(super) folder: PathBuf,
+    pub(super) settings: Settings,
+    pub(super) agents: BTreeMap<String, Source>,
+    pub(super) definitions: BTreeMap<String, Definition>,
+    pub(super) toolsets: Toolsets,
+    pub(super) skills: Skills,
+    pub(super) lock: Lock,
+    pub(super) library: Library,
+    pub(super) models: Models,
+    pub(super) policies: policies::Read,
     /// Whether it is a folder, whose files may change.
-    has_files: bool,
-    secrets: Arc<ProjectSecrets>,
+    pub(super) has_files: bool,
+    pub(super) secrets: Arc<ProjectSecrets>,
+    /// Whether it is that of a tenant other than its own.
+    pub(super) is_of_tenant: bool,
     /// The agent whose file was named, where one was.
-    named: Option<String>,
+    pub(super) named: Option<String>,
 }
 
 /// Where the parts of a project are, and how the person who named it knows them.
@@ -215,6 +217,7 @@ impl Project {
                 policies,
                 has_files: true,
                 secrets,
+                is_of_tenant: false,
                 named,
             },
             errors,
@@ -251,6 +254,7 @@ impl Project {
             folder,
             settings,
             secrets,
+            is_of_tenant: false,
             named: None,
         })
     }
@@ -334,8 +338,17 @@ impl Project {
 
     /// Accepts what servers offer, and writes it into `adjutant.lock`. It counts when the project is read anew.
     ///
-    /// Fails with [`Code::FileUnreadable`] when the file cannot be written.
+    /// Fails with [`Code::FileUnreadable`] when the file cannot be written, and with [`Code::Conflict`] for a tenant other than the
+    /// project's own: it holds for all of them.
     pub fn accept(&self, offers: BTreeMap<String, Pin>) -> Result<()> {
+        if self.is_of_tenant {
+            let message = format!(
+                "the tenant `{}` cannot accept for all others what servers offer",
+                self.settings.scope.tenant
+            );
+            return Err(Error::new(Code::Conflict, message)
+                .with_help("accept it for the project: `adjutant tools trust`"));
+        }
         self.lock.accept(offers, |name| self.toolsets.servers().contains_key(name))
     }
 
@@ -529,7 +542,7 @@ fn check_reception(settings: &Settings, agents: &Agents, problems: &Problems) {
     }
 }
 
-fn defaults(settings: &Settings, skills: &Skills) -> Defaults {
+pub(super) fn defaults(settings: &Settings, skills: &Skills) -> Defaults {
     let mut limits = Limits::default();
     settings.limits.iter().for_each(|setting| setting.apply(&mut limits));
     Defaults {
@@ -543,16 +556,16 @@ fn defaults(settings: &Settings, skills: &Skills) -> Defaults {
 }
 
 /// What stands around the agents.
-struct Around<'a> {
-    defaults: Defaults,
-    toolsets: &'a Toolsets,
-    settings: &'a Settings,
-    models: &'a Models,
-    unread: Unread,
+pub(super) struct Around<'a> {
+    pub(super) defaults: Defaults,
+    pub(super) toolsets: &'a Toolsets,
+    pub(super) settings: &'a Settings,
+    pub(super) models: &'a Models,
+    pub(super) unread: Unread,
 }
 
 impl Around<'_> {
-    fn define(&self, source: &Source) -> Result<Definition, Vec<Error>> {
+    pub(super) fn define(&self, source: &Source) -> Result<Definition, Vec<Error>> {
         let model = &source.model;
         let choice = self.models.choice(&model.name).map_err(|error| source.placed(error, model.place));
         match (source.resolve(&self.defaults, |name| self.toolsets.specs(name)), choice) {

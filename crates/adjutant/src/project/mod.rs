@@ -19,6 +19,7 @@ mod secrets;
 mod settings;
 mod skills;
 mod substitution;
+mod tenant;
 mod toml;
 mod tools;
 mod triggers;

@@ -45,8 +45,8 @@ impl Triggers {
     }
 
     /// The triggers as they are written.
-    pub fn all(&self) -> &BTreeMap<String, TriggerSettings> {
-        &self.0.project().settings().triggers
+    pub fn all(&self) -> BTreeMap<String, TriggerSettings> {
+        self.0.project().settings().triggers.clone()
     }
 
     /// When a trigger comes due next; none of one that is off, or that watches a folder.
@@ -67,9 +67,10 @@ impl Triggers {
     ///
     /// Fails with [`Code::NotFound`], and with [`Code::InputInvalid`] where the file is missing or makes no sense.
     pub async fn fire(&self, name: &str, file: Option<&str>) -> Result<Run> {
-        let trigger = self.all().get(name).ok_or_else(|| {
+        let all = self.all();
+        let trigger = all.get(name).ok_or_else(|| {
             let error = Error::new(Code::NotFound, format!("there is no trigger `{name}`"));
-            match nearest(name, self.all().keys().map(String::as_str)) {
+            match nearest(name, all.keys().map(String::as_str)) {
                 Some(meant) => error.with_help(format!("did you mean `{meant}`?")),
                 None => error.with_help("`adjutant triggers list` lists those that there are"),
             }

@@ -30,6 +30,7 @@ mod runs;
 mod scripts;
 mod shop;
 mod strategies;
+mod tenants;
 mod trees;
 mod triggers;
 mod versions;

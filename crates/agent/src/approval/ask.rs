@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adjutant_core::hash::Digest;
+use adjutant_core::id::Scope;
 use adjutant_core::json::Json;
 use adjutant_core::label::Label;
 use adjutant_core::time::{Timestamp, format_duration};
@@ -214,6 +215,12 @@ async fn wait(
     }
 }
 
+/// The tenant, where a person has to be told whose run it is.
+fn tenant_of(scope: &Scope) -> Option<String> {
+    let is_usual = scope.tenant == Scope::default().tenant;
+    (!is_usual).then(|| scope.tenant.to_string())
+}
+
 /// Tells somebody outside that the call waits. After a crash they may be told again, under the same id.
 async fn tell(ctx: &Ctx, agent: &Arc<Runtime>, request: &Request, signal: &str) -> Result<()> {
     let input = json!({ "signal": signal, "digest": request.digest });
@@ -221,6 +228,7 @@ async fn tell(ctx: &Ctx, agent: &Arc<Runtime>, request: &Request, signal: &str) 
     let tell = work(move |attempt| {
         let notice = Notice {
             id: attempt.idempotency_key.to_string(),
+            tenant: tenant_of(&attempt.scope),
             run: attempt.run.clone(),
             agent: agent.definition.name.clone(),
             session: agent.session.clone(),

@@ -13,6 +13,9 @@ use super::request::Request;
 pub struct Notice {
     /// What makes a second copy of it recognisable: after a crash it may be sent again.
     pub id: String,
+    /// Whose run it is, where that is not `local`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
     /// The run that waits.
     pub run: RunId,
     /// Its agent.

@@ -42,11 +42,11 @@ const MOST_SESSIONS: usize = 20;
 pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Output) -> Ended {
     let place = arguments.place.as_deref();
     let adjutant = place::open(place, shared)?;
-    let recording = arguments.exchanges.begin(adjutant.project(), output)?;
+    let recording = arguments.exchanges.begin(&adjutant.project(), output)?;
     if arguments.sessions {
         return list(&adjutant, output).await;
     }
-    arguments.terms.check(adjutant.project())?;
+    arguments.terms.check(&adjutant.project())?;
     let session = match &arguments.terms.session {
         Some(session) => session.clone(),
         None => adjutant.new_session()?.id().to_string(),

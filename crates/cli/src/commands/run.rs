@@ -47,8 +47,8 @@ pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
     };
     let question = read(question)?;
     let adjutant = place::open(project.as_deref(), shared)?;
-    arguments.terms.check(adjutant.project())?;
-    let recording = arguments.exchanges.begin(adjutant.project(), output)?;
+    arguments.terms.check(&adjutant.project())?;
+    let recording = arguments.exchanges.begin(&adjutant.project(), output)?;
     let mut task = arguments.terms.task(question);
     if let Some(id) = &arguments.id {
         task = task.id(id);
@@ -86,8 +86,9 @@ pub(crate) async fn agent(
 /// Says what a person must know of the model that answers: that it is no LLM, where nobody chose it.
 pub(crate) fn notice(adjutant: &Adjutant, agent: &str, output: Output) {
     let (agent, _) = version_of(agent);
-    let source = adjutant.project().agents().find(|source| source.name == agent);
-    let choice = source.and_then(|source| adjutant.project().models().choice(&source.model.name).ok());
+    let project = adjutant.project();
+    let source = project.agents().find(|source| source.name == agent);
+    let choice = source.and_then(|source| project.models().choice(&source.model.name).ok());
     if let Some(notice) = choice.and_then(|choice| choice.notice()) {
         output.talk(&format!("note: {notice}"));
     }

@@ -65,7 +65,8 @@ impl Caller {
             return Ok(());
         }
         let (name, role) = (&self.who.name, self.who.role);
-        let roles: Vec<_> = Role::ALL.iter().filter(|role| role.may(right)).map(|role| format!("`{role}`")).collect();
+        let roles: Vec<_> =
+            Role::ALL.iter().filter(|role| role.may(right)).map(|role| format!("`{role}`")).collect();
         Err(Error::new(Code::Forbidden, format!("`{name}` has the role `{role}`, which may not {right}"))
             .with_help(format!("ask with a key that has one of the roles {}", roles.join(", "))))
     }
@@ -76,6 +77,9 @@ impl Caller {
             return Ok(());
         }
         let (name, scopes) = (&self.who.name, self.who.scopes.join(", "));
-        Err(Error::new(Code::Forbidden, format!("`{name}` is confined to {scopes}, which does not include `{what}`")))
+        Err(Error::new(
+            Code::Forbidden,
+            format!("`{name}` is confined to {scopes}, which does not include `{what}`"),
+        ))
     }
 }

@@ -22,7 +22,8 @@ pub(crate) fn credential(headers: &HeaderMap) -> Result<Option<&str>> {
             )),
         }
     });
-    let keys = headers.get_all(KEY).iter().map(|value| value.to_str().map_err(|_| unreadable()).map(str::trim));
+    let keys =
+        headers.get_all(KEY).iter().map(|value| value.to_str().map_err(|_| unreadable()).map(str::trim));
     for credential in bearers.chain(keys) {
         let credential = credential?;
         if shown.is_some_and(|shown| shown != credential) {

@@ -21,22 +21,37 @@ const TAG: &str = "Approvals";
 pub(super) fn routes() -> Routes {
     Routes::default()
         .on(
-            Operation::get("/api/approvals", "listApprovals", "The calls that wait for a person", Right::View)
-                .of(TAG)
-                .said("Those that have waited longest first."),
+            Operation::get(
+                "/api/approvals",
+                "listApprovals",
+                "The calls that wait for a person",
+                Right::View,
+            )
+            .of(TAG)
+            .said("Those that have waited longest first."),
             list,
         )
         .on(
-            Operation::get("/api/approvals/{approval}", "showApproval", "A call that waits for a person", Right::View)
-                .of(TAG)
-                .fails(&[Code::NotFound, Code::Conflict]),
+            Operation::get(
+                "/api/approvals/{approval}",
+                "showApproval",
+                "A call that waits for a person",
+                Right::View,
+            )
+            .of(TAG)
+            .fails(&[Code::NotFound, Code::Conflict]),
             show,
         )
         .on(
-            Operation::post("/api/approvals/{approval}/decide", "decide", "Answer a call that waits", Right::Approve)
-                .of(TAG)
-                .said("The first answer counts; who comes later is told what it was, with 409.")
-                .fails(&[Code::NotFound, Code::Conflict]),
+            Operation::post(
+                "/api/approvals/{approval}/decide",
+                "decide",
+                "Answer a call that waits",
+                Right::Approve,
+            )
+            .of(TAG)
+            .said("The first answer counts; who comes later is told what it was, with 409.")
+            .fails(&[Code::NotFound, Code::Conflict]),
             decide,
         )
 }

@@ -10,5 +10,9 @@ use crate::endpoint::Routes;
 
 /// Every endpoint under `/api`.
 pub(crate) fn routes() -> Routes {
-    Routes::default().and(health::routes()).and(runs::routes()).and(sessions::routes()).and(approvals::routes())
+    Routes::default()
+        .and(health::routes())
+        .and(runs::routes())
+        .and(sessions::routes())
+        .and(approvals::routes())
 }

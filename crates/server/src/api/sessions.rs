@@ -21,10 +21,15 @@ pub(super) fn routes() -> Routes {
             show,
         )
         .on(
-            Operation::get("/api/sessions/{session}/messages", "listSessionMessages", "What was said in it", Right::View)
-                .of(TAG)
-                .said("Without the instructions of agents.")
-                .fails(&[Code::NotFound]),
+            Operation::get(
+                "/api/sessions/{session}/messages",
+                "listSessionMessages",
+                "What was said in it",
+                Right::View,
+            )
+            .of(TAG)
+            .said("Without the instructions of agents.")
+            .fails(&[Code::NotFound]),
             messages,
         )
 }
@@ -50,7 +55,9 @@ struct Session {
 
 impl SessionPath {
     /// The session and its turns, as far as the caller may see them. Fails with [`Code::NotFound`] where there is none.
-    async fn session<Q, B>(call: &Call<Self, Q, B>) -> Result<(adjutant::Session, Vec<adjutant::durable::RunInfo>)> {
+    async fn session<Q, B>(
+        call: &Call<Self, Q, B>,
+    ) -> Result<(adjutant::Session, Vec<adjutant::durable::RunInfo>)> {
         let id = call.path.session.as_str();
         let session = call.caller.adjutant().session(id);
         let mut turns = session.turns().await?;

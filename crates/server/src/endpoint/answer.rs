@@ -53,7 +53,11 @@ impl<T: Serialize> IntoResponse for Created<T> {
 
 impl<T: Serialize + JsonSchema + Send> Answer for Created<T> {
     fn shapes(generator: &mut SchemaGenerator) -> Shapes {
-        vec![Shape { status: StatusCode::CREATED, about: "It is there from now on", body: json::<T>(generator) }]
+        vec![Shape {
+            status: StatusCode::CREATED,
+            about: "It is there from now on",
+            body: json::<T>(generator),
+        }]
     }
 }
 
@@ -68,7 +72,11 @@ impl<T: Serialize> IntoResponse for Accepted<T> {
 
 impl<T: Serialize + JsonSchema + Send> Answer for Accepted<T> {
     fn shapes(generator: &mut SchemaGenerator) -> Shapes {
-        vec![Shape { status: StatusCode::ACCEPTED, about: "It is on record and will be done", body: json::<T>(generator) }]
+        vec![Shape {
+            status: StatusCode::ACCEPTED,
+            about: "It is on record and will be done",
+            body: json::<T>(generator),
+        }]
     }
 }
 

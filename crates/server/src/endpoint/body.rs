@@ -81,15 +81,20 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
         let at = if path == "." { String::new() } else { format!(" at `{path}`") };
         Error::new(Code::InputInvalid, format!("the body is wrong{at}: {}", error.inner()))
     })?;
-    deserializer
-        .end()
-        .map_err(|error| Error::new(Code::InputInvalid, format!("the body goes on after its end: {error}")))?;
+    deserializer.end().map_err(|error| {
+        Error::new(Code::InputInvalid, format!("the body goes on after its end: {error}"))
+    })?;
     Ok(read)
 }
 
 /// Takes in a body of at most so many bytes.
-pub(crate) async fn take(parts: &Parts, body: axum::body::Body, most: usize) -> Result<bytes::Bytes, Refusal> {
-    let said = parts.headers.get(http::header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+pub(crate) async fn take(
+    parts: &Parts,
+    body: axum::body::Body,
+    most: usize,
+) -> Result<bytes::Bytes, Refusal> {
+    let said =
+        parts.headers.get(http::header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if said.is_some_and(|length: u64| length > most as u64) {
         return Err(too_large(most).into());
     }

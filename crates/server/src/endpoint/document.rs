@@ -120,15 +120,21 @@ impl Document {
 
 /// Who may, in words.
 fn roles(needs: Right) -> String {
-    let roles: Vec<_> = Role::ALL.iter().filter(|role| role.may(needs)).map(|role| format!("`{role}`")).collect();
+    let roles: Vec<_> =
+        Role::ALL.iter().filter(|role| role.may(needs)).map(|role| format!("`{role}`")).collect();
     format!("Roles: {}.", roles.join(", "))
 }
 
 /// The members of a schema as parameters.
 fn parameters(place: &str, schema: Schema) -> Vec<Value> {
     let schema = Value::from(schema);
-    let required: Vec<&str> =
-        schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let required: Vec<&str> = schema
+        .get("required")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
     let members = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
     let parameter = |(name, schema): (&String, &Value)| {
         let mut schema = schema.clone();

@@ -63,7 +63,10 @@ impl IntoResponse for Events {
 
 impl Answer for Events {
     fn shapes(_: &mut SchemaGenerator) -> Shapes {
-        let body = Some(("text/event-stream", Schema::from(serde_json::Map::from_iter([("type".to_owned(), "string".into())]))));
+        let body = Some((
+            "text/event-stream",
+            Schema::from(serde_json::Map::from_iter([("type".to_owned(), "string".into())])),
+        ));
         vec![Shape { status: StatusCode::OK, about: "What happens in the run", body }]
     }
 }

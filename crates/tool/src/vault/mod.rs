@@ -45,6 +45,12 @@ impl Vault {
         Self { folder: folder.into(), key, clock }
     }
 
+    /// Another vault under the same key, in another folder.
+    #[must_use]
+    pub fn within(&self, folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into(), ..self.clone() }
+    }
+
     /// Where its files are.
     pub fn folder(&self) -> &Path {
         &self.folder

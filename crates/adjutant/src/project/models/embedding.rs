@@ -20,10 +20,15 @@ const EMBED: &str = "embed";
 pub(super) struct Embedders {
     /// By role or id: what the program brought.
     pub(super) brought: HashMap<String, Arc<dyn Embedder>>,
-    /// By id: what was asked for before.
-    pub(super) built: HashMap<String, Arc<dyn Embedder>>,
-    /// By id: those of them that keep vectors.
-    pub(super) keeping: HashMap<String, Arc<dyn Embedder>>,
+    /// By id: those that keep vectors.
+    keeping: HashMap<String, Arc<dyn Embedder>>,
+}
+
+impl Embedders {
+    /// Those of another owner, who keeps vectors of its own.
+    pub(super) fn of_another(&self) -> Self {
+        Self { brought: self.brought.clone(), keeping: HashMap::new() }
+    }
 }
 
 impl Models {
@@ -50,7 +55,7 @@ impl Models {
             Plan::Offline => return Err(makes_no_vectors("offline")),
             Plan::Program(model) => return Err(makes_no_vectors(model.id())),
         };
-        if let Some(embedder) = lock(&self.embedders).built.get(id) {
+        if let Some(embedder) = lock(&self.shared.embedders).get(id) {
             return Ok(Arc::clone(embedder));
         }
         let embedder = match &plan {
@@ -58,7 +63,7 @@ impl Models {
             Plan::Local(local) => local.open()?,
             Plan::Offline | Plan::Program(_) => return Err(makes_no_vectors(id)),
         };
-        lock(&self.embedders).built.insert(id.clone(), Arc::clone(&embedder));
+        lock(&self.shared.embedders).insert(id.clone(), Arc::clone(&embedder));
         Ok(embedder)
     }
 
@@ -84,7 +89,7 @@ impl Models {
             breaker: layers.breaker,
             limits: layers.limits,
         };
-        let transport = lock(&self.carriage).transport(config.timeouts, &self.exchanges);
+        let transport = lock(&self.shared.carriage).transport(config.timeouts, &self.shared.exchanges);
         Ok(Arc::new(endpoint.provider.embedder_over(&config, &options, transport)?))
     }
 

@@ -2,18 +2,19 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use adjutant_core::hash::Digest;
+use adjutant_core::id::Scope;
 use adjutant_core::secret::Secret;
 use adjutant_core::{Code, Error, Result, nearest};
 use adjutant_model::cassette::UNKNOWN;
 use adjutant_model::catalogue::Catalogue;
-use adjutant_model::embed;
-use adjutant_model::layer::cache::Answers;
+use adjutant_model::embed::{self, Embedder};
+use adjutant_model::layer::cache::{Answers, Cache};
 use adjutant_model::layer::{Fallback, Kept, Layers, breaker, limit, retry};
 use adjutant_model::offline::Offline;
 use adjutant_model::provider::{Config, Probed, Provider};
@@ -50,15 +51,31 @@ pub struct Models {
     secrets: Arc<ProjectSecrets>,
     /// By role or id: what the program brought.
     brought: Mutex<HashMap<String, Arc<dyn Model>>>,
-    /// By id: what was asked for before.
-    built: Mutex<HashMap<String, Arc<dyn Model>>>,
+    pub(super) shared: Arc<Shared>,
+    /// By id: those that give kept answers again, each around the model that is asked where there is none.
+    keeping: Mutex<HashMap<String, Keeping>>,
     pub(super) embedders: Mutex<Embedders>,
-    pub(super) carriage: Mutex<Carriage>,
-    pub(super) exchanges: Arc<AtomicU64>,
     /// The folder of the answers that are kept.
     answers: PathBuf,
     /// The folder of the vectors that are kept.
     pub(super) vectors: PathBuf,
+}
+
+/// What is the providers' and not a tenant's: connections, limits, breakers. It holds nothing of what is said.
+#[derive(Default)]
+pub(super) struct Shared {
+    /// By id: what was asked for before.
+    built: Mutex<HashMap<String, Arc<dyn Model>>>,
+    /// By id: the same of embedders.
+    pub(super) embedders: Mutex<HashMap<String, Arc<dyn Embedder>>>,
+    pub(super) carriage: Mutex<Carriage>,
+    pub(super) exchanges: Arc<AtomicU64>,
+}
+
+/// A model without and with the answers that are kept of it.
+struct Keeping {
+    alone: Arc<dyn Model>,
+    keeping: Arc<dyn Model>,
 }
 
 /// What was decided for a name, without building it or reaching out.
@@ -173,24 +190,34 @@ impl Models {
         environment: Environment,
         secrets: Arc<ProjectSecrets>,
     ) -> Self {
-        // Beside the store, and by whose they are, like everything that is kept.
-        let beside = |name| {
-            let folder = settings.store.with_file_name(name);
-            folder.join(&*settings.scope.tenant).join(&*settings.scope.project)
-        };
-        let (answers, vectors) = (beside("answers"), beside("vectors"));
         Self {
             settings: settings.models.clone(),
             catalogue: settings.catalogue.clone(),
             environment,
             secrets,
             brought: Mutex::default(),
-            built: Mutex::default(),
+            shared: Arc::default(),
+            keeping: Mutex::default(),
             embedders: Mutex::default(),
-            carriage: Mutex::default(),
-            exchanges: Arc::default(),
-            answers,
-            vectors,
+            answers: kept_in("answers", &settings.store, &settings.scope),
+            vectors: kept_in("vectors", &settings.store, &settings.scope),
+        }
+    }
+
+    /// The same models for another owner, with answers and vectors of its own. Connections, limits and breakers are those of the
+    /// providers, so they stay the same ones.
+    pub(in crate::project) fn of(&self, scope: &Scope, store: &Path) -> Self {
+        Self {
+            settings: self.settings.clone(),
+            catalogue: self.catalogue.clone(),
+            environment: self.environment.clone(),
+            secrets: Arc::clone(&self.secrets),
+            brought: Mutex::new(lock(&self.brought).clone()),
+            shared: Arc::clone(&self.shared),
+            keeping: Mutex::default(),
+            embedders: Mutex::new(lock(&self.embedders).of_another()),
+            answers: kept_in("answers", store, scope),
+            vectors: kept_in("vectors", store, scope),
         }
     }
 
@@ -214,7 +241,7 @@ impl Models {
             Plan::Local(local) => return Err(local.does_not_talk()),
             Plan::Endpoint(endpoint) => endpoint,
         };
-        let model = self.alone(&endpoint)?;
+        let model = self.keeping(&endpoint)?;
         if endpoint.fallback.is_empty() {
             return Ok(model);
         }
@@ -228,27 +255,43 @@ impl Models {
             Plan::Program(model) => Ok(model),
             Plan::Offline => Ok(self.offline()),
             Plan::Local(local) => Err(local.does_not_talk()),
-            Plan::Endpoint(endpoint) => self.alone(&endpoint),
+            Plan::Endpoint(endpoint) => self.keeping(&endpoint),
         });
         model.unwrap_or_else(|error| Arc::new(Absent::new(name, error)))
     }
 
-    /// A model of a provider within its layers, always the same one: its limits and its breaker hold for all who ask it.
+    /// A model of a provider within all its layers. What it was asked before, by this owner, it answers out of what was kept.
+    fn keeping(&self, endpoint: &Endpoint) -> Result<Arc<dyn Model>> {
+        let alone = self.alone(endpoint)?;
+        let Some((answers, owner)) = self.layers(endpoint).cache else { return Ok(alone) };
+        let mut keeping = lock(&self.keeping);
+        if let Some(known) = keeping.get(&endpoint.id).filter(|known| Arc::ptr_eq(&known.alone, &alone)) {
+            return Ok(Arc::clone(&known.keeping));
+        }
+        let model: Arc<dyn Model> = Arc::new(Cache::new(Arc::clone(&alone), answers, owner));
+        keeping.insert(endpoint.id.clone(), Keeping { alone, keeping: Arc::clone(&model) });
+        Ok(model)
+    }
+
+    /// A model of a provider within the layers that hold for all who ask it, always the same one.
     fn alone(&self, endpoint: &Endpoint) -> Result<Arc<dyn Model>> {
-        if let Some(model) = lock(&self.built).get(&endpoint.id) {
+        // Held until it is there: of two who ask at once, one would have limits of its own.
+        let mut built = lock(&self.shared.built);
+        if let Some(model) = built.get(&endpoint.id) {
             return Ok(Arc::clone(model));
         }
         let config = self.config(endpoint)?;
-        let transport = lock(&self.carriage).transport(config.timeouts, &self.exchanges);
+        let transport = lock(&self.shared.carriage).transport(config.timeouts, &self.shared.exchanges);
         let remote = endpoint.provider.model_over(&config, transport)?;
-        let model = self.layers(endpoint).around(Arc::new(remote));
-        lock(&self.built).insert(endpoint.id.clone(), Arc::clone(&model));
+        let layers = Layers { cache: None, ..self.layers(endpoint) };
+        let model = layers.around(Arc::new(remote));
+        built.insert(endpoint.id.clone(), Arc::clone(&model));
         Ok(model)
     }
 
     /// The layers around a model.
     pub(super) fn layers(&self, endpoint: &Endpoint) -> Layers {
-        let carriage = lock(&self.carriage).clone();
+        let carriage = lock(&self.shared.carriage).clone();
         let cache = endpoint.cache.filter(|_| carriage.keeps_answers()).map(|age| {
             let answers: Arc<dyn Answers> = Arc::new(Kept::new(&self.answers, age));
             (answers, self.owner(endpoint))
@@ -280,9 +323,9 @@ impl Models {
 
     /// Sets how requests reach providers, for all models that are asked from now on.
     pub fn carry(&self, carriage: Carriage) {
-        *lock(&self.carriage) = carriage;
-        lock(&self.built).clear();
-        lock(&self.embedders).built.clear();
+        *lock(&self.shared.carriage) = carriage;
+        lock(&self.shared.built).clear();
+        lock(&self.shared.embedders).clear();
     }
 
     /// Forgets every answer that was kept. Fails with `file-unreadable`.
@@ -322,7 +365,7 @@ impl Models {
     pub async fn probe(&self, name: &str) -> Result<Option<Probed>> {
         let Plan::Endpoint(endpoint) = self.plan(name)?.0 else { return Ok(None) };
         let config = self.config(&endpoint)?;
-        let transport = lock(&self.carriage).transport(config.timeouts, &self.exchanges);
+        let transport = lock(&self.shared.carriage).transport(config.timeouts, &self.shared.exchanges);
         endpoint.provider.probe(&config, transport.as_ref()).await.map(Some)
     }
 
@@ -550,7 +593,7 @@ impl Models {
     }
 
     pub(super) fn config(&self, endpoint: &Endpoint) -> Result<Config> {
-        let is_live = lock(&self.carriage).is_live();
+        let is_live = lock(&self.shared.carriage).is_live();
         let base_url = match is_live {
             true => self.base_url(endpoint)?,
             false => self.base_url_played_back(endpoint)?,
@@ -607,10 +650,15 @@ impl Models {
     }
 
     fn offline(&self) -> Arc<dyn Model> {
-        let mut cache = lock(&self.built);
-        let model = cache.entry(Provider::OFFLINE.to_owned()).or_insert_with(|| Arc::new(Offline::new()));
+        let mut built = lock(&self.shared.built);
+        let model = built.entry(Provider::OFFLINE.to_owned()).or_insert_with(|| Arc::new(Offline::new()));
         Arc::clone(model)
     }
+}
+
+/// Where something is kept: beside the store, and by whose it is.
+fn kept_in(name: &str, store: &Path, scope: &Scope) -> PathBuf {
+    store.with_file_name(name).join(&*scope.tenant).join(&*scope.project)
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -68,6 +68,38 @@ impl Toolsets {
         sets
     }
 
+    /// The same tools for another tenant. Those that keep something of whoever calls them are its own: `settings` says where. The
+    /// others are the same ones, with their limits on concurrent calls.
+    pub(in crate::project) fn of_tenant(
+        &self,
+        settings: &BTreeMap<String, ToolSettings>,
+        lock: &Lock,
+        library: &Library,
+    ) -> Result<Self> {
+        let mut own = Self { registry: self.registry.clone(), names: self.names.clone(), ..Self::default() };
+        for (name, tool) in settings {
+            let built = match &tool.kind {
+                ToolKind::Mcp(config) => own.accepted((**config).clone(), lock),
+                kind @ ToolKind::Files { write: true, shared: false, .. } => build(kind),
+                _ => continue,
+            };
+            let adapted = built.and_then(|tools| adapt(name, tools, tool));
+            let placed =
+                adapted.and_then(|tools| tools.into_iter().try_for_each(|tool| own.registry.replace(tool)));
+            placed.map_err(|error| explained(name, &error))?;
+        }
+        let Usable { tools, mut refused } = library.tools()?;
+        for tool in tools {
+            let name = tool.spec().name.clone();
+            if own.registry.get(&name).is_none() {
+                own.registry.add(tool)?;
+                own.names.entry(LIBRARY.to_owned()).or_default().push(name);
+            }
+        }
+        refused.extend(self.refused.clone());
+        Ok(Self { refused, ..own })
+    }
+
     /// Adds functions of the program, each by its own name. Reports those whose name is taken.
     pub(in crate::project) fn add_functions(&mut self, tools: Vec<Arc<dyn Tool>>) -> Vec<Error> {
         let mut errors = Vec::new();
@@ -208,8 +240,8 @@ fn without_table(name: &str) -> Result<Vec<Arc<dyn Tool>>> {
 
 fn build(kind: &ToolKind) -> Result<Vec<Arc<dyn Tool>>> {
     Ok(match kind {
-        ToolKind::Files { root, write: true } => builtin::files(root)?,
-        ToolKind::Files { root, write: false } => builtin::files_read(root)?,
+        ToolKind::Files { root, write: true, .. } => builtin::files(root)?,
+        ToolKind::Files { root, write: false, .. } => builtin::files_read(root)?,
         ToolKind::Fetch(config) => vec![builtin::fetch(config.clone())?],
         ToolKind::Database(config) => vec![builtin::query_database(config.clone())?],
         ToolKind::Lookup(lookup) => vec![builtin::lookup(lookup.clone())?],

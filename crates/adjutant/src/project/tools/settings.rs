@@ -51,6 +51,8 @@ pub enum ToolKind {
         root: PathBuf,
         /// Whether files may be written and changed.
         write: bool,
+        /// Whether all tenants have the same folder, though they may write to it.
+        shared: bool,
     },
     /// Pages of the web.
     Fetch(fetch::Config),
@@ -184,7 +186,8 @@ fn read_files(table: &Table<'_>, folder: &Path) -> Option<ToolKind> {
     table.require("root", "add `root = \"folder\"`: the tools see nothing outside it");
     let root = table.text("root").map(|root| folder.join(root));
     let write = table.flag("write").unwrap_or(false);
-    Some(ToolKind::Files { root: root?, write })
+    let shared = table.flag("shared").unwrap_or(false);
+    Some(ToolKind::Files { root: root?, write, shared })
 }
 
 fn read_fetch(table: &Table<'_>) -> Option<ToolKind> {

@@ -40,7 +40,8 @@ pub(super) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
         let help = "what it may do stands in the definition of its agent";
         return Err(Error::new(Code::NotFound, message).with_help(help).into());
     }
-    let deciding = Deciding { pinned, now: adjutant.project().policies().map(Option::<&_>::cloned) };
+    let project = adjutant.project();
+    let deciding = Deciding { pinned, now: project.policies().map(Option::<&_>::cloned) };
     if let Some(step) = &arguments.step {
         decided.retain(|decided| is_meant(decided, step));
         if decided.is_empty() {

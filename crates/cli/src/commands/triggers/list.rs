@@ -10,8 +10,9 @@ use crate::screen::{Output, Table, local_time};
 
 pub(super) async fn execute(adjutant: &Adjutant, output: Output) -> Ended {
     let triggers = adjutant.triggers();
+    let all = triggers.all();
     let mut rows = Vec::new();
-    for (name, trigger) in triggers.all() {
+    for (name, trigger) in &all {
         rows.push((name, trigger, triggers.upcoming(trigger), triggers.log(Some(name), 1).await?.pop()));
     }
     if output.json {

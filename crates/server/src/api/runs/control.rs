@@ -38,22 +38,33 @@ pub(super) fn routes() -> Routes {
             cancel,
         )
         .on(
-            does("/api/runs/{run}/signal", "signalRun", "Send a run an event")
-                .said("That its workflow waits for under a name, by now or later. What comes so is not trusted."),
+            does("/api/runs/{run}/signal", "signalRun", "Send a run an event").said(
+                "That its workflow waits for under a name, by now or later. What comes so is not trusted.",
+            ),
             signal,
         )
         .on(
-            Operation::post("/api/runs/{run}/answer", "answerRun", "Answer what a call asks a person", Right::Run)
-                .of(TAG)
-                .said("The name to answer to stands in what the run waits for.")
-                .fails(fails),
+            Operation::post(
+                "/api/runs/{run}/answer",
+                "answerRun",
+                "Answer what a call asks a person",
+                Right::Run,
+            )
+            .of(TAG)
+            .said("The name to answer to stands in what the run waits for.")
+            .fails(fails),
             answer,
         )
         .on(
-            Operation::post("/api/runs/{run}/resolve", "resolveRun", "Say what came of a step", Right::Approve)
-                .of(TAG)
-                .said("Where a process died in the middle of a call and it is not known whether it happened.")
-                .fails(fails),
+            Operation::post(
+                "/api/runs/{run}/resolve",
+                "resolveRun",
+                "Say what came of a step",
+                Right::Approve,
+            )
+            .of(TAG)
+            .said("Where a process died in the middle of a call and it is not known whether it happened.")
+            .fails(fails),
             resolve,
         )
 }

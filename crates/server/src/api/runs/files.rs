@@ -108,7 +108,8 @@ impl IntoResponse for Content {
     fn into_response(self) -> Response {
         let (bytes, media_type) = (self.bytes, self.media_type);
         // What a file of an agent says it is must not make a browser run it.
-        let name: String = self.name.chars().filter(|c| c.is_ascii_alphanumeric() || "._-".contains(*c)).collect();
+        let name: String =
+            self.name.chars().filter(|c| c.is_ascii_alphanumeric() || "._-".contains(*c)).collect();
         let pieces = futures::stream::try_unfold(Some(self.file), async |file| {
             let Some(mut file) = file else { return Ok(None) };
             let read = tokio::task::spawn_blocking(move || {

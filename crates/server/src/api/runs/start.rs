@@ -133,8 +133,11 @@ impl AskedPart {
             let is_base64 = base64::engine::general_purpose::STANDARD.decode(&data).is_ok();
             match is_base64 {
                 true => Ok(Media { media_type, name, source: MediaSource::Base64(data) }),
-                false => Err(Error::new(Code::InputInvalid, format!("the `data` of the `{media_type}` is not base 64"))
-                    .with_help("use the standard alphabet, with padding (RFC 4648, section 4)")),
+                false => Err(Error::new(
+                    Code::InputInvalid,
+                    format!("the `data` of the `{media_type}` is not base 64"),
+                )
+                .with_help("use the standard alphabet, with padding (RFC 4648, section 4)")),
             }
         };
         Ok(match self {
@@ -234,7 +237,8 @@ impl Answer for Started {
 
 async fn start(call: Call<Nothing, Waiting, Json<Start>>) -> Result<Started> {
     let key = key(&call)?;
-    let wants_events = call.header(ACCEPT.as_str())?.is_some_and(|accept| accept.contains("text/event-stream"));
+    let wants_events =
+        call.header(ACCEPT.as_str())?.is_some_and(|accept| accept.contains("text/event-stream"));
     let Json(start) = call.body;
     let (agent, task) = start.task(&call.caller)?;
     let run = begin(&call.caller, &agent, task, key).await?;

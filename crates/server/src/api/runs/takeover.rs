@@ -22,10 +22,17 @@ pub(super) fn routes() -> Routes {
             take,
         )
         .on(
-            Operation::post("/api/runs/{run}/act", "actInRun", "Do something in the place of the agent", Right::Run)
-                .of(TAG)
-                .said("In a run that was taken over. What is done passes the same policies as what the agent does.")
-                .fails(fails),
+            Operation::post(
+                "/api/runs/{run}/act",
+                "actInRun",
+                "Do something in the place of the agent",
+                Right::Run,
+            )
+            .of(TAG)
+            .said(
+                "In a run that was taken over. What is done passes the same policies as what the agent does.",
+            )
+            .fails(fails),
             act,
         )
 }

@@ -43,12 +43,7 @@ pub(in crate::api) struct Usage {
 
 impl From<adjutant_core::usage::Usage> for Usage {
     fn from(usage: adjutant_core::usage::Usage) -> Self {
-        Self {
-            input: usage.input,
-            output: usage.output,
-            cached: usage.cached,
-            reasoning: usage.reasoning,
-        }
+        Self { input: usage.input, output: usage.output, cached: usage.cached, reasoning: usage.reasoning }
     }
 }
 

@@ -82,10 +82,9 @@ impl From<RunInfo> for Run {
             state: info.state.as_str(),
             session: info.session.map(|session| session.to_string()),
             user: info.user,
-            version: info.version.map(|chosen| Version {
-                definition: chosen.definition.to_string(),
-                label: chosen.label,
-            }),
+            version: info
+                .version
+                .map(|chosen| Version { definition: chosen.definition.to_string(), label: chosen.label }),
             parent,
             fork_of,
             created: info.created.0,

@@ -8,7 +8,7 @@ use adjutant_core::hash::Digest;
 use adjutant_core::{Code, Error, Result};
 use serde_json::Value;
 
-use super::root::{Root, check, fault};
+use super::root::{Root, fault};
 use crate::output::Output;
 use crate::tool::Reconciled;
 
@@ -16,7 +16,7 @@ use crate::tool::Reconciled;
 const LARGEST: u64 = 16 << 20;
 
 pub(super) fn write(root: &Root, path: &str, content: &str, key: &str) -> Result<Output> {
-    check(path)?;
+    root.check(path)?;
     let _alone = root.changing.lock().unwrap_or_else(PoisonError::into_inner);
     replace(root, path, content, key)?;
     Ok(Output::text(format!("wrote {} bytes to {path}", content.len())))

@@ -6,7 +6,7 @@ use adjutant_core::Result;
 use cap_std::fs::{Dir, FileType};
 use tokio_util::sync::CancellationToken;
 
-use super::root::{Root, check, fault};
+use super::root::{Root, fault};
 use crate::builtin::blocking::stopped;
 use crate::output::Output;
 
@@ -18,7 +18,7 @@ const DEEPEST: usize = 32;
 
 /// Lists the files below a folder, each with its size.
 pub(super) fn list(root: &Root, path: &str, stop: &CancellationToken) -> Result<Output> {
-    check(path)?;
+    root.check(path)?;
     let mut lines = Vec::new();
     let complete = walk(root, path, stop, &mut |entry| {
         if lines.len() == MOST_LISTED {

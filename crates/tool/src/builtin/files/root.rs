@@ -7,6 +7,9 @@ use std::sync::Mutex;
 use adjutant_core::{Code, Error, Result};
 use cap_std::fs::{Dir, File, OpenOptions};
 
+/// The folder of a project in which its store, its vault and the files of sessions are.
+const OWN: &str = ".adjutant";
+
 /// How much of a file is looked at to tell text from binary data, in bytes.
 const SAMPLE: u64 = 8_192;
 
@@ -26,9 +29,22 @@ impl Root {
         Ok(Self { folder, changing: Mutex::new(()) })
     }
 
+    /// Refuses what no file system has, and what the program keeps for itself: records of all runs, files of other sessions, keys.
+    pub(super) fn check(&self, path: &str) -> Result<()> {
+        check(path)?;
+        // Of a file that is yet to be made, the folder that it comes into.
+        let resolved = Path::new(path).ancestors().find_map(|path| self.folder.canonicalize(path).ok());
+        let resolved = resolved.unwrap_or_default();
+        if is_the_programs(Path::new(path)) || is_the_programs(&resolved) {
+            let message = format!("`{path}` belongs to the program, and no tool may use it");
+            return Err(Error::new(Code::ToolFailed, message).with_help("use other files"));
+        }
+        Ok(())
+    }
+
     /// Opens a file for reading. A pipe or a device is refused, and never waited for.
     pub(super) fn file(&self, path: &str) -> Result<File> {
-        check(path)?;
+        self.check(path)?;
         let mut options = OpenOptions::new();
         options.read(true);
         #[cfg(unix)]
@@ -49,8 +65,13 @@ impl Root {
     }
 }
 
+/// Whether a path leads into the folder in which a project keeps what is no file of anybody's.
+fn is_the_programs(path: &Path) -> bool {
+    path.components().any(|part| part.as_os_str().eq_ignore_ascii_case(OWN))
+}
+
 /// Refuses what no file system has, before it is asked.
-pub(super) fn check(path: &str) -> Result<()> {
+fn check(path: &str) -> Result<()> {
     if path.is_empty() || path.contains('\0') || path.len() > 4_096 {
         return Err(Error::new(Code::ToolFailed, "this is no path")
             .with_help("give a path from the root, such as `notes/a.md`"));

@@ -9,7 +9,7 @@ use adjutant_core::{Code, Error, Result};
 use tokio_util::sync::CancellationToken;
 
 use super::list::walk;
-use super::root::{Root, check, is_binary};
+use super::root::{Root, is_binary};
 use crate::builtin::blocking::stopped;
 use crate::output::Output;
 
@@ -56,7 +56,7 @@ pub(super) fn search(
     most: usize,
     stop: &CancellationToken,
 ) -> Result<Output> {
-    check(path)?;
+    root.check(path)?;
     let words = words(query);
     if words.is_empty() {
         return Err(Error::new(Code::ToolFailed, "there is no word to search for"));
