@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admission::{Admission, Origin};
 use crate::ctx::Ctx;
+use crate::document::{Document, Draft, Expected};
 use crate::grant::{Asking, Grant, Revoked};
 use crate::mail::Mail;
 use crate::record::{Outcome, Record};
@@ -127,11 +128,36 @@ pub trait Engine: Send + Sync + 'static {
         most: usize,
     ) -> BoxFuture<'a, Result<Vec<Occurrence>>>;
 
+    /// Keeps a document over whatever its [`Draft`] expects to be there, and returns its revision. Fails with
+    /// [`adjutant_core::Code::Conflict`] where something else is.
+    fn put_document(&self, draft: Draft) -> BoxFuture<'_, Result<u64>>;
+
+    /// A document; none where there is none or its time is over.
+    fn document<'a>(&'a self, kind: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Document>>>;
+
+    /// Documents of a kind whose keys begin with `prefix`, in the order of their keys (by bytes), those after a key.
+    fn documents<'a>(
+        &'a self,
+        kind: &'a str,
+        prefix: &'a str,
+        after: Option<&'a str>,
+        most: usize,
+    ) -> BoxFuture<'a, Result<Vec<Document>>>;
+
+    /// Deletes a document; returns whether there was one. Fails with [`adjutant_core::Code::Conflict`] where something else is there
+    /// than was expected.
+    fn delete_document<'a>(
+        &'a self,
+        kind: &'a str,
+        key: &'a str,
+        expected: Expected,
+    ) -> BoxFuture<'a, Result<bool>>;
+
     /// Forgets ended runs whose end is longer ago than `keep`, with everything that only they refer to. A run that a
     /// living fork or an unfinished session refers to stays. Returns how many runs went.
     fn prune(&self, keep: Duration) -> BoxFuture<'_, Result<u64>>;
 
-    /// Erases every run of one person, with what was forked from it, and every grant for them. Fails with
+    /// Erases every run of one person, with what was forked from it, every grant for them, and every document of theirs. Fails with
     /// [`adjutant_core::Code::Conflict`] while one of them is being driven. Returns how many runs went.
     fn erase_user<'a>(&'a self, user: &'a str) -> BoxFuture<'a, Result<u64>>;
 }

@@ -32,6 +32,7 @@ pub mod admission;
 pub mod conformance;
 mod ctx;
 mod directory;
+mod document;
 mod driver;
 mod engine;
 mod grant;
@@ -49,6 +50,7 @@ mod work;
 pub use admission::{Admission, Origin};
 pub use ctx::{Ctx, Inbox};
 pub use directory::{Directory, Key, KeyInfo};
+pub use document::{Document, Draft, Expected};
 pub use driver::{Driven, drive};
 pub use engine::{
     Admitted, Edit, Engine, Fork, Forked, Host, Observed, Program, RunInfo, RunState, Serve, Wait,

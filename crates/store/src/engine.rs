@@ -11,8 +11,8 @@ use adjutant_core::time::Timestamp;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::stream::Reader;
 use adjutant_durable::{
-    Admission, Admitted, Amount, Asking, Changed, Engine, Fired, Firing, Fork, Forked, Grant, Host, Mail,
-    Observed, Occurrence, Record, Revoked, RunInfo, RunState, Serve, Version,
+    Admission, Admitted, Amount, Asking, Changed, Document, Draft, Engine, Expected, Fired, Firing, Fork,
+    Forked, Grant, Host, Mail, Observed, Occurrence, Record, Revoked, RunInfo, RunState, Serve, Version,
 };
 use futures::StreamExt;
 use futures::future::BoxFuture;
@@ -25,7 +25,7 @@ use crate::connection::fault;
 use crate::day::Day;
 use crate::store::Inner;
 use crate::worker::Service;
-use crate::{claim, erase, fork, grant, query, trigger, version};
+use crate::{claim, document, erase, fork, grant, query, trigger, version};
 
 /// How often a watcher looks for what another process wrote.
 const LOOK: Duration = Duration::from_millis(100);
@@ -306,6 +306,46 @@ impl Engine for SqliteEngine {
         Box::pin(async move {
             self.store.read(move |connection| trigger::list(connection, &scope, name.as_deref(), most)).await
         })
+    }
+
+    fn put_document(&self, draft: Draft) -> BoxFuture<'_, Result<u64>> {
+        let (scope, now) = (self.scope.clone(), self.store.options.clock.now());
+        Box::pin(self.store.writer.call(move |connection| document::put(connection, &scope, &draft, now)))
+    }
+
+    fn document<'a>(&'a self, kind: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Document>>> {
+        let (scope, now) = (self.scope.clone(), self.store.options.clock.now());
+        let (kind, key) = (kind.to_owned(), key.to_owned());
+        Box::pin(self.store.read(move |connection| document::find(connection, &scope, &kind, &key, now)))
+    }
+
+    fn documents<'a>(
+        &'a self,
+        kind: &'a str,
+        prefix: &'a str,
+        after: Option<&'a str>,
+        most: usize,
+    ) -> BoxFuture<'a, Result<Vec<Document>>> {
+        let (scope, now) = (self.scope.clone(), self.store.options.clock.now());
+        let (kind, prefix, after) = (kind.to_owned(), prefix.to_owned(), after.map(str::to_owned));
+        Box::pin(self.store.read(move |connection| {
+            document::list(connection, &scope, (&kind, &prefix, after.as_deref()), most, now)
+        }))
+    }
+
+    fn delete_document<'a>(
+        &'a self,
+        kind: &'a str,
+        key: &'a str,
+        expected: Expected,
+    ) -> BoxFuture<'a, Result<bool>> {
+        let (scope, now) = (self.scope.clone(), self.store.options.clock.now());
+        let (kind, key) = (kind.to_owned(), key.to_owned());
+        Box::pin(
+            self.store
+                .writer
+                .call(move |connection| document::delete(connection, &scope, (&kind, &key), expected, now)),
+        )
     }
 
     fn prune(&self, keep: Duration) -> BoxFuture<'_, Result<u64>> {

@@ -9,7 +9,7 @@ use rusqlite::{Connection, params};
 
 use crate::codec::row_id;
 use crate::connection::fault;
-use crate::day;
+use crate::{day, document};
 
 /// How many runs are forgotten in one transaction: others wait for it.
 pub(crate) const BATCH: u64 = 500;
@@ -72,6 +72,7 @@ pub(crate) fn user(connection: &Connection, scope: &Scope, user: &str, now: Time
             params![scope.tenant, scope.project, user],
         )
         .map_err(fault)?;
+    document::erase(connection, scope, user)?;
     collect(connection, scope, now)?;
     Ok(rows.len() as u64)
 }

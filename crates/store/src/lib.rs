@@ -18,6 +18,7 @@ mod codec;
 mod connection;
 mod day;
 mod directory;
+mod document;
 mod effects;
 mod engine;
 mod erase;

@@ -223,6 +223,24 @@ CREATE TABLE keys (
 ) STRICT;
 CREATE INDEX keys_by_scope ON keys (project, tenant, id);
 ",
+    r"
+-- What a service keeps beside runs.
+CREATE TABLE documents (
+    id       INTEGER PRIMARY KEY AUTOINCREMENT,   -- its revision: every change makes a new row
+    tenant   TEXT NOT NULL,
+    project  TEXT NOT NULL,
+    kind     TEXT NOT NULL,
+    key      TEXT NOT NULL,
+    body     TEXT NOT NULL,                 -- JSON
+    user     TEXT,
+    created  INTEGER NOT NULL,
+    updated  INTEGER NOT NULL,
+    expires  INTEGER,
+    UNIQUE (tenant, project, kind, key)
+) STRICT;
+CREATE INDEX documents_by_user ON documents (tenant, project, user) WHERE user IS NOT NULL;
+CREATE INDEX documents_by_end  ON documents (expires) WHERE expires IS NOT NULL;
+",
 ];
 
 /// What marks a file as ours in its header, so that `file` and SQLite can tell it: `adjt` in ASCII. Stores that were made

@@ -8,6 +8,7 @@ mod admission;
 mod budget;
 mod conversation;
 mod directory;
+mod document;
 mod fork;
 mod grant;
 mod journal;
@@ -38,6 +39,7 @@ pub use conversation::turns_run_one_after_the_other;
 pub use directory::{
     first_keys_are_made_once, keys_are_kept_and_taken_back, keys_are_replaced_once, tenants_are_listed,
 };
+pub use document::{documents_are_forgotten, documents_are_kept, documents_change_one_after_the_other};
 pub use fork::{forks_keep_what_came_before, forks_need_a_step_that_is_there};
 pub use grant::{grants_are_kept_and_taken_back, signals_that_wait_are_listed};
 pub use journal::{histories_are_complete, runs_are_listed, watches_miss_nothing, watches_show_tokens};
@@ -150,6 +152,9 @@ macro_rules! conformance_suite {
             keys_are_replaced_once
             first_keys_are_made_once
             tenants_are_listed
+            documents_are_kept
+            documents_change_one_after_the_other
+            documents_are_forgotten
             pruning_forgets_ended_runs
             users_can_be_erased
             scopes_do_not_see_each_other
