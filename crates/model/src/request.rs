@@ -9,6 +9,8 @@ use adjutant_core::tool::ToolSpec;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::sampling::Sampling;
+
 /// One request to a model: the transcript so far and what the model may do next.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Request {
@@ -20,6 +22,12 @@ pub struct Request {
     /// Whether it may, must or must not call one.
     #[serde(default)]
     pub tool_choice: ToolChoice,
+    /// Whether it may make one call at a time only.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub single_call: bool,
+    /// The tools whose arguments the provider shall hold to their schemas while the model writes, where it can.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub strict_tools: Vec<String>,
     /// The form of the final answer; free text where none is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<OutputSchema>,
@@ -29,6 +37,9 @@ pub struct Request {
     /// How freely the model chooses its words, from 0; the provider's default where none is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temperature: Option<f32>,
+    /// How else it chooses them.
+    #[serde(default, skip_serializing_if = "Sampling::is_default")]
+    pub sampling: Sampling,
     /// How much the model thinks before it answers; the provider's default where nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effort: Option<Effort>,

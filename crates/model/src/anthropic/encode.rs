@@ -10,6 +10,7 @@ use super::turns::{Side, Transcript};
 use super::{cache, content, kind_of, schema};
 use crate::provider::PromptCache;
 use crate::request::{Effort, OutputSchema, Request, ToolChoice};
+use crate::sampling::Names;
 use crate::token;
 
 /// What of a model's configuration the body depends on.
@@ -70,6 +71,10 @@ pub(super) fn body(dialect: &Dialect, request: &Request) -> Result<Value> {
     }
     if let Some(temperature) = temperature(dialect, request, &plan)? {
         set("temperature", temperature);
+    }
+    let names = Names { top_p: Some("top_p"), top_k: Some("top_k"), ..Names::default() };
+    for (key, value) in request.sampling.named(&dialect.model, names)? {
+        set(key, value);
     }
     if !request.stop.is_empty() {
         set("stop_sequences", stop_texts(request)?);
@@ -167,7 +172,7 @@ fn asked_in_words(output: &OutputSchema) -> String {
 }
 
 fn tool_choice(dialect: &Dialect, request: &Request, plan: &Plan, no_tools: bool) -> Result<Option<Value>> {
-    let one_at_a_time = !dialect.parallel_tools;
+    let one_at_a_time = request.single_call || !dialect.parallel_tools;
     let mut choice = match &request.tool_choice {
         _ if no_tools => return Ok(None),
         ToolChoice::None => return Ok(Some(json!({"type": "none"}))),

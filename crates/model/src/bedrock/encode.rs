@@ -12,6 +12,7 @@ use crate::anthropic::generation::Thinking;
 use crate::anthropic::schema;
 use crate::provider::PromptCache;
 use crate::request::{Effort, OutputSchema, Request, ToolChoice};
+use crate::sampling::Names;
 
 /// What of a model's configuration the body depends on.
 #[derive(Clone, Debug)]
@@ -109,6 +110,10 @@ fn inference(dialect: &Dialect, request: &Request, plan: &Plan) -> Result<Map<St
     }
     if let Some(temperature) = temperature(dialect, request, plan)? {
         fields.insert("temperature".into(), temperature);
+    }
+    let names = Names { top_p: Some("topP"), ..Names::default() };
+    for (key, value) in request.sampling.named(&dialect.model, names)? {
+        fields.insert(key.to_owned(), value);
     }
     if !request.stop.is_empty() {
         fields.insert("stopSequences".into(), request.stop.clone().into());

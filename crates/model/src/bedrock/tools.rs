@@ -8,6 +8,7 @@ use super::encode::Dialect;
 use super::turns::Conversation;
 use crate::anthropic::generation::Forced;
 use crate::request::{Request, ToolChoice};
+use crate::sampling::untold;
 
 /// What the instructions say where no field can: the interface has none that forbids calls.
 const NO_CALLS: &str = "Call no tool now: answer with what is known.";
@@ -47,8 +48,11 @@ impl Tools {
             return Ok(Self { specs, words: Some(NO_CALLS), ..Self::default() });
         }
         let mut tools = Self { specs: specs(dialect, request)?, ..Self::default() };
-        let one_at_a_time =
-            !dialect.parallel_tools && dialect.traits.claude.is_some_and(|claude| claude.output_format);
+        let has_switch = dialect.traits.claude.is_some_and(|claude| claude.output_format);
+        if request.single_call && !has_switch {
+            return Err(untold(&dialect.model, "parallel_tool_calls"));
+        }
+        let one_at_a_time = (request.single_call || !dialect.parallel_tools) && has_switch;
         let (field, own) = match &request.tool_choice {
             ToolChoice::Auto | ToolChoice::None => (None, json!({"type": "auto"})),
             ToolChoice::Required => (Some(json!({"any": {}})), json!({"type": "any"})),

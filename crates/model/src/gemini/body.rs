@@ -8,6 +8,7 @@ use super::generation::{Generation, Traits};
 use super::place::Place;
 use super::{schema, tools};
 use crate::request::{Effort, Request};
+use crate::sampling::{Names, untold};
 
 /// What of the configuration the body depends on.
 #[derive(Clone, Debug)]
@@ -75,6 +76,9 @@ fn tool_config(dialect: &Dialect, request: &Request) -> Result<Option<Value>> {
     if request.tools.is_empty() {
         return Ok(None);
     }
+    if request.single_call {
+        return Err(untold(&dialect.speaker.model, "parallel_tool_calls"));
+    }
     if let Some(choice) = tools::choice(request)? {
         config.insert("functionCallingConfig".into(), choice);
     }
@@ -103,6 +107,16 @@ fn generation_config(dialect: &Dialect, request: &Request) -> Result<Option<Valu
             return Err(unsupported(dialect, "takes no temperature", "leave `temperature` out"));
         }
         config.insert("temperature".into(), decimal(temperature));
+    }
+    let names = Names {
+        top_p: Some("topP"),
+        top_k: Some("topK"),
+        seed: Some("seed"),
+        presence_penalty: Some("presencePenalty"),
+        frequency_penalty: Some("frequencyPenalty"),
+    };
+    for (key, value) in request.sampling.named(&dialect.speaker.model, names)? {
+        config.insert(key.to_owned(), value);
     }
     if request.stop.len() > MOST_STOPS {
         let what = format!(

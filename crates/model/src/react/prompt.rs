@@ -37,6 +37,8 @@ pub(super) fn written(request: &Request, abilities: &Abilities) -> Request {
         messages: instructed(messages, &words.join("\n\n")),
         tools: Arc::default(),
         tool_choice: ToolChoice::Auto,
+        single_call: false,
+        strict_tools: Vec::new(),
         output: if in_words.is_some() { None } else { request.output.clone() },
         ..request.clone()
     }

@@ -13,6 +13,7 @@ use crate::openai::generation::Generation;
 use crate::openai::parameters::{decimal, schema_name};
 use crate::provider::PromptCache;
 use crate::request::{Effort, OutputSchema, Request};
+use crate::sampling::Names;
 
 /// What of a server's configuration the body depends on.
 #[derive(Clone, Debug)]
@@ -51,7 +52,7 @@ pub(super) fn body(dialect: &Dialect, request: &Request) -> Result<Value> {
     for (key, value) in thinking(dialect, request)? {
         set(key, value);
     }
-    for (key, value) in tools::fields(quirks, request, &dialect.provider_tools, dialect.parallel_tools)? {
+    for (key, value) in tools::fields(dialect, request)? {
         set(&key, value);
     }
     if let Some(most) = request.max_output_tokens {
@@ -59,6 +60,9 @@ pub(super) fn body(dialect: &Dialect, request: &Request) -> Result<Value> {
     }
     if let Some(temperature) = temperature(dialect, request)? {
         set("temperature", temperature);
+    }
+    for (key, value) in request.sampling.named(model, sampling_names(quirks))? {
+        set(key, value);
     }
     if !request.stop.is_empty() {
         set("stop", stop_texts(dialect, request)?);
@@ -141,6 +145,17 @@ fn temperature(dialect: &Dialect, request: &Request) -> Result<Option<Value>> {
             Generation::of(model).asked_temperature(model, request.temperature, effort)
         }
         _ => Ok(request.temperature.map(decimal)),
+    }
+}
+
+/// OpenAI's own models know no `top_k`; other servers took it over from each other.
+fn sampling_names(quirks: &Quirks) -> Names {
+    Names {
+        top_p: Some("top_p"),
+        top_k: (quirks.efforts != Efforts::OpenAi).then_some("top_k"),
+        seed: Some("seed"),
+        presence_penalty: Some("presence_penalty"),
+        frequency_penalty: Some("frequency_penalty"),
     }
 }
 

@@ -4,22 +4,20 @@ use adjutant_core::tool::ToolSpec;
 use adjutant_core::{Code, Error, Result};
 use serde_json::{Map, Value, json};
 
+use super::encode::Dialect;
 use super::quirks::{Forcing, Quirks};
 use crate::request::{Request, ToolChoice};
+use crate::sampling::untold;
 
 /// The fields about tools: none where there are none.
 ///
 /// Fails with `tool-invalid` where a tool is none for the wire, and with `input-invalid` where the model must call a tool
 /// that it does not have.
-pub(super) fn fields(
-    quirks: &Quirks,
-    request: &Request,
-    provider_tools: &[Value],
-    parallel: bool,
-) -> Result<Map<String, Value>> {
+pub(super) fn fields(dialect: &Dialect, request: &Request) -> Result<Map<String, Value>> {
+    let Dialect { quirks, provider_tools, .. } = dialect;
     check_choice(request)?;
     let shown: Vec<&ToolSpec> = request.tools.iter().filter(|tool| is_shown(quirks, request, tool)).collect();
-    let own = shown.iter().map(|tool| declaration(tool)).collect::<Result<Vec<_>>>()?;
+    let own = shown.iter().map(|tool| declaration(request, tool)).collect::<Result<Vec<_>>>()?;
     let mut fields = Map::new();
     let all: Vec<Value> = own.into_iter().chain(provider_tools.iter().cloned()).collect();
     if !all.is_empty() {
@@ -29,7 +27,10 @@ pub(super) fn fields(
         fields.extend(
             choice(quirks.forcing, &request.tool_choice).map(|choice| ("tool_choice".into(), choice)),
         );
-        if !parallel && quirks.parallel_switch {
+        if request.single_call && !quirks.parallel_switch {
+            return Err(untold(&dialect.model, "parallel_tool_calls"));
+        }
+        if (request.single_call || !dialect.parallel_tools) && quirks.parallel_switch {
             fields.insert("parallel_tool_calls".into(), false.into());
         }
     }
@@ -76,16 +77,18 @@ fn choice(forcing: Forcing, choice: &ToolChoice) -> Option<Value> {
     }
 }
 
-fn declaration(tool: &ToolSpec) -> Result<Value> {
+fn declaration(request: &Request, tool: &ToolSpec) -> Result<Value> {
     if !tool.parameters.is_object() {
         let message =
             format!("the parameters of the tool `{}` are not a JSON schema of an object", tool.name);
         return Err(Error::new(Code::ToolInvalid, message));
     }
-    Ok(json!({
-        "type": "function",
-        "function": {"name": tool.name, "description": tool.description, "parameters": tool.parameters},
-    }))
+    let mut function =
+        json!({"name": tool.name, "description": tool.description, "parameters": tool.parameters});
+    if let (true, Some(fields)) = (request.strict_tools.contains(&tool.name), function.as_object_mut()) {
+        fields.insert("strict".into(), true.into());
+    }
+    Ok(json!({"type": "function", "function": function}))
 }
 
 #[cfg(test)]
@@ -106,11 +109,44 @@ mod tests {
         }
     }
 
+    fn dialect(quirks: &Quirks, provider_tools: &[Value], parallel_tools: bool) -> Dialect {
+        Dialect {
+            model: "m".into(),
+            quirks: *quirks,
+            parallel_tools,
+            reasoning_field: None,
+            effort: None,
+            prompt_cache: crate::provider::PromptCache::Short,
+            provider_tools: provider_tools.to_vec(),
+            extra: Map::new(),
+        }
+    }
+
+    #[test]
+    fn what_the_server_cannot_be_told_is_refused() {
+        let request = Request { tools: [tool("look")].into(), single_call: true, ..Request::default() };
+        let asked = |quirks: &Quirks| fields(&dialect(quirks, &[], true), &request);
+        assert_eq!(asked(&Quirks::COMMON).unwrap().remove("parallel_tool_calls"), Some(false.into()));
+        assert_eq!(asked(&Quirks::TOGETHER).unwrap_err().code(), Code::ModelUnsupported);
+    }
+
+    #[test]
+    fn arguments_are_held_to_their_schema_where_that_is_asked() {
+        let request = Request {
+            tools: [tool("look"), tool("find")].into(),
+            strict_tools: vec!["find".into()],
+            ..Request::default()
+        };
+        let fields = fields(&dialect(&Quirks::COMMON, &[], true), &request).unwrap();
+        let strict = |place: usize| fields["tools"][place]["function"].get("strict").cloned();
+        assert_eq!((strict(0), strict(1)), (None, Some(true.into())));
+    }
+
     /// The names of the tools that are shown, and the choice.
     fn shown(quirks: &Quirks, choice: ToolChoice) -> String {
         let request =
             Request { tools: [tool("look"), tool("find")].into(), tool_choice: choice, ..Request::default() };
-        let fields = fields(quirks, &request, &[], true).unwrap();
+        let fields = fields(&dialect(quirks, &[], true), &request).unwrap();
         let tools = fields.get("tools").and_then(Value::as_array).into_iter().flatten();
         let names: Vec<&str> = tools.map(|tool| tool["function"]["name"].as_str().unwrap()).collect();
         let choice = fields.get("tool_choice").map_or(String::new(), |choice| {
@@ -141,7 +177,8 @@ mod tests {
     fn one_call_at_a_time_is_asked_for_where_it_can_be() {
         let request = Request { tools: [tool("look")].into(), ..Request::default() };
         let asked = |quirks: &Quirks, request: &Request| {
-            fields(quirks, request, &[json!({"type": "x"})], false).unwrap().remove("parallel_tool_calls")
+            let dialect = dialect(quirks, &[json!({"type": "x"})], false);
+            fields(&dialect, request).unwrap().remove("parallel_tool_calls")
         };
         assert_eq!(asked(&Quirks::COMMON, &request), Some(false.into()));
         assert_eq!(asked(&Quirks::TOGETHER, &request), None);

@@ -12,6 +12,7 @@ use crate::openai::parameters::schema_name;
 use crate::provider::PromptCache;
 use crate::request::Effort;
 use crate::request::{OutputSchema, Request, ToolChoice};
+use crate::sampling::{Names, untold};
 
 /// What of a configuration the body depends on.
 #[derive(Clone, Debug)]
@@ -85,6 +86,10 @@ pub(super) fn body(dialect: &Dialect, request: &Request) -> Result<Value> {
     if let Some(temperature) = dialect.generation.asked_temperature(&dialect.model, temperature, effort)? {
         set("temperature", temperature);
     }
+    let names = Names { top_p: Some("top_p"), ..Names::default() };
+    for (key, value) in request.sampling.named(&dialect.model, names)? {
+        set(key, value);
+    }
     for extra in [&dialect.extra, &request.extra] {
         overlay(&mut body, extra)?;
     }
@@ -96,7 +101,7 @@ fn tools(dialect: &Dialect, request: &Request) -> Result<Vec<(&'static str, Valu
         hosted::check(tool)?;
     }
     let choice = tool_choice(request)?;
-    let own = request.tools.iter().map(tool).collect::<Result<Vec<_>>>()?;
+    let own = request.tools.iter().map(|spec| tool(request, spec)).collect::<Result<Vec<_>>>()?;
     let tools: Vec<Value> = own.into_iter().chain(dialect.provider_tools.iter().cloned()).collect();
     if tools.is_empty() {
         return Ok(Vec::new());
@@ -105,7 +110,11 @@ fn tools(dialect: &Dialect, request: &Request) -> Result<Vec<(&'static str, Valu
     if let Some(choice) = choice {
         fields.push(("tool_choice", choice));
     }
-    if !dialect.parallel_tools && !request.tools.is_empty() && dialect.generation.parallel_switch {
+    let has_switch = dialect.generation.parallel_switch;
+    if request.single_call && !request.tools.is_empty() && !has_switch {
+        return Err(untold(&dialect.model, "parallel_tool_calls"));
+    }
+    if (request.single_call || !dialect.parallel_tools) && !request.tools.is_empty() && has_switch {
         fields.push(("parallel_tool_calls", false.into()));
     }
     Ok(fields)
@@ -113,7 +122,7 @@ fn tools(dialect: &Dialect, request: &Request) -> Result<Vec<(&'static str, Valu
 
 /// A tool. Without `strict` the API would rewrite its schema so that every property is required, and with it the API
 /// refuses the schemas that most tools have; the arguments are checked here in any case.
-fn tool(tool: &ToolSpec) -> Result<Value> {
+fn tool(request: &Request, tool: &ToolSpec) -> Result<Value> {
     if !tool.parameters.is_object() {
         let message =
             format!("the parameters of the tool `{}` are not a JSON schema of an object", tool.name);
@@ -124,7 +133,7 @@ fn tool(tool: &ToolSpec) -> Result<Value> {
         "name": tool.name,
         "description": tool.description,
         "parameters": tool.parameters,
-        "strict": false,
+        "strict": request.strict_tools.contains(&tool.name) && schema::is_strict(&tool.parameters),
     }))
 }
 
