@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    approvals, chat, check, doctor, keys, models, new, policy, run, runs, scan, skills, tools, triggers,
-    versions, workflows,
+    approvals, chat, check, doctor, keys, models, new, policy, run, runs, scan, serve, skills, tools,
+    triggers, versions, workflows,
 };
 use crate::screen::ColorChoice;
 
@@ -55,6 +55,7 @@ pub(crate) enum Command {
     Chat(chat::Arguments),
     Approvals(approvals::Arguments),
     Runs(runs::Arguments),
+    Serve(serve::Arguments),
     Models(models::Arguments),
     Tools(tools::Arguments),
     Skills(skills::Arguments),

@@ -17,8 +17,8 @@ use clap::Parser;
 
 use arguments::{Arguments, Command};
 use commands::{
-    approvals, chat, check, doctor, keys, models, new, policy, run, runs, scan, skills, tools, triggers,
-    versions, workflows,
+    approvals, chat, check, doctor, keys, models, new, policy, run, runs, scan, serve, skills, tools,
+    triggers, versions, workflows,
 };
 use exit::{Ended, Failure};
 use screen::{ColorChoice, Output, report};
@@ -62,6 +62,7 @@ async fn execute(arguments: &Arguments, output: Output) -> Ended {
         Command::Chat(command) => chat::execute(command, shared, output).await,
         Command::Approvals(command) => approvals::execute(command, shared, output).await,
         Command::Runs(command) => runs::execute(command, shared, output).await,
+        Command::Serve(command) => serve::execute(command, shared, output).await,
         Command::Models(command) => models::execute(command, shared, output).await,
         Command::Tools(command) => tools::execute(command, shared, output).await,
         Command::Skills(command) => skills::execute(command, shared, output),

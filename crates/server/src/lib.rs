@@ -7,6 +7,7 @@ mod access;
 #[expect(dead_code, reason = "its routes are not mounted yet")]
 mod anthropic;
 mod api;
+mod duties;
 mod endpoint;
 #[expect(dead_code, reason = "its routes are not mounted yet")]
 mod openai;
@@ -20,5 +21,6 @@ mod tenants;
 #[expect(dead_code, reason = "its routes are not mounted yet")]
 mod wire;
 
+pub use routes::openapi;
 pub use server::Server;
 pub use settings::Settings;

@@ -60,7 +60,7 @@ struct Place {
 /// The status that a code is told by.
 pub(crate) fn status(code: Code) -> StatusCode {
     match code {
-        Code::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Code::Unauthenticated | Code::KeyRefused => StatusCode::UNAUTHORIZED,
         Code::Forbidden | Code::RunDenied | Code::ToolDenied => StatusCode::FORBIDDEN,
         Code::NotFound | Code::RunDefinitionMissing => StatusCode::NOT_FOUND,
         Code::Conflict | Code::RunCancelled | Code::RunFenced | Code::VersionUnusable => StatusCode::CONFLICT,

@@ -15,6 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
+use crate::duties;
 use crate::routes;
 use crate::service::Service;
 use crate::settings::Settings;
@@ -66,6 +67,7 @@ impl Server {
         let router = routes::router(&service);
         let connections =
             Arc::new(Semaphore::new(service.settings().most_connections.min(Semaphore::MAX_PERMITS)));
+        let duties = tokio::spawn(duties::watch_triggers(service.clone()));
         let graceful = GracefulShutdown::new();
         loop {
             let taken = tokio::select! {
@@ -78,12 +80,13 @@ impl Server {
         }
         drop(listener);
         service.draining().cancel();
+        duties.abort();
         tokio::select! {
             () = graceful.shutdown() => {}
             () = tokio::time::sleep(service.settings().drain) => {}
         }
         service.tenants().close().await;
-        Ok(())
+        service.settle().await
     }
 }
 

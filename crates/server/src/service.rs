@@ -33,6 +33,16 @@ impl Service {
         Self(Arc::new(Inner { tenants, keys, settings, streams, draining }))
     }
 
+    /// Opens the part of every tenant that has something to drive.
+    pub(crate) async fn open(&self) -> Result<()> {
+        let first = self.tenants().first();
+        for tenant in first.keys().tenants().await? {
+            self.tenants().of(&tenant)?;
+        }
+        self.tenants().of(&first.scope().tenant)?;
+        Ok(())
+    }
+
     /// Who makes a request. Fails with [`Code::Unauthenticated`] where nobody says who it is.
     pub(crate) async fn identify(&self, parts: &Parts) -> Result<Caller> {
         let Some(shown) = credential(&parts.headers)? else {
@@ -42,6 +52,11 @@ impl Service {
         let who = self.0.keys.verify(shown).await?;
         let adjutant = self.0.tenants.of(&who.tenant)?;
         Ok(Caller::new(who, adjutant))
+    }
+
+    /// Writes down what is written down now and then.
+    pub(crate) async fn settle(&self) -> Result<()> {
+        self.0.keys.settle().await
     }
 
     /// A place for a stream, for as long as it is held. Fails with [`Code::Overloaded`] where there is none.

@@ -15,6 +15,7 @@ mod program;
 pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod scan;
+pub(crate) mod serve;
 pub(crate) mod skills;
 mod terms;
 pub(crate) mod tools;

@@ -27,7 +27,7 @@ pub(crate) struct Who {
 
 impl Who {
     /// Whether what they are confined to includes this, such as `agent:desk`.
-    fn reaches(&self, what: &str) -> bool {
+    pub(crate) fn reaches(&self, what: &str) -> bool {
         let includes = |scope: &String| match scope.strip_suffix('*') {
             Some(beginning) => what.starts_with(beginning),
             None => scope == what,
@@ -67,7 +67,7 @@ impl Caller {
         let (name, role) = (&self.who.name, self.who.role);
         let roles: Vec<_> =
             Role::ALL.iter().filter(|role| role.may(right)).map(|role| format!("`{role}`")).collect();
-        Err(Error::new(Code::Forbidden, format!("`{name}` has the role `{role}`, which may not {right}"))
+        Err(Error::new(Code::Forbidden, format!("`{name}` has the role `{role}`, which may not do that"))
             .with_help(format!("ask with a key that has one of the roles {}", roles.join(", "))))
     }
 

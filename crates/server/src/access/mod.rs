@@ -2,6 +2,8 @@
 
 mod caller;
 mod header;
+mod keys;
 
-pub(crate) use caller::{Caller, Who};
+pub(crate) use caller::Caller;
 pub(crate) use header::credential;
+pub(crate) use keys::Keys;

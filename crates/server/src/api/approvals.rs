@@ -80,7 +80,7 @@ struct Approval {
     /// What is asked: `tool`, `arguments`, `why`, where each argument came from, what the agent had read, and the `digest` of the call.
     request: Value,
     /// Since when.
-    since: u64,
+    since: i64,
     /// The answer, where one was given that the run has not taken yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     answer: Option<Value>,

@@ -42,25 +42,6 @@ impl<T: Serialize + JsonSchema + Send> Answer for Found<T> {
     }
 }
 
-/// Something that is there from now on, and where.
-pub(crate) struct Created<T>(pub(crate) String, pub(crate) T);
-
-impl<T: Serialize> IntoResponse for Created<T> {
-    fn into_response(self) -> Response {
-        at(&self.0, (StatusCode::CREATED, axum::Json(self.1)).into_response())
-    }
-}
-
-impl<T: Serialize + JsonSchema + Send> Answer for Created<T> {
-    fn shapes(generator: &mut SchemaGenerator) -> Shapes {
-        vec![Shape {
-            status: StatusCode::CREATED,
-            about: "It is there from now on",
-            body: json::<T>(generator),
-        }]
-    }
-}
-
 /// Something that is on record and will be done, and where it can be watched.
 pub(crate) struct Accepted<T>(pub(crate) String, pub(crate) T);
 

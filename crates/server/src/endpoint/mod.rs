@@ -10,9 +10,8 @@ mod document;
 mod operation;
 mod routes;
 
-pub(crate) use answer::{Accepted, Answer, Created, Done, Found, Shape, Shapes};
-pub(crate) use body::{Body, Optional};
+pub(crate) use answer::{Accepted, Answer, Done, Found, Shape, Shapes};
+pub(crate) use body::Optional;
 pub(crate) use call::{Call, Nothing};
-pub(crate) use document::Document;
 pub(crate) use operation::Operation;
 pub(crate) use routes::Routes;

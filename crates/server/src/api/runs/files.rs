@@ -51,7 +51,7 @@ struct File {
     /// Its size in bytes.
     bytes: u64,
     /// When it was last written.
-    modified: u64,
+    modified: i64,
     /// What it is, such as `text/csv`.
     media_type: &'static str,
 }

@@ -16,8 +16,6 @@ use serde::Deserialize;
 use crate::access::Caller;
 use crate::endpoint::Routes;
 
-pub(super) use start::{Started, begin};
-
 /// The part of the documentation that these stand in.
 const TAG: &str = "Runs";
 

@@ -53,7 +53,7 @@ pub(super) fn routes() -> Routes {
 /// What an agent or a workflow is asked to do, and on what terms.
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(in crate::api) struct Start {
+struct Start {
     /// The agent or workflow, also with a version: `desk@canary`. The one that the project means where none is named.
     #[serde(default)]
     agent: Option<String>,
@@ -151,7 +151,7 @@ impl AskedPart {
 
 impl Start {
     /// The agent, and the task for it, as this caller may give it.
-    pub(in crate::api) fn task(self, caller: &Caller) -> Result<(String, Task)> {
+    fn task(self, caller: &Caller) -> Result<(String, Task)> {
         let agent = caller.adjutant().choose(self.agent.as_deref())?;
         caller.reach(&format!("agent:{}", adjutant::version_of(&agent).0))?;
         let message = match self.input {
@@ -198,14 +198,14 @@ impl Start {
 /// How long an answer is waited for.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(in crate::api) struct Waiting {
+struct Waiting {
     /// How many seconds to wait for the end of the run; not at all where it is not given.
     #[schemars(range(max = 600))]
     wait: Option<u64>,
 }
 
 /// What became of a start.
-pub(in crate::api) enum Started {
+enum Started {
     /// It is on record.
     Accepted(Accepted<view::Run>),
     /// It is over.
@@ -249,12 +249,7 @@ async fn start(call: Call<Nothing, Waiting, Json<Start>>) -> Result<Started> {
 }
 
 /// Records a run, the same for the same key.
-pub(in crate::api) async fn begin(
-    caller: &Caller,
-    agent: &str,
-    mut task: Task,
-    key: Option<String>,
-) -> Result<adjutant::Run> {
+async fn begin(caller: &Caller, agent: &str, mut task: Task, key: Option<String>) -> Result<adjutant::Run> {
     if let Some(key) = key {
         task = task.id(format!("api:{}:{key}", caller.who().name));
     }

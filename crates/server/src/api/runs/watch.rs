@@ -65,5 +65,6 @@ async fn events(call: Call<RunPath, Watched>) -> Result<Events> {
 async fn socket(call: Call<RunPath, Watched>) -> Result<Socket> {
     let run = call.path.run(&call.caller).await?;
     let (position, children) = (position(&call)?, call.query.children.unwrap_or_default());
-    Socket::of(call.upgrade().await?, &call.service, &run, position, children)
+    let service = call.service.clone();
+    Socket::of(call.upgrade().await?, &service, &run, position, children)
 }

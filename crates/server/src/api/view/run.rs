@@ -38,9 +38,9 @@ pub(in crate::api) struct Run {
     #[serde(skip_serializing_if = "Option::is_none")]
     fork_of: Option<String>,
     /// When it was recorded.
-    created: u64,
+    created: i64,
     /// When its last record was written.
-    updated: u64,
+    updated: i64,
     /// How many records its journal has; the offset of the next one.
     records: u64,
     /// What came of it; none until it is over, and where it failed.

@@ -146,11 +146,11 @@ impl Reader {
 
     fn reasoning(&mut self, item: &Node<'_>) -> Result<(), Fault> {
         item.only(&["type", "id", "summary", "content", "encrypted_content", "status"])?;
-        let mut texts = Vec::new();
+        let mut texts: Vec<String> = Vec::new();
         for name in ["summary", "content"] {
             if let (Some(list), true) = (item.get(name), texts.is_empty()) {
                 for part in list.items()? {
-                    texts.push(part.need("text")?.text()?);
+                    texts.push(part.need("text")?.text()?.to_owned());
                 }
             }
         }

@@ -1,0 +1,68 @@
+//! Who may what.
+
+use adjutant::model::scripted::Turn;
+use adjutant_core::role::Role;
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+use crate::kit::{Client, Kit, answer};
+
+#[tokio::test]
+async fn nobody_is_answered_who_does_not_say_who_they_are() {
+    let kit = Kit::saying([]).await;
+    let stranger = kit.stranger();
+    let (status, refused) = stranger.get("/api/approvals").await;
+    assert_eq!((status, &refused["code"]), (StatusCode::UNAUTHORIZED, &json!("unauthenticated")));
+    let response = stranger.request(Method::GET, "/api/approvals").send().await.unwrap();
+    assert_eq!(response.headers()["www-authenticate"], "Bearer");
+    let known = kit.client(Role::Viewer).await;
+    let token = known.token.clone().unwrap();
+    let mistyped = format!("{}x", token);
+    for shown in ["adj_a_b", &mistyped, "Bearer", "\u{e9}"] {
+        let client = Client { token: Some(shown.to_owned()), ..known.clone() };
+        assert_eq!(client.get("/api/approvals").await.0, StatusCode::UNAUTHORIZED, "{shown}");
+    }
+    let as_anthropic = stranger.request(Method::GET, "/api/approvals").header("x-api-key", token);
+    assert_eq!(answer(as_anthropic).await.0, StatusCode::OK);
+    for open in ["/api/health/live", "/api/health/ready", "/api/openapi.json"] {
+        assert_eq!(stranger.get(open).await.0, StatusCode::OK, "{open}");
+    }
+}
+
+#[tokio::test]
+async fn a_role_may_what_it_says_and_no_more() {
+    let kit = Kit::saying([Turn::text("Yes.")]).await;
+    let start = json!({ "input": "x" });
+    for role in Role::ALL {
+        let (status, answered) = kit.client(role).await.post("/api/runs", &start).await;
+        let may = matches!(role, Role::Operator | Role::Developer | Role::Admin);
+        assert_eq!(status == StatusCode::ACCEPTED, may, "{role}: {answered}");
+        if !may {
+            assert_eq!((status, &answered["code"]), (StatusCode::FORBIDDEN, &json!("forbidden")));
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_is_confined_sees_nothing_else() {
+    let kit = Kit::saying([Turn::text("Yes.")]).await;
+    let (all, confined) =
+        (kit.client(Role::Operator).await, kit.client_within(Role::Operator, &["agent:clerk"]).await);
+    let run = all.run("x").await["id"].as_str().unwrap().to_owned();
+    for path in ["", "/steps", "/waits", "/messages", "/events", "/files"] {
+        assert_eq!(confined.get(&format!("/api/runs/{run}{path}")).await.0, StatusCode::NOT_FOUND, "{path}");
+    }
+    assert_eq!(confined.post("/api/runs", &json!({ "input": "x" })).await.0, StatusCode::FORBIDDEN);
+    assert_eq!(confined.post(&format!("/api/runs/{run}/cancel"), &json!({})).await.0, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_key_that_was_taken_back_is_refused_at_once() {
+    let kit = Kit::saying([]).await;
+    let client = kit.client(Role::Viewer).await;
+    assert_eq!(client.get("/api/approvals").await.0, StatusCode::OK);
+    let keys = kit.adjutant.keys();
+    let id = keys.list().await.unwrap().remove(0).id;
+    keys.revoke(&id, "tests", None).await.unwrap();
+    assert_eq!(client.get("/api/approvals").await.0, StatusCode::UNAUTHORIZED);
+}

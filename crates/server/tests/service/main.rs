@@ -1,0 +1,11 @@
+//! The service as clients meet it: over a real connection.
+
+// Says to clippy that all of it, not only what is marked `#[test]`, may panic.
+#![cfg(test)]
+
+mod access;
+mod approvals;
+mod document;
+mod kit;
+mod runs;
+mod streams;
