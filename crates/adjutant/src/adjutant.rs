@@ -13,7 +13,7 @@ use adjutant_core::hash::Digest;
 use adjutant_core::id::{RunId, Scope, SessionId};
 use adjutant_core::time::Timestamp;
 use adjutant_core::{Code, Error, Result};
-use adjutant_durable::{Engine, Host, RunInfo, Serve};
+use adjutant_durable::{Cursor, Engine, Host, Page, RunFilter, RunInfo, Serve};
 use adjutant_model::Model;
 use adjutant_model::embed::Embedder;
 use adjutant_model::layer::Kept;
@@ -29,11 +29,14 @@ use crate::keys::Keys;
 use crate::project::Project;
 use crate::run::Run;
 use crate::runnable::Runnable;
-use crate::session::{self, Session, SessionInfo};
+use crate::session::{Session, SessionInfo};
 use crate::task::Task;
 use crate::triggers::Triggers;
 use crate::updates::{Driving, Updates};
 use crate::versions::{Versions, unusable, version_of};
+
+/// How many runs are looked at where a beginning of an id means several.
+const MOST_MEANT: usize = 100;
 
 /// Runs agents: a store for their runs, models, tools, and what drives them. Cheap to clone; a clone is the same one.
 #[derive(Clone)]
@@ -233,11 +236,23 @@ impl Adjutant {
         Ok(self.session(random::session_id()?))
     }
 
-    /// The conversations that were last written to, the latest first.
+    /// The conversations in which somebody last said something, the latest first.
     pub async fn sessions(&self, most: usize) -> Result<Vec<SessionInfo>> {
-        let mut sessions = session::of_runs(&self.0.place.engine.runs(usize::MAX).await?);
-        sessions.truncate(most);
-        Ok(sessions)
+        Ok(self.session_page(None, None, most).await?.items)
+    }
+
+    /// A page of the conversations, or of those of one person, the one in which somebody last said something first: the page after
+    /// where another one ended.
+    ///
+    /// Fails with [`Code::InputInvalid`] for what is no place in the list.
+    pub async fn session_page(
+        &self,
+        user: Option<&str>,
+        after: Option<Cursor>,
+        most: usize,
+    ) -> Result<Page<SessionInfo>> {
+        let Page { items, next } = self.0.place.engine.list_sessions(user, after, most).await?;
+        Ok(Page { items: items.into_iter().map(SessionInfo::of).collect(), next })
     }
 
     /// A run by its id.
@@ -255,8 +270,7 @@ impl Adjutant {
             Err(error) if error.code() == Code::NotFound => {}
             Err(error) => return Err(error),
         }
-        let runs = self.0.place.engine.runs(usize::MAX).await?;
-        let found: Vec<_> = runs.iter().filter(|info| info.run.as_str().starts_with(prefix)).collect();
+        let found = self.0.place.engine.beginning(prefix, MOST_MEANT).await?;
         match found.as_slice() {
             [only] if !prefix.is_empty() => Ok(self.handle(&only.run)),
             [] | [_] => Err(Error::new(Code::NotFound, format!("there is no run `{prefix}`"))
@@ -269,6 +283,18 @@ impl Adjutant {
     /// The newest runs, newest first.
     pub async fn runs(&self, most: usize) -> Result<Vec<RunInfo>> {
         self.0.place.engine.runs(most).await
+    }
+
+    /// A page of the runs that are meant, the newest first: the page after where another one ended.
+    ///
+    /// Fails with [`Code::InputInvalid`] for what is no place in the list.
+    pub async fn run_page(
+        &self,
+        filter: RunFilter,
+        after: Option<Cursor>,
+        most: usize,
+    ) -> Result<Page<RunInfo>> {
+        self.0.place.engine.list_runs(filter, after, most).await
     }
 
     /// Drives every run that can go on, also those that other processes left behind, until told to stop. Runs of agents

@@ -1,13 +1,11 @@
 //! [`Session`]: one conversation with an agent.
 
-use std::collections::HashMap;
-
 use adjutant_agent::{Reply, title};
 use adjutant_core::Result;
 use adjutant_core::id::SessionId;
 use adjutant_core::message::{Message, Role};
 use adjutant_core::time::Timestamp;
-use adjutant_durable::RunInfo;
+use adjutant_durable::{Conversation, RunInfo};
 use serde::Serialize;
 
 use crate::adjutant::Adjutant;
@@ -35,31 +33,22 @@ pub struct SessionInfo {
     /// The agent of its latest turn.
     pub agent: String,
     /// How many turns it has.
-    pub turns: usize,
+    pub turns: u64,
     /// When it was last written to.
     pub updated: Timestamp,
 }
 
-/// The conversations that these runs are turns of, the one that was last written to first. The newest run comes first.
-pub(crate) fn of_runs(runs: &[RunInfo]) -> Vec<SessionInfo> {
-    let mut sessions: Vec<SessionInfo> = Vec::new();
-    let mut places: HashMap<&SessionId, usize> = HashMap::new();
-    for run in runs {
-        let Some(id) = &run.session else { continue };
-        let place = *places.entry(id).or_insert_with(|| {
-            let agent = run.name.clone();
-            sessions.push(SessionInfo { id: id.clone(), title: None, agent, turns: 0, updated: run.updated });
-            sessions.len() - 1
-        });
-        if let Some(session) = sessions.get_mut(place) {
-            session.turns += 1;
-            session.updated = session.updated.max(run.updated);
-            // The oldest run comes last, and its title is the session's.
-            session.title = title::of_run(run);
+impl SessionInfo {
+    pub(crate) fn of(found: Conversation) -> Self {
+        let Conversation { first, latest, turns, updated } = found;
+        Self {
+            id: latest.session.clone().unwrap_or_else(|| SessionId::from("")),
+            title: title::of_run(&first),
+            agent: latest.name,
+            turns,
+            updated,
         }
     }
-    sessions.sort_by_key(|session| std::cmp::Reverse(session.updated));
-    sessions
 }
 
 impl Session {

@@ -17,6 +17,7 @@ use crate::admission::{Admission, Origin};
 use crate::ctx::Ctx;
 use crate::document::{Document, Draft, Expected};
 use crate::grant::{Asking, Grant, Revoked};
+use crate::listing::{Conversation, Cursor, Page, RunFilter};
 use crate::mail::Mail;
 use crate::record::{Outcome, Record};
 use crate::stream::Delta;
@@ -79,6 +80,27 @@ pub trait Engine: Send + Sync + 'static {
 
     /// The newest runs, newest first.
     fn runs(&self, most: usize) -> BoxFuture<'_, Result<Vec<RunInfo>>>;
+
+    /// A page of the runs that are meant, the newest first, after where another page ended. Fails with
+    /// [`adjutant_core::Code::InputInvalid`] for what is no place in the list.
+    fn list_runs(
+        &self,
+        filter: RunFilter,
+        after: Option<Cursor>,
+        most: usize,
+    ) -> BoxFuture<'_, Result<Page<RunInfo>>>;
+
+    /// A page of the sessions, or of those whose latest turn is of one person, by when their latest turns were recorded, the newest
+    /// first. Fails as [`list_runs`](Self::list_runs) does.
+    fn list_sessions<'a>(
+        &'a self,
+        user: Option<&'a str>,
+        after: Option<Cursor>,
+        most: usize,
+    ) -> BoxFuture<'a, Result<Page<Conversation>>>;
+
+    /// The runs whose ids begin with `prefix`, in the order of their ids.
+    fn beginning<'a>(&'a self, prefix: &'a str, most: usize) -> BoxFuture<'a, Result<Vec<RunInfo>>>;
 
     /// The signals whose names begin with `prefix` and that one run waits for, or any run where none is given; those that
     /// have waited longest first. It reads no whole journals, however many runs wait.

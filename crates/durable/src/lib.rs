@@ -37,6 +37,7 @@ mod driver;
 mod engine;
 mod grant;
 mod labels;
+mod listing;
 mod mail;
 mod operation;
 mod record;
@@ -57,6 +58,7 @@ pub use engine::{
 };
 pub use grant::{Asking, Grant, Revoked, Within};
 pub use labels::{Labels, before};
+pub use listing::{Conversation, Cursor, Page, RunFilter};
 pub use mail::{Letter, Mail, Resolution};
 pub use operation::{Amount, Effects, Kind, Operation, OperationHash, RetryPolicy};
 pub use record::{Divergence, Entry, Outcome, RECORD_VERSION, Record};

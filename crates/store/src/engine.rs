@@ -11,8 +11,9 @@ use adjutant_core::time::Timestamp;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::stream::Reader;
 use adjutant_durable::{
-    Admission, Admitted, Amount, Asking, Changed, Document, Draft, Engine, Expected, Fired, Firing, Fork,
-    Forked, Grant, Host, Mail, Observed, Occurrence, Record, Revoked, RunInfo, RunState, Serve, Version,
+    Admission, Admitted, Amount, Asking, Changed, Conversation, Cursor, Document, Draft, Engine, Expected,
+    Fired, Firing, Fork, Forked, Grant, Host, Mail, Observed, Occurrence, Page, Record, Revoked, RunFilter,
+    RunInfo, RunState, Serve, Version,
 };
 use futures::StreamExt;
 use futures::future::BoxFuture;
@@ -25,7 +26,7 @@ use crate::connection::fault;
 use crate::day::Day;
 use crate::store::Inner;
 use crate::worker::Service;
-use crate::{claim, document, erase, fork, grant, query, trigger, version};
+use crate::{claim, document, erase, fork, grant, listing, query, trigger, version};
 
 /// How often a watcher looks for what another process wrote.
 const LOOK: Duration = Duration::from_millis(100);
@@ -209,6 +210,36 @@ impl Engine for SqliteEngine {
         Box::pin(
             async move { self.store.read(move |connection| query::newest(connection, &scope, most)).await },
         )
+    }
+
+    fn list_runs(
+        &self,
+        filter: RunFilter,
+        after: Option<Cursor>,
+        most: usize,
+    ) -> BoxFuture<'_, Result<Page<RunInfo>>> {
+        let scope = self.scope.clone();
+        Box::pin(
+            self.store
+                .read(move |connection| listing::runs(connection, &scope, &filter, after.as_ref(), most)),
+        )
+    }
+
+    fn list_sessions<'a>(
+        &'a self,
+        user: Option<&'a str>,
+        after: Option<Cursor>,
+        most: usize,
+    ) -> BoxFuture<'a, Result<Page<Conversation>>> {
+        let (scope, user) = (self.scope.clone(), user.map(str::to_owned));
+        Box::pin(self.store.read(move |connection| {
+            listing::sessions(connection, &scope, user.as_deref(), after.as_ref(), most)
+        }))
+    }
+
+    fn beginning<'a>(&'a self, prefix: &'a str, most: usize) -> BoxFuture<'a, Result<Vec<RunInfo>>> {
+        let (scope, prefix) = (self.scope.clone(), prefix.to_owned());
+        Box::pin(self.store.read(move |connection| listing::beginning(connection, &scope, &prefix, most)))
     }
 
     fn asking<'a>(&'a self, prefix: &'a str, run: Option<&'a RunId>) -> BoxFuture<'a, Result<Vec<Asking>>> {

@@ -27,6 +27,7 @@ mod fork;
 mod grant;
 mod key;
 mod lease;
+mod listing;
 mod query;
 pub mod random;
 mod schema;

@@ -38,7 +38,8 @@ pub(crate) fn turns(connection: &Connection, scope: &Scope, session: &SessionId)
     list(connection, scope, "r.session = ?3", "ORDER BY r.turn", parameters)
 }
 
-fn list(
+/// The runs of which a condition on `runs r` holds, in an order; `?1` and `?2` are the scope.
+pub(crate) fn list(
     connection: &Connection,
     scope: &Scope,
     condition: &str,

@@ -241,6 +241,12 @@ CREATE TABLE documents (
 CREATE INDEX documents_by_user ON documents (tenant, project, user) WHERE user IS NOT NULL;
 CREATE INDEX documents_by_end  ON documents (expires) WHERE expires IS NOT NULL;
 ",
+    r"
+-- Lists are read a page at a time, the newest first, also those of one agent or person.
+CREATE INDEX runs_by_name ON runs (tenant, project, name, created);
+DROP INDEX runs_by_user;
+CREATE INDEX runs_by_user ON runs (tenant, project, user, created) WHERE user IS NOT NULL;
+",
 ];
 
 /// What marks a file as ours in its header, so that `file` and SQLite can tell it: `adjt` in ASCII. Stores that were made

@@ -37,12 +37,12 @@ pub async fn documents_are_kept(harness: &impl Harness) -> Result<()> {
     let engine = open(harness).await?.engine();
     same("one", body(&*engine, "a").await?, Some(2))?;
     same("one that there is not", body(&*engine, "d").await?, None)?;
-    let all = ["a", "b/1", "b/2", "c"].map(String::from);
-    same("all", keys(&*engine, "", None, 9).await?, all.to_vec())?;
-    same("the first", keys(&*engine, "", None, 2).await?, all[..2].to_vec())?;
-    same("those after", keys(&*engine, "", Some("b/1"), 9).await?, all[2..].to_vec())?;
-    same("those that begin so", keys(&*engine, "b/", None, 9).await?, all[1..3].to_vec())?;
-    same("of those, the ones after", keys(&*engine, "b/", Some("b/1"), 9).await?, all[2..3].to_vec())?;
+    let named = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>();
+    same("all", keys(&*engine, "", None, 9).await?, named(&["a", "b/1", "b/2", "c"]))?;
+    same("the first", keys(&*engine, "", None, 2).await?, named(&["a", "b/1"]))?;
+    same("those after", keys(&*engine, "", Some("b/1"), 9).await?, named(&["b/2", "c"]))?;
+    same("those that begin so", keys(&*engine, "b/", None, 9).await?, named(&["b/1", "b/2"]))?;
+    same("of those, the ones after", keys(&*engine, "b/", Some("b/1"), 9).await?, named(&["b/2"]))?;
     let other = harness.open(Scope::new("acme", "local")?).await?.engine();
     same("another tenant's", keys(&*other, "", None, 9).await?, Vec::new())?;
     same(
@@ -51,7 +51,7 @@ pub async fn documents_are_kept(harness: &impl Harness) -> Result<()> {
         false,
     )?;
     same("what is deleted", engine.delete_document("answer", "a", Expected::Anything).await?, true)?;
-    same("what is left", keys(&*engine, "", None, 9).await?, all[1..].to_vec())
+    same("what is left", keys(&*engine, "", None, 9).await?, named(&["b/1", "b/2", "c"]))
 }
 
 /// Of two who change a document at the same time, one does; no revision comes twice.

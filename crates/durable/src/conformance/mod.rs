@@ -13,6 +13,7 @@ mod fork;
 mod grant;
 mod journal;
 mod keeping;
+mod listing;
 mod mail;
 mod probe;
 mod recovery;
@@ -44,6 +45,9 @@ pub use fork::{forks_keep_what_came_before, forks_need_a_step_that_is_there};
 pub use grant::{grants_are_kept_and_taken_back, signals_that_wait_are_listed};
 pub use journal::{histories_are_complete, runs_are_listed, watches_miss_nothing, watches_show_tokens};
 pub use keeping::{pruning_forgets_ended_runs, scopes_do_not_see_each_other, users_can_be_erased};
+pub use listing::{
+    children_are_no_roots, runs_are_filtered, runs_are_read_by_pages, sessions_are_read_by_pages,
+};
 pub use mail::{
     cancels_end_runs, mail_is_taken_once, mail_may_come_early, mail_takes_effect_in_order,
     messages_are_read_in_order, messages_at_the_end_are_recorded_or_refused,
@@ -122,6 +126,10 @@ macro_rules! conformance_suite {
             watches_miss_nothing
             watches_show_tokens
             runs_are_listed
+            runs_are_read_by_pages
+            runs_are_filtered
+            children_are_no_roots
+            sessions_are_read_by_pages
             signals_wake_runs
             timers_wake_runs
             children_wake_their_parents

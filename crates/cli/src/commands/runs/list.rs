@@ -2,7 +2,7 @@
 
 use adjutant::Adjutant;
 use adjutant::agent::title;
-use adjutant::durable::{Origin, RunInfo, RunState};
+use adjutant::durable::{Origin, RunFilter, RunInfo, RunState};
 use clap::Args;
 
 use crate::exit::{Ended, Exit};
@@ -31,10 +31,8 @@ impl Default for Arguments {
 }
 
 pub(super) async fn execute(arguments: &Arguments, adjutant: &Adjutant, output: Output) -> Ended {
-    // A filter must not hide older runs behind newer ones that it leaves out.
-    let looked_at = if arguments.state.is_some() { usize::MAX } else { arguments.most };
-    let mut runs = adjutant.runs(looked_at).await?;
-    runs.retain(|info| arguments.state.is_none_or(|state| info.state == state));
+    let filter = RunFilter { states: arguments.state.into_iter().collect(), ..RunFilter::default() };
+    let mut runs = adjutant.run_page(filter, None, arguments.most).await?.items;
     runs.truncate(arguments.most);
     if output.json {
         output.json(&runs)?;

@@ -1,6 +1,6 @@
 //! `adjutant runs resume`.
 
-use adjutant::durable::{RunInfo, RunState};
+use adjutant::durable::{RunFilter, RunInfo, RunState};
 use adjutant::{Adjutant, Run};
 use adjutant_core::{Code, Error};
 use clap::Args;
@@ -36,11 +36,9 @@ pub(super) async fn execute(
         }
         return one(adjutant, &run, &info, output, project).await;
     }
-    let mut open = adjutant.runs(usize::MAX).await?;
     // Runs that others started go on with these.
-    open.retain(|info| {
-        info.state != RunState::Ended && !matches!(info.origin, Some(adjutant::durable::Origin::Child { .. }))
-    });
+    let roots = RunFilter { roots: true, ..RunFilter::open() };
+    let mut open = adjutant.run_page(roots, None, usize::MAX).await?.items;
     if open.is_empty() {
         output.talk("every run is over");
         return Ok(Exit::Success);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use adjutant::Adjutant;
-use adjutant::durable::{Occurrence, RunState};
+use adjutant::durable::{Occurrence, RunFilter, RunState};
 use adjutant_core::{Code, Error, Result};
 use clap::Args;
 use tokio_util::sync::CancellationToken;
@@ -79,8 +79,8 @@ fn served(ended: std::result::Result<Result<()>, tokio::task::JoinError>) -> Res
 /// Waits until no run is at work.
 async fn idle(adjutant: &Adjutant) -> Result<()> {
     loop {
-        let runs = adjutant.runs(usize::MAX).await?;
-        if !runs.iter().any(|info| matches!(info.state, RunState::Ready | RunState::Running)) {
+        let busy = RunFilter { states: vec![RunState::Ready, RunState::Running], ..RunFilter::default() };
+        if adjutant.run_page(busy, None, 1).await?.items.is_empty() {
             return Ok(());
         }
         tokio::time::sleep(LOOK).await;
