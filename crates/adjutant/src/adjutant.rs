@@ -13,13 +13,14 @@ use adjutant_core::hash::Digest;
 use adjutant_core::id::{RunId, Scope, SessionId};
 use adjutant_core::time::Timestamp;
 use adjutant_core::{Code, Error, Result};
-use adjutant_durable::{Cursor, Engine, Host, Page, RunFilter, RunInfo, Serve};
+use adjutant_durable::{Admission, Cursor, Engine, Host, Page, Program, RunFilter, RunInfo, Serve};
 use adjutant_model::Model;
 use adjutant_model::embed::Embedder;
 use adjutant_model::layer::Kept;
 use adjutant_store::random;
 use adjutant_tool::sandbox::Folder;
 use adjutant_workflow::{Coded, Codes};
+use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use crate::approvals::Approvals;
@@ -42,17 +43,19 @@ const MOST_MEANT: usize = 100;
 #[derive(Clone)]
 pub struct Adjutant(Arc<Inner>);
 
-struct Inner {
-    process: Arc<Process>,
-    place: Place,
+pub(crate) struct Inner {
+    pub(crate) process: Arc<Process>,
+    pub(crate) place: Place,
     now: RwLock<Arc<Assembled>>,
-    workflows: Arc<Codes>,
+    pub(crate) workflows: Arc<Codes>,
     /// How many workers of this process drive every run.
     workers: AtomicUsize,
     /// The one of the project's own tenant; none where it is that one.
     root: Option<Arc<Inner>>,
     /// The other tenants, where it is the project's own.
-    tenants: Mutex<HashMap<String, Weak<Inner>>>,
+    pub(crate) tenants: Mutex<HashMap<String, Weak<Inner>>>,
+    /// Held, where it is the project's own, by those who begin runs, so that a project changes between two of them.
+    beginning: tokio::sync::RwLock<()>,
 }
 
 impl Inner {
@@ -63,12 +66,19 @@ impl Inner {
         workflows: Arc<Codes>,
         root: Option<Arc<Self>>,
     ) -> Self {
+        place.take(&now.project);
         let now = RwLock::new(Arc::new(now));
-        let (workers, tenants) = (AtomicUsize::new(0), Mutex::default());
-        Self { process, place, now, workflows, workers, root, tenants }
+        let (workers, tenants, beginning) = (AtomicUsize::new(0), Mutex::default(), Default::default());
+        Self { process, place, now, workflows, workers, root, tenants, beginning }
     }
 
-    fn now(&self) -> Arc<Assembled> {
+    /// Puts another reading of the project in the place of the one before.
+    pub(crate) fn take(&self, now: Assembled) {
+        self.place.take(&now.project);
+        *self.now.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(now);
+    }
+
+    pub(crate) fn now(&self) -> Arc<Assembled> {
         Arc::clone(&self.now.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -108,7 +118,7 @@ impl Adjutant {
     ///
     /// Fails with [`Code::InputInvalid`] for what is no name of a tenant, and where its own folders cannot be made.
     pub fn of_tenant(&self, tenant: &str) -> Result<Self> {
-        let root = self.0.root.as_ref().unwrap_or(&self.0);
+        let root = self.root();
         if *tenant == *root.place.scope.tenant {
             return Ok(Self(Arc::clone(root)));
         }
@@ -128,6 +138,21 @@ impl Adjutant {
         let made = Arc::new(Inner::new(process, place, now, workflows, Some(Arc::clone(root))));
         tenants.insert(tenant.to_owned(), Arc::downgrade(&made));
         Ok(Self(made))
+    }
+
+    /// What is the project's own tenant.
+    pub(crate) fn root(&self) -> &Arc<Inner> {
+        self.0.root.as_ref().unwrap_or(&self.0)
+    }
+
+    /// Held while a run begins: the project that it begins with stays until it is recorded.
+    pub(crate) async fn beginning(&self) -> tokio::sync::RwLockReadGuard<'_, ()> {
+        self.root().beginning.read().await
+    }
+
+    /// Held while the project changes: nothing begins meanwhile.
+    pub(crate) async fn changing(&self) -> tokio::sync::RwLockWriteGuard<'_, ()> {
+        self.root().beginning.write().await
     }
 
     /// Whose runs they are.
@@ -169,6 +194,7 @@ impl Adjutant {
     /// [`Code::InputInvalid`] where something is claimed of the user that the project's policies do not know.
     pub async fn start(&self, agent: &(impl Runnable + ?Sized), task: impl Into<Task>) -> Result<Run> {
         let task = task.into();
+        let _beginning = self.beginning().await;
         if let Some(policies) = self.project().policies()? {
             policies.schema().check_claims(&task.claims)?;
         }
@@ -369,9 +395,10 @@ impl Adjutant {
         Arc::clone(&self.0.now().project)
     }
 
-    /// What brings the code of runs, for those who drive an engine themselves.
+    /// What brings the code of runs, for those who drive an engine themselves: that of the project as it is when a run is brought to
+    /// life, whatever [`reload`](Self::reload) has made of it by then.
     pub fn host(&self) -> Arc<dyn Host> {
-        Arc::clone(&self.0.now().host) as Arc<dyn Host>
+        Arc::new(Current(self.clone()))
     }
 
     /// The models, as the loop asks for them.
@@ -435,6 +462,16 @@ impl adjutant_agent::Models for ProjectModels {
 
     fn embedder(&self, role_or_id: &str) -> Result<Arc<dyn Embedder>> {
         self.0.models().keeping_embedder(role_or_id)
+    }
+}
+
+/// The host of the project that stands when it is asked.
+struct Current(Adjutant);
+
+impl Host for Current {
+    fn program<'a>(&'a self, admission: &'a Admission) -> BoxFuture<'a, Result<Program>> {
+        let host = self.0.agents();
+        Box::pin(async move { host.program(admission).await })
     }
 }
 

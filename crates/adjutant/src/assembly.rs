@@ -2,11 +2,12 @@
 //! both.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use adjutant_agent::AgentHost;
 use adjutant_agent::definition::Defaults;
+use adjutant_agent::rules::Forbids;
 use adjutant_agent::workflow::Workflows;
 use adjutant_core::Result;
 use adjutant_core::hash::Digest;
@@ -16,7 +17,8 @@ use adjutant_core::secret::Secrets;
 use adjutant_core::time::Clock;
 use adjutant_durable::Engine;
 use adjutant_model::layer::Kept;
-use adjutant_store::Store;
+use adjutant_policy::{Request, Verdict};
+use adjutant_store::{Daily, Store};
 use adjutant_tool::Resources;
 use adjutant_tool::code::Interpreter;
 use adjutant_workflow::Codes;
@@ -42,6 +44,10 @@ pub(crate) struct Process {
 pub(crate) struct Place {
     pub(crate) scope: Scope,
     pub(crate) engine: Arc<dyn Engine>,
+    /// What its runs may take on one day.
+    pub(crate) daily: Daily,
+    /// What is forbidden to its runs, those that began under an earlier reading of the project too.
+    pub(crate) forbids: Arc<Standing>,
     pub(crate) keys: Keys,
     pub(crate) files: Files,
     /// The folder of the results of workflows that are kept; none where nothing outlives the process.
@@ -66,12 +72,10 @@ impl Process {
             None => Files::passing(&settings.sandbox, scope.clone())?,
         };
         let results = self.store.path().map(|store| results_beside(store, &scope));
-        let engine = match settings.budget.amount() {
-            Some(daily) => self.store.engine_within(scope.clone(), daily),
-            None => self.store.engine(scope.clone()),
-        };
+        let daily = Daily::default();
+        let engine = self.store.engine_within(scope.clone(), daily.clone());
         let keys = Keys::new(self.store.directory(), scope.clone(), Arc::clone(&self.clock));
-        Ok(Place { scope, engine, keys, files, results })
+        Ok(Place { scope, engine, daily, forbids: Arc::default(), keys, files, results })
     }
 
     /// Puts a project together for one tenant.
@@ -95,11 +99,33 @@ impl Process {
             Some(folder) => host.with_results(Kept::new(folder, Duration::MAX)),
             None => host,
         };
-        let host = match project.forbids() {
-            Some(forbids) => host.with_forbids(forbids),
-            None => host,
-        };
+        let host = host.with_forbids(Arc::clone(&place.forbids) as Arc<dyn Forbids>);
         Assembled { project, defaults, host: Arc::new(host) }
+    }
+}
+
+/// What the project that stands now forbids.
+#[derive(Default)]
+pub(crate) struct Standing(RwLock<Option<Arc<dyn Forbids>>>);
+
+impl Standing {
+    fn set(&self, forbids: Option<Arc<dyn Forbids>>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = forbids;
+    }
+}
+
+impl Forbids for Standing {
+    fn forbid(&self, request: &Request) -> Option<Verdict> {
+        let forbids = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
+        forbids?.forbid(request)
+    }
+}
+
+impl Place {
+    /// Lets a project stand here: what it bounds and forbids holds for runs under way, too.
+    pub(crate) fn take(&self, project: &Project) {
+        self.daily.set(project.settings().budget.amount());
+        self.forbids.set(project.forbids());
     }
 }
 

@@ -56,6 +56,7 @@ mod builder;
 mod hand;
 mod keys;
 pub mod project;
+mod reload;
 mod route;
 mod run;
 mod runnable;
@@ -67,6 +68,7 @@ mod transcript;
 mod triggers;
 mod updates;
 mod versions;
+mod watcher;
 mod work;
 
 /// The words that everything shares: messages, events, money, errors.
@@ -94,6 +96,7 @@ pub use builder::Builder;
 pub use hand::call_tool;
 pub use keys::{Keys, NewKey, NewToken};
 pub use project::Project;
+pub use reload::Reloaded;
 pub use route::Routed;
 pub use run::{Rest, Run};
 pub use runnable::Runnable;
@@ -103,6 +106,7 @@ pub use transcript::SentRequest;
 pub use triggers::{Missed, Schedule, Triggers, Watch};
 pub use updates::{Update, Updates};
 pub use versions::{FILES, Published, VersionEvent, Versions, version_of};
+pub use watcher::Watcher;
 
 /// What most programs need: `use adjutant::prelude::*;`.
 pub mod prelude {

@@ -11,9 +11,9 @@ use adjutant_core::time::Timestamp;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::stream::Reader;
 use adjutant_durable::{
-    Admission, Admitted, Amount, Asking, Changed, Conversation, Cursor, Document, Draft, Engine, Expected,
-    Fired, Firing, Fork, Forked, Grant, Host, Mail, Observed, Occurrence, Page, Record, Revoked, RunFilter,
-    RunInfo, RunState, Serve, Version,
+    Admission, Admitted, Asking, Changed, Conversation, Cursor, Document, Draft, Engine, Expected, Fired,
+    Firing, Fork, Forked, Grant, Host, Mail, Observed, Occurrence, Page, Record, Revoked, RunFilter, RunInfo,
+    RunState, Serve, Version,
 };
 use futures::StreamExt;
 use futures::future::BoxFuture;
@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::connection::fault;
 use crate::day::Day;
-use crate::store::Inner;
+use crate::store::{Daily, Inner};
 use crate::worker::Service;
 use crate::{claim, document, erase, fork, grant, listing, query, trigger, version};
 
@@ -36,18 +36,18 @@ pub(crate) struct SqliteEngine {
     store: Arc<Inner>,
     scope: Scope,
     /// What all runs may take on one day.
-    daily: Option<Amount>,
+    daily: Daily,
 }
 
 impl SqliteEngine {
-    pub(crate) fn new(store: Arc<Inner>, scope: Scope, daily: Option<Amount>) -> Self {
+    pub(crate) fn new(store: Arc<Inner>, scope: Scope, daily: Daily) -> Self {
         Self { store, scope, daily }
     }
 }
 
 impl Engine for SqliteEngine {
     fn start(&self, admission: Admission) -> BoxFuture<'_, Result<Admitted>> {
-        let (scope, now, daily) = (self.scope.clone(), self.store.options.clock.now(), self.daily);
+        let (scope, now, daily) = (self.scope.clone(), self.store.options.clock.now(), self.daily.get());
         Box::pin(async move {
             let run = admission.run.clone();
             let admit = move |connection: &Connection| {
@@ -136,7 +136,7 @@ impl Engine for SqliteEngine {
         what: Serve,
         stop: CancellationToken,
     ) -> BoxFuture<'static, Result<()>> {
-        let (store, scope, daily) = (Arc::clone(&self.store), self.scope.clone(), self.daily);
+        let (store, scope, daily) = (Arc::clone(&self.store), self.scope.clone(), self.daily.clone());
         let service = Service { store, scope, daily, host, what, stop };
         Box::pin(service.run())
     }
@@ -313,7 +313,7 @@ impl Engine for SqliteEngine {
     }
 
     fn fire(&self, firing: Firing) -> BoxFuture<'_, Result<Fired>> {
-        let (scope, now, daily) = (self.scope.clone(), self.store.options.clock.now(), self.daily);
+        let (scope, now, daily) = (self.scope.clone(), self.store.options.clock.now(), self.daily.get());
         Box::pin(async move {
             let fire = move |connection: &Connection| {
                 let fired = trigger::fire(connection, &scope, &firing, now)?;

@@ -39,4 +39,4 @@ mod worker;
 mod writer;
 
 pub use clock::SystemClock;
-pub use store::{Options, Store};
+pub use store::{Daily, Options, Store};

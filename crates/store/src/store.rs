@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use adjutant_core::id::{RunId, Scope};
@@ -96,13 +96,13 @@ impl Store {
 
     /// The engine of one tenant and project.
     pub fn engine(&self, scope: Scope) -> Arc<dyn Engine> {
-        Arc::new(SqliteEngine::new(Arc::clone(&self.0), scope, None))
+        self.engine_within(scope, Daily::default())
     }
 
     /// The engine of one tenant and project, all of whose runs together may take so much on one day (UTC). A call that
     /// this has no room for is not made; a run is not started on a day on which nothing is left.
-    pub fn engine_within(&self, scope: Scope, daily: Amount) -> Arc<dyn Engine> {
-        Arc::new(SqliteEngine::new(Arc::clone(&self.0), scope, Some(daily)))
+    pub fn engine_within(&self, scope: Scope, daily: Daily) -> Arc<dyn Engine> {
+        Arc::new(SqliteEngine::new(Arc::clone(&self.0), scope, daily))
     }
 
     /// The keys of all tenants.
@@ -113,6 +113,23 @@ impl Store {
     /// The file; none for a store in memory.
     pub fn path(&self) -> Option<&Path> {
         self.0.path()
+    }
+}
+
+/// What all runs of an engine together may take on one day, if that is bounded. Clones are the same one. A bound that is set anew
+/// holds for each run from when it is next brought to life.
+#[derive(Clone, Debug, Default)]
+pub struct Daily(Arc<RwLock<Option<Amount>>>);
+
+impl Daily {
+    /// Sets the bound.
+    pub fn set(&self, bound: Option<Amount>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = bound;
+    }
+
+    /// The bound of now.
+    pub(crate) fn get(&self) -> Option<Amount> {
+        *self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -7,7 +7,7 @@ use adjutant_core::error::Retry;
 use adjutant_core::id::Scope;
 
 use adjutant_core::{Code, Error, Result};
-use adjutant_durable::{Amount, Ctx, Entry, Host, Letter, Moment, Record, Replay, Serve, Session, drive};
+use adjutant_durable::{Ctx, Entry, Host, Letter, Moment, Record, Replay, Serve, Session, drive};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -18,7 +18,7 @@ use crate::effects::guard;
 use crate::fork;
 use crate::lease::{self, Pulse, Watch};
 use crate::session::{Activation, SqliteSession};
-use crate::store::{Inner, Owner};
+use crate::store::{Daily, Inner, Owner};
 
 /// How often a worker looks for what other processes did: half of the time in which a signal must have crossed.
 const LOOK: Duration = Duration::from_millis(50);
@@ -33,7 +33,7 @@ pub(crate) struct Service {
     pub(crate) store: Arc<Inner>,
     pub(crate) scope: Scope,
     /// What all runs of the project may take on one day.
-    pub(crate) daily: Option<Amount>,
+    pub(crate) daily: Daily,
     pub(crate) host: Arc<dyn Host>,
     pub(crate) what: Serve,
     pub(crate) stop: CancellationToken,
@@ -201,7 +201,7 @@ impl Service {
         let mail = bell.mail();
         let scope = self.scope.clone();
         let owner =
-            Arc::new(Owner { row, run: run.clone(), scope, epoch, budgeted, daily: self.daily, bell });
+            Arc::new(Owner { row, run: run.clone(), scope, epoch, budgeted, daily: self.daily.get(), bell });
         let (offset, last) = end;
         let clock = self.store.options.clock.as_ref();
         let writer = self.store.writer.clone();

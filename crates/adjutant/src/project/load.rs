@@ -1,6 +1,7 @@
 //! [`Project`]: a folder that is read as a whole.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -31,7 +32,7 @@ use super::policies;
 use super::secrets::ProjectSecrets;
 use super::settings::{self, Settings};
 use super::skills::{self, Skills};
-use super::tools::Toolsets;
+use super::tools::{ToolKind, Toolsets};
 use super::triggers;
 use super::unread::Unread;
 
@@ -59,10 +60,26 @@ pub struct Project {
     /// Whether it is a folder, whose files may change.
     pub(super) has_files: bool,
     pub(super) secrets: Arc<ProjectSecrets>,
+    /// How it was read; none of one that has no files.
+    pub(super) reading: Option<Reading>,
     /// Whether it is that of a tenant other than its own.
     pub(super) is_of_tenant: bool,
     /// The agent whose file was named, where one was.
     pub(super) named: Option<String>,
+}
+
+/// How a project was read.
+#[derive(Clone)]
+pub(super) struct Reading {
+    path: PathBuf,
+    environment: Environment,
+    tools: Vec<Arc<dyn Tool>>,
+}
+
+impl fmt::Debug for Reading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reading").field("path", &self.path).finish_non_exhaustive()
+    }
 }
 
 /// Where the parts of a project are, and how the person who named it knows them.
@@ -114,6 +131,8 @@ impl Project {
         tools: Vec<Arc<dyn Tool>>,
     ) -> Result<(Self, Vec<Error>), Vec<Error>> {
         let layout = Layout::of(path).map_err(|error| vec![error])?;
+        let reading =
+            Reading { path: path.to_owned(), environment: environment.clone(), tools: tools.clone() };
         let mut errors = Vec::new();
         let (settings, mut unread, problems) = read_settings(&layout, &environment, &mut errors)?;
         let lock = Lock::read(&layout.folder, &layout.shown).map_err(|error| errors.push(error)).ok();
@@ -217,6 +236,7 @@ impl Project {
                 policies,
                 has_files: true,
                 secrets,
+                reading: Some(reading),
                 is_of_tenant: false,
                 named,
             },
@@ -254,9 +274,36 @@ impl Project {
             folder,
             settings,
             secrets,
+            reading: None,
             is_of_tenant: false,
             named: None,
         })
+    }
+
+    /// The agents and workflows by their names, ready to be pinned.
+    pub(crate) fn definitions(&self) -> &BTreeMap<String, Definition> {
+        &self.definitions
+    }
+
+    /// Reads the same project as it is now: from the same place, with the same environment and functions of the program.
+    ///
+    /// Reports everything that is wrong, as [`load`](Self::load) does.
+    pub fn again(&self) -> Result<Self, Vec<Error>> {
+        let Some(Reading { path, environment, tools }) = self.reading.clone() else {
+            return Err(vec![Error::new(Code::Conflict, "there is no project that could be read again")]);
+        };
+        let (project, errors) = Self::read(&path, environment, tools)?;
+        if errors.is_empty() { Ok(project) } else { Err(errors) }
+    }
+
+    /// The files beside the project's own that its settings name, and that are read with them.
+    pub(crate) fn further_files(&self) -> Vec<PathBuf> {
+        let documents = self.settings.tools.values().filter_map(|tool| match &tool.kind {
+            ToolKind::OpenApi(config) => Some(config.document.path.clone()),
+            _ => None,
+        });
+        let named = self.reading.as_ref().map(|reading| reading.path.clone()).filter(|path| path.is_file());
+        documents.chain(self.settings.catalogue_file.clone()).chain(named).collect()
     }
 
     /// The folder, absolute. Relative paths in `adjutant.toml` begin here.

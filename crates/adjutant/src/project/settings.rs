@@ -84,6 +84,8 @@ pub struct Settings {
     pub variables: Map<String, Value>,
     /// What is known of models without being told.
     pub catalogue: Catalogue,
+    /// The project's own list of them, where it has one.
+    pub catalogue_file: Option<PathBuf>,
     /// What stands for each role.
     pub models: BTreeMap<String, ModelSettings>,
     /// The tools, by the names that agents use for them.
@@ -118,6 +120,7 @@ impl Settings {
             guardrails: BTreeMap::new(),
             variables: Map::new(),
             catalogue: Catalogue::built_in().clone(),
+            catalogue_file: None,
             models: BTreeMap::new(),
             tools: BTreeMap::new(),
             vault: vault::default_in(folder, environment),
@@ -173,6 +176,7 @@ impl Settings {
         if let Some(table) = root.table("approvals") {
             settings.approvals = approvals::read(table, folder, &settings.secrets);
         }
+        settings.catalogue_file = root.text("catalogue").map(|name| folder.join(name));
         settings.catalogue = read_catalogue(&root, folder, settings.catalogue);
         settings.models = models::read(&root, folder);
         settings.sandbox = tools::read_defaults(&root, folder, &settings.store);

@@ -60,6 +60,7 @@ impl Project {
             policies: self.policies.clone(),
             has_files: self.has_files,
             secrets: Arc::clone(&self.secrets),
+            reading: self.reading.clone(),
             is_of_tenant: true,
             named: self.named.clone(),
         })

@@ -96,6 +96,7 @@ impl Triggers {
                 return Err(Error::new(Code::InputInvalid, message).with_help("name it: `--file NAME`"));
             }
         };
+        let _beginning = self.0.beginning().await;
         let admission = self.admission(name, trigger, &event).await?;
         let run = admission.run.clone();
         self.record(name, &event, Some(admission), FiringTerms::default()).await?;
@@ -116,6 +117,7 @@ impl Triggers {
         since: Option<Timestamp>,
     ) -> Result<(Fired, Option<Occurrence>)> {
         let terms = FiringTerms { since, alone: trigger.overlap != Overlap::Allow };
+        let _beginning = self.0.beginning().await;
         let admission = match self.admission(name, trigger, event).await {
             Ok(admission) => admission,
             // The next one may be better; this one never will be.

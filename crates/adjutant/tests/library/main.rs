@@ -24,6 +24,7 @@ mod orchestrations;
 mod people;
 mod programs;
 mod projects;
+mod reloads;
 mod resumes;
 mod routes;
 mod runs;

@@ -13,7 +13,7 @@ use adjutant_durable::{
     Admission, Amount, Attempt, Done, Effects, Engine, Finished, Host, Letter, Mail, Program, RunState,
     Serve, Work,
 };
-use adjutant_store::{Options, Store};
+use adjutant_store::{Daily, Options, Store};
 use futures::future::BoxFuture;
 use rusqlite::Connection;
 use tokio_util::sync::CancellationToken;
@@ -98,7 +98,9 @@ struct Process {
 impl Process {
     fn new(path: &Path, clock: Arc<dyn Clock>, daily: u64, outside: &Outside, hangs: bool) -> Self {
         let store = Store::open(path, Options { clock, ..Options::default() }).unwrap();
-        let engine = store.engine_within(Scope::default(), Amount { tokens: daily, nanos: i64::MAX });
+        let bound = Daily::default();
+        bound.set(Some(Amount { tokens: daily, nanos: i64::MAX }));
+        let engine = store.engine_within(Scope::default(), bound);
         let stop = CancellationToken::new();
         let host = Arc::new(Spender { outside: outside.clone(), hangs });
         let task = tokio::spawn(engine.serve(host, Serve::All, stop.clone()));

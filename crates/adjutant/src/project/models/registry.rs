@@ -221,6 +221,36 @@ impl Models {
         }
     }
 
+    /// Takes over what an earlier reading of the project has of providers: models that are asked in the same way stay the same ones,
+    /// with their connections, limits and breakers. So do those that the program brought.
+    pub(crate) fn take_over(&self, earlier: &Self) {
+        let brought = lock(&earlier.brought).clone();
+        lock(&self.brought).extend(brought);
+        let brought = lock(&earlier.embedders).brought.clone();
+        lock(&self.embedders).brought.extend(brought);
+        if Arc::ptr_eq(&self.shared, &earlier.shared) {
+            return;
+        }
+        let carriage = lock(&earlier.shared.carriage).clone();
+        *lock(&self.shared.carriage) = carriage;
+        let (models, embedders) =
+            (lock(&earlier.shared.built).clone(), lock(&earlier.shared.embedders).clone());
+        let same = |id: &str| self.asks_as(earlier, id);
+        lock(&self.shared.built).extend(models.into_iter().filter(|(id, _)| same(id)));
+        lock(&self.shared.embedders).extend(embedders.into_iter().filter(|(id, _)| same(id)));
+    }
+
+    /// Whether a model is asked in the same way by both.
+    fn asks_as(&self, earlier: &Self, id: &str) -> bool {
+        let endpoint = |models: &Self| match models.by_id(id, &Origin::Id) {
+            Ok(Plan::Endpoint(endpoint)) => {
+                Some((models.profile(&endpoint), models.known_of(&endpoint), endpoint))
+            }
+            _ => None,
+        };
+        endpoint(self).is_some_and(|now| endpoint(earlier).is_some_and(|then| now == then))
+    }
+
     /// Brings a model of the program's own. It has that role, whatever the project and the environment say, and is
     /// found by its id.
     pub fn insert(&self, role: impl Into<String>, model: Arc<dyn Model>) {
