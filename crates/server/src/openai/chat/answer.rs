@@ -76,6 +76,13 @@ fn details(parts: &[Part]) -> Option<Vec<Value>> {
         }
         _ => None,
     });
+    // Numbers keep them apart: who puts a stream together takes what has the same one for one thing.
+    let details = (0_u64..).zip(details).map(|(index, mut detail)| {
+        if let Some(fields) = detail.as_object_mut() {
+            fields.insert("index".into(), index.into());
+        }
+        detail
+    });
     let details: Vec<Value> = details.collect();
     is_sealed.then_some(details)
 }

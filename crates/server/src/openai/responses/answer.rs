@@ -100,7 +100,7 @@ pub(crate) fn output(frame: &Frame, response: &Response) -> Vec<Value> {
     let mut items: Vec<Value> = Vec::new();
     let mut text = String::new();
     let refused = response.stop == StopReason::Refusal;
-    let mut say = |text: &mut String, phase: Option<&str>, items: &mut Vec<Value>| {
+    let say = |text: &mut String, phase: Option<&str>, items: &mut Vec<Value>| {
         if !text.is_empty() {
             let id = frame.item_id("msg", items.len());
             items.push(message(&id, &std::mem::take(text), phase, refused));
