@@ -146,7 +146,10 @@ fn opened_part(part: &Part) -> Part {
         .or_else(|| reasoning.signature.clone())
         .or_else(|| reasoning.encrypted.clone());
     if let (Some(_), None) = (&detail, of_detail("signature").or_else(|| of_detail("data"))) {
-        return Part::Reasoning(adjutant_core::message::Reasoning { text: reasoning.text.clone(), ..Default::default() });
+        return Part::Reasoning(adjutant_core::message::Reasoning {
+            text: reasoning.text.clone(),
+            ..Default::default()
+        });
     }
     match sealed.and_then(|sealed| open(&sealed, &reasoning.text)) {
         Some(Carried::Reasoning(reasoning)) => Part::Reasoning(reasoning),

@@ -1,0 +1,115 @@
+//! What it costs to ask a model through the service, beside nginx and a bare proxy, and beside LiteLLM and Portkey where they are
+//! installed.
+//!
+//! `cargo bench -p adjutant-cli --bench gateway`. Everything is a process of its own: the provider, each contender, and the one that
+//! asks. Prints a table, in microseconds of CPU a request (user and kernel, of the contender alone) and milliseconds of time that
+//! it adds to asking the provider directly. `LITELLM` names the executable of LiteLLM, `PORTKEY` the folder that `@portkey-ai/gateway`
+//! was installed in.
+
+#![expect(clippy::expect_used, reason = "a measure that cannot be taken is worth nothing")]
+
+mod contender;
+mod load;
+mod provider;
+mod proxy;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use contender::{Contender, Peer};
+use load::{Asked, Measured};
+
+/// How often each is measured, in turns; the median is printed.
+const ROUNDS: usize = 5;
+/// How long each measure takes.
+const TIME: Duration = Duration::from_secs(4);
+/// The steady rate, in requests a second: what a small team asks at its busiest.
+const RATE: u32 = 200;
+/// How many ask at the same time where each asks as fast as it is answered.
+const CLIENTS: usize = 32;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let role = arguments.iter().position(|argument| argument == "--role").map(|at| arguments.get(at + 1..));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.expect("threads can be started");
+    match role.flatten() {
+        Some([role, rest @ ..]) => runtime.block_on(async {
+            match (role.as_str(), rest) {
+                ("provider", _) => provider::serve().await,
+                ("proxy", [provider, ..]) => proxy::serve(provider).await,
+                _ => eprintln!("there is no role `{role}`"),
+            }
+        }),
+        _ => runtime.block_on(measure()),
+    }
+}
+
+async fn measure() {
+    let provider = contender::start_role("provider", &[]);
+    let mut peers: Vec<Contender> = Vec::new();
+    for peer in Peer::ALL {
+        match Contender::start(*peer, provider.address).await {
+            Ok(contender) => peers.push(contender),
+            Err(why) => eprintln!("{} is left out: {why}", peer.name()),
+        }
+    }
+    println!(
+        "| asked through | streamed | CPU of a request, µs | adds at {RATE}/s: median, ms | 99 %, ms | most requests/s |"
+    );
+    println!("|---|---|---|---|---|---|");
+    for streamed in [false, true] {
+        let mut rows: Vec<Vec<Row>> = peers.iter().map(|_| Vec::new()).collect();
+        for _ in 0..ROUNDS {
+            let direct = steady(provider.address, &Asked::directly(streamed)).await;
+            for (peer, rows) in peers.iter().zip(&mut rows) {
+                rows.push(Row::of(peer, streamed, &direct).await);
+            }
+        }
+        for (peer, rows) in peers.iter().zip(rows) {
+            let of = |figure: fn(&Row) -> f64| median(rows.iter().map(figure).collect());
+            println!(
+                "| {} | {} | {:.0} | {:.2} | {:.2} | {:.0} |",
+                peer.peer.name(),
+                if streamed { "yes" } else { "no" },
+                of(|row| row.cpu),
+                of(|row| row.median),
+                of(|row| row.late),
+                of(|row| row.most),
+            );
+        }
+    }
+}
+
+/// What one contender came to in one round.
+struct Row {
+    cpu: f64,
+    median: f64,
+    late: f64,
+    most: f64,
+}
+
+impl Row {
+    async fn of(contender: &Contender, streamed: bool, direct: &Measured) -> Self {
+        let asked = contender.asked(streamed);
+        let through = steady(contender.address, &asked).await;
+        let before = contender.cpu();
+        let full = load::closed(contender.address, &asked, CLIENTS, TIME).await;
+        let cpu = contender.cpu().saturating_sub(before);
+        Self {
+            cpu: cpu.as_secs_f64() * 1e6 / full.count().max(1) as f64,
+            median: through.at(0.5) - direct.at(0.5),
+            late: through.at(0.99) - direct.at(0.99),
+            most: full.count() as f64 / TIME.as_secs_f64(),
+        }
+    }
+}
+
+async fn steady(address: SocketAddr, asked: &Asked) -> Measured {
+    load::open(address, asked, RATE, TIME).await
+}
+
+fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
+}
