@@ -34,6 +34,15 @@ impl Asked {
         Self::new("/v1/chat/completions", Vec::new(), "bench", streamed)
     }
 
+    /// Another body to another path, as JSON.
+    pub(crate) fn of(path: &str, token: &str, body: String) -> Self {
+        Self {
+            path: path.to_owned(),
+            headers: vec![("authorization", format!("Bearer {token}"))],
+            body: body.into(),
+        }
+    }
+
     fn request(&self, address: SocketAddr) -> Request<Full<Bytes>> {
         let mut request = Request::post(&self.path)
             .header("host", address.to_string())
@@ -109,6 +118,22 @@ pub(crate) async fn closed(address: SocketAddr, asked: &Asked, clients: usize, t
         })
     });
     gather(tasks.collect()).await
+}
+
+/// So many who together ask so often.
+pub(crate) async fn count(address: SocketAddr, asked: &Asked, clients: usize, count: usize) {
+    let tasks = (0..clients).map(|client| {
+        let asked = asked.clone();
+        tokio::spawn(async move {
+            let mut connection = Connection::open(address).await;
+            for _ in (client..count).step_by(clients) {
+                connection.ask(&asked).await;
+            }
+        })
+    });
+    for task in tasks.collect::<Vec<_>>() {
+        task.await.expect("whoever asks is answered");
+    }
 }
 
 /// A steady rate, whatever the answers take: a time begins when it was due to ask.

@@ -48,8 +48,8 @@ pub(crate) struct Contender {
     pub(crate) peer: Peer,
     pub(crate) address: SocketAddr,
     process: Process,
-    /// What it shows to be answered.
-    token: Option<String>,
+    /// What it is shown to answer.
+    pub(crate) token: Option<String>,
     _folder: TempDir,
 }
 
@@ -119,6 +119,14 @@ impl Contender {
         }
     }
 
+    /// The memory that it holds, in bytes.
+    pub(crate) fn memory(&self) -> u64 {
+        let path = format!("/proc/{}/statm", self.process.child.id());
+        let pages = std::fs::read_to_string(path).unwrap_or_default();
+        // The second number is what stands in memory; a page is 4 KiB on the machines that people run this on.
+        pages.split_whitespace().nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or_default() * 4096
+    }
+
     /// The CPU that it and what it started have taken, user and kernel.
     pub(crate) fn cpu(&self) -> Duration {
         let all = processes();
@@ -179,14 +187,20 @@ fn nginx(place: &Path, port: u16, provider: SocketAddr) -> Result<Command, Strin
 fn adjutant(place: &Path, port: u16, provider: SocketAddr) -> Result<(Command, String), String> {
     std::fs::create_dir_all(place.join("policies")).map_err(|error| error.to_string())?;
     std::fs::create_dir_all(place.join("agents")).map_err(|error| error.to_string())?;
-    write(&place.join("agents/desk.md"), "---\nmodel: main\n---\nHelp.\n")?;
-    write(
-        &place.join("adjutant.toml"),
-        &format!(
-            "[models.main]\nprovider = \"openai\"\nmodel = \"bench\"\nbase_url = \"http://{provider}/v1\"\n\
-             prices = {{ input = 1.0, output = 2.0 }}\n\n[budget]\nmoney = 100000\nper = \"day\"\n"
-        ),
-    )?;
+    write(&place.join("agents/desk.md"), "---\nmodel: slow\n---\nHelp.\n")?;
+    let steps = "---\nmodel: steps\ntools: [calculator]\nlimits: { steps: 30 }\n---\nCalculate.\n";
+    write(&place.join("agents/steps.md"), steps)?;
+    let asks = "---\nmodel: steps\ntools: [calculator]\napprove: [calculator]\n---\nCalculate.\n";
+    write(&place.join("agents/asks.md"), asks)?;
+    let model = |role: &str, model: &str| {
+        format!(
+            "[models.{role}]\nprovider = \"openai\"\nmodel = \"{model}\"\nbase_url = \"http://{provider}/v1\"\n\
+             prices = {{ input = 1.0, output = 2.0 }}\n\n"
+        )
+    };
+    let models = [model("main", "bench"), model("slow", "slow"), model("steps", "steps")].concat();
+    let settings = format!("[project]\ntitles = false\n\n{models}[budget]\nmoney = \"100000 USD\"\nper = \"day\"\n");
+    write(&place.join("adjutant.toml"), &settings)?;
     write(&place.join("policies/all.cedar"), "permit (principal, action, resource);\n")?;
     let program = env!("CARGO_BIN_EXE_adjutant");
     let made = Command::new(program)

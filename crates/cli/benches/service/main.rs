@@ -1,7 +1,7 @@
 //! What it costs to ask a model through the service, beside nginx and a bare proxy, and beside LiteLLM and Portkey where they are
-//! installed.
+//! installed; and how many runs of agents it does.
 //!
-//! `cargo bench -p adjutant-cli --bench gateway`. Everything is a process of its own: the provider, each contender, and the one that
+//! `cargo bench -p adjutant-cli --bench service`. Everything is a process of its own: the provider, each contender, and the one that
 //! asks. Prints a table, in microseconds of CPU a request (user and kernel, of the contender alone) and milliseconds of time that
 //! it adds to asking the provider directly. `LITELLM` names the executable of LiteLLM, `PORTKEY` the folder that `@portkey-ai/gateway`
 //! was installed in.
@@ -12,6 +12,7 @@ mod contender;
 mod load;
 mod provider;
 mod proxy;
+mod runs;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -41,15 +42,19 @@ fn main() {
                 _ => eprintln!("there is no role `{role}`"),
             }
         }),
-        _ => runtime.block_on(measure()),
+        _ => runtime.block_on(async {
+            let provider = contender::start_role("provider", &[]);
+            runs::measure(provider.address).await;
+            compare(provider.address).await;
+        }),
     }
 }
 
-async fn measure() {
-    let provider = contender::start_role("provider", &[]);
+/// Compares those who pass on what a model is asked.
+async fn compare(provider: SocketAddr) {
     let mut peers: Vec<Contender> = Vec::new();
     for peer in Peer::ALL {
-        match Contender::start(*peer, provider.address).await {
+        match Contender::start(*peer, provider).await {
             Ok(contender) => peers.push(contender),
             Err(why) => eprintln!("{} is left out: {why}", peer.name()),
         }
@@ -61,7 +66,7 @@ async fn measure() {
     for streamed in [false, true] {
         let mut rows: Vec<Vec<Row>> = peers.iter().map(|_| Vec::new()).collect();
         for _ in 0..ROUNDS {
-            let direct = steady(provider.address, &Asked::directly(streamed)).await;
+            let direct = steady(provider, &Asked::directly(streamed)).await;
             for (peer, rows) in peers.iter().zip(&mut rows) {
                 rows.push(Row::of(peer, streamed, &direct).await);
             }
