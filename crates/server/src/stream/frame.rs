@@ -2,7 +2,7 @@
 
 use adjutant::{Run, Update};
 use adjutant_core::Result;
-use adjutant_core::event::Event;
+use adjutant_core::event::{Event, EventKind};
 use futures::{Stream, StreamExt};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -44,6 +44,14 @@ impl Frame {
     }
 }
 
+/// Whether it is a piece of nothing.
+fn is_empty(event: &Event) -> bool {
+    match &event.kind {
+        EventKind::TextDelta { text, .. } | EventKind::ReasoningDelta { text, .. } => text.is_empty(),
+        _ => false,
+    }
+}
+
 /// What happens in a run after a position, as frames.
 pub(super) fn frames(
     run: &Run,
@@ -56,6 +64,8 @@ pub(super) fn frames(
         let frame = match update {
             Err(error) => Some(Err(error)),
             Ok(Update::State(state)) => Some(Ok(Frame::state(state))),
+            // Models say so that they are at work on a call; it is no text.
+            Ok(Update::Event(event)) if is_empty(&event) => None,
             Ok(Update::Event(event)) if event.run == id => {
                 let placed = at.pass(&event);
                 let is_new = placed.is_none() || !after.has_seen(&at, &event);

@@ -8,6 +8,9 @@ use adjutant_server::Settings;
 use futures::StreamExt;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use tokio_tungstenite::connect_async;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 use crate::kit::{Client, Kit};
 
@@ -162,5 +165,32 @@ async fn streams_are_bounded_and_end_when_the_service_does() {
 async fn what_is_no_id_of_an_event_is_refused() {
     let (_kit, client, run) = over().await;
     let (status, refused) = client.get(&format!("/api/runs/{run}/events?after=x")).await;
+    assert_eq!((status, &refused["code"]), (StatusCode::BAD_REQUEST, &json!("input-invalid")));
+}
+
+#[tokio::test]
+async fn a_websocket_says_the_same_and_closes_at_the_end() {
+    let (kit, client, run) = over().await;
+    let by_events: Vec<_> =
+        watch(&client, &run, None, None).await.into_iter().filter_map(|seen| seen.id).collect();
+    let mut request = format!("ws://{}/api/runs/{run}/socket", kit.address).into_client_request().unwrap();
+    let token = client.token.as_deref().unwrap();
+    request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+    let (mut socket, _) = connect_async(request).await.unwrap();
+    let (mut by_socket, mut closed) = (Vec::new(), None);
+    while let Some(message) = socket.next().await {
+        match message.unwrap() {
+            Message::Text(text) => {
+                let frame: Value = serde_json::from_str(&text).unwrap();
+                by_socket.extend(frame["id"].as_str().map(str::to_owned));
+            }
+            Message::Close(frame) => closed = frame.map(|frame| u16::from(frame.code)),
+            _ => {}
+        }
+    }
+    assert_eq!((by_socket, closed), (by_events, Some(1000)));
+    let stranger = format!("ws://{}/api/runs/{run}/socket", kit.address);
+    assert!(connect_async(stranger).await.unwrap_err().to_string().contains("401"));
+    let (status, refused) = client.get(&format!("/api/runs/{run}/socket")).await;
     assert_eq!((status, &refused["code"]), (StatusCode::BAD_REQUEST, &json!("input-invalid")));
 }
