@@ -19,6 +19,7 @@ use crate::document::{Document, Draft, Expected};
 use crate::grant::{Asking, Grant, Revoked};
 use crate::listing::{Conversation, Cursor, Page, RunFilter};
 use crate::mail::Mail;
+use crate::operation::{Advance, Amount};
 use crate::record::{Outcome, Record};
 use crate::stream::Delta;
 use crate::trigger::{Fired, Firing, Occurrence};
@@ -174,6 +175,15 @@ pub trait Engine: Send + Sync + 'static {
         key: &'a str,
         expected: Expected,
     ) -> BoxFuture<'a, Result<bool>>;
+
+    /// Gives an advance of what the project may take today, between the least and the most that is asked for: all of it where there is
+    /// room, otherwise what there is room for. Where nothing bounds the day, it is counted all the same.
+    ///
+    /// Fails with [`adjutant_core::Code::RunBudget`] where there is no room for the least.
+    fn advance(&self, least: Amount, most: Amount) -> BoxFuture<'_, Result<Advance>>;
+
+    /// Takes back what nobody took of advances of a day, and counts what was taken beyond them.
+    fn settle(&self, rest: Advance, beyond: Amount) -> BoxFuture<'_, Result<()>>;
 
     /// Forgets ended runs whose end is longer ago than `keep`, with everything that only they refer to. A run that a
     /// living fork or an unfinished session refers to stays. Returns how many runs went.

@@ -199,6 +199,16 @@ pub struct Amount {
     pub nanos: i64,
 }
 
+/// A part of what a project may take on a day, for calls that are no steps of runs. It counts as taken from when it is given, so a
+/// process that dies with one leaves too much counted and never too little.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Advance {
+    /// The day that it is of, in days since 1970-01-01 (UTC).
+    pub day: i64,
+    /// How much it is.
+    pub amount: Amount,
+}
+
 /// What tells one operation from another at the same key: the first 16 bytes of a hash over all of it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct OperationHash(pub [u8; 16]);

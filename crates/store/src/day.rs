@@ -6,7 +6,7 @@
 use adjutant_core::id::{Scope, StepKey};
 use adjutant_core::time::Timestamp;
 use adjutant_core::{Code, Error, Result};
-use adjutant_durable::Amount;
+use adjutant_durable::{Advance, Amount};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::budget::{MOST, Room, nanos, tokens};
@@ -24,6 +24,11 @@ pub(crate) struct Day<'a> {
 }
 
 impl Day<'_> {
+    /// When a day of that number begins.
+    pub(crate) fn begins(number: i64) -> Timestamp {
+        Timestamp(number.saturating_mul(DAY))
+    }
+
     /// Fails with [`Code::RunBudget`] when nothing is left of `limit`.
     pub(crate) fn check(self, connection: &Connection, limit: Amount) -> Result<()> {
         let spent = connection
@@ -40,8 +45,7 @@ impl Day<'_> {
         let (tokens_spent, nanos_spent) = spent.unwrap_or_default();
         match tokens_spent >= tokens(limit) || nanos_spent >= nanos(limit) {
             false => Ok(()),
-            true => Err(Error::new(Code::RunBudget, "the project's budget for today is used up")
-                .with_help("wait until tomorrow (UTC), or raise `[budget]` in `adjutant.toml`")),
+            true => Err(full()),
         }
     }
 
@@ -61,6 +65,51 @@ impl Day<'_> {
                 select.query_row(values, |row| Ok(Room::of(row.get(0)?, row.get(1)?)))
             })
             .map_err(fault)
+    }
+
+    /// Counts an amount as taken, between the least and the most: what `limit` has room for beside what is set aside. Fails with
+    /// [`Code::RunBudget`] where that is less than the least.
+    pub(crate) fn advance(
+        self,
+        connection: &Connection,
+        limit: Option<Amount>,
+        (least, most): (Amount, Amount),
+    ) -> Result<Advance> {
+        let day = self.open(connection)?;
+        let given = match limit {
+            None => (tokens(most), nanos(most)),
+            Some(limit) => {
+                let taken: (i64, i64) = connection
+                    .prepare_cached(
+                        "SELECT tokens_spent + (SELECT coalesce(sum(tokens), 0) FROM day_reservations WHERE day = ?1),
+                                nanos_spent + (SELECT coalesce(sum(nanos), 0) FROM day_reservations WHERE day = ?1)
+                         FROM days WHERE id = ?1",
+                    )
+                    .and_then(|mut select| select.query_row([day], |row| Ok((row.get(0)?, row.get(1)?))))
+                    .map_err(fault)?;
+                let left = (tokens(limit).saturating_sub(taken.0), nanos(limit).saturating_sub(taken.1));
+                if left.0 < tokens(least) || left.1 < nanos(least) {
+                    return Err(full());
+                }
+                (left.0.min(tokens(most)), left.1.min(nanos(most)))
+            }
+        };
+        charge(connection, day, given)?;
+        let amount = Amount { tokens: u64::try_from(given.0).unwrap_or_default(), nanos: given.1 };
+        Ok(Advance { day: self.number(), amount })
+    }
+
+    /// Takes back a rest of what was counted as taken on that day, and counts what was taken beyond it.
+    pub(crate) fn give_back(self, connection: &Connection, rest: Amount, beyond: Amount) -> Result<()> {
+        let day = self.open(connection)?;
+        connection
+            .prepare_cached(
+                "UPDATE days SET tokens_spent = max(tokens_spent - ?2, 0), nanos_spent = max(nanos_spent - ?3, 0)
+                 WHERE id = ?1",
+            )
+            .and_then(|mut update| update.execute(params![day, tokens(rest), nanos(rest)]))
+            .map_err(fault)?;
+        charge(connection, day, (tokens(beyond), nanos(beyond)))
     }
 
     /// Sets an amount aside for a step.
@@ -129,6 +178,11 @@ impl Day<'_> {
     fn number(self) -> i64 {
         self.at.0.div_euclid(DAY)
     }
+}
+
+fn full() -> Error {
+    Error::new(Code::RunBudget, "the project's budget for today is used up")
+        .with_help("wait until tomorrow (UTC), or raise `[budget]` in `adjutant.toml`")
 }
 
 /// Charges what a run that goes away had set aside: nobody can say any more what came of it.

@@ -11,9 +11,9 @@ use adjutant_core::time::Timestamp;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::stream::Reader;
 use adjutant_durable::{
-    Admission, Admitted, Asking, Changed, Conversation, Cursor, Document, Draft, Engine, Expected, Fired,
-    Firing, Fork, Forked, Grant, Host, Mail, Observed, Occurrence, Page, Record, Revoked, RunFilter, RunInfo,
-    RunState, Serve, Version,
+    Admission, Admitted, Advance, Amount, Asking, Changed, Conversation, Cursor, Document, Draft, Engine,
+    Expected, Fired, Firing, Fork, Forked, Grant, Host, Mail, Observed, Occurrence, Page, Record, Revoked,
+    RunFilter, RunInfo, RunState, Serve, Version,
 };
 use futures::StreamExt;
 use futures::future::BoxFuture;
@@ -377,6 +377,23 @@ impl Engine for SqliteEngine {
                 .writer
                 .call(move |connection| document::delete(connection, &scope, (&kind, &key), expected, now)),
         )
+    }
+
+    fn advance(&self, least: Amount, most: Amount) -> BoxFuture<'_, Result<Advance>> {
+        let (scope, at, limit) = (self.scope.clone(), self.store.options.clock.now(), self.daily.get());
+        Box::pin(
+            self.store
+                .writer
+                .call(move |connection| Day { scope: &scope, at }.advance(connection, limit, (least, most))),
+        )
+    }
+
+    fn settle(&self, rest: Advance, beyond: Amount) -> BoxFuture<'_, Result<()>> {
+        let scope = self.scope.clone();
+        Box::pin(self.store.writer.call(move |connection| {
+            let at = Day::begins(rest.day);
+            Day { scope: &scope, at }.give_back(connection, rest.amount, beyond)
+        }))
     }
 
     fn prune(&self, keep: Duration) -> BoxFuture<'_, Result<u64>> {

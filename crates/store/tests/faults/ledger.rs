@@ -10,8 +10,8 @@ use adjutant_core::json::Json;
 use adjutant_core::time::{Clock, Timestamp};
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{
-    Admission, Amount, Attempt, Done, Effects, Engine, Finished, Host, Letter, Mail, Program, RunState,
-    Serve, Work,
+    Admission, Advance, Amount, Attempt, Done, Effects, Engine, Finished, Host, Letter, Mail, Program,
+    RunState, Serve, Work,
 };
 use adjutant_store::{Daily, Options, Store};
 use futures::future::BoxFuture;
@@ -243,4 +243,30 @@ async fn a_lost_call_is_charged_to_its_day_and_erasing_the_run_frees_nothing() {
     let store = Store::open(&path, Options { clock, ..Options::default() }).unwrap();
     assert_eq!(store.engine(Scope::default()).erase_user("bob").await.unwrap(), 1);
     assert_eq!(days(&path), [100]);
+}
+
+/// An advance of the day is taken from what runs may take, whoever holds it; what is given back is there again.
+#[tokio::test]
+async fn advances_and_runs_share_the_day() {
+    let store = Store::in_memory().unwrap();
+    let bound = Daily::default();
+    let engine = store.engine_within(Scope::default(), bound.clone());
+    let amount = |tokens: u64, nanos: i64| Amount { tokens, nanos };
+    // Without a bound it is counted all the same.
+    let first = engine.advance(amount(1, 1), amount(40, 400)).await.unwrap();
+    assert_eq!(first.amount, amount(40, 400));
+    bound.set(Some(amount(100, 1_000)));
+    let second = engine.advance(amount(10, 10), amount(100, 100)).await.unwrap();
+    assert_eq!(second.amount, amount(60, 100), "what there is room for");
+    let refused = engine.advance(amount(1, 0), amount(1, 1)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::RunBudget);
+    // Of the second, 50 tokens were not taken; and of one call 5 more than was foreseen.
+    engine.settle(Advance { amount: amount(50, 90), ..second }, amount(5, 0)).await.unwrap();
+    let third = engine.advance(amount(45, 0), amount(100, 1_000)).await.unwrap();
+    assert_eq!(third.amount, amount(45, 590));
+    let others = store.engine_within(Scope::new("other", "local").unwrap(), bound);
+    assert_eq!(
+        others.advance(amount(100, 1_000), amount(100, 1_000)).await.unwrap().amount,
+        amount(100, 1_000)
+    );
 }
