@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use crate::approvals::Approvals;
 use crate::assembly::{Assembled, Place, Process};
 use crate::builder::Builder;
+use crate::gateway::{Account, Gateway, Passage};
 use crate::keys::Keys;
 use crate::project::Project;
 use crate::run::Run;
@@ -47,6 +48,8 @@ pub(crate) struct Inner {
     pub(crate) process: Arc<Process>,
     pub(crate) place: Place,
     now: RwLock<Arc<Assembled>>,
+    /// What clients use that ask models themselves.
+    account: Account,
     pub(crate) workflows: Arc<Codes>,
     /// How many workers of this process drive every run.
     workers: AtomicUsize,
@@ -69,7 +72,8 @@ impl Inner {
         place.take(&now.project);
         let now = RwLock::new(Arc::new(now));
         let (workers, tenants, beginning) = (AtomicUsize::new(0), Mutex::default(), Default::default());
-        Self { process, place, now, workflows, workers, root, tenants, beginning }
+        let account = Account::default();
+        Self { process, place, now, account, workflows, workers, root, tenants, beginning }
     }
 
     /// Puts another reading of the project in the place of the one before.
@@ -404,6 +408,19 @@ impl Adjutant {
     /// The models, as the loop asks for them.
     pub(crate) fn models(&self) -> ProjectModels {
         ProjectModels(self.project())
+    }
+
+    /// The models, for clients that ask them without an agent.
+    pub fn gateway(&self) -> Gateway {
+        Gateway::new(self.clone())
+    }
+
+    pub(crate) fn account(&self) -> &Account {
+        &self.0.account
+    }
+
+    pub(crate) fn passage(&self) -> Passage {
+        self.0.now().passage.clone()
     }
 
     /// What begins runs without a person.

@@ -24,6 +24,7 @@ use adjutant_tool::code::Interpreter;
 use adjutant_workflow::Codes;
 
 use crate::adjutant::ProjectModels;
+use crate::gateway::Passage;
 use crate::keys::Keys;
 use crate::project::Project;
 use crate::work::Files;
@@ -59,6 +60,7 @@ pub(crate) struct Assembled {
     pub(crate) project: Arc<Project>,
     pub(crate) defaults: Arc<Defaults>,
     pub(crate) host: Arc<AgentHost>,
+    pub(crate) passage: Passage,
 }
 
 impl Process {
@@ -99,8 +101,10 @@ impl Process {
             Some(folder) => host.with_results(Kept::new(folder, Duration::MAX)),
             None => host,
         };
-        let host = host.with_forbids(Arc::clone(&place.forbids) as Arc<dyn Forbids>);
-        Assembled { project, defaults, host: Arc::new(host) }
+        let forbids = Arc::clone(&place.forbids) as Arc<dyn Forbids>;
+        let passage = Passage::of(&project, Arc::clone(&forbids));
+        let host = host.with_forbids(forbids);
+        Assembled { project, defaults, host: Arc::new(host), passage }
     }
 }
 

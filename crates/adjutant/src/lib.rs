@@ -34,6 +34,7 @@
 //! - [`Adjutant::run`] asks and waits. [`Adjutant::start`] gives the [`Run`]: to watch, approve, steer, cancel, fork.
 //! - [`Adjutant::session`] is a conversation. [`Task::id`] makes a task happen once, also over crashes.
 //! - [`Adjutant::approvals`] is what waits for a person, over all runs.
+//! - [`Adjutant::gateway`] is the models themselves, for clients that ask them without an agent.
 //! - [`Adjutant::versions`] is what was published of agents and workflows, with labels such as `stable`.
 //! - [`Adjutant::triggers`] is what begins runs without a person: schedules and folders.
 //! - [`Adjutant::keys`] is with what a service is asked: keys with roles, of each tenant.
@@ -53,6 +54,7 @@ mod adjutant;
 mod approvals;
 mod assembly;
 mod builder;
+pub mod gateway;
 mod hand;
 mod keys;
 pub mod project;

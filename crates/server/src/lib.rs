@@ -2,14 +2,16 @@
 //!
 //! [`Server`] takes connections. What a request passes is [`endpoint`]: who asks comes first ([`access`]), and gives the handler
 //! the part of the service that is theirs ([`tenants`]). Handlers are in [`api`], what goes on for long in [`stream`].
+//!
+//! Clients that know OpenAI or Anthropic come by [`gateway`]: their formats are [`openai`] and [`anthropic`], over what both have in
+//! common ([`wire`]).
 
 mod access;
-#[expect(dead_code, reason = "its routes are not mounted yet")]
 mod anthropic;
 mod api;
 mod duties;
 mod endpoint;
-#[expect(dead_code, reason = "its routes are not mounted yet")]
+mod gateway;
 mod openai;
 mod problem;
 mod routes;
@@ -18,7 +20,6 @@ mod service;
 mod settings;
 mod stream;
 mod tenants;
-#[expect(dead_code, reason = "its routes are not mounted yet")]
 mod wire;
 
 pub use routes::openapi;

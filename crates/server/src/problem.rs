@@ -93,6 +93,12 @@ pub(crate) struct Refusal {
     error: Error,
 }
 
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        refusal.error
+    }
+}
+
 impl Refusal {
     /// An error that is told by another status than its code usually is.
     pub(crate) fn with(status: StatusCode, error: Error) -> Self {

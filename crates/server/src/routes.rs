@@ -5,7 +5,7 @@ use axum::Router;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, Uri};
 
-use crate::api;
+use crate::{api, gateway};
 use crate::problem::Refusal;
 use crate::service::Service;
 
@@ -19,6 +19,7 @@ pub(crate) fn router(service: &Service) -> Router {
     let (router, document) = api::routes().finish();
     let description = move || std::future::ready(axum::Json(document.clone()));
     router
+        .merge(gateway::routes())
         .route("/api/openapi.json", axum::routing::get(description))
         .method_not_allowed_fallback(wrong_method)
         .fallback(unknown)

@@ -5,6 +5,7 @@
 //! signal: whoever knows a guardrail writes around it. What an agent may do is decided by the policies.
 
 mod check;
+mod direct;
 mod judge;
 mod look;
 mod mark;
@@ -15,6 +16,7 @@ mod service;
 mod subject;
 mod watch;
 
+pub use direct::Direct;
 pub(crate) use mark::{EXPLAINED, marked};
 pub use opinion::Opinion;
 pub(crate) use points::{

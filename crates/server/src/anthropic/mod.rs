@@ -6,13 +6,18 @@ mod fault;
 mod messages;
 mod parameters;
 mod request;
+mod route;
 mod stream;
 
+#[cfg(test)]
 pub(crate) use answer::whole;
 pub(crate) use fault::{body as fault_body, status as fault_status};
 #[cfg(test)]
 pub(crate) use parameters::PARAMETERS;
-pub(crate) use request::{Asked, read, read_to_count};
+#[cfg(test)]
+pub(crate) use request::read;
+pub(crate) use route::routes;
+#[cfg(test)]
 pub(crate) use stream::Events;
 
 /// What reasoning and native parts of Anthropic's are stamped with.

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::answer::{citations, native, stop, usage};
 use super::fault;
+use crate::gateway::Tell;
 use crate::openai::chat::Head;
 use crate::wire::{Calls, Fault, Step, seal};
 
@@ -47,52 +48,6 @@ impl Events {
             calls: Calls::default(),
             called: BTreeMap::new(),
         }
-    }
-
-    /// What a piece of the answer is to the client.
-    pub(crate) fn push(&mut self, delta: &Delta, out: &mut String) {
-        match delta {
-            Delta::Usage(used) => return self.used = *used,
-            Delta::Tried(_) | Delta::Instead(_) | Delta::Unknown(_) => return,
-            _ => self.begin(out),
-        }
-        match delta {
-            Delta::Text(text) => {
-                let place = self.text(out);
-                piece(place, &json!({"type": "text_delta", "text": text}), out);
-            }
-            Delta::Reasoning(text) => self.thought(text, out),
-            Delta::ReasoningDone(reasoning) => self.thought_done(reasoning, out),
-            Delta::Native(own) => match citations(own) {
-                Some(cited) => self.cite(cited, out),
-                None => {
-                    self.close(out);
-                    if let Some(block) = native(own) {
-                        self.whole(block, out);
-                    }
-                }
-            },
-            Delta::ToolCall { .. } => {
-                for step in self.calls.take(delta) {
-                    self.call(step, out);
-                }
-            }
-            Delta::End(reason) => {
-                self.close(out);
-                for place in std::mem::take(&mut self.called).into_values() {
-                    end(place, out);
-                }
-                let delta = json!({"stop_reason": stop(reason), "stop_sequence": null});
-                event(&json!({"type": "message_delta", "delta": delta, "usage": usage(self.used)}), out);
-                event(&json!({"type": "message_stop"}), out);
-            }
-            _ => {}
-        }
-    }
-
-    /// Says that the answer breaks off, and why.
-    pub(crate) fn fail(&mut self, why: &Fault, out: &mut String) {
-        event(&fault::body(why), out);
     }
 
     fn begin(&mut self, out: &mut String) {
@@ -204,6 +159,52 @@ impl Events {
             Some(Open::Text(place) | Open::Thought(place, _)) => end(place, out),
             None => {}
         }
+    }
+}
+
+impl Tell for Events {
+    fn push(&mut self, delta: &Delta, out: &mut String) {
+        match delta {
+            Delta::Usage(used) => return self.used = *used,
+            Delta::Tried(_) | Delta::Instead(_) | Delta::Unknown(_) => return,
+            _ => self.begin(out),
+        }
+        match delta {
+            Delta::Text(text) => {
+                let place = self.text(out);
+                piece(place, &json!({"type": "text_delta", "text": text}), out);
+            }
+            Delta::Reasoning(text) => self.thought(text, out),
+            Delta::ReasoningDone(reasoning) => self.thought_done(reasoning, out),
+            Delta::Native(own) => match citations(own) {
+                Some(cited) => self.cite(cited, out),
+                None => {
+                    self.close(out);
+                    if let Some(block) = native(own) {
+                        self.whole(block, out);
+                    }
+                }
+            },
+            Delta::ToolCall { .. } => {
+                for step in self.calls.take(delta) {
+                    self.call(step, out);
+                }
+            }
+            Delta::End(reason) => {
+                self.close(out);
+                for place in std::mem::take(&mut self.called).into_values() {
+                    end(place, out);
+                }
+                let delta = json!({"stop_reason": stop(reason), "stop_sequence": null});
+                event(&json!({"type": "message_delta", "delta": delta, "usage": usage(self.used)}), out);
+                event(&json!({"type": "message_stop"}), out);
+            }
+            _ => {}
+        }
+    }
+
+    fn fail(&mut self, why: &Fault, out: &mut String) {
+        event(&fault::body(why), out);
     }
 }
 

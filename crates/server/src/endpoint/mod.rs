@@ -11,7 +11,7 @@ mod operation;
 mod routes;
 
 pub(crate) use answer::{Accepted, Answer, Done, Found, Shape, Shapes};
-pub(crate) use body::Optional;
+pub(crate) use body::{Optional, take as taken};
 pub(crate) use call::{Call, Nothing};
 pub(crate) use operation::Operation;
 pub(crate) use routes::Routes;

@@ -20,13 +20,15 @@ pub(crate) fn status(code: Code) -> u16 {
         | Code::ModelRequestRefused
         | Code::ToolInvalid
         | Code::PromptVariable => 400,
-        Code::RunDenied => 403,
+        Code::Unauthenticated | Code::KeyRefused => 401,
+        Code::RunDenied | Code::Forbidden => 403,
         Code::NotFound | Code::ModelUnknown => 404,
         Code::Conflict => 409,
-        Code::RunBudget | Code::RunLimit | Code::ModelRateLimited => 429,
+        Code::TooLarge => 413,
+        Code::TooManyRequests | Code::RunBudget | Code::RunLimit | Code::ModelRateLimited => 429,
         Code::ModelTimeout => 504,
         Code::ModelUnreachable | Code::ModelAnswerInvalid => 502,
-        Code::ModelUnavailable | Code::StoreUnavailable | Code::StoreFull => 503,
+        Code::Overloaded | Code::ModelUnavailable | Code::StoreUnavailable | Code::StoreFull => 503,
         // The keys of the providers are the operator's; the client can mend nothing about them.
         _ => 500,
     }
@@ -40,10 +42,12 @@ fn words(fault: &Fault) -> (&'static str, &'static str) {
         Code::ModelUnknown => "model_not_found",
         Code::ModelRateLimited => "rate_limit_exceeded",
         Code::RunBudget => "insufficient_quota",
+        Code::Unauthenticated | Code::KeyRefused => "invalid_api_key",
         _ => fault.word,
     };
     let kind = match status(code) {
-        400 | 404 | 409 => "invalid_request_error",
+        401 => "authentication_error",
+        400 | 404 | 409 | 413 => "invalid_request_error",
         403 => "permission_error",
         429 if code == Code::RunBudget => "insufficient_quota",
         429 => "rate_limit_error",

@@ -4,6 +4,8 @@ use std::fmt;
 
 use adjutant_core::{Code, Error};
 
+use crate::problem::Refusal;
+
 /// Why a request is refused, and where in it the reason stands.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Fault {
@@ -44,6 +46,12 @@ fn told(error: &Error) -> String {
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         Self { word: error.code().as_str(), error, param: None }
+    }
+}
+
+impl From<Refusal> for Fault {
+    fn from(refusal: Refusal) -> Self {
+        Error::from(refusal).into()
     }
 }
 

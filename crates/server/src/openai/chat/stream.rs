@@ -5,6 +5,7 @@ use adjutant_core::usage::Usage;
 use serde_json::{Value, json};
 
 use super::answer::{Head, detail_of, finish, usage};
+use crate::gateway::Tell;
 use crate::openai::fault;
 use crate::wire::{Calls, Fault, Step, seal, seal_native};
 
@@ -25,8 +26,37 @@ impl Chunks {
         Self { head, tells_usage, begun: false, thought: String::new(), calls: Calls::default(), used: None }
     }
 
-    /// What a piece of the answer is to the client.
-    pub(crate) fn push(&mut self, delta: &Delta, out: &mut String) {
+    fn begin(&mut self, out: &mut String) {
+        if !std::mem::replace(&mut self.begun, true) {
+            let first = json!({"role": "assistant", "content": "", "refusal": null});
+            self.chunk(json!([choice(first, None)]), None, out);
+        }
+    }
+
+    fn piece(&mut self, delta: Value, out: &mut String) {
+        self.begin(out);
+        self.chunk(json!([choice(delta, None)]), None, out);
+    }
+
+    fn chunk(&self, choices: Value, used: Option<Value>, out: &mut String) {
+        let mut chunk = json!({
+            "id": self.head.id,
+            "object": "chat.completion.chunk",
+            "created": self.head.created,
+            "model": self.head.model,
+            "service_tier": "default",
+            "system_fingerprint": null,
+            "choices": choices,
+        });
+        if let (true, Some(fields)) = (self.tells_usage, chunk.as_object_mut()) {
+            fields.insert("usage".into(), used.unwrap_or_default());
+        }
+        event(&chunk, out);
+    }
+}
+
+impl Tell for Chunks {
+    fn push(&mut self, delta: &Delta, out: &mut String) {
         match delta {
             Delta::Text(text) => self.piece(json!({"content": text}), out),
             Delta::Reasoning(text) => {
@@ -65,37 +95,8 @@ impl Chunks {
         }
     }
 
-    /// Says that the answer breaks off, and why.
-    pub(crate) fn fail(&mut self, why: &Fault, out: &mut String) {
+    fn fail(&mut self, why: &Fault, out: &mut String) {
         event(&fault::body(why), out);
-    }
-
-    fn begin(&mut self, out: &mut String) {
-        if !std::mem::replace(&mut self.begun, true) {
-            let first = json!({"role": "assistant", "content": "", "refusal": null});
-            self.chunk(json!([choice(first, None)]), None, out);
-        }
-    }
-
-    fn piece(&mut self, delta: Value, out: &mut String) {
-        self.begin(out);
-        self.chunk(json!([choice(delta, None)]), None, out);
-    }
-
-    fn chunk(&self, choices: Value, used: Option<Value>, out: &mut String) {
-        let mut chunk = json!({
-            "id": self.head.id,
-            "object": "chat.completion.chunk",
-            "created": self.head.created,
-            "model": self.head.model,
-            "service_tier": "default",
-            "system_fingerprint": null,
-            "choices": choices,
-        });
-        if let (true, Some(fields)) = (self.tells_usage, chunk.as_object_mut()) {
-            fields.insert("usage".into(), used.unwrap_or_default());
-        }
-        event(&chunk, out);
     }
 }
 

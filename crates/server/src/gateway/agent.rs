@@ -1,0 +1,339 @@
+//! [`AgentTalk`]: an agent as something that answers like a model. It is a durable run; what it does is told as reasoning.
+
+use std::collections::VecDeque;
+
+use adjutant::model::{Delta, Request, Response, Start, StopReason};
+use adjutant::{Reply, Run, Stop, Task, Update, Updates};
+use adjutant_core::event::{Event, EventKind};
+use adjutant_core::json::Json;
+use adjutant_core::message::{Message, Part, Reasoning, Role};
+use adjutant_core::{Code, Error, Result};
+use adjutant::durable::RunState;
+use futures::StreamExt;
+use serde_json::Value;
+
+use super::intake::Given;
+use super::talk::{Heard, used};
+
+/// How much of arguments and results is shown, in characters.
+const MOST_SHOWN: usize = 200;
+
+/// The answer of an agent while it comes. Who lets go of it before its end cancels the run.
+pub(crate) struct AgentTalk {
+    run: Run,
+    updates: Updates,
+    told: VecDeque<Delta>,
+    /// What was said since the model was last asked.
+    said: String,
+    /// What of an attempt that was begun anew was told already.
+    again: Option<String>,
+    /// Everything that was told of the way.
+    way: String,
+    heard: Option<Heard>,
+    over: bool,
+}
+
+impl AgentTalk {
+    /// Starts the run. Fails for what no agent can be told, and as starting a run fails.
+    pub(super) async fn begin(
+        given: &Given,
+        name: &str,
+        request: &Request,
+        user: Option<String>,
+        session: Option<String>,
+    ) -> Result<Self> {
+        check(request)?;
+        let adjutant = given.caller.adjutant();
+        let agent = adjutant.choose(Some(name))?;
+        let mut task = Task::from(question(&request.messages, session.is_some())?);
+        if let Some(session) = session {
+            task = task.session(session.as_str());
+        }
+        if let Some(user) = user {
+            task = task.user(user);
+        }
+        for (name, value) in given.caller.who().claims.clone() {
+            task = task.claim(name, value);
+        }
+        let run = adjutant.start(agent.as_str(), task).await?;
+        let updates = run.watch_alone();
+        Ok(Self {
+            run,
+            updates,
+            told: VecDeque::from([Delta::Start(Start::default())]),
+            said: String::new(),
+            again: None,
+            way: String::new(),
+            heard: None,
+            over: false,
+        })
+    }
+
+    /// The id of the run.
+    pub(super) fn run(&self) -> &str {
+        self.run.id().as_str()
+    }
+
+    /// The whole answer, once its end was given.
+    pub(super) fn heard(&self) -> Option<Heard> {
+        self.heard.clone()
+    }
+
+    /// The next piece of the answer; none after its end.
+    pub(super) async fn next(&mut self) -> Option<Result<Delta>> {
+        loop {
+            if let Some(delta) = self.told.pop_front() {
+                return Some(Ok(delta));
+            }
+            if self.over {
+                return None;
+            }
+            let update = match self.updates.next().await {
+                Some(Ok(update)) => update,
+                Some(Err(error)) => return Some(Err(self.fails(error))),
+                None => {
+                    let error = Error::new(Code::Internal, "the run is over and did not say what came of it");
+                    return Some(Err(self.fails(error)));
+                }
+            };
+            if let Err(error) = self.hear(update).await {
+                return Some(Err(self.fails(error)));
+            }
+        }
+    }
+
+    fn fails(&mut self, error: Error) -> Error {
+        self.over = true;
+        error
+    }
+
+    async fn hear(&mut self, update: Update) -> Result<()> {
+        let event: Box<Event> = match update {
+            Update::Event(event) => event,
+            Update::State(RunState::Paused) => return self.waits("it was paused").await,
+            Update::State(_) => return Ok(()),
+        };
+        match event.kind {
+            EventKind::TextDelta { text, .. } => self.text(&text),
+            EventKind::ReasoningDelta { text, .. } => self.way(&text),
+            EventKind::Reset { .. } => self.again = Some(std::mem::take(&mut self.said)),
+            EventKind::ToolCalled(call) => {
+                self.break_off();
+                self.way(&format!("\n→ {}({})\n", call.name, short(&call.arguments)));
+            }
+            EventKind::ToolProgress { text, .. } => self.way(&format!("  {}\n", short(&text))),
+            EventKind::ToolAnswered(result) => {
+                let mark = if result.is_error { "✗" } else { "←" };
+                self.way(&format!("{mark} {}: {}\n", result.name, short(&result.as_text())));
+            }
+            EventKind::HandedOver { to, .. } => self.way(&format!("\n⇒ {to}\n")),
+            EventKind::ChildStarted { name, .. } => self.way(&format!("\n→ {name}\n")),
+            EventKind::ApprovalRequested { request, .. } => {
+                return self.waits(&asked("a person must agree to", &request)).await;
+            }
+            EventKind::QuestionAsked { request, .. } => return self.waits(&asked("a person is asked", &request)).await,
+            EventKind::OutcomeUnknown { reason } => {
+                return self.waits(&format!("a person must say what happened: {reason}")).await;
+            }
+            EventKind::Halted { error } => return Err(error),
+            EventKind::Ended { result } => {
+                let reply: Reply = result?.to()?;
+                self.end(&reply);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// A piece of text. What is told cannot be taken back: an attempt that is begun anew goes on where it says the same, and says so
+    /// where it does not.
+    fn text(&mut self, piece: &str) {
+        self.said.push_str(piece);
+        match self.again.take() {
+            None => self.tell(piece.to_owned()),
+            Some(before) if before.starts_with(&self.said) => self.again = Some(before),
+            Some(before) => match self.said.strip_prefix(before.as_str()) {
+                Some(rest) => self.tell(rest.to_owned()),
+                None => self.tell(format!("\n\n[The answer was begun anew.]\n\n{}", self.said)),
+            },
+        }
+    }
+
+    fn tell(&mut self, text: String) {
+        if !text.is_empty() {
+            self.told.push_back(Delta::Text(text));
+        }
+    }
+
+    fn way(&mut self, text: &str) {
+        self.way.push_str(text);
+        self.told.push_back(Delta::Reasoning(text.to_owned()));
+    }
+
+    /// What was said before a call is over; what comes later is a paragraph of its own.
+    fn break_off(&mut self) {
+        if !std::mem::take(&mut self.said).is_empty() {
+            self.tell("\n\n".to_owned());
+        }
+    }
+
+    fn end(&mut self, reply: &Reply) {
+        let rest = match reply.text.strip_prefix(self.said.as_str()) {
+            Some(rest) => rest.to_owned(),
+            None => format!("\n\n{}", reply.text),
+        };
+        self.tell(rest);
+        let stop = match &reply.stop {
+            Stop::Limit(_) => StopReason::MaxTokens,
+            _ if reply.blocked.is_some() => StopReason::ContentFilter,
+            _ => StopReason::EndTurn,
+        };
+        self.close(&reply.text, stop, Some(reply));
+    }
+
+    /// Says what the run waits for, and ends the answer: a client cannot be kept waiting for a person.
+    async fn waits(&mut self, what: &str) -> Result<()> {
+        let run = self.run.id();
+        let text = format!(
+            "[The run `{run}` waits: {what}. `adjutant approvals` shows it; once it is over, `adjutant runs show {run}` has the \
+             answer.]"
+        );
+        let apart = if self.said.is_empty() { "" } else { "\n\n" };
+        self.tell(format!("{apart}{text}"));
+        self.close(&text, StopReason::EndTurn, None);
+        Ok(())
+    }
+
+    fn close(&mut self, text: &str, stop: StopReason, reply: Option<&Reply>) {
+        self.over = true;
+        let usage = reply.and_then(|reply| used(reply.usage));
+        let mut parts = Vec::new();
+        if !self.way.trim().is_empty() {
+            let text = self.way.clone();
+            parts.push(Part::Reasoning(Reasoning { text, ..Reasoning::default() }));
+        }
+        parts.push(Part::text(text));
+        let response = Response {
+            message: Message::assistant(parts),
+            usage,
+            stop: stop.clone(),
+            model: None,
+            request_id: None,
+            tried: Vec::new(),
+            instead: None,
+            unknown: Vec::new(),
+        };
+        let cost = reply.and_then(|reply| reply.cost);
+        self.heard = Some(Heard { response, cost, model: None, run: Some(self.run().to_owned()) });
+        self.told.extend(usage.map(Delta::Usage));
+        self.told.push_back(Delta::End(stop));
+    }
+}
+
+impl Drop for AgentTalk {
+    fn drop(&mut self) {
+        if !self.over {
+            let run = self.run.clone();
+            // Whoever stops listening wants it to stop, as with a model.
+            tokio::spawn(async move { run.cancel("the client went away").await });
+        }
+    }
+}
+
+/// Fails where a request says what an agent decides itself.
+fn check(request: &Request) -> Result<()> {
+    let said = [
+        ("tools", !request.tools.is_empty()),
+        ("response_format", request.output.is_some()),
+        ("temperature", request.temperature.is_some()),
+        ("top_p", !request.sampling.is_default()),
+        ("reasoning_effort", request.effort.is_some()),
+        ("stop", !request.stop.is_empty()),
+    ];
+    match said.into_iter().find(|(_, is_said)| *is_said) {
+        None => Ok(()),
+        Some((name, _)) => {
+            let message = format!("an agent has its own `{name}`, and takes none from a client");
+            Err(Error::new(Code::ModelUnsupported, message)
+                .with_help(format!("take `{name}` out, or ask a model instead of an agent")))
+        }
+    }
+}
+
+/// What the agent is asked: the last message, and before it what was said up to then. In a session it knows that itself.
+fn question(messages: &[std::sync::Arc<Message>], in_session: bool) -> Result<Message> {
+    let Some((last, before)) = messages.split_last().filter(|(last, _)| last.role == Role::User) else {
+        return Err(Error::new(Code::InputInvalid, "the last message is not one of the user")
+            .with_help("an agent answers what a user says"));
+    };
+    let given = before.iter().filter(|message| !in_session || message.role == Role::System);
+    let told: Vec<String> = given.filter_map(|message| line(message)).collect();
+    if told.is_empty() {
+        return Ok(Message::clone(last));
+    }
+    let earlier = Part::text(format!("What was said before:\n\n{}\n\nWhat is said now:\n\n", told.join("\n\n")));
+    Ok(Message::new(Role::User, std::iter::once(earlier).chain(last.parts.iter().cloned()).collect()))
+}
+
+fn line(message: &Message) -> Option<String> {
+    let who = match message.role {
+        Role::System => "Instructions",
+        Role::User => "User",
+        Role::Assistant => "Assistant",
+        Role::Tool => "Tool",
+    };
+    let results: String = message.results().map(|result| result.as_text()).collect();
+    let text = format!("{}{results}", message.text());
+    (!text.trim().is_empty()).then(|| format!("{who}: {text}"))
+}
+
+fn asked(what: &str, request: &Json) -> String {
+    let request: Value = request.to().unwrap_or_default();
+    let text = |name: &str| request.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let arguments = request.get("arguments").map(|arguments| short(&arguments.to_string())).unwrap_or_default();
+    match text("tool").as_str() {
+        "" => format!("{what}: {}", short(&request.to_string())),
+        tool => format!("{what} `{tool}` with {arguments}"),
+    }
+}
+
+fn short(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(MOST_SHOWN) {
+        Some((cut, _)) => format!("{}…", line.get(..cut).unwrap_or_default()),
+        None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn what_was_said_before_stands_before_the_question() {
+        let said = [
+            Message::system("be brief"),
+            Message::user("hi"),
+            Message::assistant(vec![Part::text("hello")]),
+            Message::user("and now?"),
+        ];
+        let said: Vec<_> = said.into_iter().map(Arc::new).collect();
+        let asked = question(&said, false).unwrap().text();
+        assert_eq!(
+            asked,
+            "What was said before:\n\nInstructions: be brief\n\nUser: hi\n\nAssistant: hello\n\nWhat is said now:\n\nand now?"
+        );
+        assert_eq!(question(&said[3..], true).unwrap().text(), "and now?");
+        assert_eq!(question(&said[..3], false).unwrap_err().code(), Code::InputInvalid);
+    }
+
+    #[test]
+    fn what_an_agent_decides_itself_is_refused() {
+        assert!(check(&Request::default()).is_ok());
+        let error = check(&Request { temperature: Some(0.5), ..Request::default() }).unwrap_err();
+        assert_eq!(error.code(), Code::ModelUnsupported);
+        assert!(error.message().contains("`temperature`"), "{error}");
+    }
+}

@@ -1,0 +1,97 @@
+//! What goes back: bodies and streams with the headers that say what an answer cost and who gave it.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use adjutant_core::error::Retry;
+use adjutant_core::money::Money;
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use serde_json::Value;
+use tokio::sync::mpsc::Receiver;
+
+use super::intake::Vendor;
+use crate::wire::Fault;
+
+/// How long to wait where nobody said how long, in seconds.
+const WAIT: u64 = 1;
+
+/// What the headers of an answer tell beside it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tells {
+    /// The id of the request.
+    pub(crate) id: String,
+    /// The model that answered.
+    pub(crate) model: Option<String>,
+    /// The run, where an agent answered.
+    pub(crate) run: Option<String>,
+    /// What it cost, where that is known.
+    pub(crate) cost: Option<Money>,
+}
+
+impl Tells {
+    fn put(&self, headers: &mut HeaderMap) {
+        let cost = self.cost.map(|cost| cost.amount().to_string());
+        let told = [
+            ("x-request-id", Some(&self.id)),
+            ("request-id", Some(&self.id)),
+            ("x-adjutant-model", self.model.as_ref()),
+            ("x-adjutant-run", self.run.as_ref()),
+            ("x-adjutant-cost-usd", cost.as_ref()),
+        ];
+        for (name, value) in told {
+            if let Some(Ok(value)) = value.map(|value| HeaderValue::from_str(value)) {
+                headers.insert(HeaderName::from_static(name), value);
+            }
+        }
+    }
+}
+
+/// A body.
+pub(crate) fn json(body: &Value, tells: &Tells) -> Response {
+    let mut response = axum::Json(body).into_response();
+    tells.put(response.headers_mut());
+    response
+}
+
+/// Why there is no answer, as the vendor says it.
+pub(crate) fn failed(vendor: Vendor, fault: &Fault) -> Response {
+    let code = fault.error.code();
+    let status = StatusCode::from_u16(vendor.status(code)).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = (status, axum::Json(vendor.fault(fault))).into_response();
+    let headers = response.headers_mut();
+    let wait = fault.error.retry_after();
+    if wait.is_some() || code.retry() == Retry::Later {
+        let seconds = wait.map_or(WAIT, |wait| u64::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(WAIT));
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+    }
+    if status == StatusCode::UNAUTHORIZED {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response
+}
+
+/// Pieces of a stream. Who reads slowly makes whoever writes wait, and nobody remembers more than a few.
+pub(crate) type Pieces = Receiver<String>;
+
+/// A stream of server-sent events, with a sign of life where nothing happens for a while.
+pub(crate) fn streamed(pieces: Pieces, heartbeat: Duration, tells: &Tells) -> Response {
+    let stream = futures::stream::unfold(pieces, move |mut pieces| async move {
+        let piece = match tokio::time::timeout(heartbeat, pieces.recv()).await {
+            Ok(piece) => piece?,
+            Err(_) => ": alive\n\n".to_owned(),
+        };
+        Some((Ok::<_, Infallible>(Bytes::from(piece)), pieces))
+    });
+    let mut response = Response::new(Body::from_stream(stream));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    // A proxy that gathers what it passes on would hold every piece back.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    tells.put(headers);
+    response
+}
