@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use crate::approvals::Approvals;
 use crate::assembly::{Assembled, Place, Process};
 use crate::builder::Builder;
+use crate::decisions::Decisions;
 use crate::gateway::{Account, Gateway, Passage};
 use crate::keys::Keys;
 use crate::project::Project;
@@ -254,6 +255,13 @@ impl Adjutant {
     /// The calls that wait for a person, and what people have allowed beforehand.
     pub fn approvals(&self) -> Approvals {
         Approvals::new(self.clone())
+    }
+
+    /// The decision point by itself: the policies as they are now, with what is forbidden since.
+    ///
+    /// Fails with [`Code::NotFound`] where the project has none, and with [`Code::ProjectInvalid`] where they cannot be read.
+    pub fn decisions(&self) -> Result<Decisions> {
+        Decisions::within(&self.project(), self.agents().forbids().cloned())
     }
 
     /// A conversation.

@@ -37,6 +37,7 @@
 //! - [`Adjutant::gateway`] is the models themselves, for clients that ask them without an agent.
 //! - [`Adjutant::versions`] is what was published of agents and workflows, with labels such as `stable`.
 //! - [`Adjutant::triggers`] is what begins runs without a person: schedules and folders.
+//! - [`Adjutant::decisions`] is the decision point by itself, for programs that run a loop of their own.
 //! - [`Adjutant::keys`] is with what a service is asked: keys with roles, of each tenant.
 //! - [`Adjutant::serve`] drives every run that can go on, also those that dead processes left behind.
 
@@ -54,6 +55,8 @@ mod adjutant;
 mod approvals;
 mod assembly;
 mod builder;
+mod decisions;
+mod difference;
 pub mod gateway;
 mod hand;
 mod keys;
@@ -95,6 +98,8 @@ pub use adjutant_workflow::Coded as Workflow;
 pub use crate::adjutant::Adjutant;
 pub use approvals::{Approval, Approvals, Holds, Verdict};
 pub use builder::Builder;
+pub use decisions::{Asked, Decision, Decisions, Word};
+pub use difference::Difference;
 pub use hand::call_tool;
 pub use keys::{Keys, NewKey, NewToken};
 pub use project::Project;

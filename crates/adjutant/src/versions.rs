@@ -12,6 +12,7 @@ use adjutant_durable::{Change, Changed, Chosen, Labels, Share, Version, before};
 use serde::Serialize;
 
 use crate::adjutant::{Adjutant, type_more};
+use crate::difference::{Difference, differences};
 use crate::runnable::Runnable;
 use crate::task::Task;
 
@@ -133,6 +134,22 @@ impl Versions {
         self.0.project().pinned_policies(&definition)?;
         self.0.agents().check(&definition, &nothing)?;
         Ok(definition)
+    }
+
+    /// How two versions of a name differ, each a label, the beginning of a hash, or [`FILES`], in the order of the places.
+    ///
+    /// Fails as [`find`](Self::find) and [`definition`](Self::definition) do.
+    pub async fn differences(&self, name: &str, from: &str, to: &str) -> Result<Vec<Difference>> {
+        let (from, to) = (self.named(name, from).await?, self.named(name, to).await?);
+        let value = |definition| serde_json::to_value(definition).unwrap_or_default();
+        Ok(differences(&value(&from), &value(&to)))
+    }
+
+    async fn named(&self, name: &str, version: &str) -> Result<Definition> {
+        match version {
+            FILES => self.of_files(name),
+            _ => self.definition(&self.find(name, version).await?.definition).await,
+        }
     }
 
     /// Publishes an agent or a workflow as it is now, with all that it asks, its tools as they are described, and the ids of its

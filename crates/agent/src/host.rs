@@ -150,6 +150,11 @@ impl AgentHost {
         self
     }
 
+    /// What is forbidden by now.
+    pub fn forbids(&self) -> Option<&Arc<dyn Forbids>> {
+        self.forbids.as_ref()
+    }
+
     /// The policies that a run is pinned to. Fails with [`Code::RunDefinitionMissing`] when they are not here or cannot be
     /// read: a run that has policies never goes on without them.
     async fn policies(&self, digest: Option<Digest>) -> Result<Option<Arc<Policies>>> {

@@ -77,7 +77,9 @@ pub use builder::Agent;
 pub use conversation::{Conversation, Earlier};
 pub use definition::{Definition, Source};
 pub use ending::{Ending, Figures};
-pub use guard::{Blocked, Did, Direct as DirectGuards, Found, Opinion, Ruling as GuardRuling, Verdict as GuardVerdict};
+pub use guard::{
+    Blocked, Did, Direct as DirectGuards, Found, Opinion, Ruling as GuardRuling, Verdict as GuardVerdict,
+};
 pub use hands::{Hand, Hands};
 pub use host::AgentHost;
 pub use input::Input;

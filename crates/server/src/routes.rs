@@ -5,9 +5,9 @@ use axum::Router;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, Uri};
 
-use crate::{api, gateway};
 use crate::problem::Refusal;
 use crate::service::Service;
+use crate::{api, gateway};
 
 /// The description of the service's own interface (OpenAPI 3.1).
 pub fn openapi() -> serde_json::Value {

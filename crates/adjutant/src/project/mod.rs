@@ -25,6 +25,7 @@ mod tools;
 mod triggers;
 mod unread;
 mod vault;
+mod workflows;
 
 pub use approvals::ApprovalSettings;
 pub use cases::Case;
@@ -41,3 +42,4 @@ pub use settings::{Budget, Settings};
 pub use skills::{read_skill, read_skills};
 pub use tools::{ToolKind, ToolSettings};
 pub use triggers::{Overlap, TriggerSettings, TriggerSource};
+pub use workflows::Drawing;

@@ -134,7 +134,7 @@ mod tests {
     }
 
     fn words(action: Action) -> Guardrail {
-        let check = Check::Words { words: vec!["secret plan".into()], topics: Vec::new() };
+        let check = Check::Words { words: vec!["secret plan".into()], topics: Default::default() };
         Guardrail::new(check).on([Point::Input, Point::Output]).action(action)
     }
 

@@ -2,12 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use adjutant::Project;
-use adjutant::agent::Source;
-use adjutant::workflow::Handoffs;
-use adjutant::workflow::plan::Plan;
 use adjutant::workflow::schema;
-use adjutant_core::{Code, Error, nearest};
+use adjutant_core::{Code, Error};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
@@ -81,30 +77,9 @@ pub(crate) fn execute(arguments: &Arguments, shared: &Shared, output: Output) ->
     }
 }
 
-/// The workflows of a project that were written as files.
-fn plans(project: &Project) -> impl Iterator<Item = (&Source, Plan)> {
-    project.agents().filter_map(|source| Some((source, Plan::read(source.workflow.as_ref()?).ok()?)))
-}
-
-fn find(project: &Project, name: &str) -> Ended<(Source, Plan)> {
-    let mut names = Vec::new();
-    for (source, plan) in plans(project) {
-        if source.name == name {
-            return Ok((source.clone(), plan));
-        }
-        names.push(source.name.as_str());
-    }
-    let error = Error::new(Code::NotFound, format!("there is no workflow `{name}`"));
-    Err(match nearest(name, names.iter().copied()) {
-        Some(meant) => error.with_help(format!("did you mean `{meant}`?")),
-        None => error.with_help("`adjutant workflows list` lists those that there are"),
-    }
-    .into())
-}
-
 fn list(arguments: &ListArguments, shared: &Shared, output: Output) -> Ended {
     let project = place::load(arguments.place.as_deref(), shared)?;
-    let rows = plans(&project).map(|(source, _)| {
+    let rows = project.workflows().map(|(source, _)| {
         let agents: Vec<&str> = source.agents.iter().map(|asked| asked.agent.name.as_str()).collect();
         let tools: Vec<&str> = source.tools.iter().map(|tool| tool.name.as_str()).collect();
         (source, agents, tools)
@@ -138,7 +113,7 @@ fn list(arguments: &ListArguments, shared: &Shared, output: Output) -> Ended {
 
 fn show(arguments: &ShowArguments, shared: &Shared, output: Output) -> Ended {
     let project = place::load(None, shared)?;
-    let (source, plan) = find(&project, &arguments.name)?;
+    let (source, plan) = project.workflow(&arguments.name)?;
     if output.json {
         output.json(&json!({ "name": source.name, "description": source.description, "plan": plan }))?;
         return Ok(Exit::Success);
@@ -166,34 +141,9 @@ fn format_of(file: &Path) -> Result<Format, Error> {
     }
 }
 
-/// What is drawn.
-enum Drawn {
-    Plan(Box<Plan>),
-    Handoffs(Handoffs),
-}
-
-impl Drawn {
-    fn mermaid(&self) -> String {
-        match self {
-            Self::Plan(plan) => plan.mermaid(),
-            Self::Handoffs(handoffs) => handoffs.mermaid(),
-        }
-    }
-
-    fn svg(&self) -> String {
-        match self {
-            Self::Plan(plan) => plan.svg(),
-            Self::Handoffs(handoffs) => handoffs.svg(),
-        }
-    }
-}
-
 fn draw(arguments: &DrawArguments, shared: &Shared, output: Output) -> Ended {
     let project = place::load(None, shared)?;
-    let drawn = match project.definition(&arguments.name).ok().and_then(Handoffs::of) {
-        Some(handoffs) => Drawn::Handoffs(handoffs),
-        None => Drawn::Plan(Box::new(find(&project, &arguments.name)?.1)),
-    };
+    let drawn = project.drawing(&arguments.name)?;
     let format = match (arguments.format, &arguments.output) {
         (Some(format), _) => format,
         (None, Some(file)) => format_of(file)?,

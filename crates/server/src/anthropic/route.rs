@@ -1,7 +1,7 @@
 //! Answers messages.
 
-use adjutant_core::role::Right;
 use adjutant::model::token;
+use adjutant_core::role::Right;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;

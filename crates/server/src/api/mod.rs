@@ -1,9 +1,14 @@
 //! The service's own interface, `/api`: a file for each kind of thing.
 
+mod agents;
 mod approvals;
+mod grants;
 mod health;
+mod policies;
 mod runs;
 mod sessions;
+mod tools;
+mod triggers;
 mod view;
 
 use crate::endpoint::Routes;
@@ -15,4 +20,9 @@ pub(crate) fn routes() -> Routes {
         .and(runs::routes())
         .and(sessions::routes())
         .and(approvals::routes())
+        .and(grants::routes())
+        .and(agents::routes())
+        .and(tools::routes())
+        .and(policies::routes())
+        .and(triggers::routes())
 }

@@ -2,13 +2,13 @@
 
 use std::collections::VecDeque;
 
+use adjutant::durable::RunState;
 use adjutant::model::{Delta, Request, Response, Start, StopReason};
 use adjutant::{Reply, Run, Stop, Task, Update, Updates};
 use adjutant_core::event::{Event, EventKind};
 use adjutant_core::json::Json;
 use adjutant_core::message::{Message, Part, Reasoning, Role};
 use adjutant_core::{Code, Error, Result};
-use adjutant::durable::RunState;
 use futures::StreamExt;
 use serde_json::Value;
 
@@ -131,7 +131,9 @@ impl AgentTalk {
             EventKind::ApprovalRequested { request, .. } => {
                 return self.waits(&asked("a person must agree to", &request)).await;
             }
-            EventKind::QuestionAsked { request, .. } => return self.waits(&asked("a person is asked", &request)).await,
+            EventKind::QuestionAsked { request, .. } => {
+                return self.waits(&asked("a person is asked", &request)).await;
+            }
             EventKind::OutcomeUnknown { reason } => {
                 return self.waits(&format!("a person must say what happened: {reason}")).await;
             }
@@ -184,7 +186,7 @@ impl AgentTalk {
         };
         self.tell(rest);
         let stop = match &reply.stop {
-            Stop::Limit(_) => StopReason::MaxTokens,
+            Stop::LimitReached(_) => StopReason::MaxTokens,
             _ if reply.blocked.is_some() => StopReason::ContentFilter,
             _ => StopReason::EndTurn,
         };
@@ -271,7 +273,8 @@ fn question(messages: &[std::sync::Arc<Message>], in_session: bool) -> Result<Me
     if told.is_empty() {
         return Ok(Message::clone(last));
     }
-    let earlier = Part::text(format!("What was said before:\n\n{}\n\nWhat is said now:\n\n", told.join("\n\n")));
+    let earlier =
+        Part::text(format!("What was said before:\n\n{}\n\nWhat is said now:\n\n", told.join("\n\n")));
     Ok(Message::new(Role::User, std::iter::once(earlier).chain(last.parts.iter().cloned()).collect()))
 }
 
@@ -290,7 +293,8 @@ fn line(message: &Message) -> Option<String> {
 fn asked(what: &str, request: &Json) -> String {
     let request: Value = request.to().unwrap_or_default();
     let text = |name: &str| request.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let arguments = request.get("arguments").map(|arguments| short(&arguments.to_string())).unwrap_or_default();
+    let arguments =
+        request.get("arguments").map(|arguments| short(&arguments.to_string())).unwrap_or_default();
     match text("tool").as_str() {
         "" => format!("{what}: {}", short(&request.to_string())),
         tool => format!("{what} `{tool}` with {arguments}"),

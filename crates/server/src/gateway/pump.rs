@@ -1,8 +1,8 @@
 //! Has an answer told piece by piece, for as long as somebody listens.
 
 use adjutant::model::Delta;
-use tokio::sync::mpsc::{Receiver, channel};
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::mpsc::{Receiver, channel};
 
 use super::talk::Talk;
 use crate::wire::Fault;

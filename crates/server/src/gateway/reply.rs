@@ -65,7 +65,8 @@ pub(crate) fn failed(vendor: Vendor, fault: &Fault) -> Response {
     let headers = response.headers_mut();
     let wait = fault.error.retry_after();
     if wait.is_some() || code.retry() == Retry::Later {
-        let seconds = wait.map_or(WAIT, |wait| u64::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(WAIT));
+        let seconds =
+            wait.map_or(WAIT, |wait| u64::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(WAIT));
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
     }
     if status == StatusCode::UNAUTHORIZED {

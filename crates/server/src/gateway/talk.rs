@@ -106,7 +106,8 @@ impl Talk {
         while let Some(delta) = self.next().await {
             delta?;
         }
-        self.heard().ok_or_else(|| Error::new(Code::ModelAnswerInvalid, "the answer breaks off before its end"))
+        self.heard()
+            .ok_or_else(|| Error::new(Code::ModelAnswerInvalid, "the answer breaks off before its end"))
     }
 
     /// The whole answer, once its end was given.

@@ -15,10 +15,18 @@ use crate::wire::{Fault, Node, Parameter, check};
 
 /// The parameters: those of `CreateEmbeddingRequest` in OpenAI's API description.
 pub(crate) const PARAMETERS: &[Parameter] = &[
-    Parameter { name: "input", how: Read("a text, or up to 2048 texts; numbers of tokens are refused, which each model has its own of") },
+    Parameter {
+        name: "input",
+        how: Read(
+            "a text, or up to 2048 texts; numbers of tokens are refused, which each model has its own of",
+        ),
+    },
     Parameter { name: "model", how: Read("a model of the project that makes vectors, by its role or id") },
     Parameter { name: "encoding_format", how: Read("`float` or `base64`") },
-    Parameter { name: "user", how: Read("who asks, as the record of the call says it; the provider is not told") },
+    Parameter {
+        name: "user",
+        how: Read("who asks, as the record of the call says it; the provider is not told"),
+    },
     Parameter { name: "dimensions", how: Refused("how many there are is set with the model") },
 ];
 
@@ -37,7 +45,9 @@ async fn answer(service: Service, request: Request) -> Result<Response, Fault> {
     given.caller.reach(&format!("model:{model}"))?;
     let (id, made, usage) = gateway.embed(&asker, &model, texts, CancellationToken::new()).await?;
     let vector = |vector: &Vec<f32>| match packed {
-        true => Value::from(BASE64.encode(vector.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>())),
+        true => Value::from(
+            BASE64.encode(vector.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>()),
+        ),
         false => json!(vector),
     };
     let data: Vec<Value> = (0_u64..)
@@ -64,7 +74,10 @@ fn read(body: &Value) -> Result<Asked, Fault> {
     if texts.is_empty() || texts.len() > MOST {
         return Err(input.wrong("invalid_value", format!("`input` has 1 to {MOST} texts")));
     }
-    let packed = body.get("encoding_format").map(|form| form.word(&[("float", false), ("base64", true)])).transpose()?;
+    let packed = body
+        .get("encoding_format")
+        .map(|form| form.word(&[("float", false), ("base64", true)]))
+        .transpose()?;
     let user = body.get("user").map(|user| user.text().map(str::to_owned)).transpose()?;
     Ok((model, texts, packed.unwrap_or(false), user))
 }

@@ -22,7 +22,9 @@ pub(super) async fn list(State(service): State<Service>, request: Request) -> Re
         let given = take(service, request, Right::View).await?;
         let all = all(&given);
         let body = match vendor {
-            Vendor::OpenAi => json!({"object": "list", "data": all.iter().map(of_openai).collect::<Vec<_>>()}),
+            Vendor::OpenAi => {
+                json!({"object": "list", "data": all.iter().map(of_openai).collect::<Vec<_>>()})
+            }
             Vendor::Anthropic => json!({
                 "data": all.iter().map(of_anthropic).collect::<Vec<_>>(),
                 "has_more": false,
@@ -45,7 +47,8 @@ pub(super) async fn show(
         let given = take(service, request, Right::View).await?;
         let found = all(&given).into_iter().find(|named| named.id == id);
         let named = found.ok_or_else(|| {
-            Error::new(Code::ModelUnknown, format!("there is no model `{id}`")).with_help("`/v1/models` lists them")
+            Error::new(Code::ModelUnknown, format!("there is no model `{id}`"))
+                .with_help("`/v1/models` lists them")
         })?;
         let body = if vendor == Vendor::OpenAi { of_openai(&named) } else { of_anthropic(&named) };
         Ok::<_, Fault>(crate::gateway::json(&body, &Tells::default()))
@@ -66,7 +69,9 @@ fn all(given: &Given) -> Vec<Named> {
     let adjutant = given.caller.adjutant();
     let mut all: Vec<Named> = Vec::new();
     for choice in adjutant.gateway().models() {
-        let reached = [&choice.name, &choice.id].into_iter().any(|name| given.caller.reach(&format!("model:{name}")).is_ok());
+        let reached = [&choice.name, &choice.id]
+            .into_iter()
+            .any(|name| given.caller.reach(&format!("model:{name}")).is_ok());
         for id in [choice.name, choice.id] {
             if reached && !all.iter().any(|named| named.id == id) {
                 all.push(Named { id, owner: choice.provider.clone() });

@@ -4,18 +4,16 @@ use std::io::{self, BufRead};
 use std::path::PathBuf;
 
 use adjutant::agent::rules::within_task;
-use adjutant::policy::cedar::Policies;
-use adjutant::policy::{Outcome, Request, Verdict};
-use adjutant::tool::Registry;
+use adjutant::policy::Request;
+use adjutant::{Asked, Decision, Decisions};
 use adjutant_core::time::Clock;
 use adjutant_core::{Code, Error, Result};
 use clap::Args;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::ask::Asked;
-use super::load;
 use crate::arguments::Shared;
 use crate::exit::{Ended, Exit};
+use crate::place;
 use crate::screen::Output;
 
 /// The longest line, in bytes.
@@ -27,7 +25,7 @@ const LONGEST: usize = 16 << 20;
 /// A request has `agent`, `tool` and `arguments`, and what is known beside: `principal` (`tenant`, and `user` with its `id` and
 /// `claims`), `request` (the words of the user), `results` (the calls that were made before, each with `tool`, `arguments`,
 /// `text` or `data`, and `label`), `approved`. A whole request, as `policy diff` and `policy explain --json` show it (it has a
-/// `session`), is decided as it is, its `now` included. A line that cannot be read is answered with an `error`, and the next one is read.
+/// `session`), is decided as it is, its `now` included; everything else also by what is forbidden by then. A line that cannot be read is answered with an `error`, and the next one is read.
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
     /// The project: a folder, or one agent's Markdown file.
@@ -36,8 +34,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn execute(arguments: &Arguments, shared: &Shared, output: Output) -> Ended {
-    let (project, policies) = load(arguments.place.as_deref(), shared)?;
-    let tools = project.reachable_tools();
+    let decisions = Decisions::of(&place::load(arguments.place.as_deref(), shared)?)?;
     let mut input = io::stdin().lock();
     for number in 1.. {
         let line = match next(&mut input) {
@@ -52,7 +49,7 @@ pub(super) fn execute(arguments: &Arguments, shared: &Shared, output: Output) ->
         if line.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
-        output.json(&answer(&line, number, &policies, &tools))?;
+        output.json(&answer(&line, number, &decisions))?;
     }
     Ok(Exit::Success)
 }
@@ -78,17 +75,15 @@ fn next(input: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-fn answer(line: &[u8], number: u64, policies: &Policies, tools: &Registry) -> Value {
+fn answer(line: &[u8], number: u64, decisions: &Decisions) -> Value {
     let decided = read(line).and_then(|asked| match asked {
-        Line::Short(asked) => {
-            let id = asked.id.clone();
-            let request = asked.request(tools, policies.schema(), adjutant::SystemClock.now())?;
-            Ok((id, policies.decide(&request)))
+        Line::Short(asked) => decisions.decide(&asked, adjutant::SystemClock.now()),
+        Line::Whole(id, request) => {
+            Ok(Decision::new(id, within_task(decisions.policies().decide(&request), &request)))
         }
-        Line::Whole(id, request) => Ok((id, within_task(policies.decide(&request), &request))),
     });
     match decided {
-        Ok((id, verdict)) => shown(id, &verdict),
+        Ok(decision) => json!(decision),
         Err(error) => json!({ "line": number, "decision": "deny", "error": error }),
     }
 }
@@ -116,26 +111,4 @@ fn read(line: &[u8]) -> Result<Line> {
         // From the text: the message says where in the line.
         None => serde_json::from_slice(line).map(|asked| Line::Short(Box::new(asked))).map_err(invalid),
     }
-}
-
-fn shown(id: Option<Value>, verdict: &Verdict) -> Value {
-    let (word, kinds) = match &verdict.outcome {
-        Outcome::Allow => ("allow", None),
-        Outcome::Redact(kinds) => ("redact", Some(kinds)),
-        Outcome::Ask => ("ask", None),
-        Outcome::Deny => ("deny", None),
-    };
-    let mut shown = Map::new();
-    shown.extend(id.map(|id| ("id".to_owned(), id)));
-    shown.insert("decision".to_owned(), json!(word));
-    shown.insert("policies".to_owned(), json!(verdict.policies));
-    shown.insert("reason".to_owned(), json!(verdict.reason));
-    let more = [
-        ("tell", verdict.tell.as_ref().map(|tell| json!(tell))),
-        ("redact", kinds.map(|kinds| json!(kinds))),
-        ("watched", verdict.watched.as_ref().map(|watched| json!(watched))),
-        ("version", verdict.version.map(|version| json!(version))),
-    ];
-    shown.extend(more.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
-    Value::Object(shown)
 }

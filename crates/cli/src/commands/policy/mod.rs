@@ -1,6 +1,5 @@
 //! `adjutant policy`: the rules of a project, read, tested and asked.
 
-mod ask;
 mod check;
 mod decide;
 mod diff;

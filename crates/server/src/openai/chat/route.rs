@@ -19,7 +19,8 @@ async fn answer(service: Service, request: Request) -> Result<Response, Fault> {
     let asked = read(&given.body)?;
     let gateway = given.caller.adjutant().gateway();
     let id = gateway.id()?;
-    let head = Head { id: format!("chatcmpl-{id}"), created: gateway.now().0 / 1_000, model: asked.model.clone() };
+    let head =
+        Head { id: format!("chatcmpl-{id}"), created: gateway.now().0 / 1_000, model: asked.model.clone() };
     let target = Target::of(&asked.model);
     if let (Target::Agent(_), Some(_)) = (&target, asked.request.max_output_tokens) {
         return Err(Fault::at("max_tokens", "unsupported_parameter", "an agent has its own limits")

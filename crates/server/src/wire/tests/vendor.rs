@@ -9,6 +9,7 @@ use adjutant::model::{Collector, Delta, Request, Response, anthropic, openai, ss
 use adjutant_core::message::Part;
 use serde_json::{Map, Value};
 
+use crate::gateway::Tell as _;
 use crate::openai::chat::{Chunks, Head};
 use crate::openai::responses::{self, Frame};
 use crate::wire::{Carried, open};

@@ -1,63 +1,101 @@
-//! A request of another program, as it stands on a line.
+//! [`Asked`]: what a program that runs a loop of its own asks.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use adjutant::policy::cedar::{Schema, moment};
-use adjutant::policy::facts::{Action, Origin, Past, Principal, Request, Session, User};
-use adjutant::policy::flow::{Known, Read, Row, origins};
-use adjutant::tool::Registry;
 use adjutant_core::label::{Integrity, Label, Readers, Sources};
 use adjutant_core::time::Timestamp;
 use adjutant_core::tool::ToolSpec;
 use adjutant_core::{Code, Error, Result};
+use adjutant_policy::cedar::{Schema, moment};
+use adjutant_policy::facts::{Action, Origin, Past, Principal, Request, Session, User};
+use adjutant_policy::flow::{Known, Read, Row, origins};
+use adjutant_tool::Registry;
+use schemars::JsonSchema;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-/// What another program asks.
-#[derive(Debug, Deserialize)]
+/// What a program asks that runs a loop of its own: whether something may be done. It has either `tool` or `action`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Asked {
+pub struct Asked {
     /// Given back with the answer.
-    pub(super) id: Option<Value>,
+    id: Option<Value>,
+    /// For whom it is done.
     #[serde(default)]
     principal: Who,
-    /// The agent that acts, or it and those behind it.
+    /// The agent that acts, or it and those that had it asked, the nearest first.
     agent: Option<Agents>,
+    /// The tool that is to be called.
     tool: Option<String>,
-    /// What is asked for that is no call of a tool.
+    /// What is to be done that is no call of a tool.
+    #[schemars(with = "Option<Other>")]
     action: Option<Exact<Action>>,
+    /// What the tool is to be called with.
     #[serde(default)]
     arguments: Map<String, Value>,
-    /// The words of the user.
+    /// The words of the user: what stands in them is the user's.
     #[serde(default)]
     request: String,
-    /// What was done before, oldest first.
+    /// What was done before, the oldest first.
     #[serde(default)]
     results: Vec<Done>,
+    /// Whether a person has agreed.
     #[serde(default)]
     approved: bool,
-    /// Now where it is not given.
+    /// The moment at which it is done; now where it is not given.
     now: Option<Moment>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// For whom something is done.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(rename = "AskedPrincipal")]
 struct Who {
+    /// The tenant; that of whoever asks where it is not given.
     tenant: Option<String>,
+    /// The person.
     user: Option<Person>,
 }
 
-#[derive(Debug, Deserialize)]
+/// The person for whom something is done.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "AskedUser")]
 struct Person {
+    /// What they are known by.
     id: String,
+    /// What is claimed of them: what `[policy.claims]` declares.
     #[serde(default)]
     claims: Map<String, Value>,
 }
 
+/// What is done that is no call of a tool.
+#[derive(JsonSchema)]
+#[schemars(rename = "AskedAction", rename_all = "snake_case", deny_unknown_fields)]
+#[expect(dead_code, reason = "it is the schema of `Action`")]
+enum Other {
+    /// Call this tool.
+    Tool(String),
+    /// Ask this agent, or hand over to it.
+    Agent(String),
+    /// Ask this model.
+    Model(String),
+    /// Read what a server of MCP offers.
+    Resource {
+        /// The server.
+        server: String,
+        /// The address of what is read.
+        uri: String,
+    },
+    /// Write into this memory.
+    Remember(String),
+    /// Give the person or program the answer.
+    Answer,
+}
+
 /// A value of which nothing goes unread.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Exact<T>(T);
 
 impl<'de, T: DeserializeOwned + serde::Serialize> Deserialize<'de> for Exact<T> {
@@ -73,8 +111,18 @@ impl<'de, T: DeserializeOwned + serde::Serialize> Deserialize<'de> for Exact<T> 
 }
 
 /// A moment: milliseconds since 1970-01-01, or as people write it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, JsonSchema)]
+#[schemars(with = "Written")]
 struct Moment(Timestamp);
+
+/// A moment: milliseconds since 1970-01-01T00:00:00Z, or a text such as `2026-01-15T12:00:00Z`.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[expect(dead_code, reason = "it is the schema of `Moment`")]
+enum Written {
+    Number(i64),
+    Text(#[schemars(extend("format" = "date-time"))] String),
+}
 
 impl<'de> Deserialize<'de> for Moment {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
@@ -91,16 +139,35 @@ impl<'de> Deserialize<'de> for Moment {
     }
 }
 
-/// Where a result came from. What this leaves out counts as known to be harmless, so nothing in it may go unread.
-#[derive(Clone, Debug, Deserialize)]
+/// Where a result came from. What this leaves out counts as known to be harmless.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+// So nothing in it may go unread.
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "AskedLabel")]
 struct Tag {
+    /// Whether it can be believed.
     #[serde(default)]
+    #[schemars(with = "Believed")]
     integrity: Integrity,
+    /// Who may see it; everybody where it is not given.
     #[serde(default, deserialize_with = "readers")]
+    #[schemars(with = "BTreeSet<String>")]
     readers: Readers,
+    /// Who wrote it, as far as that is known, such as `web:example.org`.
     #[serde(default, deserialize_with = "sources")]
+    #[schemars(with = "BTreeSet<String>")]
     sources: Sources,
+}
+
+/// Whether something can be believed.
+#[derive(JsonSchema)]
+#[schemars(rename = "Integrity", rename_all = "snake_case")]
+#[expect(dead_code, reason = "it is the schema of `Integrity`")]
+enum Believed {
+    /// Written by the author of the agent, or by the person it works for.
+    Trusted,
+    /// Anything else.
+    Untrusted,
 }
 
 fn readers<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Readers, D::Error> {
@@ -123,8 +190,19 @@ fn list_or<'de, D: Deserializer<'de>, T: DeserializeOwned>(
     .map_err(D::Error::custom)
 }
 
-#[derive(Debug)]
+/// The agent that acts, or it and those that had it asked.
+#[derive(Clone, Debug, Default, JsonSchema)]
+#[schemars(with = "OneOrMore", rename = "AskedAgents")]
 struct Agents(Vec<String>);
+
+/// An agent, or several.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[expect(dead_code, reason = "it is the schema of `Agents`")]
+enum OneOrMore {
+    One(String),
+    More(Vec<String>),
+}
 
 impl<'de> Deserialize<'de> for Agents {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
@@ -136,19 +214,26 @@ impl<'de> Deserialize<'de> for Agents {
 }
 
 /// A call that was made.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "AskedResult")]
 struct Done {
+    /// The tool.
     tool: String,
+    /// What it was called with.
     #[serde(default)]
     arguments: Map<String, Value>,
+    /// What it gave, as the model reads it.
     #[serde(default)]
     text: String,
+    /// What it gave, as data.
     data: Option<Value>,
     /// Where it came from; what is known of the tool says it where it is not given.
     label: Option<Tag>,
+    /// Whether it failed.
     #[serde(default)]
     failed: bool,
+    /// When it was made; now where it is not given.
     at: Option<Moment>,
 }
 
@@ -166,16 +251,47 @@ impl Done {
 }
 
 impl Asked {
-    /// The request that policies decide. Fails where it does not say what is asked for, or asks for a call that the tool
-    /// would refuse, or of agents that the project does not have.
-    pub(super) fn request(&self, tools: &Registry, schema: &Schema, now: Timestamp) -> Result<Request> {
+    /// The agent that acts, and those that had it asked.
+    pub fn agents(&self) -> &[String] {
+        self.agent.as_ref().map(|agents| agents.0.as_slice()).unwrap_or_default()
+    }
+
+    /// The tenant for whom it is done, where one is named.
+    pub fn tenant(&self) -> Option<&str> {
+        self.principal.tenant.as_deref()
+    }
+
+    /// The person for whom it is done, and what is claimed of them.
+    pub fn user(&self) -> Option<(&str, &Map<String, Value>)> {
+        self.principal.user.as_ref().map(|user| (user.id.as_str(), &user.claims))
+    }
+
+    /// Says for whom it is done, for those who know it better than the program that asks.
+    pub fn set_user(&mut self, id: impl Into<String>, claims: Map<String, Value>) {
+        self.principal.user = Some(Person { id: id.into(), claims });
+    }
+
+    /// What is given back with the answer.
+    pub(super) fn id(&self) -> Option<&Value> {
+        self.id.as_ref()
+    }
+
+    /// The request that policies decide, for this tenant where none is named. Fails where it does not say what is asked for, or asks
+    /// for a call that the tool would refuse, or of agents that the project does not have.
+    pub(super) fn request(
+        &self,
+        tools: &Registry,
+        schema: &Schema,
+        tenant: &str,
+        now: Timestamp,
+    ) -> Result<Request> {
         let now = self.now.map_or(now, |now| now.0);
         let action = match (&self.tool, &self.action) {
             (Some(tool), None) => Action::Tool(tool.clone()),
             (None, Some(Exact(action))) => action.clone(),
             _ => return Err(Error::new(Code::InputInvalid, "a request has either `tool` or `action`")),
         };
-        let agents = self.agent.as_ref().map(|agents| agents.0.clone()).unwrap_or_default();
+        let agents = self.agents().to_vec();
         agents.iter().try_for_each(|agent| schema.check_agent(agent))?;
         let user = self.principal.user.as_ref();
         let user = user.map(|user| User { id: user.id.clone(), claims: user.claims.clone() });
@@ -199,11 +315,7 @@ impl Asked {
             None => self.arguments.clone(),
         };
         Ok(Request {
-            principal: Principal {
-                tenant: self.principal.tenant.clone().unwrap_or_else(|| "local".to_owned()),
-                user,
-                agents,
-            },
+            principal: Principal { tenant: self.tenant().unwrap_or(tenant).to_owned(), user, agents },
             action,
             origins: tool.map(|tool| self.origins(tool.spec(), &arguments, &labels)).unwrap_or_default(),
             arguments,
