@@ -195,8 +195,9 @@ impl Adjutant {
 
     /// Records a run. It begins when somebody drives it.
     ///
-    /// Fails with [`Code::RunBudget`] when the project's budget for the day (UTC) is used up, and with
-    /// [`Code::InputInvalid`] where something is claimed of the user that the project's policies do not know.
+    /// Fails with [`Code::RunBudget`] when the project's budget for the day (UTC) is used up, with [`Code::InputInvalid`] where
+    /// something is claimed of the user that the project's policies do not know, and with [`Code::Conflict`] where the task's conversation
+    /// is at work and the task is to begin only in one that is not ([`Task::when_busy`]).
     pub async fn start(&self, agent: &(impl Runnable + ?Sized), task: impl Into<Task>) -> Result<Run> {
         let task = task.into();
         let _beginning = self.beginning().await;
@@ -237,6 +238,7 @@ impl Adjutant {
             session: task.session,
             user: task.user,
             budget: task.budget,
+            when_busy: task.when_busy,
             titled: task.titled && project.settings().titles,
             ..Start::new(run, definition, input)
         })

@@ -92,6 +92,7 @@ pub use adjutant_workflow as workflow;
 pub use adjutant_agent as agent;
 pub use adjutant_agent::{Agent, Reply, Stop};
 pub use adjutant_core::{Code, Error, Result};
+pub use adjutant_durable::WhenBusy;
 pub use adjutant_store::{Options as StoreOptions, SystemClock};
 pub use adjutant_workflow::Coded as Workflow;
 
@@ -105,7 +106,7 @@ pub use keys::{Keys, NewKey, NewToken};
 pub use project::Project;
 pub use reload::Reloaded;
 pub use route::Routed;
-pub use run::{Rest, Run};
+pub use run::{Rest, Run, TakenBack};
 pub use runnable::Runnable;
 pub use session::{Session, SessionInfo};
 pub use task::Task;

@@ -16,6 +16,7 @@ use adjutant_durable::{
 use adjutant_store::{SystemClock, random};
 use adjutant_tool::Answer;
 use futures::{StreamExt, TryStreamExt};
+use serde::Serialize;
 
 use crate::adjutant::Adjutant;
 use crate::updates::{Update, Updates};
@@ -34,6 +35,15 @@ pub struct Rest {
     pub state: RunState,
     /// What it waits for.
     pub waits: Vec<Wait>,
+}
+
+/// A turn that another has taken back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TakenBack {
+    /// The turn.
+    pub run: RunId,
+    /// What it may have done outside, in one line each: that has happened, whatever is seen of it.
+    pub caused: Vec<String>,
 }
 
 /// One run, and what can be done with it. Cheap to clone.
@@ -75,6 +85,27 @@ impl Run {
     /// Its steps, with times, tokens and money.
     pub async fn summary(&self) -> Result<Summary> {
         Summary::of(&self.records().await?)
+    }
+
+    /// The turns of its conversation that it has taken back ([`WhenBusy::RollBack`](crate::WhenBusy::RollBack)), with what they and all
+    /// that they started may have done outside. It is complete once they are over, which they are before this one begins.
+    pub async fn taken_back(&self) -> Result<Vec<TakenBack>> {
+        let mut taken = Vec::new();
+        for run in self.info().await?.takes_back {
+            let turn = self.adjutant.handle(&run);
+            let records = match turn.records().await {
+                Ok(records) => records,
+                // It was erased.
+                Err(error) if error.code() == Code::NotFound => continue,
+                Err(error) => return Err(error),
+            };
+            let mut caused = adjutant_durable::caused(&records, 0);
+            for child in turn.children().await?.into_keys() {
+                caused.extend(adjutant_durable::caused(&self.adjutant.handle(&child).records().await?, 0));
+            }
+            taken.push(TakenBack { run, caused });
+        }
+        Ok(taken)
     }
 
     /// The runs that it has waited for, and those that these have waited for, each with its steps. Those that are gone are

@@ -3,7 +3,7 @@
 use adjutant_core::id::SessionId;
 use adjutant_core::message::Message;
 use adjutant_core::money::Money;
-use adjutant_durable::Amount;
+use adjutant_durable::{Amount, WhenBusy};
 use serde_json::{Map, Value};
 
 /// What an agent is asked to do, and on what terms. A plain text is one: `adjutant.run(&desk, "Where is order 1042?")`.
@@ -25,6 +25,7 @@ pub struct Task {
     pub(crate) id: Option<String>,
     /// Whether it may be given a title by a model.
     pub(crate) titled: bool,
+    pub(crate) when_busy: WhenBusy,
 }
 
 impl Task {
@@ -37,6 +38,13 @@ impl Task {
     #[must_use]
     pub fn session(mut self, id: impl Into<SessionId>) -> Self {
         self.session = Some(id.into());
+        self
+    }
+
+    /// Says what happens where a turn of its conversation is under way. It waits for that one where nothing is said.
+    #[must_use]
+    pub fn when_busy(mut self, when_busy: WhenBusy) -> Self {
+        self.when_busy = when_busy;
         self
     }
 
@@ -97,6 +105,7 @@ impl From<Message> for Task {
             budget: None,
             id: None,
             titled: true,
+            when_busy: WhenBusy::default(),
         }
     }
 }

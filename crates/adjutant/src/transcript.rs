@@ -6,7 +6,7 @@ use adjutant_agent::{AgentHost, Definition, Earlier};
 use adjutant_core::id::{RunId, SessionId, StepKey};
 use adjutant_core::json::Json;
 use adjutant_core::{Code, Error, Result};
-use adjutant_durable::{Admission, Engine, Entry, Origin, Record};
+use adjutant_durable::{Admission, Engine, Entry, Origin, Record, seen_turns};
 use adjutant_model::Model;
 use adjutant_model::react::React;
 
@@ -65,16 +65,13 @@ pub(crate) async fn before(
     turn: Option<&RunId>,
 ) -> Result<Option<Earlier>> {
     let mut earlier = None;
-    for info in engine.turns(session).await? {
-        if turn == Some(&info.run) {
-            break;
-        }
-        let records = engine.history(&info.run, 0).await?;
+    for run in seen_turns(&engine.turns(session).await?, turn).unwrap_or_default() {
+        let records = engine.history(&run, 0).await?;
         if admission(&records)?.program == AgentHost::PROGRAM {
             let transcript = history::transcript(&records, earlier.as_ref())?;
             // What was called is no matter of what was said.
             earlier = Some(Earlier {
-                run: info.run,
+                run,
                 transcript,
                 past: [].into(),
                 names: Default::default(),

@@ -7,7 +7,7 @@ use adjutant_core::hash::Digest;
 use adjutant_core::id::{RunId, SessionId};
 use adjutant_core::message::Role;
 use adjutant_core::{Code, Error, Result};
-use adjutant_durable::{Admission, Engine, Entry, Origin, Record};
+use adjutant_durable::{Admission, Engine, Entry, Origin, Record, seen_turns};
 
 use crate::conversation::Earlier;
 use crate::guard;
@@ -32,7 +32,7 @@ pub async fn before(engine: &dyn Engine, admission: &Admission) -> Result<Option
 
 /// All that was said in a session up to now; none where nothing was.
 pub async fn whole(engine: &dyn Engine, session: &SessionId) -> Result<Option<Arc<Earlier>>> {
-    let turns: Vec<RunId> = engine.turns(session).await?.into_iter().map(|info| info.run).collect();
+    let turns = seen_turns(&engine.turns(session).await?, None).unwrap_or_default();
     Sessions::default().read(engine, &turns).await
 }
 
@@ -50,12 +50,11 @@ impl Sessions {
     ) -> Result<Option<Arc<Earlier>>> {
         let Some(session) = &admission.session else { return Ok(None) };
         let run = original(engine, admission).await?;
-        let turns: Vec<RunId> = engine.turns(session).await?.into_iter().map(|info| info.run).collect();
-        let place = turns.iter().position(|turn| *turn == run).ok_or_else(|| {
+        let turns = seen_turns(&engine.turns(session).await?, Some(&run)).ok_or_else(|| {
             let message = format!("the run `{run}` is not a turn of the session `{session}` any more");
             Error::new(Code::NotFound, message)
         })?;
-        self.read(engine, turns.get(..place).unwrap_or_default()).await
+        self.read(engine, &turns).await
     }
 
     /// As [`before`], for a run that is about to go on. Fails with [`Code::NotFound`] when the run has seen turns that

@@ -7,7 +7,7 @@ use adjutant_core::id::{RunId, SessionId, StepKey};
 use adjutant_core::json::Json;
 use adjutant_core::message::Message;
 use adjutant_core::{Code, Error, Result};
-use adjutant_durable::{Admission, Admitted, Amount, Chosen, Engine, Letter, Mail, Resolution};
+use adjutant_durable::{Admission, Admitted, Amount, Chosen, Engine, Letter, Mail, Resolution, WhenBusy};
 use adjutant_model::{Model, Request};
 use adjutant_tool::Answer;
 
@@ -43,6 +43,8 @@ pub struct Start {
     pub policies: Option<Json>,
     /// The published version that the definition is, which is pinned already; none where it is yet to be.
     pub version: Option<Chosen>,
+    /// What happens where a turn of the conversation is under way.
+    pub when_busy: WhenBusy,
 }
 
 impl Start {
@@ -58,6 +60,7 @@ impl Start {
             titled: true,
             policies: None,
             version: None,
+            when_busy: WhenBusy::default(),
         }
     }
 }
@@ -76,7 +79,7 @@ pub async fn start(engine: &dyn Engine, models: &dyn Models, start: Start) -> Re
 ///
 /// Fails as `start` does.
 pub async fn admission(engine: &dyn Engine, models: &dyn Models, start: Start) -> Result<Admission> {
-    let Start { run, definition, input, session, user, budget, titled, policies, version } = start;
+    let Start { run, definition, input, session, user, budget, titled, policies, version, when_busy } = start;
     input::check(&input.message)?;
     definition.prompt(&input.variables)?;
     let mut definition = match version {
@@ -102,6 +105,7 @@ pub async fn admission(engine: &dyn Engine, models: &dyn Models, start: Start) -
         budget,
         title,
         version,
+        when_busy,
         ..Admission::new(run, name, AgentHost::PROGRAM, definition, Json::of(&input)?)
     })
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    approvals, chat, check, doctor, keys, models, new, policy, run, runs, scan, serve, skills, tools,
+    approvals, chat, check, config, doctor, keys, models, new, policy, run, runs, scan, serve, skills, tools,
     triggers, versions, workflows,
 };
 use crate::screen::ColorChoice;
@@ -33,6 +33,10 @@ pub(crate) struct Shared {
         help_heading = "Everywhere"
     )]
     pub(crate) project: Option<PathBuf>,
+    /// Give a setting in the place of the file and the environment, such as `--set server.listen=127.0.0.1:9000`. May be given several
+    /// times; `adjutant config show --all` lists what can be set.
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE", value_parser = setting, help_heading = "Everywhere")]
+    pub(crate) settings: Vec<(String, String)>,
     /// Write JSON to standard output, and errors as one object `{"errors": [..]}` to standard error.
     #[arg(long, global = true, help_heading = "Everywhere")]
     pub(crate) json: bool,
@@ -66,10 +70,19 @@ pub(crate) enum Command {
     Scan(scan::Arguments),
     Policy(policy::Arguments),
     Check(check::Arguments),
+    Config(config::Arguments),
     Doctor(doctor::Arguments),
     /// Writes the reference of all commands as Markdown.
     #[command(hide = true)]
     Reference,
+}
+
+/// Reads a setting as it is typed.
+fn setting(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.to_owned())),
+        _ => Err("write it as `KEY=VALUE`".to_owned()),
+    }
 }
 
 /// What the exit codes mean, as the help and the reference say it.

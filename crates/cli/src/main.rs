@@ -17,7 +17,7 @@ use clap::Parser;
 
 use arguments::{Arguments, Command};
 use commands::{
-    approvals, chat, check, doctor, keys, models, new, policy, run, runs, scan, serve, skills, tools,
+    approvals, chat, check, config, doctor, keys, models, new, policy, run, runs, scan, serve, skills, tools,
     triggers, versions, workflows,
 };
 use exit::{Ended, Failure};
@@ -73,6 +73,7 @@ async fn execute(arguments: &Arguments, output: Output) -> Ended {
         Command::Scan(command) => scan::execute(command, output),
         Command::Policy(command) => policy::execute(command, shared, output).await,
         Command::Check(command) => check::execute(command, shared, output),
+        Command::Config(command) => config::execute(command, shared, output),
         Command::Doctor(command) => doctor::execute(command, shared, output).await,
         Command::Reference => reference::execute(output),
     }

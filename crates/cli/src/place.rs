@@ -23,7 +23,7 @@ pub(crate) fn open_for(makes_progress: bool, shared: &Shared, output: Output) ->
 /// Opens the store of the project around the current folder for those who look at runs or end them: what is wrong with
 /// the project is no reason not to.
 pub(crate) fn open_in_part(shared: &Shared, output: Output) -> Ended<Adjutant> {
-    let (project, errors) = Project::load_in_part(find(None, shared)?, Environment::process())?;
+    let (project, errors) = Project::load_in_part(find(None, shared)?, environment(shared))?;
     if errors.is_empty() {
         return Ok(Adjutant::of(project)?);
     }
@@ -41,12 +41,18 @@ pub(crate) fn open_in_part(shared: &Shared, output: Output) -> Ended<Adjutant> {
 
 /// Reads the project that was typed, or the one around the current folder.
 pub(crate) fn load(positional: Option<&Path>, shared: &Shared) -> Ended<Project> {
-    Ok(Project::load(find(positional, shared)?)?)
+    Ok(Project::load_with(find(positional, shared)?, environment(shared))?)
 }
 
 /// Reads as much of the project as is right, for those who mend it, with what is wrong.
 pub(crate) fn load_in_part(shared: &Shared) -> Ended<(Project, Vec<Error>)> {
-    Ok(Project::load_in_part(find(None, shared)?, Environment::process())?)
+    Ok(Project::load_in_part(find(None, shared)?, environment(shared))?)
+}
+
+/// The environment of this process, with the settings that were typed.
+pub(crate) fn environment(shared: &Shared) -> Environment {
+    let typed = shared.settings.iter();
+    typed.fold(Environment::process(), |environment, (key, value)| environment.setting(key, value))
 }
 
 /// Finds the folder or the file of the project.

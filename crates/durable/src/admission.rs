@@ -5,6 +5,7 @@ use adjutant_core::id::{RunId, SessionId, StepKey};
 use adjutant_core::json::Json;
 use serde::{Deserialize, Serialize};
 
+use crate::busy::WhenBusy;
 use crate::operation::Amount;
 use crate::version::Chosen;
 
@@ -40,6 +41,12 @@ pub struct Admission {
     /// than that, such as the policies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<Chosen>,
+    /// What happens where a turn of its conversation is under way.
+    #[serde(default, skip_serializing_if = "WhenBusy::is_usual")]
+    pub when_busy: WhenBusy,
+    /// The turns that it takes back: neither it nor any later turn sees them. The engine finds them when it records the run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub takes_back: Vec<RunId>,
 }
 
 impl Admission {
@@ -63,6 +70,8 @@ impl Admission {
             origin: None,
             budget: None,
             version: None,
+            when_busy: WhenBusy::default(),
+            takes_back: Vec::new(),
         }
     }
 }

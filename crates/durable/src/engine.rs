@@ -267,6 +267,9 @@ pub struct RunInfo {
     /// The published version that it was started with, where it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<Chosen>,
+    /// The turns of its conversation that it has taken back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub takes_back: Vec<RunId>,
     /// When it was recorded.
     pub created: Timestamp,
     /// When its last record was written.

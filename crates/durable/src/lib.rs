@@ -28,6 +28,8 @@
 //! ```
 
 pub mod admission;
+mod busy;
+mod caused;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod ctx;
@@ -49,6 +51,8 @@ mod version;
 mod work;
 
 pub use admission::{Admission, Origin};
+pub use busy::{WhenBusy, seen_turns};
+pub use caused::caused;
 pub use ctx::{Ctx, Inbox};
 pub use directory::{Directory, Key, KeyInfo};
 pub use document::{Document, Draft, Expected};

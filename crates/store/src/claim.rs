@@ -8,9 +8,9 @@ use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Admission, Edit, Entry, Letter, Mail, Origin, Record, Serve};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::budget;
 use crate::codec::{Encoded, row_id};
 use crate::connection::fault;
+use crate::{budget, busy};
 
 /// Finds the row of a run.
 pub(crate) fn row_of(connection: &Connection, scope: &Scope, run: &RunId) -> Result<i64> {
@@ -26,7 +26,10 @@ pub(crate) fn row_of(connection: &Connection, scope: &Scope, run: &RunId) -> Res
         })
 }
 
-/// Records a run, unless it is there. Returns its row and whether it is new.
+/// Records a run, unless it is there. What its conversation is at is ended first, where the admission says so: the order of the two is
+/// on disk together with both. Returns its row and whether it is new.
+///
+/// Fails with [`Code::Conflict`] where the admission wants its conversation at rest, and it is not.
 pub(crate) fn admit(
     connection: &Connection,
     scope: &Scope,
@@ -44,6 +47,7 @@ pub(crate) fn admit(
     if let Some(row) = existing {
         return Ok((row, false));
     }
+    let admission = &busy::make_way(connection, scope, admission, at)?;
     let kin = kin(connection, scope, admission)?;
     let turn = match &admission.session {
         Some(session) => Some(next_turn(connection, scope, session)?),

@@ -1,13 +1,12 @@
 //! Forks: a run whose journal begins with a part of another's, by reference.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use adjutant_core::id::{Scope, StepKey};
 use adjutant_core::json::Json;
 use adjutant_core::time::Timestamp;
-use adjutant_core::tool::Effect;
 use adjutant_core::{Code, Error, Result};
-use adjutant_durable::{Admission, Edit, Entry, Fork, Forked, Kind, Letter, Origin, Record};
+use adjutant_durable::{Admission, Edit, Entry, Fork, Forked, Letter, Origin, Record};
 use rusqlite::{Connection, params};
 
 use crate::claim;
@@ -151,7 +150,7 @@ pub(crate) fn fork(connection: &Connection, scope: &Scope, fork: &Fork, now: Tim
             ],
         )
         .map_err(fault)?;
-    Ok(Forked { run: fork.run.clone(), caused: caused(&history, cut.before) })
+    Ok(Forked { run: fork.run.clone(), caused: adjutant_durable::caused(&history, cut.before) })
 }
 
 fn cut(history: &[Record], fork: &Fork) -> Result<Cut> {
@@ -190,39 +189,6 @@ fn edited(cut: &Cut, fork: &Fork, now: Timestamp) -> Option<Record> {
         _ => Entry::Completed { key: edit.key.clone(), outcome },
     };
     Some(Record { offset: cut.before, segment: cut.segment, at: now, entry })
-}
-
-/// The effects outside that a run may have caused and that are not answered before an offset: the fork does them
-/// again, whether they happened or not.
-fn caused(history: &[Record], before: u64) -> Vec<String> {
-    let mut outside = HashMap::new();
-    let mut begun: Vec<(u32, &StepKey)> = Vec::new();
-    for record in history {
-        let segment = record.segment;
-        match &record.entry {
-            Entry::Issued { key, operation, .. } => {
-                let Kind::Effect(effects) = &operation.kind else { continue };
-                if effects.effect != Effect::Pure {
-                    outside.insert((segment, key), operation);
-                }
-                // The attempts of one that may be repeated are not recorded.
-                if effects.effect == Effect::Idempotent {
-                    begun.push((segment, key));
-                }
-            }
-            Entry::Attempted { key, .. } => begun.push((segment, key)),
-            Entry::Completed { key, .. } | Entry::Late { key, .. } if record.offset < before => {
-                outside.remove(&(segment, key));
-            }
-            _ => {}
-        }
-    }
-    // Taken out, so that a step of several attempts is told once.
-    let line = |(segment, key)| {
-        let operation = outside.remove(&(segment, key))?;
-        Some(format!("{key}: {}", operation.summary()))
-    };
-    begun.into_iter().filter_map(line).collect()
 }
 
 /// The whole history of a run, for people and for the view.

@@ -12,6 +12,7 @@
 
 mod append;
 mod budget;
+mod busy;
 mod claim;
 mod clock;
 mod codec;

@@ -75,6 +75,7 @@ fn read(connection: &Connection, scope: &Scope, row: &Row<'_>) -> Result<RunInfo
         user: column(5)?,
         origin: admission.origin,
         version: admission.version,
+        takes_back: admission.takes_back,
         definition: digest(&row.get::<_, Vec<u8>>(7).map_err(fault)?)?,
         created: Timestamp(row.get(8).map_err(fault)?),
         updated: Timestamp(row.get(9).map_err(fault)?),

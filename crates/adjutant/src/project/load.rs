@@ -25,6 +25,7 @@ use super::colleagues;
 use super::environment::Environment;
 use super::file;
 use super::forbids::Current;
+use super::layers::Overlay;
 use super::loader::Loader;
 use super::lock::Lock;
 use super::models::{Key, ModelSettings, Models};
@@ -134,7 +135,8 @@ impl Project {
         let reading =
             Reading { path: path.to_owned(), environment: environment.clone(), tools: tools.clone() };
         let mut errors = Vec::new();
-        let (settings, mut unread, problems) = read_settings(&layout, &environment, &mut errors)?;
+        let overlay = Overlay::of(&environment);
+        let (settings, mut unread, problems) = read_settings(&layout, &environment, &overlay, &mut errors)?;
         let lock = Lock::read(&layout.folder, &layout.shown).map_err(|error| errors.push(error)).ok();
         let mut in_agents = Vec::new();
         let agents = match &layout.agent {
@@ -181,7 +183,8 @@ impl Project {
             check_reception(&settings, &agents, &problems);
             triggers::check(&settings.triggers, &agents, &problems);
         }
-        let mut reported = problems.into_errors();
+        let mut reported: Vec<Error> =
+            problems.into_errors().into_iter().map(|error| overlay.told(error)).collect();
         reported.append(&mut errors);
         let mut errors = reported;
 
@@ -545,23 +548,22 @@ impl Project {
 fn read_settings(
     layout: &Layout,
     environment: &Environment,
+    overlay: &Overlay,
     errors: &mut Vec<Error>,
 ) -> Result<(Settings, Unread, Problems), Vec<Error>> {
     let path = layout.folder.join(FILE);
     let problems = Problems::new(layout.shown.join(FILE).to_string_lossy());
-    if !path.exists() {
-        if layout.agent.is_none() && !layout.folder.join(AGENTS).is_dir() {
-            let message = format!(
-                "`{}` is no project: it has neither `{FILE}` nor `{AGENTS}/`",
-                layout.shown.display()
-            );
-            return Err(vec![Error::new(Code::NotFound, message).with_help("`adjutant new` makes one")]);
-        }
-        return Ok((Settings::default_in(&layout.folder, environment), Unread::default(), problems));
+    errors.extend(overlay.unknown());
+    if !path.exists() && layout.agent.is_none() && !layout.folder.join(AGENTS).is_dir() {
+        let message =
+            format!("`{}` is no project: it has neither `{FILE}` nor `{AGENTS}/`", layout.shown.display());
+        return Err(vec![Error::new(Code::NotFound, message).with_help("`adjutant new` makes one")]);
     }
-    match file::read(&path, settings::LONGEST) {
+    // Where there is no file, what the environment says holds all the same.
+    let text = if path.exists() { file::read(&path, settings::LONGEST) } else { Ok(String::new()) };
+    match text {
         Ok(text) => {
-            let (settings, unread) = Settings::read(&text, &layout.folder, environment, &problems);
+            let (settings, unread) = Settings::read(&text, &layout.folder, environment, overlay, &problems);
             Ok((settings, unread, problems))
         }
         Err(error) => {

@@ -16,9 +16,11 @@ use serde_json::{Map, Value};
 
 use super::approvals::{self, ApprovalSettings};
 use super::environment::Environment;
+use super::layers::{Effective, Overlay};
 use super::models::{self, ModelSettings};
 use super::policies::PolicySettings;
 use super::secrets::SecretSource;
+use super::server::ServerSettings;
 use super::substitution::substitute;
 use super::toml;
 use super::tools::{self, ToolSettings};
@@ -100,9 +102,19 @@ pub struct Settings {
     pub policy: PolicySettings,
     /// What begins runs without a person.
     pub triggers: BTreeMap<String, TriggerSettings>,
+    /// How it is served.
+    pub server: ServerSettings,
+    /// Every setting that can be given, as it holds, and where it comes from.
+    pub(super) effective: Vec<Effective>,
 }
 
 impl Settings {
+    /// Every setting that the environment and flags can give, and every other one that the file has, as it holds and with where it
+    /// comes from. What may be a secret is hidden.
+    pub fn effective(&self) -> &[Effective] {
+        &self.effective
+    }
+
     /// What holds in a folder without `adjutant.toml`.
     pub fn default_in(folder: &Path, environment: &Environment) -> Self {
         let store = folder.join(".adjutant").join("adjutant.db");
@@ -127,6 +139,8 @@ impl Settings {
             secrets: BTreeMap::new(),
             policy: PolicySettings::default(),
             triggers: BTreeMap::new(),
+            server: ServerSettings::default(),
+            effective: Vec::new(),
         }
     }
 
@@ -135,10 +149,13 @@ impl Settings {
         text: &str,
         folder: &Path,
         environment: &Environment,
+        overlay: &Overlay,
         problems: &Problems,
     ) -> (Self, Unread) {
         let mut settings = Self::default_in(folder, environment);
         let Some(mut root) = toml::parse(text, problems) else { return (settings, Unread::all()) };
+        overlay.lay(&mut root);
+        settings.effective = Effective::all(&root, overlay, problems.file());
         substitute(&mut root, environment, problems);
         let Some(root) = Table::new(&root, "", problems) else { return (settings, Unread::all()) };
         if let Some(project) = root.table("project") {
@@ -183,6 +200,9 @@ impl Settings {
         settings.vault = vault::read(&root, folder, environment, &settings.secrets);
         settings.tools = tools::read(&root, folder, &settings.secrets, &settings.sandbox, &settings.vault);
         settings.triggers = triggers::read(&root, folder);
+        if let Some(server) = root.table("server") {
+            settings.server = ServerSettings::read(server, folder, &settings.secrets);
+        }
         let unread = Unread::of(&root, &settings);
         root.finish();
         (settings, unread)

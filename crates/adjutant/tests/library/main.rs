@@ -8,6 +8,7 @@ mod approvals;
 mod artifacts;
 mod bounds;
 mod budgets;
+mod busy;
 mod calls_by_text;
 mod chats;
 mod conversations;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use adjutant::Project;
 use adjutant::agent::definition::{Definition, Strategy};
 use adjutant::policy::cedar::Severity;
-use adjutant::project::{Environment, ToolKind};
+use adjutant::project::ToolKind;
 use adjutant::tool::mcp::Transport;
 use adjutant_core::Error;
 use clap::Args;
@@ -84,7 +84,7 @@ fn bounds(project: &Project) -> Vec<(&str, &'static str, u64)> {
 /// Reads the project, and looks for the programs that its tools need.
 fn load(positional: Option<&Path>, shared: &Shared) -> Ended<Project> {
     let named = place::find(positional, shared)?;
-    let (project, mut errors) = Project::load_in_part(&named, Environment::process())?;
+    let (project, mut errors) = Project::load_in_part(&named, place::environment(shared))?;
     let file = settings(&named, &project);
     let tools = project.settings().tools.iter();
     let problems = tools.filter_map(|(name, tool)| match &tool.kind {

@@ -4,7 +4,6 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use adjutant::Project;
-use adjutant::project::Environment;
 use adjutant::tool::mcp::Server;
 use adjutant::tool::mcp::oauth::{Account, Attempt, Grant, Listener, Status};
 use adjutant_core::{Code, Error};
@@ -119,7 +118,7 @@ fn told(server: &Server, status: &Status) -> Value {
 
 fn found(name: &str, shared: &Shared) -> Ended<(Project, Server, Account)> {
     // A server of which nothing is accepted is what is wrong with the project.
-    let (project, errors) = Project::load_in_part(place::find(None, shared)?, Environment::process())?;
+    let (project, errors) = Project::load_in_part(place::find(None, shared)?, place::environment(shared))?;
     let server = match trust::chosen(&project, &[name.to_owned()]) {
         Err(_) if !errors.is_empty() && project.servers().next().is_none() => return Err(errors.into()),
         servers => servers?.first().map(|server| (*server).clone()),

@@ -3,6 +3,7 @@
 pub(crate) mod approvals;
 pub(crate) mod chat;
 pub(crate) mod check;
+pub(crate) mod config;
 pub(crate) mod doctor;
 mod exchanges;
 pub(crate) mod keys;

@@ -3,7 +3,7 @@
 use std::io::Read as _;
 use std::path::PathBuf;
 
-use adjutant::{Adjutant, Reply, Routed, Run, Stop, Task, Updates, version_of};
+use adjutant::{Adjutant, Reply, Routed, Run, Stop, Task, Updates, WhenBusy, version_of};
 use adjutant_core::{Code, Error, Result};
 use clap::Args;
 use serde_json::{Value, json};
@@ -37,6 +37,16 @@ pub(crate) struct Arguments {
     /// Name the task, so that it is done once: the same name again goes on with the run that is there.
     #[arg(long, value_name = "NAME", value_parser = name)]
     id: Option<String>,
+    /// What happens where a turn of the conversation is under way: the question waits for it, is refused, interrupts it, or has it
+    /// taken back, so that nothing of it is seen from then on.
+    #[arg(long, value_name = "WAY", value_parser = way, default_value = "enqueue", requires = "session")]
+    when_busy: WhenBusy,
+}
+
+fn way(text: &str) -> Result<WhenBusy, String> {
+    let words = WhenBusy::WORDS.map(|(word, _)| word.replace('_', "-"));
+    let found = WhenBusy::WORDS.into_iter().zip(&words).find(|(_, word)| *word == text);
+    found.map(|((_, way), _)| way).ok_or_else(|| format!("it is one of {}", words.join(", ")))
 }
 
 pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Output) -> Ended {
@@ -49,7 +59,7 @@ pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
     let adjutant = place::open(project.as_deref(), shared)?;
     arguments.terms.check(&adjutant.project())?;
     let recording = arguments.exchanges.begin(&adjutant.project(), output)?;
-    let mut task = arguments.terms.task(question);
+    let mut task = arguments.terms.task(question).when_busy(arguments.when_busy);
     if let Some(id) = &arguments.id {
         task = task.id(id);
     }
@@ -60,9 +70,24 @@ pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
     }
     arguments.terms.warn(&adjutant, &agent, output);
     output.aside(&format!("run {}", run.id()));
+    if let Some(turns) = taken_back(&run).await? {
+        output.talk(&turns);
+    }
     let ended = drive(&adjutant, &run, output, &place::typed(project.as_deref(), shared)).await;
     recording.finish()?;
     ended
+}
+
+/// What a run has taken back, for people; none where that is nothing. What it has done outside is complete once it is over.
+async fn taken_back(run: &Run) -> Result<Option<String>> {
+    let turns: Vec<String> = run.info().await?.takes_back.iter().map(ToString::to_string).collect();
+    Ok((!turns.is_empty()).then(|| {
+        format!(
+            "note: taken back: {}; what it has done outside has happened: `adjutant runs show {}` says what",
+            turns.join(", "),
+            run.id()
+        )
+    }))
 }
 
 /// The agent that is named, or otherwise the one that answers; where a model chose it, it is said why.

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use adjutant::Project;
-use adjutant::project::Environment;
 use adjutant::tool::mcp::{Change, Offer, Pin, PinnedTool, Server, changes, suspicions};
 use adjutant_core::{Code, Error};
 use clap::Args;
@@ -47,7 +46,7 @@ impl Asked<'_> {
 
 pub(super) async fn execute(arguments: &Arguments, shared: &Shared, output: Output) -> Ended {
     // A server of which nothing is accepted is what is wrong with the project.
-    let (project, errors) = Project::load_in_part(place::find(None, shared)?, Environment::process())?;
+    let (project, errors) = Project::load_in_part(place::find(None, shared)?, place::environment(shared))?;
     let servers = match chosen(&project, &arguments.names) {
         Err(_) if !errors.is_empty() && project.servers().next().is_none() => return Err(errors.into()),
         servers => servers?,

@@ -24,7 +24,12 @@ fn project(effect: &str) -> Sandbox {
 
 /// Starts a run, and returns when its tool has begun.
 fn begin(sandbox: &Sandbox) -> Child {
-    let mut command = sandbox.command(&["run", "Wait for the weather!"]);
+    begin_with(sandbox, &[])
+}
+
+/// The same with further arguments.
+fn begin_with(sandbox: &Sandbox, more: &[&str]) -> Child {
+    let mut command = sandbox.command(&[&["run", "Wait for the weather!"], more].concat());
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     until("the tool begins", || sandbox.path("begun").exists());
     child
@@ -67,6 +72,47 @@ fn a_killed_run_goes_on() {
     let keys: Vec<&str> = begun.lines().collect();
     assert_eq!(keys.len(), 2);
     assert_eq!(keys[0], keys[1]);
+}
+
+/// How the runs stand, the oldest first.
+fn states(sandbox: &Sandbox) -> Vec<String> {
+    let listed = sandbox.json(&["runs", "list", "--json"]);
+    let runs = listed.as_array().cloned().unwrap_or_default();
+    runs.iter().rev().map(|run| run["state"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+#[test]
+fn a_turn_is_interrupted_by_another_process() {
+    let sandbox = project("idempotent");
+    let mut first = begin_with(&sandbox, &["--session", "s"]);
+    let refused = sandbox.output(&["run", "Hello", "--session", "s", "--when-busy", "reject"]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("error[conflict]"), "{refused:?}");
+    assert_eq!(states(&sandbox), ["running"]);
+    let second = sandbox.output(&["run", "Hello", "--session", "s", "--when-busy", "interrupt"]);
+    assert!(second.status.success(), "{second:?}");
+    assert_eq!(first.wait().unwrap().code(), Some(130));
+    assert_eq!(states(&sandbox), ["ended", "ended"]);
+}
+
+#[test]
+fn whoever_is_killed_one_order_of_turns_stands() {
+    let sandbox = project("idempotent");
+    let mut first = begin_with(&sandbox, &["--session", "s"]);
+    // Its cancellation and the turn that it makes way for are on disk together; then both processes are gone.
+    let talk = ["run", "Hello", "--session", "s", "--when-busy", "roll-back"];
+    let mut second = sandbox.command(&talk).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    until("the second is recorded", || states(&sandbox).len() == 2);
+    second.kill().unwrap();
+    first.kill().unwrap();
+    (second.wait().unwrap(), first.wait().unwrap());
+    let third = sandbox.output(&["run", "Good day", "--session", "s"]);
+    assert!(third.status.success(), "{third:?}");
+    assert_eq!(states(&sandbox), ["ended", "ended", "ended"]);
+    let listed = sandbox.json(&["runs", "list", "--json"]);
+    let outcomes: Vec<bool> =
+        listed.as_array().unwrap().iter().rev().map(|run| run["outcome"]["Err"].is_null()).collect();
+    assert_eq!(outcomes, [false, true, true], "{listed}");
+    assert_eq!(listed[1]["takes_back"], serde_json::json!([listed[2]["run"]]));
 }
 
 #[cfg(target_os = "linux")]

@@ -8,6 +8,7 @@ mod approvals;
 mod basics;
 mod chat;
 mod code;
+mod config;
 mod conformance;
 mod crashes;
 mod decisions;

@@ -36,7 +36,7 @@ pub use admission::{
     unknown_runs_are_not_found,
 };
 pub use budget::{budgets_are_shared_with_children, budgets_are_upper_bounds, lost_calls_are_charged};
-pub use conversation::turns_run_one_after_the_other;
+pub use conversation::{conversations_make_way, turns_run_one_after_the_other};
 pub use directory::{
     first_keys_are_made_once, keys_are_kept_and_taken_back, keys_are_replaced_once, tenants_are_listed,
 };
@@ -151,6 +151,7 @@ macro_rules! conformance_suite {
             budgets_are_shared_with_children
             lost_calls_are_charged
             turns_run_one_after_the_other
+            conversations_make_way
             grants_are_kept_and_taken_back
             signals_that_wait_are_listed
             versions_are_kept

@@ -1,0 +1,10 @@
+//! `[server]`: how the project is served.
+
+mod oidc;
+mod read;
+mod settings;
+mod webhook;
+
+pub use oidc::Oidc;
+pub use settings::{LogFormat, ServerSettings, Tls};
+pub use webhook::OutgoingWebhook;

@@ -1,0 +1,68 @@
+//! `[server.oidc]`: tokens of an identity provider.
+
+use std::collections::BTreeMap;
+
+use adjutant_agent::definition::document::Table;
+use adjutant_core::role::Role;
+use url::Url;
+
+use super::read::address;
+
+/// An identity provider (OpenID Connect), and what is read of its tokens.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Oidc {
+    /// The issuer, as it stands in `iss`.
+    pub issuer: Url,
+    /// What must stand in `aud`.
+    pub audience: String,
+    /// Where its keys are; found by way of the issuer where nothing is said.
+    pub jwks: Option<Url>,
+    /// The claim that says what somebody may do: a text or a list of them.
+    pub role_claim: String,
+    /// The claim that says whose they are. A token without it is refused.
+    pub tenant_claim: String,
+    /// The claim that is the user for whom runs work, and whom policies ask about.
+    pub principal_claim: String,
+    /// The role of each value of the role claim; the words of the roles themselves where nothing is said.
+    pub roles: BTreeMap<String, Role>,
+}
+
+impl Oidc {
+    pub(super) fn read(table: Table<'_>) -> Option<Self> {
+        table.require("issuer", "add `issuer = \"https://login.example.com/\"`");
+        table.require("audience", "add `audience = \"adjutant\"`: what its tokens say whom they are for");
+        let issuer = address(&table, "issuer", true);
+        let audience = table.text("audience").map(str::to_owned);
+        let jwks = table.has("jwks").then(|| address(&table, "jwks", true));
+        let claim = |key, usual: &str| table.text(key).unwrap_or(usual).to_owned();
+        let (role_claim, tenant_claim) = (claim("role_claim", "role"), claim("tenant_claim", "tenant"));
+        let principal_claim = claim("principal_claim", "sub");
+        let named = table.named("roles").iter();
+        let read = named.filter_map(|entry| {
+            let role = entry.value.as_text().and_then(|word| word.parse::<Role>().ok());
+            if role.is_none() {
+                let words: Vec<_> = Role::ALL.iter().map(|role| format!("`{}`", role.as_str())).collect();
+                let wanted = format!("one of {}", words.join(", "));
+                table.wrong(&format!("roles.{}", entry.key), &entry.value, &wanted, "");
+            }
+            Some((entry.key.clone(), role?))
+        });
+        let roles: BTreeMap<String, Role> = read.collect();
+        let usual = || Role::ALL.iter().map(|role| (role.as_str().to_owned(), *role)).collect();
+        let roles = if table.has("roles") { roles } else { usual() };
+        table.finish();
+        let jwks = match jwks {
+            Some(jwks) => Some(jwks?),
+            None => None,
+        };
+        Some(Self {
+            issuer: issuer?,
+            audience: audience?,
+            jwks,
+            role_claim,
+            tenant_claim,
+            principal_claim,
+            roles,
+        })
+    }
+}
