@@ -23,7 +23,7 @@ pub(crate) struct Kit {
     pub(crate) adjutant: Adjutant,
     stop: CancellationToken,
     running: Option<JoinHandle<Result<()>>>,
-    _folder: TempDir,
+    pub(crate) folder: TempDir,
 }
 
 impl Kit {
@@ -34,16 +34,24 @@ impl Kit {
 
     /// One with this model, within these bounds.
     pub(crate) async fn with(model: Scripted, settings: Settings) -> Self {
+        let files = [("agents/desk.md", DESK), ("adjutant.toml", "[tools.now]\ntype = \"time\"\n")];
+        Self::of(&files, model, settings).await
+    }
+
+    /// One of a project that has these files.
+    pub(crate) async fn of(files: &[(&str, &str)], model: Scripted, settings: Settings) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir(folder.path().join("agents")).unwrap();
-        std::fs::write(folder.path().join("agents/desk.md"), DESK).unwrap();
-        std::fs::write(folder.path().join("adjutant.toml"), "[tools.now]\ntype = \"time\"\n").unwrap();
+        for (name, text) in files {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
         let project = Project::load(folder.path()).unwrap();
         let adjutant = Adjutant::builder().project(project).model("main", model).build().unwrap();
         let server = Server::bind("127.0.0.1:0".parse().unwrap(), adjutant.clone(), settings).await.unwrap();
         let (address, stop) = (server.address().unwrap(), CancellationToken::new());
         let running = tokio::spawn(server.run(stop.clone()));
-        Self { address, adjutant, stop, running: Some(running), _folder: folder }
+        Self { address, adjutant, stop, running: Some(running), folder }
     }
 
     /// A client with a new key.
@@ -103,6 +111,14 @@ impl Client {
 
     pub(crate) async fn post(&self, path: &str, body: &Value) -> (StatusCode, Value) {
         answer(self.request(Method::POST, path).json(body)).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> (StatusCode, Value) {
+        answer(self.request(Method::PUT, path).json(body)).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> (StatusCode, Value) {
+        answer(self.request(Method::DELETE, path)).await
     }
 
     /// Starts a run and waits for its end.

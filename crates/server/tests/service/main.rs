@@ -5,7 +5,11 @@
 
 mod access;
 mod approvals;
+mod catalogue;
+mod decisions;
 mod document;
 mod kit;
+mod rights;
 mod runs;
 mod streams;
+mod versions;
