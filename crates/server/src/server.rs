@@ -67,7 +67,10 @@ impl Server {
         let router = routes::router(&service);
         let connections =
             Arc::new(Semaphore::new(service.settings().most_connections.min(Semaphore::MAX_PERMITS)));
-        let duties = tokio::spawn(duties::watch_triggers(service.clone()));
+        let duties = [
+            tokio::spawn(duties::watch_triggers(service.clone())),
+            tokio::spawn(duties::settle(service.clone())),
+        ];
         let graceful = GracefulShutdown::new();
         loop {
             let taken = tokio::select! {
@@ -80,7 +83,7 @@ impl Server {
         }
         drop(listener);
         service.draining().cancel();
-        duties.abort();
+        duties.iter().for_each(tokio::task::JoinHandle::abort);
         tokio::select! {
             () = graceful.shutdown() => {}
             () = tokio::time::sleep(service.settings().drain) => {}

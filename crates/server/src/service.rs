@@ -54,8 +54,11 @@ impl Service {
         Ok(Caller::new(who, adjutant))
     }
 
-    /// Writes down what is written down now and then.
+    /// Writes down what is otherwise written down now and then.
     pub(crate) async fn settle(&self) -> Result<()> {
+        for adjutant in self.tenants().all() {
+            adjutant.gateway().close().await?;
+        }
         self.0.keys.settle().await
     }
 

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+use adjutant_core::Result;
 use adjutant_core::hash::Digest;
 use adjutant_core::json::Json;
 use adjutant_core::money::Money;
 use adjutant_core::time::Timestamp;
 use adjutant_core::usage::Usage;
-use adjutant_core::{Code, Error, Result};
-use adjutant_durable::{Amount, Draft, Engine};
+use adjutant_durable::{Advance, Amount, Draft, Engine};
 use adjutant_store::random;
 use serde::{Deserialize, Serialize};
 
@@ -40,22 +40,33 @@ pub struct Used {
     pub unpriced: u64,
 }
 
-/// The account of a tenant in this process.
+/// How many calls of the size of one that is asked for are taken from the day at a time.
+const AHEAD: u64 = 64;
+/// The share of the day's budget that a process takes at a time at most: what one that dies can leave counted too much.
+const SHARE: u64 = 100;
+
+/// The account of a tenant in this process: what it has taken from the day ahead of calls, and what calls have used.
+///
+/// The day's budget stands in the store and is everybody's: that of runs, and of other processes. Calls are too many to ask the store
+/// for each, so a part of the day is taken in advance and given out here. What is not used is given back; a process that dies leaves
+/// it counted as taken.
 #[derive(Debug, Default)]
 pub(crate) struct Account {
     state: Mutex<State>,
+    /// Held by whoever asks the store for more.
+    asking: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// The day that is counted, in days since 1970, once what others have counted on it was read.
-    day: Option<i64>,
-    /// What others have counted on it by then.
-    before: Amount,
-    /// What was counted here, and what of it is not written yet.
+    /// What is left of what was taken from the day.
+    left: Option<Advance>,
+    /// Whether any of it was given out since it was last looked at.
+    is_used: bool,
+    /// What is left of earlier days, and what calls took beyond what was set aside for them, by day.
+    open: BTreeMap<i64, (Amount, Amount)>,
+    /// What was used, and whether it is not written yet.
     used: BTreeMap<(i64, String, String), (Used, bool)>,
-    /// What is set aside for calls under way.
-    aside: Amount,
     /// What tells the documents of this process from those of others.
     process: Option<String>,
 }
@@ -63,59 +74,35 @@ struct State {
 /// An amount that is set aside for a call.
 #[must_use]
 #[derive(Debug)]
-pub(super) struct Aside(Amount);
+pub(super) struct Aside(Advance);
 
 impl Account {
-    /// Reads what was counted on this day before, once a day.
-    pub(super) async fn open(&self, engine: &dyn Engine, now: Timestamp) -> Result<()> {
+    /// Sets an amount aside, if the day has room for it. Fails with [`Code::RunBudget`](adjutant_core::Code::RunBudget).
+    pub(super) async fn set_aside(
+        &self,
+        engine: &dyn Engine,
+        most: Amount,
+        limit: Option<Amount>,
+        now: Timestamp,
+    ) -> Result<Aside> {
         let day = now.0.div_euclid(DAY);
-        if self.lock().day == Some(day) {
-            return Ok(());
+        if let Some(aside) = self.lock().give(day, most) {
+            return Ok(aside);
         }
-        let (mut before, mut after) = (Amount::default(), None::<String>);
-        let (prefix, own) = (format!("{}/", named(day)), self.lock().process.clone());
-        loop {
-            let page = engine.documents(KIND, &prefix, after.as_deref(), PAGE).await?;
-            let is_last = page.len() < PAGE;
-            after = page.last().map(|document| document.key.clone());
-            for document in page {
-                let is_own = own.as_ref().is_some_and(|own| document.key.ends_with(own.as_str()));
-                if let (Ok(used), false) = (document.body.to::<Used>(), is_own) {
-                    before.tokens = before.tokens.saturating_add(used.tokens.total());
-                    before.nanos = before.nanos.saturating_add(used.nanos);
-                }
-            }
-            if is_last {
-                break;
-            }
+        let _asking = self.asking.lock().await;
+        // Somebody else may have asked for more meanwhile.
+        if let Some(aside) = self.lock().give(day, most) {
+            return Ok(aside);
         }
+        let advance = engine.advance(most, ahead(most, limit)).await?;
         let mut state = self.lock();
-        if state.day != Some(day) {
-            (state.day, state.before) = (Some(day), before);
-            // What is written stays in the store.
-            state.used.retain(|(of, ..), (_, is_new)| *of == day || *is_new);
-        }
-        Ok(())
-    }
-
-    /// Sets an amount aside, if the day has room for it. Fails with [`Code::RunBudget`].
-    pub(super) fn set_aside(&self, most: Amount, limit: Option<Amount>) -> Result<Aside> {
-        let mut state = self.lock();
-        if let Some(limit) = limit {
-            let taken = state.taken();
-            let tokens = taken.tokens.saturating_add(state.aside.tokens).saturating_add(most.tokens);
-            let nanos = taken.nanos.saturating_add(state.aside.nanos).saturating_add(most.nanos);
-            if tokens > limit.tokens || nanos > limit.nanos {
-                return Err(Error::new(
-                    Code::RunBudget,
-                    "the project's budget for today has no room for this call",
-                )
-                .with_help("ask again tomorrow (UTC), or raise `[budget]` in `adjutant.toml`"));
-            }
-        }
-        state.aside.tokens = state.aside.tokens.saturating_add(most.tokens);
-        state.aside.nanos = state.aside.nanos.saturating_add(most.nanos);
-        Ok(Aside(most))
+        let rest = Amount {
+            tokens: advance.amount.tokens.saturating_sub(most.tokens),
+            nanos: advance.amount.nanos.saturating_sub(most.nanos),
+        };
+        state.take_back(Advance { amount: rest, ..advance });
+        state.is_used = true;
+        Ok(Aside(Advance { amount: most, ..advance }))
     }
 
     /// Counts a call, in the place of what was set aside for it. A cost that is not known counts nothing.
@@ -128,7 +115,7 @@ impl Account {
         now: Timestamp,
     ) {
         let mut state = self.lock();
-        state.give_back(&aside);
+        state.charge(aside.0, Amount { tokens: tokens.total(), nanos: cost.map_or(0, Money::nanos) });
         let day = now.0.div_euclid(DAY);
         let entry = state.used.entry((day, who.to_owned(), model.to_owned())).or_insert_with(|| {
             let (who, model) = (who.to_owned(), model.to_owned());
@@ -145,18 +132,36 @@ impl Account {
     }
 
     /// Gives back what was set aside for a call that took nothing.
-    pub(super) fn spare(&self, aside: &Aside) {
-        self.lock().give_back(aside);
+    pub(super) fn spare(&self, aside: Aside) {
+        self.lock().take_back(aside.0);
     }
 
-    /// Writes down what is new.
-    pub(super) async fn settle(&self, engine: &dyn Engine) -> Result<()> {
+    /// Writes down what is new, and gives back what nobody needed since the last time; with `everything` all that is left.
+    pub(super) async fn settle(&self, engine: &dyn Engine, everything: bool) -> Result<()> {
+        let open = self.lock().close(everything);
+        let mut open = open.into_iter();
+        while let Some((day, (rest, beyond))) = open.next() {
+            if let Err(error) = engine.settle(Advance { day, amount: rest }, beyond).await {
+                let mut state = self.lock();
+                state.open.insert(day, (rest, beyond));
+                state.open.extend(open);
+                return Err(error);
+            }
+        }
+        self.write(engine).await
+    }
+
+    /// Writes down what was used since the last time.
+    async fn write(&self, engine: &dyn Engine) -> Result<()> {
         let (process, new) = {
             let mut state = self.lock();
             let process = match &state.process {
                 Some(process) => process.clone(),
                 None => state.process.insert(random::run_id()?.to_string()).clone(),
             };
+            let latest = state.used.keys().map(|(day, ..)| *day).max();
+            // What is written of days that are over stays in the store.
+            state.used.retain(|(day, ..), (_, is_new)| *is_new || Some(*day) == latest);
             let new = state.used.iter_mut().filter(|(_, (_, is_new))| *is_new);
             let new: Vec<_> = new
                 .map(|(key, (used, is_new))| {
@@ -188,19 +193,75 @@ impl Account {
     }
 }
 
+/// How much to ask the day for where a call may take so much.
+fn ahead(most: Amount, limit: Option<Amount>) -> Amount {
+    let times = i64::try_from(AHEAD).unwrap_or(i64::MAX);
+    let wanted =
+        Amount { tokens: most.tokens.saturating_mul(AHEAD), nanos: most.nanos.saturating_mul(times) };
+    let share = i64::try_from(SHARE).unwrap_or(i64::MAX);
+    let bound = limit.map_or(wanted, |limit| Amount {
+        tokens: wanted.tokens.min(limit.tokens / SHARE),
+        nanos: wanted.nanos.min(limit.nanos / share),
+    });
+    Amount { tokens: bound.tokens.max(most.tokens), nanos: bound.nanos.max(most.nanos) }
+}
+
 impl State {
-    fn taken(&self) -> Amount {
-        let today = self.used.iter().filter(|((day, ..), _)| Some(*day) == self.day);
-        today.fold(self.before, |taken, (_, (used, _))| Amount {
-            tokens: taken.tokens.saturating_add(used.tokens.total()),
-            nanos: taken.nanos.saturating_add(used.nanos),
-        })
+    /// Gives out of what is left of the day. None where that is less.
+    fn give(&mut self, day: i64, most: Amount) -> Option<Aside> {
+        let left = self.left.as_mut().filter(|left| left.day == day)?;
+        if left.amount.tokens < most.tokens || left.amount.nanos < most.nanos {
+            return None;
+        }
+        left.amount.tokens -= most.tokens;
+        left.amount.nanos -= most.nanos;
+        self.is_used = true;
+        Some(Aside(Advance { day, amount: most }))
     }
 
-    fn give_back(&mut self, aside: &Aside) {
-        self.aside.tokens = self.aside.tokens.saturating_sub(aside.0.tokens);
-        self.aside.nanos = self.aside.nanos.saturating_sub(aside.0.nanos).max(0);
+    /// Takes a rest back. What is of another day than what is left waits to be given back.
+    fn take_back(&mut self, rest: Advance) {
+        match &mut self.left {
+            Some(left) if left.day == rest.day => add(&mut left.amount, rest.amount),
+            Some(left) if left.day < rest.day => {
+                let over = std::mem::replace(left, rest);
+                add(&mut self.open.entry(over.day).or_default().0, over.amount);
+            }
+            Some(_) => add(&mut self.open.entry(rest.day).or_default().0, rest.amount),
+            None => self.left = Some(rest),
+        }
     }
+
+    /// Replaces what was set aside by what was taken.
+    fn charge(&mut self, aside: Advance, taken: Amount) {
+        let minus = |more: Amount, less: Amount| Amount {
+            tokens: more.tokens.saturating_sub(less.tokens),
+            nanos: more.nanos.saturating_sub(less.nanos).max(0),
+        };
+        let beyond = minus(taken, aside.amount);
+        if beyond != Amount::default() {
+            add(&mut self.open.entry(aside.day).or_default().1, beyond);
+        }
+        self.take_back(Advance { amount: minus(aside.amount, taken), ..aside });
+    }
+
+    /// What is to be given back and to be counted beside.
+    fn close(&mut self, everything: bool) -> BTreeMap<i64, (Amount, Amount)> {
+        if (everything || !self.is_used)
+            && let Some(left) = self.left.take()
+        {
+            add(&mut self.open.entry(left.day).or_default().0, left.amount);
+        }
+        self.is_used = false;
+        let mut open = std::mem::take(&mut self.open);
+        open.retain(|_, pair| *pair != Default::default());
+        open
+    }
+}
+
+fn add(to: &mut Amount, more: Amount) {
+    to.tokens = to.tokens.saturating_add(more.tokens);
+    to.nanos = to.nanos.saturating_add(more.nanos);
 }
 
 /// What was used, by the documents of all processes, newest day last.
@@ -217,28 +278,72 @@ fn named(day: i64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use adjutant_core::Code;
+    use adjutant_core::id::Scope;
+    use adjutant_core::time::Clock;
+    use adjutant_store::{Daily, Store, SystemClock};
+
     use super::*;
 
     fn amount(tokens: u64, nanos: i64) -> Amount {
         Amount { tokens, nanos }
     }
 
-    #[test]
-    fn what_is_set_aside_and_what_was_taken_leave_no_room() {
-        let account = Account::default();
-        account.lock().day = Some(0);
-        let limit = Some(amount(100, 1_000));
-        let first = account.set_aside(amount(60, 10), limit).unwrap();
-        assert_eq!(account.set_aside(amount(60, 10), limit).unwrap_err().code(), Code::RunBudget);
+    #[tokio::test]
+    async fn the_day_is_shared_by_processes_and_what_is_left_is_given_back() {
+        let store = Store::in_memory().unwrap();
+        let (daily, limit) = (Daily::default(), Some(amount(100, 1_000)));
+        daily.set(limit);
+        let engine = store.engine_within(Scope::default(), daily);
+        let (here, there) = (Account::default(), Account::default());
+        let now = SystemClock.now();
+        let first = here.set_aside(&*engine, amount(60, 10), limit, now).await.unwrap();
+        let refused = there.set_aside(&*engine, amount(60, 10), limit, now).await.unwrap_err();
+        assert_eq!(refused.code(), Code::RunBudget);
         let usage = Usage { input: 10, output: 10, ..Usage::default() };
-        account.count(first, ("key", "m"), usage, Some(Money::from_nanos(990)), Timestamp(5));
-        let second = account.set_aside(amount(60, 10), limit).unwrap();
-        assert_eq!(account.set_aside(amount(1, 1), limit).unwrap_err().code(), Code::RunBudget);
-        account.spare(&second);
-        assert!(account.set_aside(amount(80, 10), limit).is_ok());
-        // Another day has room of its own.
-        account.lock().day = Some(1);
-        assert!(account.set_aside(amount(10, 10), limit).is_ok());
+        here.count(first, ("key", "m"), usage, Some(Money::from_nanos(990)), now);
+        here.settle(&*engine, true).await.unwrap();
+        // 20 tokens and 990 billionths were taken.
+        assert!(there.set_aside(&*engine, amount(81, 1), limit, now).await.is_err());
+        let second = there.set_aside(&*engine, amount(80, 10), limit, now).await.unwrap();
+        there.spare(second);
+        there.settle(&*engine, false).await.unwrap();
+        assert!(
+            here.set_aside(&*engine, amount(80, 10), limit, now).await.is_err(),
+            "it was used a moment ago"
+        );
+        there.settle(&*engine, false).await.unwrap();
+        assert!(here.set_aside(&*engine, amount(80, 10), limit, now).await.is_ok());
+        let used = used(&*engine, 10).await.unwrap();
+        assert_eq!((used[0].calls, used[0].tokens.total(), used[0].nanos), (1, 20, 990));
+    }
+
+    proptest::proptest! {
+        /// Whatever calls take, what the store counts in the end is what they took.
+        #[test]
+        fn nothing_is_lost_between_here_and_the_store(calls in proptest::collection::vec((0u64..50, 0i64..50, 0u64..80, 0i64..80, proptest::bool::ANY), 0..40)) {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            runtime.block_on(async {
+                let store = Store::in_memory().unwrap();
+                let (daily, limit) = (Daily::default(), Some(amount(10_000, 10_000)));
+                daily.set(limit);
+                let engine = store.engine_within(Scope::default(), daily);
+                let (account, now) = (Account::default(), SystemClock.now());
+                let mut taken = Amount::default();
+                for (tokens, nanos, used, cost, settles) in calls {
+                    let aside = account.set_aside(&*engine, amount(tokens, nanos), limit, now).await.unwrap();
+                    let usage = Usage { input: used, ..Usage::default() };
+                    account.count(aside, ("k", "m"), usage, Some(Money::from_nanos(cost)), now);
+                    add(&mut taken, amount(used, cost));
+                    if settles {
+                        account.settle(&*engine, false).await.unwrap();
+                    }
+                }
+                account.settle(&*engine, true).await.unwrap();
+                let left = engine.advance(Amount::default(), amount(10_000, 10_000)).await.unwrap().amount;
+                assert_eq!(left, amount(10_000 - taken.tokens, 10_000 - taken.nanos));
+            });
+        }
     }
 
     #[test]

@@ -88,8 +88,8 @@ impl Gateway {
         request.messages = guards.said(std::mem::take(&mut request.messages))?;
         model.profile().check(model.id(), &request)?;
         let (account, engine) = (self.0.account(), Arc::clone(self.0.engine()));
-        account.open(engine.as_ref(), now).await?;
-        let aside = account.set_aside(most(model.as_ref(), &request), project.settings().budget.amount())?;
+        let (most, limit) = (most(model.as_ref(), &request), project.settings().budget.amount());
+        let aside = account.set_aside(engine.as_ref(), most, limit, now).await?;
         let call = Call { cancel: cancel.clone(), ..Call::default() };
         match model.stream(request.clone(), call).await {
             Ok(deltas) => {
@@ -97,7 +97,7 @@ impl Gateway {
             }
             Err(error) => {
                 // Nothing was accepted, so nothing is charged.
-                account.spare(&aside);
+                account.spare(aside);
                 Err(error)
             }
         }
@@ -125,13 +125,13 @@ impl Gateway {
         let left = guards.said(messages.collect())?;
         let texts: Vec<String> = left.iter().map(|message| message.text()).collect();
         let account = self.0.account();
-        account.open(self.0.engine().as_ref(), now).await?;
         let sent = texts.iter().map(|text| token::estimate_text(text)).sum();
         let price = |tokens: u64| {
             embedder.profile().prices.map(|prices| prices.cost(&Usage { input: tokens, ..Usage::default() }))
         };
         let most = Amount { tokens: sent, nanos: price(sent).map_or(0, adjutant_core::money::Money::nanos) };
-        let aside = account.set_aside(most, project.settings().budget.amount())?;
+        let limit = project.settings().budget.amount();
+        let aside = account.set_aside(self.0.engine().as_ref(), most, limit, now).await?;
         let call = Call { cancel, ..Call::default() };
         match embedder.embed(texts, Purpose::Document, call).await {
             Ok(embeddings) => {
@@ -140,15 +140,20 @@ impl Gateway {
                 Ok((embedder.id().to_owned(), embeddings, usage))
             }
             Err(error) => {
-                account.spare(&aside);
+                account.spare(aside);
                 Err(error)
             }
         }
     }
 
-    /// Writes down what was used since the last time.
+    /// Writes down what was used since the last time, and gives back what was taken from the day and nobody needed.
     pub async fn settle(&self) -> Result<()> {
-        self.0.account().settle(self.0.engine().as_ref()).await
+        self.0.account().settle(self.0.engine().as_ref(), false).await
+    }
+
+    /// The same, and gives back all that is left of the day: for those who stop a service.
+    pub async fn close(&self) -> Result<()> {
+        self.0.account().settle(self.0.engine().as_ref(), true).await
     }
 
     /// What was used, as far as it is written down: by day, asker and model, of each process apart.
