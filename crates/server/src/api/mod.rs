@@ -2,8 +2,10 @@
 
 mod agents;
 mod approvals;
+mod data;
 mod grants;
 mod health;
+mod keys;
 mod policies;
 mod runs;
 mod sessions;
@@ -25,4 +27,6 @@ pub(crate) fn routes() -> Routes {
         .and(tools::routes())
         .and(policies::routes())
         .and(triggers::routes())
+        .and(keys::routes())
+        .and(data::routes())
 }

@@ -7,13 +7,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::view;
-use crate::endpoint::{Call, Found, Operation, Routes};
+use crate::endpoint::{Call, Found, Nothing, Operation, Routes};
 
 /// The part of the documentation that these stand in.
 const TAG: &str = "Sessions";
 
 pub(super) fn routes() -> Routes {
     Routes::default()
+        .on(
+            Operation::get("/api/sessions", "listSessions", "The conversations", Right::View)
+                .of(TAG)
+                .said("Those in which somebody last said something first, a page at a time."),
+            list,
+        )
         .on(
             Operation::get("/api/sessions/{session}", "showSession", "A conversation", Right::View)
                 .of(TAG)
@@ -67,6 +73,63 @@ impl SessionPath {
         }
         Ok((session, turns))
     }
+}
+
+/// Which conversations.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Which {
+    /// Those whose latest turn is for this person.
+    user: Option<String>,
+    /// The most to give; 50 where it is not given.
+    #[schemars(range(min = 1, max = 200))]
+    limit: Option<usize>,
+    /// The cursor of the page: `next` of the one before.
+    after: Option<String>,
+}
+
+/// A page of conversations.
+#[derive(JsonSchema, Serialize)]
+struct Sessions {
+    sessions: Vec<Listed>,
+    /// The cursor of the page that follows; none after the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+/// A conversation at a glance.
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "SessionListed")]
+struct Listed {
+    /// Its id.
+    id: String,
+    /// What people find it by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    title: Option<String>,
+    /// The agent of its latest turn.
+    agent: String,
+    /// How many turns it has.
+    turns: u64,
+    /// When it was last written to.
+    updated: i64,
+}
+
+async fn list(call: Call<Nothing, Which>) -> Result<Found<Sessions>> {
+    let Which { user, limit, after } = call.query;
+    let paging = view::Paging::read(limit, after)?;
+    let page = call.caller.adjutant().session_page(user.as_deref(), paging.after, paging.most).await?;
+    let theirs = page
+        .items
+        .into_iter()
+        .filter(|session| call.caller.who().reaches(&format!("agent:{}", session.agent)));
+    let sessions = theirs.map(|session| Listed {
+        id: session.id.to_string(),
+        title: session.title,
+        agent: session.agent,
+        turns: session.turns,
+        updated: session.updated.0,
+    });
+    Ok(Found(Sessions { sessions: sessions.collect(), next: page.next.map(|next| next.to_string()) }))
 }
 
 async fn show(call: Call<SessionPath>) -> Result<Found<Session>> {

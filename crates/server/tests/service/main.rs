@@ -4,11 +4,13 @@
 #![cfg(test)]
 
 mod access;
+mod administration;
 mod approvals;
 mod catalogue;
 mod decisions;
 mod document;
 mod kit;
+mod lists;
 mod rights;
 mod runs;
 mod streams;

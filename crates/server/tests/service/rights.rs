@@ -30,6 +30,12 @@ const MORE: &[(&str, Right)] = &[
     ("rollBack", Right::Change),
     ("splitRuns", Right::Change),
     ("fireTrigger", Right::Run),
+    ("listKeys", Right::Administer),
+    ("createKey", Right::Administer),
+    ("revokeKey", Right::Administer),
+    ("rotateKey", Right::Administer),
+    ("eraseUser", Right::Administer),
+    ("prune", Right::Administer),
 ];
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 mod control;
 mod files;
 mod fork;
+mod list;
 mod show;
 mod start;
 mod takeover;
@@ -45,6 +46,7 @@ impl RunPath {
 pub(super) fn routes() -> Routes {
     Routes::default()
         .and(start::routes())
+        .and(list::routes())
         .and(show::routes())
         .and(watch::routes())
         .and(control::routes())

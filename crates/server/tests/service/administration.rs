@@ -1,0 +1,87 @@
+//! Keys are made and taken back, and what is kept is erased.
+
+use adjutant::model::scripted::Turn;
+use adjutant_core::role::Role;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::kit::{Client, Kit};
+
+fn with(client: &Client, token: &Value) -> Client {
+    Client { token: Some(token.as_str().unwrap().to_owned()), ..client.clone() }
+}
+
+#[tokio::test]
+async fn a_key_is_made_replaced_and_taken_back() {
+    let kit = Kit::saying([]).await;
+    let admin = kit.client(Role::Admin).await;
+    let new = json!({ "name": "the front", "role": "viewer", "scopes": ["agent:desk"], "seconds": 3600 });
+    let (status, made) = admin.post("/api/keys", &new).await;
+    assert_eq!((status, &made["key"]["role"]), (StatusCode::OK, &json!("viewer")), "{made}");
+    assert_eq!(made["key"]["by"], "the admin");
+    let first = with(&admin, &made["token"]);
+    assert_eq!(first.get("/api/agents").await.0, StatusCode::OK);
+    assert_eq!(first.get("/api/keys").await.0, StatusCode::FORBIDDEN);
+    let key = format!("/api/keys/{}", made["key"]["id"].as_str().unwrap());
+    let (status, next) = admin.post(&format!("{key}/rotate"), &json!({ "overlap": 0 })).await;
+    assert_eq!((status, &next["key"]["scopes"]), (StatusCode::OK, &json!(["agent:desk"])), "{next}");
+    assert_eq!(first.get("/api/agents").await.0, StatusCode::UNAUTHORIZED);
+    let second = with(&admin, &next["token"]);
+    assert_eq!(second.get("/api/agents").await.0, StatusCode::OK);
+    let revoke = format!("/api/keys/{}/revoke", next["key"]["id"].as_str().unwrap());
+    let (status, gone) = admin.post(&revoke, &json!({ "reason": "it leaked" })).await;
+    assert_eq!((status, &gone["holds"]), (StatusCode::OK, &json!(false)));
+    assert_eq!(second.get("/api/agents").await.0, StatusCode::UNAUTHORIZED);
+    assert_eq!(admin.post(&revoke, &json!({})).await.0, StatusCode::CONFLICT);
+    assert_eq!(admin.post("/api/keys/none/revoke", &json!({})).await.0, StatusCode::NOT_FOUND);
+    let (_, listed) = admin.get("/api/keys").await;
+    assert_eq!(listed["keys"].as_array().unwrap().len(), 3);
+    assert!(!listed.to_string().contains("adj_"), "tokens are told once: {listed}");
+    for wrong in [
+        json!({ "name": "", "role": "viewer" }),
+        json!({ "name": "x", "role": "viewer", "scopes": ["desk"] }),
+    ] {
+        assert_eq!(admin.post("/api/keys", &wrong).await.0, StatusCode::BAD_REQUEST, "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_gets_further_by_a_key_that_they_make() {
+    let kit = Kit::saying([]).await;
+    let wide = kit.client(Role::Admin).await;
+    let (_, made) = wide.post("/api/keys", &json!({ "name": "wide", "role": "admin" })).await;
+    let rotate = format!("/api/keys/{}/rotate", made["key"]["id"].as_str().unwrap());
+    let confined = kit.client_within(Role::Admin, &["agent:desk*"]).await;
+    let create = async |scopes: Value| {
+        confined.post("/api/keys", &json!({ "name": "x", "role": "admin", "scopes": scopes })).await.0
+    };
+    for further in [json!([]), json!(["agent:*"]), json!(["agent:desk", "model:*"])] {
+        assert_eq!(create(further.clone()).await, StatusCode::FORBIDDEN, "{further}");
+    }
+    assert_eq!(create(json!(["agent:desk"])).await, StatusCode::OK);
+    assert_eq!(confined.post(&rotate, &json!({})).await.0, StatusCode::FORBIDDEN);
+    for path in ["/api/prune", "/api/users/ann/data"] {
+        let (status, _) = match path {
+            "/api/prune" => confined.post(path, &json!({ "days": 0 })).await,
+            _ => confined.delete(path).await,
+        };
+        assert_eq!(status, StatusCode::FORBIDDEN, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_kept_of_a_person_is_erased_and_what_is_over_forgotten() {
+    let kit = Kit::saying([Turn::text("Yes."), Turn::text("Yes."), Turn::text("Yes.")]).await;
+    let admin = kit.client(Role::Admin).await;
+    for user in ["ann", "ann", "bob"] {
+        let start = json!({ "input": "x", "user": user });
+        assert_eq!(admin.post("/api/runs?wait=30", &start).await.0, StatusCode::OK);
+    }
+    assert_eq!(admin.delete("/api/users/ann/data").await.1, json!({ "runs": 2 }));
+    assert_eq!(admin.delete("/api/users/ann/data").await.1, json!({ "runs": 0 }));
+    assert_eq!(admin.get("/api/runs").await.1["runs"].as_array().unwrap().len(), 1);
+    assert_eq!(admin.post("/api/prune", &json!({ "days": 1 })).await.1, json!({ "runs": 0 }));
+    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    assert_eq!(admin.post("/api/prune", &json!({ "days": 0 })).await.1, json!({ "runs": 1 }));
+    assert_eq!(admin.post("/api/prune", &json!({})).await.0, StatusCode::BAD_REQUEST);
+}

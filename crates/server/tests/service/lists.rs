@@ -1,0 +1,65 @@
+//! Runs and conversations are listed a page at a time.
+
+use adjutant::model::scripted::{Scripted, Turn};
+use adjutant_core::role::Role;
+use adjutant_server::Settings;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::kit::{Client, Kit};
+
+async fn kit() -> Kit {
+    let agent = "---\nmodel: main\n---\nHelp.\n";
+    let files = [("agents/desk.md", agent), ("agents/clerk.md", agent)];
+    let model = Scripted::from_fn(|_, _| Some(Turn::text("Yes.")));
+    Kit::of(&files, model, Settings::default()).await
+}
+
+async fn start(client: &Client, agent: &str, user: &str, session: &str) -> Value {
+    let start = json!({ "agent": agent, "input": "x", "user": user, "session": session });
+    let (status, run) = client.post("/api/runs?wait=30", &start).await;
+    assert_eq!(status, StatusCode::OK, "{run}");
+    run["id"].clone()
+}
+
+/// The ids on all pages, and how many pages there are.
+async fn pages(client: &Client, path: &str, what: &str) -> (Vec<Value>, usize) {
+    let (mut found, mut after, mut pages) = (Vec::new(), String::new(), 0);
+    loop {
+        let (status, page) = client.get(&format!("{path}{after}")).await;
+        assert_eq!(status, StatusCode::OK, "{page}");
+        found.extend(page[what].as_array().unwrap().iter().map(|item| item["id"].clone()));
+        pages += 1;
+        match page["next"].as_str() {
+            Some(next) => after = format!("&after={next}"),
+            None => return (found, pages),
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_run_stands_on_one_page() {
+    let kit = kit().await;
+    let client = kit.client(Role::Operator).await;
+    let mut runs = Vec::new();
+    for number in 0..5 {
+        let (agent, user) = if number < 3 { ("desk", "ann") } else { ("clerk", "bob") };
+        runs.insert(0, start(&client, agent, user, &format!("s{}", number % 2)).await);
+    }
+    assert_eq!(pages(&client, "/api/runs?limit=2", "runs").await, (runs.clone(), 3));
+    let only = async |filter: &str| pages(&client, &format!("/api/runs?{filter}"), "runs").await.0;
+    assert_eq!(only("agent=clerk").await, runs[..2]);
+    assert_eq!(only("user=ann").await, runs[2..]);
+    assert_eq!(only("user=ann&session=s1").await, runs[3..4]);
+    assert_eq!(only("state=ended&roots=true").await, runs);
+    assert!(only("state=open").await.is_empty() && only("since=9000000000000000").await.is_empty());
+    let (ids, _) = pages(&client, "/api/sessions?limit=1", "sessions").await;
+    assert_eq!(ids, ["s0", "s1"]);
+    assert_eq!(pages(&client, "/api/sessions?user=ann", "sessions").await.0, Vec::<Value>::new());
+    let confined = kit.client_within(Role::Viewer, &["agent:desk"]).await;
+    assert_eq!(pages(&confined, "/api/runs?limit=1", "runs").await.0, runs[2..]);
+    assert!(pages(&confined, "/api/sessions?limit=1", "sessions").await.0.is_empty());
+    for wrong in ["limit=0", "limit=201", "limit=x", "after=x", "state=done", "stat=ended"] {
+        assert_eq!(client.get(&format!("/api/runs?{wrong}")).await.0, StatusCode::BAD_REQUEST, "{wrong}");
+    }
+}
