@@ -130,3 +130,23 @@ async fn a_session_is_seen_with_its_turns() {
     assert_eq!(messages["messages"].as_array().unwrap().len(), 4, "{messages}");
     assert_eq!(client.get("/api/sessions/t").await.0, StatusCode::NOT_FOUND);
 }
+
+#[tokio::test]
+async fn a_conversation_at_work_is_told_what_becomes_of_another_word() {
+    let kit = Kit::saying([Turn::calls([("now", json!({}))]), Turn::text("Late.")]).await;
+    let client = kit.client(Role::Operator).await;
+    let say = async |input: &str, when_busy: Option<&str>| {
+        client.post("/api/runs", &json!({ "input": input, "session": "s", "when_busy": when_busy })).await
+    };
+    let (_, first) = say("What time is it?", None).await;
+    let run = kit.adjutant.find(first["id"].as_str().unwrap()).await.unwrap();
+    while run.waits().await.unwrap().is_empty() {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    let (status, refused) = say("And now?", Some("reject")).await;
+    assert_eq!((status, &refused["code"]), (StatusCode::CONFLICT, &json!("conflict")));
+    assert_eq!(say("Then wait.", None).await.0, StatusCode::ACCEPTED);
+    assert_eq!(say("Never mind.", Some("interrupt")).await.0, StatusCode::ACCEPTED);
+    assert_eq!(run.reply().await.unwrap_err().code(), adjutant_core::Code::RunCancelled);
+    assert_eq!(say("What?", Some("later")).await.0, StatusCode::BAD_REQUEST);
+}

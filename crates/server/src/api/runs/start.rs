@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use adjutant::Task;
+use adjutant::{Task, WhenBusy};
 use adjutant_core::message::{Media, MediaSource, Message, Part, Role};
 use adjutant_core::role::Right;
 use adjutant_core::{Code, Error, Result};
@@ -76,9 +76,38 @@ struct Start {
     /// Another model than the agent's own: a role or a model id.
     #[serde(default)]
     model: Option<String>,
+    /// What happens where a turn of the conversation is under way; the service's setting says where this does not. It waits, is refused
+    /// (409), cancels that turn and those that wait and begins after them, or does so and does not see them.
+    #[serde(default)]
+    when_busy: Option<Busy>,
     /// The most that the run, and all that it starts, may spend together, in US dollars, as a decimal number: `"0.50"`.
     #[serde(default)]
     budget: Option<String>,
+}
+
+/// What happens when something is said in a conversation whose turn is under way.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Busy {
+    /// It waits for its turn.
+    Enqueue,
+    /// It is refused.
+    Reject,
+    /// What is under way is cancelled, and seen.
+    Interrupt,
+    /// What is under way is cancelled, and not seen.
+    RollBack,
+}
+
+impl From<Busy> for WhenBusy {
+    fn from(busy: Busy) -> Self {
+        match busy {
+            Busy::Enqueue => Self::Enqueue,
+            Busy::Reject => Self::Reject,
+            Busy::Interrupt => Self::Interrupt,
+            Busy::RollBack => Self::RollBack,
+        }
+    }
 }
 
 /// What an agent is asked.
@@ -167,6 +196,8 @@ impl Start {
         if let Some(session) = self.session {
             task = task.session(session.as_str());
         }
+        let usual = caller.adjutant().project().settings().server.when_busy;
+        task = task.when_busy(self.when_busy.map_or(usual, WhenBusy::from));
         if let Some(model) = self.model {
             caller.reach(&format!("model:{model}"))?;
             task = task.model(model);
