@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::approvals::Approvals;
 use crate::assembly::{Assembled, Place, Process};
+use crate::audit::Audit;
 use crate::builder::Builder;
 use crate::decisions::Decisions;
 use crate::gateway::{Account, Gateway, Passage};
@@ -254,6 +255,11 @@ impl Adjutant {
         &self.0.place.keys
     }
 
+    /// Who did what, and whether all is as it was recorded.
+    pub fn audit(&self) -> Audit {
+        Audit::new(self.clone())
+    }
+
     /// The calls that wait for a person, and what people have allowed beforehand.
     pub fn approvals(&self) -> Approvals {
         Approvals::new(self.clone())
@@ -346,9 +352,9 @@ impl Adjutant {
         served
     }
 
-    /// Forgets runs that ended longer ago than `keep`, and the files of their tools. Returns how many.
-    pub async fn prune(&self, keep: Duration) -> Result<u64> {
-        let forgotten = self.0.place.engine.prune(keep).await?;
+    /// Forgets runs that ended longer ago than `keep`, and the files of their tools. Returns how many. Who said so is recorded.
+    pub async fn prune(&self, keep: Duration, by: &str) -> Result<u64> {
+        let forgotten = self.0.place.engine.prune(keep, by).await?;
         self.0.place.files.sweep(self.0.place.engine.as_ref()).await?;
         Ok(forgotten)
     }
@@ -364,8 +370,8 @@ impl Adjutant {
     /// Erases every run of one person, the files of their tools, and everything that was kept of answers of models and of results of
     /// workflows: that does not say whose it is.
     /// Returns how many runs.
-    pub async fn erase_user(&self, user: &str) -> Result<u64> {
-        let erased = self.0.place.engine.erase_user(user).await?;
+    pub async fn erase_user(&self, user: &str, by: &str) -> Result<u64> {
+        let erased = self.0.place.engine.erase_user(user, by).await?;
         self.project().models().forget_answers()?;
         self.0.place.results.as_deref().map_or(Ok(()), Kept::clear)?;
         self.0.place.files.sweep(self.0.place.engine.as_ref()).await?;

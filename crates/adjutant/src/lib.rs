@@ -39,6 +39,7 @@
 //! - [`Adjutant::triggers`] is what begins runs without a person: schedules and folders.
 //! - [`Adjutant::decisions`] is the decision point by itself, for programs that run a loop of their own.
 //! - [`Adjutant::keys`] is with what a service is asked: keys with roles, of each tenant.
+//! - [`Adjutant::audit`] is who did what, and whether all is as it was recorded.
 //! - [`Adjutant::serve`] drives every run that can go on, also those that dead processes left behind.
 
 /// The examples of the page on other frameworks, which are compiled as those of this crate are.
@@ -54,6 +55,7 @@ struct OfWorkflows;
 mod adjutant;
 mod approvals;
 mod assembly;
+mod audit;
 mod builder;
 mod decisions;
 mod difference;
@@ -98,6 +100,7 @@ pub use adjutant_workflow::Coded as Workflow;
 
 pub use crate::adjutant::Adjutant;
 pub use approvals::{Approval, Approvals, Holds, Verdict};
+pub use audit::{Audit, AuditEvent, AuditFilter, AuditPage};
 pub use builder::Builder;
 pub use decisions::{Asked, Decision, Decisions, Word};
 pub use difference::Difference;

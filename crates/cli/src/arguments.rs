@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    approvals, chat, check, config, doctor, keys, models, new, policy, run, runs, scan, serve, skills, tools,
-    triggers, versions, workflows,
+    approvals, audit, chat, check, config, doctor, keys, models, new, policy, run, runs, scan, serve, skills,
+    tools, triggers, versions, workflows,
 };
 use crate::screen::ColorChoice;
 
@@ -67,6 +67,7 @@ pub(crate) enum Command {
     Versions(versions::Arguments),
     Triggers(triggers::Arguments),
     Keys(keys::Arguments),
+    Audit(audit::Arguments),
     Scan(scan::Arguments),
     Policy(policy::Arguments),
     Check(check::Arguments),

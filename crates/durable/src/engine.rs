@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::admission::{Admission, Origin};
+use crate::chain::{Act, Link, Verified, Verify};
 use crate::ctx::Ctx;
 use crate::document::{Document, Draft, Expected};
 use crate::grant::{Asking, Grant, Revoked};
@@ -186,12 +187,24 @@ pub trait Engine: Send + Sync + 'static {
     fn settle(&self, rest: Advance, beyond: Amount) -> BoxFuture<'_, Result<()>>;
 
     /// Forgets ended runs whose end is longer ago than `keep`, with everything that only they refer to. A run that a
-    /// living fork or an unfinished session refers to stays. Returns how many runs went.
-    fn prune(&self, keep: Duration) -> BoxFuture<'_, Result<u64>>;
+    /// living fork or an unfinished session refers to stays. Returns how many runs went. That they did, and who said so, is an
+    /// [`Act`].
+    fn prune<'a>(&'a self, keep: Duration, by: &'a str) -> BoxFuture<'a, Result<u64>>;
 
     /// Erases every run of one person, with what was forked from it, every grant for them, and every document of theirs. Fails with
-    /// [`adjutant_core::Code::Conflict`] while one of them is being driven. Returns how many runs went.
-    fn erase_user<'a>(&'a self, user: &'a str) -> BoxFuture<'a, Result<u64>>;
+    /// [`adjutant_core::Code::Conflict`] while one of them is being driven. Returns how many runs went. That they did, and who said
+    /// so, is an [`Act`].
+    fn erase_user<'a>(&'a self, user: &'a str, by: &'a str) -> BoxFuture<'a, Result<u64>>;
+
+    /// Records that somebody did something to the service. What this trait and the directory do is recorded by them.
+    fn administer(&self, act: Act) -> BoxFuture<'_, Result<()>>;
+
+    /// Links of the chain, the newest first, those before a number.
+    fn links(&self, before: Option<u64>, most: usize) -> BoxFuture<'_, Result<Vec<Link>>>;
+
+    /// Looks at every link of the chain and at what it is for, as all of it stands at one moment. What is wrong is part of the answer;
+    /// it fails only where the store cannot be read.
+    fn verify(&self, verify: Verify) -> BoxFuture<'_, Result<Verified>>;
 }
 
 /// What became of a start.

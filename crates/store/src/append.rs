@@ -11,6 +11,7 @@ use adjutant_durable::{Admission, Amount, Entry, Letter, Mail, Moment, Record, R
 use rusqlite::{Connection, params};
 use tokio::sync::watch;
 
+use crate::chain::{self, HASH};
 use crate::codec::Encoded;
 use crate::connection::fault;
 use crate::session::Grant;
@@ -118,9 +119,14 @@ impl Append {
         if !holds {
             return Err(Unwritten::Alone(fenced(&owner.run)));
         }
-        let unread = if self.ends() { self.record_unread(connection)? } else { 0 };
+        let mut hashes = Vec::with_capacity(self.records.len() * HASH);
+        let unread = if self.ends() { self.record_unread(connection, &mut hashes)? } else { 0 };
         for record in &self.records {
-            record.insert(connection, &owner.scope.tenant, owner.row, unread)?;
+            let hash = record.insert(connection, &owner.scope.tenant, (owner.row, &owner.run), unread)?;
+            hashes.extend(hash.as_bytes());
+        }
+        if let Some(first) = self.records.first() {
+            chain::records(connection, &owner.scope, &owner.run, (first.offset, &hashes), self.at)?;
         }
         for also in &self.also {
             self.write_also(connection, also)?;
@@ -136,7 +142,7 @@ impl Append {
     /// Records what was said to the run and what its code has not read, before its end: nobody's words are lost, also not
     /// of those who spoke after the run last looked. Whoever comes later is told that it is over. Returns how many
     /// records that makes.
-    fn record_unread(&self, connection: &Connection) -> Result<u64> {
+    fn record_unread(&self, connection: &Connection, hashes: &mut Vec<u8>) -> Result<u64> {
         let owner = &self.owner;
         let Some(first) = self.records.first().map(|record| record.offset) else { return Ok(0) };
         let mut recorded = 0;
@@ -144,7 +150,9 @@ impl Append {
             if let Letter::Message { .. } = mail.letter {
                 let entry = Entry::Received(mail.letter);
                 let record = Record { offset: first, segment: self.segment, at: self.at, entry };
-                Encoded::of(&record)?.insert(connection, &owner.scope.tenant, owner.row, recorded)?;
+                let of = (owner.row, &owner.run);
+                let hash = Encoded::of(&record)?.insert(connection, &owner.scope.tenant, of, recorded)?;
+                hashes.extend(hash.as_bytes());
                 self.write_also(connection, &Also::Take(mail.id))?;
                 recorded += 1;
             }

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::codec::{Encoded, row_id};
 use crate::connection::fault;
-use crate::{budget, busy};
+use crate::{budget, busy, chain};
 
 /// Finds the row of a run.
 pub(crate) fn row_of(connection: &Connection, scope: &Scope, run: &RunId) -> Result<i64> {
@@ -31,6 +31,22 @@ pub(crate) fn row_of(connection: &Connection, scope: &Scope, run: &RunId) -> Res
 ///
 /// Fails with [`Code::Conflict`] where the admission wants its conversation at rest, and it is not.
 pub(crate) fn admit(
+    connection: &Connection,
+    scope: &Scope,
+    admission: &Admission,
+    at: Timestamp,
+) -> Result<(i64, bool)> {
+    let (row, new) = enter(connection, scope, admission, at)?;
+    if new {
+        let record =
+            Record { offset: 0, segment: 0, at, entry: Entry::Admitted(Box::new(admission.clone())) };
+        write(connection, scope, (row, &admission.run), &record)?;
+    }
+    Ok((row, new))
+}
+
+/// Makes the row of a run, unless it is there; its first record is the caller's.
+pub(crate) fn enter(
     connection: &Connection,
     scope: &Scope,
     admission: &Admission,
@@ -86,9 +102,18 @@ pub(crate) fn admit(
             .and_then(|mut update| update.execute([row]))
             .map_err(fault)?;
     }
-    let record = Record { offset: 0, segment: 0, at, entry: Entry::Admitted(Box::new(admission.clone())) };
-    Encoded::of(&record)?.insert(connection, &scope.tenant, row, 0)?;
     Ok((row, true))
+}
+
+/// Writes a record beside those of an activation, and links it.
+pub(crate) fn write(
+    connection: &Connection,
+    scope: &Scope,
+    (row, run): (i64, &RunId),
+    record: &Record,
+) -> Result<()> {
+    let hash = Encoded::of(record)?.insert(connection, &scope.tenant, (row, run), 0)?;
+    chain::records(connection, scope, run, (record.offset, hash.as_bytes()), record.at)
 }
 
 /// Which rows a run hangs on.

@@ -2,7 +2,7 @@
 //! blob of its own, known by its content.
 
 use adjutant_core::hash::Digest;
-use adjutant_core::id::StepKey;
+use adjutant_core::id::{RunId, Scope, StepKey};
 use adjutant_core::json::Json;
 use adjutant_core::time::Timestamp;
 use adjutant_core::{Code, Error, Result};
@@ -132,8 +132,14 @@ impl Encoded {
         Ok(kind)
     }
 
-    /// Writes the row, so many places after its offset, and the blob if there is one.
-    pub(crate) fn insert(&self, connection: &Connection, tenant: &str, run: i64, after: u64) -> Result<()> {
+    /// Writes the row of a run, so many places after its offset, and the blob if there is one. Returns the hash of what it says.
+    pub(crate) fn insert(
+        &self,
+        connection: &Connection,
+        tenant: &str,
+        (row, run): (i64, &RunId),
+        after: u64,
+    ) -> Result<Digest> {
         let mut body = self.body.as_ref().map(Json::as_str);
         if let (Some(digest), Some(text)) = (&self.digest, body) {
             connection
@@ -142,6 +148,18 @@ impl Encoded {
                 .map_err(fault)?;
             body = None;
         }
+        let content = Content {
+            version: RECORD_VERSION,
+            segment: self.segment,
+            at: self.at.0,
+            kind: self.kind,
+            key: self.key.as_ref().map(StepKey::as_str),
+            hash: self.hash.as_ref().map(|hash| hash.0.as_slice()),
+            meta: self.meta.as_deref(),
+            body,
+            blob: self.digest.as_ref().map(|digest| digest.as_bytes().as_slice()),
+        };
+        let offset = self.offset + after;
         connection
             .prepare_cached(
                 "INSERT INTO journal (id, version, segment, at, kind, key, hash, meta, body, blob)
@@ -149,21 +167,99 @@ impl Encoded {
             )
             .and_then(|mut insert| {
                 insert.execute(params![
-                    row_id(run, self.offset + after),
-                    RECORD_VERSION,
-                    self.segment,
-                    self.at.0,
-                    self.kind,
-                    self.key.as_ref().map(StepKey::as_str),
-                    self.hash.as_ref().map(|hash| hash.0.as_slice()),
-                    self.meta,
-                    body,
-                    self.digest.as_ref().map(|digest| digest.as_bytes().as_slice()),
+                    row_id(row, offset),
+                    content.version,
+                    content.segment,
+                    content.at,
+                    content.kind,
+                    content.key,
+                    content.hash,
+                    content.meta,
+                    content.body,
+                    content.blob,
                 ])
             })
             .map_err(fault)?;
-        Ok(())
+        Ok(content.digest(run, offset))
     }
+}
+
+/// What a row of the journal says.
+struct Content<'a> {
+    version: u16,
+    segment: u32,
+    at: i64,
+    kind: &'a str,
+    key: Option<&'a str>,
+    hash: Option<&'a [u8]>,
+    meta: Option<&'a str>,
+    body: Option<&'a str>,
+    blob: Option<&'a [u8]>,
+}
+
+impl Content<'_> {
+    fn digest(&self, run: &RunId, offset: u64) -> Digest {
+        let texts = [self.key, self.meta, self.body].map(|text| text.map(str::as_bytes));
+        let [key, meta, body] = texts;
+        let parts = [key, self.hash, meta, body, self.blob];
+        // What is not there is not the same as what is empty.
+        let there = parts.map(|part| u8::from(part.is_some()));
+        let [key, hash, meta, body, blob] = parts.map(Option::unwrap_or_default);
+        Digest::of_parts(&[
+            run.as_str().as_bytes(),
+            &offset.to_le_bytes(),
+            &self.version.to_le_bytes(),
+            &self.segment.to_le_bytes(),
+            &self.at.to_le_bytes(),
+            self.kind.as_bytes(),
+            &there,
+            key,
+            hash,
+            meta,
+            body,
+            blob,
+        ])
+    }
+}
+
+/// The hash of what the row of a record says now; none where there is no such row. A blob that is not what it is known by makes it
+/// another hash.
+pub(crate) fn content_of(
+    connection: &Connection,
+    scope: &Scope,
+    run: &RunId,
+    id: i64,
+) -> Result<Option<Digest>> {
+    let mut select = connection
+        .prepare_cached(
+            "SELECT j.version, j.segment, j.at, j.kind, j.key, j.hash, j.meta, j.body, j.blob, b.bytes
+             FROM journal j LEFT JOIN blobs b ON b.tenant = ?2 AND b.digest = j.blob WHERE j.id = ?1",
+        )
+        .map_err(fault)?;
+    let mut rows = select.query(params![id, scope.tenant]).map_err(fault)?;
+    let Some(row) = rows.next().map_err(fault)? else { return Ok(None) };
+    let text = |index: usize| row.get_ref(index).and_then(|value| Ok(value.as_str_or_null()?)).map_err(fault);
+    let bytes =
+        |index: usize| row.get_ref(index).and_then(|value| Ok(value.as_blob_or_null()?)).map_err(fault);
+    let blob = bytes(8)?;
+    if let Some(blob) = blob {
+        let whole = text(9)?.is_some_and(|text| Digest::of(text.as_bytes()).as_bytes().as_slice() == blob);
+        if !whole {
+            return Ok(Some(Digest::of(b"a blob that does not fit")));
+        }
+    }
+    let content = Content {
+        version: row.get(0).map_err(fault)?,
+        segment: row.get(1).map_err(fault)?,
+        at: row.get(2).map_err(fault)?,
+        kind: text(3)?.unwrap_or_default(),
+        key: text(4)?,
+        hash: bytes(5)?,
+        meta: text(6)?,
+        body: text(7)?,
+        blob,
+    };
+    Ok(Some(content.digest(run, offset_of(id))))
 }
 
 fn meta(operation: &Operation, with_input: bool) -> Result<String> {

@@ -11,9 +11,9 @@ use adjutant_core::time::Timestamp;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::stream::Reader;
 use adjutant_durable::{
-    Admission, Admitted, Advance, Amount, Asking, Changed, Conversation, Cursor, Document, Draft, Engine,
-    Expected, Fired, Firing, Fork, Forked, Grant, Host, Mail, Observed, Occurrence, Page, Record, Revoked,
-    RunFilter, RunInfo, RunState, Serve, Version,
+    Act, Admission, Admitted, Advance, Amount, Asking, Changed, Conversation, Cursor, Document, Draft,
+    Engine, Expected, Fired, Firing, Fork, Forked, Grant, Host, Link, Mail, Observed, Occurrence, Page,
+    Record, Revoked, RunFilter, RunInfo, RunState, Serve, Verified, Verify, Version,
 };
 use futures::StreamExt;
 use futures::future::BoxFuture;
@@ -26,7 +26,7 @@ use crate::connection::fault;
 use crate::day::Day;
 use crate::store::{Daily, Inner};
 use crate::worker::Service;
-use crate::{claim, document, erase, fork, grant, listing, query, trigger, version};
+use crate::{audit, chain, claim, document, erase, fork, grant, listing, query, trigger, version};
 
 /// How often a watcher looks for what another process wrote.
 const LOOK: Duration = Duration::from_millis(100);
@@ -396,13 +396,13 @@ impl Engine for SqliteEngine {
         }))
     }
 
-    fn prune(&self, keep: Duration) -> BoxFuture<'_, Result<u64>> {
+    fn prune<'a>(&'a self, keep: Duration, by: &'a str) -> BoxFuture<'a, Result<u64>> {
         let (scope, now) = (self.scope.clone(), self.store.options.clock.now());
         Box::pin(async move {
             let mut gone = 0;
             loop {
-                let scope = scope.clone();
-                let prune = move |connection: &Connection| erase::prune(connection, &scope, now, keep);
+                let (scope, by) = (scope.clone(), by.to_owned());
+                let prune = move |connection: &Connection| erase::prune(connection, &scope, (now, keep), &by);
                 match self.store.writer.call(prune).await? {
                     0 => return Ok(gone),
                     some => gone += some,
@@ -411,14 +411,33 @@ impl Engine for SqliteEngine {
         })
     }
 
-    fn erase_user<'a>(&'a self, user: &'a str) -> BoxFuture<'a, Result<u64>> {
-        let (scope, user, now) = (self.scope.clone(), user.to_owned(), self.store.options.clock.now());
+    fn erase_user<'a>(&'a self, user: &'a str, by: &'a str) -> BoxFuture<'a, Result<u64>> {
+        let (scope, now) = (self.scope.clone(), self.store.options.clock.now());
+        let (user, by) = (user.to_owned(), by.to_owned());
         Box::pin(async move {
-            let gone =
-                self.store.writer.call(move |connection| erase::user(connection, &scope, &user, now)).await?;
+            let gone = self
+                .store
+                .writer
+                .call(move |connection| erase::user(connection, &scope, &user, (now, &by)))
+                .await?;
             self.store.writer.checkpoint().await?;
             Ok(gone)
         })
+    }
+
+    fn administer(&self, act: Act) -> BoxFuture<'_, Result<()>> {
+        let scope = self.scope.clone();
+        Box::pin(self.store.writer.call(move |connection| chain::act(connection, &scope, &act)))
+    }
+
+    fn links(&self, before: Option<u64>, most: usize) -> BoxFuture<'_, Result<Vec<Link>>> {
+        let scope = self.scope.clone();
+        Box::pin(self.store.read(move |connection| audit::links(connection, &scope, before, most)))
+    }
+
+    fn verify(&self, verify: Verify) -> BoxFuture<'_, Result<Verified>> {
+        let scope = self.scope.clone();
+        Box::pin(self.store.read(move |connection| audit::verify(connection, &scope, verify)))
     }
 }
 

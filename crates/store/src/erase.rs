@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use adjutant_core::id::Scope;
+use adjutant_core::json::Json;
 use adjutant_core::time::Timestamp;
 use adjutant_core::{Code, Error, Result};
+use adjutant_durable::Act;
 use rusqlite::{Connection, params};
 
 use crate::codec::row_id;
 use crate::connection::fault;
-use crate::{day, document};
+use crate::{chain, day, document};
 
 /// How many runs are forgotten in one transaction: others wait for it.
 pub(crate) const BATCH: u64 = 500;
@@ -19,11 +21,16 @@ const FRESH: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Forgets at most [`BATCH`] runs that ended before `now - keep`. Whole trees go, and whole sessions, when all of them
 /// is that old; what was forked goes before what it was forked from. Returns how many went: none when that is all.
-pub(crate) fn prune(connection: &Connection, scope: &Scope, now: Timestamp, keep: Duration) -> Result<u64> {
+pub(crate) fn prune(
+    connection: &Connection,
+    scope: &Scope,
+    (now, keep): (Timestamp, Duration),
+    by: &str,
+) -> Result<u64> {
     let before = now.0.saturating_sub(i64::try_from(keep.as_millis()).unwrap_or(i64::MAX));
-    let rows: Vec<i64> = connection
+    let rows: Vec<(i64, String)> = connection
         .prepare_cached(
-            "SELECT r.id FROM runs r
+            "SELECT r.id, r.run FROM runs r
              WHERE r.tenant = ?1 AND r.project = ?2 AND r.state = 'ended' AND r.updated < ?3
                AND NOT EXISTS (SELECT 1 FROM runs f WHERE f.fork_of = r.id)
                AND coalesce(r.root, r.id) NOT IN (
@@ -35,44 +42,62 @@ pub(crate) fn prune(connection: &Connection, scope: &Scope, now: Timestamp, keep
              ORDER BY r.id DESC LIMIT ?4",
         )
         .and_then(|mut select| {
-            select.query_map(params![scope.tenant, scope.project, before, BATCH], |row| row.get(0))?.collect()
+            let parameters = params![scope.tenant, scope.project, before, BATCH];
+            select.query_map(parameters, |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
         })
         .map_err(fault)?;
-    remove(connection, &rows)?;
     if rows.is_empty() {
         collect(connection, scope, now)?;
+        return Ok(0);
     }
+    let (rows, runs): (Vec<i64>, Vec<String>) = rows.into_iter().unzip();
+    remove(connection, &rows)?;
+    let details = Json::of(&serde_json::json!({ "before": before, "runs": runs }))?;
+    chain::act(connection, scope, &Act::new(by, Act::PRUNED, "", now).with(details))?;
     Ok(rows.len() as u64)
 }
 
 /// Erases every run of one person, what those runs started, and what was forked from any of them.
-pub(crate) fn user(connection: &Connection, scope: &Scope, user: &str, now: Timestamp) -> Result<u64> {
-    let rows: Vec<(i64, String)> = connection
+pub(crate) fn user(
+    connection: &Connection,
+    scope: &Scope,
+    user: &str,
+    (now, by): (Timestamp, &str),
+) -> Result<u64> {
+    let rows: Vec<(i64, String, String)> = connection
         .prepare_cached(
             "WITH RECURSIVE mine (id) AS (
                  SELECT id FROM runs WHERE tenant = ?1 AND project = ?2 AND user = ?3
                  UNION SELECT r.id FROM runs r JOIN mine ON r.parent = mine.id OR r.fork_of = mine.id)
-             SELECT r.id, r.state FROM runs r JOIN mine ON mine.id = r.id",
+             SELECT r.id, r.state, r.run FROM runs r JOIN mine ON mine.id = r.id",
         )
         .and_then(|mut select| {
             select
-                .query_map(params![scope.tenant, scope.project, user], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .query_map(params![scope.tenant, scope.project, user], |row| {
+                    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+                })?
                 .collect()
         })
         .map_err(fault)?;
-    if rows.iter().any(|(_, state)| state == "running") {
+    if rows.iter().any(|(_, state, _)| state == "running") {
         return Err(Error::new(Code::Conflict, format!("a run of `{user}` is being driven"))
             .with_help("cancel it, or wait for its end, and try again"));
     }
-    let rows: Vec<i64> = rows.into_iter().map(|(row, _)| row).collect();
+    let (rows, runs): (Vec<i64>, Vec<String>) = rows.into_iter().map(|(row, _, run)| (row, run)).unzip();
     remove(connection, &rows)?;
-    connection
+    let grants = connection
         .execute(
             "DELETE FROM grants WHERE tenant = ?1 AND project = ?2 AND user = ?3",
             params![scope.tenant, scope.project, user],
         )
         .map_err(fault)?;
-    document::erase(connection, scope, user)?;
+    let documents = document::erase(connection, scope, user)?;
+    if !rows.is_empty() || grants > 0 || documents > 0 {
+        // Not whose they were: that is what must be forgotten.
+        let details =
+            Json::of(&serde_json::json!({ "runs": runs, "grants": grants, "documents": documents }))?;
+        chain::act(connection, scope, &Act::new(by, Act::ERASED, "", now).with(details))?;
+    }
     collect(connection, scope, now)?;
     Ok(rows.len() as u64)
 }

@@ -10,7 +10,7 @@ use adjutant_durable::{Admission, Edit, Entry, Fork, Forked, Letter, Origin, Rec
 use rusqlite::{Connection, params};
 
 use crate::claim;
-use crate::codec::{self, Encoded};
+use crate::codec;
 use crate::connection::fault;
 
 /// What a run was started with.
@@ -123,17 +123,16 @@ pub(crate) fn fork(connection: &Connection, scope: &Scope, fork: &Fork, now: Tim
     admission.origin = Some(Origin::Fork { of: fork.of.clone(), before: cut.before });
     // It is no turn of the session; what came before it in the session is found by its origin.
     let session = admission.session.take();
-    let (row, new) = claim::admit(connection, scope, &admission, now)?;
+    let (row, new) = claim::enter(connection, scope, &admission, now)?;
     if !new {
         return Err(Error::new(Code::Conflict, format!("there is already a run `{}`", fork.run)));
     }
     admission.session = session;
-    connection.execute("DELETE FROM journal WHERE id = ?1", [codec::row_id(row, 0)]).map_err(fault)?;
     let mut own =
         vec![Record { offset: 0, segment: 0, at: now, entry: Entry::Admitted(Box::new(admission)) }];
     own.extend(edited(&cut, fork, now));
     for record in &own {
-        Encoded::of(record)?.insert(connection, &scope.tenant, row, 0)?;
+        claim::write(connection, scope, (row, &fork.run), record)?;
     }
     connection
         .execute(

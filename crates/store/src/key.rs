@@ -4,11 +4,13 @@ use adjutant_core::id::Scope;
 use adjutant_core::json::Json;
 use adjutant_core::time::Timestamp;
 use adjutant_core::{Code, Error, Result};
-use adjutant_durable::{Key, KeyInfo, Revoked};
+use adjutant_durable::{Act, Key, KeyInfo, Revoked};
 use rusqlite::{Connection, Params, Row, params};
 
+use crate::chain;
 use crate::claim::digest;
 use crate::connection::fault;
+use crate::grant::revocation;
 
 /// Keeps a key.
 pub(crate) fn add(connection: &Connection, key: &Key) -> Result<()> {
@@ -31,9 +33,18 @@ pub(crate) fn add(connection: &Connection, key: &Key) -> Result<()> {
         })
         .map_err(fault)?;
     match added {
-        1 => Ok(()),
+        1 => chain::act(
+            connection,
+            scope,
+            &Act::new(&key.info.by, "key.created", id, key.info.created).with(details(&key.info)?),
+        ),
         _ => Err(Error::new(Code::Conflict, format!("there is a key `{id}` already"))),
     }
+}
+
+fn details(key: &KeyInfo) -> Result<Json> {
+    let KeyInfo { name, role, scopes, expires, .. } = key;
+    Json::of(&serde_json::json!({ "name": name, "role": role, "scopes": scopes, "expires": expires }))
 }
 
 /// Keeps a key if its project has none, of whatever tenant.
@@ -66,13 +77,16 @@ pub(crate) fn list(connection: &Connection, scope: &Scope) -> Result<Vec<KeyInfo
 /// Takes a key back, unless somebody has.
 pub(crate) fn revoke(connection: &Connection, scope: &Scope, id: &str, revoked: &Revoked) -> Result<KeyInfo> {
     let by = Json::of(revoked)?;
-    connection
+    let taken_back = connection
         .prepare_cached(
             "UPDATE keys SET revoked = ?4
              WHERE tenant = ?1 AND project = ?2 AND key_id = ?3 AND revoked IS NULL",
         )
         .and_then(|mut update| update.execute(params![scope.tenant, scope.project, id, by.as_str()]))
         .map_err(fault)?;
+    if taken_back > 0 {
+        chain::act(connection, scope, &revocation("key.revoked", id, revoked)?)?;
+    }
     of_scope(connection, scope, id)
 }
 

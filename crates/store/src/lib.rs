@@ -11,8 +11,10 @@
 //! This is the only crate with SQL of Adjutant's own.
 
 mod append;
+mod audit;
 mod budget;
 mod busy;
+mod chain;
 mod claim;
 mod clock;
 mod codec;

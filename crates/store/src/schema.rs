@@ -247,6 +247,41 @@ CREATE INDEX runs_by_name ON runs (tenant, project, name, created);
 DROP INDEX runs_by_user;
 CREATE INDEX runs_by_user ON runs (tenant, project, user, created) WHERE user IS NOT NULL;
 ",
+    r"
+-- What makes a change of what was recorded visible: one chain for each tenant and project.
+CREATE TABLE chains (
+    id       INTEGER PRIMARY KEY,
+    tenant   TEXT NOT NULL,
+    project  TEXT NOT NULL,
+    begun    INTEGER NOT NULL,              -- milliseconds since 1970
+    before   INTEGER NOT NULL,              -- how many records there were when it began; they are in no link
+    UNIQUE (tenant, project)
+) STRICT;
+INSERT INTO chains (tenant, project, begun, before)
+    SELECT r.tenant, r.project, CAST(unixepoch('subsec') * 1000 AS INTEGER),
+           sum((SELECT count(*) FROM journal j WHERE j.id >= r.id << 32 AND j.id < (r.id + 1) << 32))
+    FROM runs r GROUP BY r.tenant, r.project;
+
+-- Append only. id = chain * 2^40 + number, from 1.
+CREATE TABLE links (
+    id        INTEGER PRIMARY KEY,
+    at        INTEGER NOT NULL,
+    run       TEXT,                         -- none: it is for the act with its id
+    first     INTEGER,                      -- the offset of the first of its records, which follow one another
+    contents  BLOB NOT NULL,                -- their hashes, 32 bytes each: they stay when the records are erased
+    digest    BLOB NOT NULL                 -- over all this and the digest of the link before
+) STRICT;
+
+-- What people did to the service. Append only.
+CREATE TABLE acts (
+    id       INTEGER PRIMARY KEY,           -- that of its link
+    at       INTEGER NOT NULL,
+    by       TEXT NOT NULL,
+    what     TEXT NOT NULL,
+    subject  TEXT NOT NULL,
+    details  TEXT NOT NULL                  -- JSON
+) STRICT;
+",
 ];
 
 /// What marks a file as ours in its header, so that `file` and SQLite can tell it: `adjt` in ASCII. Stores that were made

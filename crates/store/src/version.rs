@@ -5,9 +5,10 @@ use adjutant_core::id::Scope;
 use adjutant_core::json::Json;
 use adjutant_core::time::Timestamp;
 use adjutant_core::{Code, Error, Result};
-use adjutant_durable::{Change, Changed, Labels, Version};
+use adjutant_durable::{Act, Change, Changed, Labels, Version};
 use rusqlite::{Connection, params};
 
+use crate::chain;
 use crate::claim::digest;
 use crate::connection::fault;
 
@@ -22,7 +23,7 @@ pub(crate) fn publish(connection: &Connection, scope: &Scope, version: &Version)
         let message = format!("there is no definition `{}`", version.definition.short());
         return Err(Error::new(Code::RunDefinitionMissing, message));
     }
-    connection
+    let new = connection
         .prepare_cached(
             "INSERT OR IGNORE INTO versions (tenant, project, name, definition, by, at)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
@@ -38,7 +39,13 @@ pub(crate) fn publish(connection: &Connection, scope: &Scope, version: &Version)
             ])
         })
         .map(|rows| rows == 1)
-        .map_err(fault)
+        .map_err(fault)?;
+    if new {
+        let details = Json::of(&serde_json::json!({ "version": version.definition }))?;
+        let act = Act::new(&version.by, "version.published", &version.name, version.at);
+        chain::act(connection, scope, &act.with(details))?;
+    }
+    Ok(new)
 }
 
 /// The versions of a name, or of all, the newest first.
@@ -86,8 +93,9 @@ pub(crate) fn relabel(connection: &Connection, scope: &Scope, changed: &Changed)
         .and_then(|mut insert| {
             insert.execute(params![scope.tenant, scope.project, changed.name, body.as_str()])
         })
-        .map(drop)
-        .map_err(fault)
+        .map_err(fault)?;
+    let act = Act::new(&changed.by, "label.changed", &changed.name, changed.at);
+    chain::act(connection, scope, &act.with(Json::of(&changed.change)?))
 }
 
 fn check(connection: &Connection, scope: &Scope, name: &str, version: &Digest) -> Result<()> {

@@ -114,7 +114,7 @@ async fn an_agent_that_is_asked_leaves_its_files_with_the_one_that_asks() {
     let files = adjutant.files(&front.run).await.unwrap();
     assert_eq!(files.artifacts().unwrap()[0].path, path);
     // Pruning nothing keeps them.
-    adjutant.prune(std::time::Duration::from_secs(3_600)).await.unwrap();
+    adjutant.prune(std::time::Duration::from_secs(3_600), "admin").await.unwrap();
     assert_eq!(files.artifacts().unwrap().len(), 1);
 }
 
@@ -128,7 +128,7 @@ async fn the_journal_has_the_reference_and_the_files_go_with_their_runs() {
     assert!(!recorded.contains("UEsDBA=="), "{recorded}");
     let files = adjutant.files(&run).await.unwrap();
     assert_eq!(files.artifacts().unwrap().len(), 1);
-    adjutant.prune(std::time::Duration::ZERO).await.unwrap();
+    adjutant.prune(std::time::Duration::ZERO, "admin").await.unwrap();
     assert!(!files.files().exists());
     assert!(folder.path().join(".adjutant").exists());
 }
@@ -151,7 +151,7 @@ async fn stores_do_not_take_each_others_files_for_left_over() {
         other.run(&desk, Task::new("download")).await.unwrap();
         let own = other.files(&other.runs(1).await.unwrap()[0].run).await.unwrap();
         assert_eq!(own.artifacts().unwrap().len(), 1);
-        other.prune(std::time::Duration::ZERO).await.unwrap();
+        other.prune(std::time::Duration::ZERO, "admin").await.unwrap();
         assert!(!own.files().exists());
         assert_eq!(files.artifacts().unwrap().len(), 1, "those of the project are still there");
         other.run(&desk, Task::new("download")).await.unwrap();

@@ -6,6 +6,7 @@
 mod agents;
 mod approvals;
 mod artifacts;
+mod audit;
 mod bounds;
 mod budgets;
 mod busy;

@@ -154,7 +154,7 @@ async fn what_is_kept_is_found_by_later_runs_with_the_same_values() {
         assert_eq!(looks.0.load(Ordering::SeqCst), number + 1);
     }
     // What was recorded is read, whatever was kept meanwhile.
-    open().erase_user("ann").await.unwrap();
+    open().erase_user("ann", "admin").await.unwrap();
     assert_eq!(run("1h", Task::new("a")).await.unwrap(), "a 9", "and whoever is erased leaves nothing");
 }
 

@@ -167,7 +167,7 @@ async fn one_persons_runs_are_erased() {
     let adjutant = saying([Turn::text("Hello.")]);
     adjutant.run(&desk(), Task::new("Hello!").user("ann")).await.unwrap();
     adjutant.run(&desk(), Task::new("Hello!").user("bob")).await.unwrap();
-    assert_eq!(adjutant.erase_user("ann").await.unwrap(), 1);
+    assert_eq!(adjutant.erase_user("ann", "admin").await.unwrap(), 1);
     let left = adjutant.runs(10).await.unwrap();
     assert_eq!(left.iter().map(|info| info.user.as_deref()).collect::<Vec<_>>(), [Some("bob")]);
 }

@@ -61,10 +61,10 @@ async fn the_turns_of_a_session_share_a_folder_and_erasing_takes_it() {
     assert_eq!(paths, [PathBuf::from("note")]);
     assert_eq!(adjutant.files(&of("bob")).await.unwrap().artifacts().unwrap(), []);
 
-    assert_eq!(adjutant.erase_user("ann").await.unwrap(), 2);
+    assert_eq!(adjutant.erase_user("ann", "admin").await.unwrap(), 2);
     assert!(!files.files().exists());
     assert!(adjutant.files(&of("bob")).await.unwrap().files().exists());
-    adjutant.prune(std::time::Duration::ZERO).await.unwrap();
+    adjutant.prune(std::time::Duration::ZERO, "admin").await.unwrap();
     let work = folder.path().join(".adjutant").join("work").join("local").join("local");
     assert_eq!(std::fs::read_dir(work).unwrap().count(), 0);
     assert_eq!(adjutant.files(&of("bob")).await.unwrap_err().code(), Code::NotFound);

@@ -126,8 +126,8 @@ async fn a_run_of_one_tenant_is_no_run_of_another() {
     is_missing(run.resolve(&step, Resolution::Retry).await);
     is_missing(run.watch().next().await.unwrap());
     is_missing(run.drive().next().await.unwrap());
-    assert_eq!(bell.erase_user("ann").await.unwrap(), 0);
-    assert_eq!(bell.prune(std::time::Duration::ZERO).await.unwrap(), 0);
+    assert_eq!(bell.erase_user("ann", "admin").await.unwrap(), 0);
+    assert_eq!(bell.prune(std::time::Duration::ZERO, "admin").await.unwrap(), 0);
 
     // The same id is another task, and another run: tools are called with keys that are made of it.
     let other = bell.start("desk", task("Something")).await.unwrap();
@@ -229,7 +229,7 @@ async fn answers_are_kept_for_each_tenant_and_limits_hold_for_all() {
     assert_eq!(asked(&acme, "Hi").await, (true, 1));
     assert_eq!(asked(&acme, "Hi").await, (true, 0), "it was kept");
     assert_eq!(asked(&bell, "Hi").await, (true, 1), "whether another was told the same cannot be seen");
-    bell.erase_user("ann").await.unwrap();
+    bell.erase_user("ann", "admin").await.unwrap();
     assert_eq!(asked(&acme, "Hi").await, (true, 0), "and what another forgets, it does not");
     assert_eq!(asked(&bell, "Hi").await, (true, 1));
     // What is wrong with the provider is so for all.

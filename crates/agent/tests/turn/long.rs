@@ -182,7 +182,7 @@ async fn a_long_run_keeps_no_copy_of_what_others_said_before() {
     assert_rebuilt(&records, &bench.definition(), earlier.as_deref(), &requests);
 
     assert!(holds(folder.path(), SECRET), "the check would not see it");
-    assert_eq!(engine.erase_user("bob").await.unwrap(), 1);
+    assert_eq!(engine.erase_user("bob", "admin").await.unwrap(), 1);
     assert!(!holds(folder.path(), SECRET));
     // What is left is what the other said, and the session goes on with it.
     let third = bench.begin_for(Some("alice"), "and now?", Some("s")).await;

@@ -223,7 +223,7 @@ async fn an_erased_turn_is_not_seen_any_more() {
             let run = bench.begin_for(Some(&format!("u{user}")), &format!("from {user}"), Some("s")).await;
             bench.end(&run).await.unwrap();
         }
-        assert_eq!(bench.engine.erase_user(&format!("u{erased}")).await.unwrap(), 1);
+        assert_eq!(bench.engine.erase_user(&format!("u{erased}"), "admin").await.unwrap(), 1);
         let said = |turns: &[usize]| {
             let turn = |turn: &usize| {
                 let user = format!("user: from {turn}");
@@ -262,7 +262,7 @@ async fn a_summary_that_may_tell_of_an_erased_turn_goes_with_it() {
     }
     assert!(!summaries.lock().unwrap().is_empty());
     assert!(remaining(&bench).await.iter().any(|said| said.contains("secret")));
-    bench.engine.erase_user("bob").await.unwrap();
+    bench.engine.erase_user("bob", "admin").await.unwrap();
     let left = remaining(&bench).await;
     assert!(!left.iter().any(|said| said.contains("secret")), "{left:#?}");
     for said in ["one", "two", "three"] {
@@ -301,7 +301,7 @@ async fn a_run_that_has_seen_an_erased_turn_halts_and_the_session_goes_on() {
         Wait::Signal { name, .. } => Some(name),
         _ => None,
     });
-    bench.engine.erase_user("bob").await.unwrap();
+    bench.engine.erase_user("bob", "admin").await.unwrap();
     // Nothing of it is in the memory of another process.
     let other = Bench::on(bench.engine.clone(), bench.agent.clone(), bench.models.clone());
     drop(bench);
@@ -364,7 +364,7 @@ async fn a_run_that_was_about_to_summarise_its_session_goes_on_elsewhere() {
 #[tokio::test]
 async fn a_summary_of_turns_that_are_erased_before_it_is_used_is_not_used() {
     let (bench, third) = summarising().await;
-    bench.engine.erase_user("bob").await.unwrap();
+    bench.engine.erase_user("bob", "admin").await.unwrap();
     bench.serve();
     let halted = bench.end(&third).await.unwrap_err();
     assert_eq!(halted.code(), Code::NotFound, "{halted}");

@@ -1,6 +1,7 @@
 //! One module for each command: what can be typed after it, and what it does.
 
 pub(crate) mod approvals;
+pub(crate) mod audit;
 pub(crate) mod chat;
 pub(crate) mod check;
 pub(crate) mod config;

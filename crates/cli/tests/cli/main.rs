@@ -5,6 +5,7 @@
 
 mod agents;
 mod approvals;
+mod audit;
 mod basics;
 mod chat;
 mod code;

@@ -89,6 +89,6 @@ pub async fn documents_are_forgotten(harness: &impl Harness) -> Result<()> {
     same("what is over, deleted", engine.delete_document("answer", "b", Expected::Anything).await?, false)?;
     engine.put_document(draft("b", 4).over(Expected::Nothing)).await?;
     same("in its place", body(&*engine, "b").await?, Some(4))?;
-    engine.erase_user("ann").await?;
+    engine.erase_user("ann", "admin").await?;
     same("what is left", keys(&*engine, "", None, 9).await?, vec!["a".to_owned(), "b".to_owned()])
 }

@@ -29,10 +29,10 @@ pub async fn pruning_forgets_ended_runs(harness: &impl Harness) -> Result<()> {
     let young = start(&*engine, "young", Json::null()).await?;
     signal(&*engine, &young, "a", 2).await?;
     ends_with(&*engine, &young, 2).await?;
-    same("the runs that went", engine.prune(DAY * 7).await?, 1)?;
+    same("the runs that went", engine.prune(DAY * 7, "admin").await?, 1)?;
     fails(engine.info(&old).await, Code::NotFound)?;
     fails(engine.history(&old, 0).await, Code::NotFound)?;
-    same("the runs that go a second time", engine.prune(DAY * 7).await?, 0)?;
+    same("the runs that go a second time", engine.prune(DAY * 7, "admin").await?, 0)?;
     signal(&*engine, &waiting, "b", 3).await?;
     ends_with(&*engine, &waiting, 3).await?;
     same("the young run", engine.info(&young).await?.state, RunState::Ended)
@@ -53,14 +53,14 @@ pub async fn users_can_be_erased(harness: &impl Harness) -> Result<()> {
     let ada = start_for(&*engine, "ada").await?;
     let ben = start_for(&*engine, "ben").await?;
     outside.until(2).await?;
-    fails(engine.erase_user("ada").await, Code::Conflict)?;
+    fails(engine.erase_user("ada", "admin").await, Code::Conflict)?;
     outside.open();
     ends_with(&*engine, &ada, 1).await?;
     ends_with(&*engine, &ben, 1).await?;
-    same("the runs that went", engine.erase_user("ada").await?, 1)?;
+    same("the runs that went", engine.erase_user("ada", "admin").await?, 1)?;
     fails(engine.info(&ada).await, Code::NotFound)?;
     same("the other person", engine.info(&ben).await?.user, Some("ben".to_owned()))?;
-    same("the runs of nobody", engine.erase_user("nobody").await?, 0)
+    same("the runs of nobody", engine.erase_user("nobody", "admin").await?, 0)
 }
 
 async fn start_for(engine: &dyn Engine, user: &str) -> Result<RunId> {

@@ -6,6 +6,7 @@
 
 mod admission;
 mod budget;
+mod chain;
 mod conversation;
 mod directory;
 mod document;
@@ -36,6 +37,7 @@ pub use admission::{
     unknown_runs_are_not_found,
 };
 pub use budget::{budgets_are_shared_with_children, budgets_are_upper_bounds, lost_calls_are_charged};
+pub use chain::{chains_are_whole, links_are_read};
 pub use conversation::{conversations_make_way, turns_run_one_after_the_other};
 pub use directory::{
     first_keys_are_made_once, keys_are_kept_and_taken_back, keys_are_replaced_once, tenants_are_listed,
@@ -164,6 +166,8 @@ macro_rules! conformance_suite {
             documents_are_kept
             documents_change_one_after_the_other
             documents_are_forgotten
+            chains_are_whole
+            links_are_read
             pruning_forgets_ended_runs
             users_can_be_erased
             scopes_do_not_see_each_other

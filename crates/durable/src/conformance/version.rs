@@ -43,7 +43,7 @@ pub async fn versions_are_kept(harness: &impl Harness) -> Result<()> {
     harness.pass(Duration::from_secs(7 * 24 * 60 * 60)).await?;
     let instance = open(harness).await?;
     let engine = instance.engine();
-    engine.prune(Duration::ZERO).await?;
+    engine.prune(Duration::ZERO, "admin").await?;
     same("a definition", engine.definition(two.definition).await?, Json::of("two")?)?;
     same("all", engine.versions(None).await?, vec![two.clone(), one.clone()])?;
     same("those of a name", engine.versions(Some("desk")).await?, vec![two, one.clone()])?;

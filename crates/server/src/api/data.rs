@@ -62,7 +62,9 @@ struct Erased {
 
 async fn erase(call: Call<UserPath>) -> Result<Found<Erased>> {
     unconfined(&call.caller)?;
-    Ok(Found(Erased { runs: call.caller.adjutant().erase_user(&call.path.user).await? }))
+    Ok(Found(Erased {
+        runs: call.caller.adjutant().erase_user(&call.path.user, &call.caller.who().name).await?,
+    }))
 }
 
 /// What is forgotten.
@@ -81,5 +83,5 @@ async fn prune(call: Call<Nothing, Nothing, Json<Pruning>>) -> Result<Found<Eras
         return Err(Error::new(Code::InputInvalid, format!("`days` is 0 to {LONGEST}")));
     }
     let keep = Duration::from_secs(u64::from(days) * 86_400);
-    Ok(Found(Erased { runs: call.caller.adjutant().prune(keep).await? }))
+    Ok(Found(Erased { runs: call.caller.adjutant().prune(keep, &call.caller.who().name).await? }))
 }

@@ -241,7 +241,7 @@ async fn a_lost_call_is_charged_to_its_day_and_erasing_the_run_frees_nothing() {
     // The process goes away in the middle of the call.
     process.stop().await;
     let store = Store::open(&path, Options { clock, ..Options::default() }).unwrap();
-    assert_eq!(store.engine(Scope::default()).erase_user("bob").await.unwrap(), 1);
+    assert_eq!(store.engine(Scope::default()).erase_user("bob", "admin").await.unwrap(), 1);
     assert_eq!(days(&path), [100]);
 }
 

@@ -2,6 +2,7 @@
 //! clock jumps, two of them write at once, and people ask to be forgotten.
 #![cfg(test)]
 
+mod chain;
 mod clock;
 mod damage;
 mod disk_full;

@@ -10,6 +10,7 @@ use adjutant_powerloss::{Disk, Survivors};
 use adjutant_store::{Options, Store};
 use rusqlite::{Connection, OpenFlags};
 
+use crate::chain::check_chain;
 use crate::journal::check_file;
 use crate::outside::Outside;
 use crate::people::People;
@@ -72,6 +73,7 @@ async fn power_fails(seed: u64, lives: u64) {
     people.finish(&serving.engine, Duration::from_secs(30)).await;
     serving.stop().await;
     check_file(&path);
+    check_chain(&path);
     let planned = people.plans().map(|plan| plan.count(Effect::Idempotent)).sum::<usize>();
     assert_eq!(outside.steps(Effect::Idempotent), planned, "each was done at least once");
     assert_eq!(outside.repeats(Effect::AtMostOnce), 0);

@@ -14,6 +14,7 @@ use rusqlite::Connection;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
+use crate::chain::check_chain;
 use crate::journal::check_file;
 use crate::people::People;
 use crate::plan::{Plan, Step};
@@ -92,6 +93,7 @@ async fn killed_processes_lose_no_run() {
     drop(workers);
     let log = desk.log();
     check_file(&desk.role.store());
+    check_chain(&desk.role.store());
     let idempotent = calls(&log, Effect::Idempotent);
     assert_eq!(idempotent.len(), people.plans().map(|plan| plan.count(Effect::Idempotent)).sum::<usize>());
     let repeated = calls(&log, Effect::AtMostOnce).into_iter().find(|(_, times)| *times > 1);

@@ -13,6 +13,7 @@ use futures::future::BoxFuture;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
+use crate::chain::check_chain;
 use crate::journal::check_file;
 use crate::serving::{Serving, run_id, until};
 
@@ -100,7 +101,7 @@ impl Desk {
     async fn prune(&self) -> u64 {
         // A run that ended in this millisecond is not older than it.
         tokio::time::sleep(Duration::from_millis(2)).await;
-        self.engine().prune(Duration::ZERO).await.unwrap()
+        self.engine().prune(Duration::ZERO, "admin").await.unwrap()
     }
 
     async fn fork(&self, of: &RunId, number: u64) -> RunId {
@@ -123,6 +124,7 @@ impl Desk {
     async fn close(self) -> TempDir {
         self.serving.stop().await;
         check_file(&self.folder.path().join("a.db"));
+        check_chain(&self.folder.path().join("a.db"));
         self.folder
     }
 }
@@ -140,7 +142,7 @@ async fn pruning_leaves_nothing_of_what_it_forgets() {
     let kept = desk.run(3, &large("shared "), "asks", |_| {}).await;
     let before = desk.count("blobs");
     assert_eq!((desk.count("runs"), desk.count("definitions")), (4, 3));
-    assert_eq!(desk.engine().prune(Duration::from_secs(3_600)).await.unwrap(), 0, "they are young");
+    assert_eq!(desk.engine().prune(Duration::from_secs(3_600), "admin").await.unwrap(), 0, "they are young");
     assert_eq!(desk.prune().await, 3);
     assert!(desk.is_there(&kept).await);
     // A definition without a run may be meant for one that is about to start, so it stays for a day.
@@ -230,10 +232,10 @@ async fn nothing_of_a_person_is_left_in_the_file() {
         until(desk.engine(), &fork, RunState::Waiting).await;
     }
     assert!(holds(desk.folder.path(), SECRET), "the check would not see it");
-    let gone = desk.engine().erase_user("ada").await.unwrap();
+    let gone = desk.engine().erase_user("ada", "admin").await.unwrap();
     assert_eq!(gone, 12 * 5);
     assert!(!holds(desk.folder.path(), SECRET), "at once, while the store is open");
-    assert_eq!(desk.engine().erase_user("ada").await.unwrap(), 0);
+    assert_eq!(desk.engine().erase_user("ada", "admin").await.unwrap(), 0);
     assert_eq!(desk.count("runs"), 12);
     assert!(desk.is_there(&run_id(101)).await);
     assert!(holds(desk.folder.path(), "public public"), "what others said stays");
@@ -283,10 +285,10 @@ async fn a_run_that_is_driven_is_not_erased() {
     let connection = Connection::open(desk.folder.path().join("a.db")).unwrap();
     until(desk.engine(), &run_id(1), RunState::Ended).await;
     connection.execute("UPDATE runs SET state = 'running'", []).unwrap();
-    let error = desk.engine().erase_user("ada").await.unwrap_err();
+    let error = desk.engine().erase_user("ada", "admin").await.unwrap_err();
     assert_eq!(error.code(), Code::Conflict);
     connection.execute("UPDATE runs SET state = 'ended'", []).unwrap();
-    assert_eq!(desk.engine().erase_user("ada").await.unwrap(), 1);
+    assert_eq!(desk.engine().erase_user("ada", "admin").await.unwrap(), 1);
     desk.close().await;
 }
 

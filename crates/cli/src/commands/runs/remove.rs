@@ -8,6 +8,7 @@ use clap::Args;
 
 use crate::commands::terms::name;
 use crate::exit::{Ended, Exit};
+use crate::person;
 use crate::screen::{Output, clean, count};
 
 /// Forgets runs that ended long ago, with everything that only they refer to.
@@ -16,6 +17,9 @@ pub(super) struct PruneArguments {
     /// How long ago a run must have ended, such as 30d.
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     older_than: Duration,
+    /// Who says so; otherwise the user of the machine.
+    #[arg(long = "as", value_name = "NAME")]
+    by: Option<String>,
 }
 
 /// Erases every run of one person, and what was forked from it.
@@ -24,14 +28,19 @@ pub(super) struct EraseArguments {
     /// The person, as the runs were started with `--user`.
     #[arg(long, value_name = "NAME", value_parser = name)]
     user: String,
+    /// Who says so; otherwise the user of the machine.
+    #[arg(long = "as", value_name = "NAME")]
+    by: Option<String>,
 }
 
 pub(super) async fn prune(arguments: &PruneArguments, adjutant: &Adjutant, output: Output) -> Ended {
-    gone(output, adjutant.prune(arguments.older_than).await?)
+    let by = person::named(arguments.by.as_deref());
+    gone(output, adjutant.prune(arguments.older_than, &by).await?)
 }
 
 pub(super) async fn erase(arguments: &EraseArguments, adjutant: &Adjutant, output: Output) -> Ended {
-    let runs = adjutant.erase_user(&arguments.user).await?;
+    let by = person::named(arguments.by.as_deref());
+    let runs = adjutant.erase_user(&arguments.user, &by).await?;
     if runs == 0 && !output.json {
         output.talk(&format!("there are no runs of `{}`", clean(&arguments.user)));
         return Ok(Exit::Success);

@@ -1,0 +1,157 @@
+//! What a link of the chain says that somebody did.
+
+use adjutant_agent::approval::{self, Answer};
+use adjutant_agent::takeover::{self, Done};
+use adjutant_core::id::RunId;
+use adjutant_core::json::Json;
+use adjutant_core::time::Timestamp;
+use adjutant_durable::{Act, Entry, Letter, Link, Linked, Origin, Resolution, Told};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// Something that somebody did: to the service, or to a run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AuditEvent {
+    /// The link that holds it.
+    pub link: u64,
+    /// When.
+    pub at: Timestamp,
+    /// Who; none where it was not said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// What, in two words such as `call.allowed`.
+    pub what: String,
+    /// On what: an agent, a key, a grant, a name.
+    pub subject: String,
+    /// The run, where it was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
+    /// What else is known.
+    #[serde(skip_serializing_if = "Value::is_null")]
+    pub details: Value,
+}
+
+/// What happened by a link, the latest first.
+pub(super) fn of(link: Link) -> Vec<AuditEvent> {
+    let number = link.number;
+    match link.what {
+        Linked::Act(Act { by, what, subject, at, details }) => {
+            let (by, details) = (Some(by), details.value());
+            vec![AuditEvent { link: number, at, by, what, subject, run: None, details }]
+        }
+        Linked::Records { run, name, told } => {
+            let event = |told: Told| {
+                let at = told.record.at;
+                let (what, by, details) = deed(told)?;
+                let (what, subject, run) = (what.to_owned(), name.clone(), Some(run.clone()));
+                Some(AuditEvent { link: number, at, by, what, subject, run, details })
+            };
+            told.into_iter().rev().filter_map(event).collect()
+        }
+    }
+}
+
+/// What somebody did by a record, and who; none where nobody did.
+fn deed(told: Told) -> Option<(&'static str, Option<String>, Value)> {
+    match told.record.entry {
+        Entry::Admitted(admission) => match admission.origin {
+            Some(Origin::Child { .. }) => None,
+            Some(Origin::Fork { of, .. }) => Some(("run.forked", admission.user, json!({ "of": of }))),
+            None => {
+                let details = json!({ "session": admission.session, "definition": admission.definition });
+                Some(("run.started", admission.user, details))
+            }
+        },
+        Entry::Completed { outcome: Ok(answer), .. } => answered(&told.signal?, &answer),
+        Entry::Received(letter) => received(letter),
+        _ => None,
+    }
+}
+
+fn answered(signal: &str, answer: &Json) -> Option<(&'static str, Option<String>, Value)> {
+    if let Some(call) = signal.strip_prefix(approval::PREFIX) {
+        let answer: Answer = answer.to().ok()?;
+        let what = match (answer.approve, &answer.instead) {
+            (_, Some(_)) => "call.replaced",
+            (true, None) => "call.allowed",
+            (false, None) => "call.refused",
+        };
+        let details =
+            json!({ "call": call, "said": answer.verb(), "reason": answer.reason, "seen": answer.digest });
+        return Some((what, answer.by, details));
+    }
+    if signal.starts_with(takeover::PREFIX) {
+        let done: Done = answer.to().ok()?;
+        // What was said and which arguments were given is content, which the run has.
+        let deed = serde_json::to_value(&done.deed).unwrap_or_default();
+        let kind = deed.as_object().and_then(|deed| deed.keys().next().cloned());
+        let kind = kind.or_else(|| deed.as_str().map(str::to_owned));
+        return Some(("run.handled", Some(done.by), json!({ "deed": kind })));
+    }
+    Some(("signal.answered", None, json!({ "signal": signal })))
+}
+
+fn received(letter: Letter) -> Option<(&'static str, Option<String>, Value)> {
+    match letter {
+        Letter::Message { payload } => {
+            let takes = payload.value().get("takes").and_then(Value::as_str).map(str::to_owned);
+            Some(match takes {
+                Some(by) => ("run.taken", Some(by), Value::Null),
+                None => ("run.told", None, Value::Null),
+            })
+        }
+        Letter::Cancel { reason } => Some(("run.cancelled", None, json!({ "reason": reason }))),
+        Letter::Pause { reason } => Some(("run.paused", None, json!({ "reason": reason }))),
+        Letter::Resume => Some(("run.resumed", None, Value::Null)),
+        Letter::Resolve { key, resolution } => {
+            let said = match resolution {
+                Resolution::Happened(_) => "happened",
+                Resolution::Retry => "retry",
+                Resolution::Abort => "abort",
+            };
+            Some(("effect.resolved", None, json!({ "step": key, "said": said })))
+        }
+        Letter::Signal { .. } | Letter::ChildEnded { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use adjutant_core::id::StepKey;
+    use adjutant_durable::Record;
+
+    use super::*;
+
+    fn told(entry: Entry, signal: Option<&str>) -> Option<(&'static str, Option<String>)> {
+        let record = Record { offset: 1, segment: 0, at: Timestamp(1), entry };
+        deed(Told { record, signal: signal.map(str::to_owned) }).map(|(what, by, _)| (what, by))
+    }
+
+    fn completed(answer: Value) -> Entry {
+        Entry::Completed { key: StepKey::parse("a#0"), outcome: Ok(answer.into()) }
+    }
+
+    #[test]
+    fn who_decided_is_read_from_the_answer_to_an_approval_only() {
+        let answer = json!({ "approve": true, "by": "ann" });
+        let signal = format!("{}call1", approval::PREFIX);
+        assert_eq!(
+            told(completed(answer.clone()), Some(&signal)),
+            Some(("call.allowed", Some("ann".into())))
+        );
+        let refused = json!({ "approve": false, "by": "bob" });
+        assert_eq!(told(completed(refused), Some(&signal)), Some(("call.refused", Some("bob".into()))));
+        assert_eq!(told(completed(answer.clone()), None), None, "a tool that says so has decided nothing");
+        assert_eq!(told(completed(answer), Some("go")), Some(("signal.answered", None)));
+    }
+
+    #[test]
+    fn what_a_run_was_told_is_named() {
+        let cancel = Letter::Cancel { reason: "enough".into() };
+        assert_eq!(told(Entry::Received(cancel), None), Some(("run.cancelled", None)));
+        let taken = Letter::Message { payload: json!({ "takes": "ann" }).into() };
+        assert_eq!(told(Entry::Received(taken), None), Some(("run.taken", Some("ann".into()))));
+        let resolve = Letter::Resolve { key: StepKey::parse("a#0"), resolution: Resolution::Retry };
+        assert_eq!(told(Entry::Received(resolve), None), Some(("effect.resolved", None)));
+    }
+}
