@@ -11,6 +11,7 @@ use adjutant_agent::definition::Defaults;
 use adjutant_agent::{Agent, AgentHost, Input, Reply, Start};
 use adjutant_core::hash::Digest;
 use adjutant_core::id::{RunId, Scope, SessionId};
+use adjutant_core::secret::Secrets;
 use adjutant_core::time::Timestamp;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Admission, Cursor, Engine, Host, Page, Program, RunFilter, RunInfo, Serve};
@@ -304,6 +305,16 @@ impl Adjutant {
     /// A run by its id.
     pub fn handle(&self, run: &RunId) -> Run {
         Run::new(self.clone(), run.clone())
+    }
+
+    /// The run that a task of this name is, or would be.
+    pub(crate) fn task(&self, id: &str) -> Run {
+        self.handle(&run_of(id, self.scope()))
+    }
+
+    /// Where tools and triggers get secrets from.
+    pub(crate) fn secrets(&self) -> Arc<dyn Secrets> {
+        self.0.process.secrets.clone().unwrap_or_else(|| self.project().secrets())
     }
 
     /// A run by its id, or by the beginning of it where no other run begins so.

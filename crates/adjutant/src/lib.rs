@@ -114,7 +114,7 @@ pub use runnable::Runnable;
 pub use session::{Session, SessionInfo};
 pub use task::Task;
 pub use transcript::SentRequest;
-pub use triggers::{Missed, Schedule, Triggers, Watch};
+pub use triggers::{Message as TriggerMessage, Missed, Received, Schedule, Triggers, Watch};
 pub use updates::{Update, Updates};
 pub use versions::{FILES, Published, VersionEvent, Versions, version_of};
 pub use watcher::Watcher;

@@ -82,6 +82,7 @@ impl Adjutant {
         for Prepared { inner, assembled } in prepared {
             inner.take(assembled);
         }
+        catch_up(&root);
         Ok(Reloaded::between(&before.project, &root.now().project))
     }
 }
@@ -118,17 +119,36 @@ fn prepare(root: &Arc<Inner>, project: Project) -> Result<Vec<Prepared>> {
     let tenants: Vec<_> = tenants.values().filter_map(Weak::upgrade).collect();
     let others = tenants.into_iter().map(|inner| {
         let project = project.of_tenant(inner.place.scope.clone())?;
-        project.models().take_over(inner.now().project.models());
         Ok((inner, project))
     });
     let others = others.collect::<Result<Vec<_>>>()?;
     let all = std::iter::once((Arc::clone(root), project)).chain(others);
-    let prepared = all.map(|(inner, project)| {
-        let assembled = inner.process.assemble(project, &inner.place, &inner.workflows);
-        assembled.host.know_agents_of(&inner.now().host);
-        Prepared { inner, assembled }
+    Ok(all.map(|(inner, project)| Prepared { assembled: assembled(&inner, project), inner }).collect())
+}
+
+/// Lets the project hold for tenants, too, that were opened while it was being prepared. One for whom that fails is opened anew by whoever asks
+/// for it next.
+fn catch_up(root: &Arc<Inner>) {
+    let mut tenants = root.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+    let now = root.now();
+    tenants.retain(|_, tenant| {
+        let Some(inner) = tenant.upgrade() else { return false };
+        let before = inner.now();
+        if before.project.is_another_reading_of(&now.project) {
+            let Ok(project) = now.project.of_tenant(inner.place.scope.clone()) else { return false };
+            inner.take(assembled(&inner, project));
+        }
+        true
     });
-    Ok(prepared.collect())
+}
+
+/// A reading of the project, put together for one tenant.
+fn assembled(inner: &Inner, project: Project) -> Assembled {
+    let before = inner.now();
+    project.models().take_over(before.project.models());
+    let assembled = inner.process.assemble(project, &inner.place, &inner.workflows);
+    assembled.host.know_agents_of(&before.host);
+    assembled
 }
 
 /// What runs under way need and would not find any more.

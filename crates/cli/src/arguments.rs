@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    approvals, audit, chat, check, config, doctor, keys, models, new, policy, run, runs, scan, serve, skills,
-    tools, triggers, versions, workflows,
+    approvals, audit, chat, check, config, doctor, keys, models, new, policy, run, runs, scan, secrets, serve, skills, tools, triggers, versions, workflows,
 };
 use crate::screen::ColorChoice;
 
@@ -68,6 +67,7 @@ pub(crate) enum Command {
     Triggers(triggers::Arguments),
     Keys(keys::Arguments),
     Audit(audit::Arguments),
+    Secrets(secrets::Arguments),
     Scan(scan::Arguments),
     Policy(policy::Arguments),
     Check(check::Arguments),

@@ -94,11 +94,90 @@ impl Webhook {
 
 /// The signature of a message: `v1,` and the base 64 of the HMAC.
 fn signature(secret: &Secret, id: &str, seconds: i64, body: &str) -> String {
+    let tag = hmac::sign(&key(secret), format!("{id}.{seconds}.{body}").as_bytes());
+    format!("v1,{}", STANDARD.encode(tag.as_ref()))
+}
+
+/// How long ago a message may have been signed, or how far ahead the sender's clock may be.
+const TOLERANCE: Duration = Duration::from_secs(5 * 60);
+
+/// How messages from outside are signed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Signing {
+    /// As Standard Webhooks has it: the headers `webhook-id`, `webhook-timestamp` and `webhook-signature`. A message that was heard
+    /// on its way is refused after five minutes.
+    #[default]
+    Standard,
+    /// As GitHub signs: `x-hub-signature-256` over the body, and `x-github-delivery` for what it is known by.
+    GitHub,
+}
+
+impl Signing {
+    /// The words for each.
+    pub const WORDS: [(&'static str, Self); 2] = [("standard", Self::Standard), ("github", Self::GitHub)];
+
+    /// The header by which a message is known that comes twice.
+    pub fn id_header(self) -> &'static str {
+        match self {
+            Self::Standard => "webhook-id",
+            Self::GitHub => "x-github-delivery",
+        }
+    }
+
+    /// Checks that a message was signed with a secret, in a time that tells nothing of it. `header` finds headers by their names in
+    /// lower case.
+    ///
+    /// Fails with [`Code::Unauthenticated`]; what was wrong is told to nobody who cannot sign.
+    pub fn check<'a>(
+        self,
+        secret: &Secret,
+        header: impl Fn(&str) -> Option<&'a str>,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<()> {
+        let is_signed = match self {
+            Self::Standard => is_standard(secret, &header, body, now),
+            Self::GitHub => is_of_github(secret, &header, body),
+        };
+        match is_signed {
+            Some(true) => Ok(()),
+            _ => Err(Error::new(Code::Unauthenticated, "the message is not signed as it must be")
+                .with_help("sign it with the secret that was agreed on, and send it at once")),
+        }
+    }
+}
+
+fn is_standard<'a>(
+    secret: &Secret,
+    header: &impl Fn(&str) -> Option<&'a str>,
+    body: &[u8],
+    now: Timestamp,
+) -> Option<bool> {
+    let (id, seconds) = (header("webhook-id")?, header("webhook-timestamp")?);
+    let at = seconds.parse::<i64>().ok()?;
+    let apart = now.0.div_euclid(1_000).abs_diff(at);
+    let signed = [id.as_bytes(), b".", seconds.as_bytes(), b".", body].concat();
+    // While a secret is being replaced, there are several.
+    let given = header("webhook-signature")?.split_whitespace().filter_map(|one| one.strip_prefix("v1,"));
+    let mut given = given.filter_map(|text| STANDARD.decode(text).ok());
+    Some(given.any(|tag| hmac::verify(&key(secret), &signed, &tag).is_ok()) && apart <= TOLERANCE.as_secs())
+}
+
+fn is_of_github<'a>(secret: &Secret, header: &impl Fn(&str) -> Option<&'a str>, body: &[u8]) -> Option<bool> {
+    let hex = header("x-hub-signature-256")?.strip_prefix("sha256=")?;
+    let bytes = hex.as_bytes().chunks_exact(2);
+    let rest = bytes.remainder().len();
+    let digits = bytes.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
+    let tag = digits.collect::<Option<Vec<u8>>>().filter(|_| rest == 0)?;
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes());
+    Some(hmac::verify(&key, body, &tag).is_ok())
+}
+
+/// The key of a signing secret.
+fn key(secret: &Secret) -> hmac::Key {
     let text = secret.expose();
     let decoded = text.strip_prefix(PREFIX).and_then(|rest| STANDARD.decode(rest).ok());
-    let key = hmac::Key::new(hmac::HMAC_SHA256, decoded.as_deref().unwrap_or(text.as_bytes()));
-    let tag = hmac::sign(&key, format!("{id}.{seconds}.{body}").as_bytes());
-    format!("v1,{}", STANDARD.encode(tag.as_ref()))
+    hmac::Key::new(hmac::HMAC_SHA256, decoded.as_deref().unwrap_or(text.as_bytes()))
 }
 
 /// A program that is told of things.

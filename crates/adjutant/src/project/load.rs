@@ -20,15 +20,17 @@ use adjutant_tool::mcp::{Pin, Server};
 use adjutant_tool::skill::Skill;
 
 use super::agents::Agents;
+use super::around::Around;
 use super::cases::{self, Case};
 use super::colleagues;
 use super::environment::Environment;
 use super::file;
 use super::forbids::Current;
 use super::layers::Overlay;
+use super::layout::Layout;
 use super::loader::Loader;
 use super::lock::Lock;
-use super::models::{Key, ModelSettings, Models};
+use super::models::{Key, Models};
 use super::policies;
 use super::secrets::ProjectSecrets;
 use super::settings::{self, Settings};
@@ -38,9 +40,9 @@ use super::triggers;
 use super::unread::Unread;
 
 /// The file that makes a folder a project.
-const FILE: &str = "adjutant.toml";
+pub(super) const FILE: &str = "adjutant.toml";
 /// Where its agents are.
-const AGENTS: &str = "agents";
+pub(super) const AGENTS: &str = "agents";
 /// Where its workflows are.
 const WORKFLOWS: &str = "workflows";
 
@@ -63,6 +65,8 @@ pub struct Project {
     pub(super) secrets: Arc<ProjectSecrets>,
     /// How it was read; none of one that has no files.
     pub(super) reading: Option<Reading>,
+    /// What tells one reading from another; tenants share that of the project they are of.
+    pub(super) number: Arc<()>,
     /// Whether it is that of a tenant other than its own.
     pub(super) is_of_tenant: bool,
     /// The agent whose file was named, where one was.
@@ -81,16 +85,6 @@ impl fmt::Debug for Reading {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reading").field("path", &self.path).finish_non_exhaustive()
     }
-}
-
-/// Where the parts of a project are, and how the person who named it knows them.
-struct Layout {
-    /// Absolute.
-    folder: PathBuf,
-    /// As the person named it.
-    shown: PathBuf,
-    /// The one agent that was named, if one was.
-    agent: Option<(PathBuf, PathBuf)>,
 }
 
 impl Project {
@@ -164,6 +158,7 @@ impl Project {
             settings.secrets.clone(),
             environment.clone(),
             layout.folder.clone(),
+            settings.vault.clone(),
         ));
         let library = Library::new(
             &layout.folder,
@@ -240,6 +235,7 @@ impl Project {
                 has_files: true,
                 secrets,
                 reading: Some(reading),
+                number: Arc::default(),
                 is_of_tenant: false,
                 named,
             },
@@ -254,7 +250,12 @@ impl Project {
             Error::new(Code::FileUnreadable, "the current folder cannot be read").caused_by(&error)
         })?;
         let settings = Settings::default_in(&folder, &environment);
-        let secrets = Arc::new(ProjectSecrets::new(BTreeMap::new(), environment.clone(), folder.clone()));
+        let secrets = Arc::new(ProjectSecrets::new(
+            BTreeMap::new(),
+            environment.clone(),
+            folder.clone(),
+            settings.vault.clone(),
+        ));
         Ok(Self {
             models: Models::new(&settings, environment, Arc::clone(&secrets)),
             toolsets: Toolsets::build(
@@ -278,6 +279,7 @@ impl Project {
             settings,
             secrets,
             reading: None,
+            number: Arc::default(),
             is_of_tenant: false,
             named: None,
         })
@@ -286,6 +288,11 @@ impl Project {
     /// The agents and workflows by their names, ready to be pinned.
     pub(crate) fn definitions(&self) -> &BTreeMap<String, Definition> {
         &self.definitions
+    }
+
+    /// Whether the two were read at different times.
+    pub(crate) fn is_another_reading_of(&self, other: &Self) -> bool {
+        !Arc::ptr_eq(&self.number, &other.number)
     }
 
     /// Reads the same project as it is now: from the same place, with the same environment and functions of the program.
@@ -516,6 +523,11 @@ impl Project {
                 Err(error) => errors.push(error),
             }
         }
+        let tls = self.settings.server.tls.iter().flat_map(|tls| [&tls.certificate, &tls.key]);
+        errors.extend(tls.filter(|path| !path.is_file()).map(|path| {
+            let message = format!("`{}`, which `server.tls` names, is not there", path.display());
+            Error::new(Code::FileUnreadable, message).with_help("put it there, or correct the path")
+        }));
         for (name, source) in self.secrets.named() {
             if let Err(error) = self.secrets.at(source) {
                 let message = format!("the secret `{name}` cannot be had: {}", error.message());
@@ -601,113 +613,5 @@ pub(super) fn defaults(settings: &Settings, skills: &Skills) -> Defaults {
         skills: skills.clone(),
         tool_search: settings.tool_search.clone(),
         guardrails: settings.guardrails.clone(),
-    }
-}
-
-/// What stands around the agents.
-pub(super) struct Around<'a> {
-    pub(super) defaults: Defaults,
-    pub(super) toolsets: &'a Toolsets,
-    pub(super) settings: &'a Settings,
-    pub(super) models: &'a Models,
-    pub(super) unread: Unread,
-}
-
-impl Around<'_> {
-    pub(super) fn define(&self, source: &Source) -> Result<Definition, Vec<Error>> {
-        let model = &source.model;
-        let choice = self.models.choice(&model.name).map_err(|error| source.placed(error, model.place));
-        match (source.resolve(&self.defaults, |name| self.toolsets.specs(name)), choice) {
-            (Ok(mut definition), Ok(choice)) => {
-                // A role may mean another model tomorrow; a run keeps the one that it began with.
-                definition.model = choice.id;
-                match self.cannot_call(source) {
-                    Some(error) => Err(vec![source.placed(error, model.place)]),
-                    None => Ok(definition),
-                }
-            }
-            (Ok(_), Err(error)) => Err(vec![error]),
-            (Err(errors), choice) => Err(choice.err().into_iter().chain(errors).collect()),
-        }
-    }
-
-    /// What is wrong with an agent that has tools, and a model of which it is known that it cannot call any.
-    fn cannot_call(&self, source: &Source) -> Option<Error> {
-        let has_tools = !source.tools.is_empty() || !source.agents.is_empty() || !source.handoffs.is_empty();
-        if !has_tools || source.react || source.workflow.is_some() {
-            return None;
-        }
-        let details = self.models.details(&source.model.name).ok()?;
-        let message = format!("the model `{}` cannot call tools, and this agent has some", details.choice.id);
-        (!details.profile.abilities.tools).then(|| {
-            Error::new(Code::ModelUnsupported, message).with_help(
-                "write `strategy: react`, with which it calls them by text; use another model; or, if this one can do it after \
-                 all, set `abilities = { tools = true }` of the model",
-            )
-        })
-    }
-
-    /// The names of an agent that lead nowhere, where not everything could be read.
-    fn dangling(&self, source: &Source, gaps: Gaps) -> Vec<Error> {
-        let model = &source.model;
-        let chosen = if gaps.model || self.hides_model(&model.name) {
-            None
-        } else {
-            self.models.choice(&model.name).err()
-        };
-        let mut errors: Vec<Error> =
-            chosen.into_iter().map(|error| source.placed(error, model.place)).collect();
-        errors.extend(source.dangling(&self.defaults, self.unread.gaps(gaps), |name| {
-            self.toolsets
-                .specs(name)
-                .or_else(|error| if self.unread.tools.holds(name) { Ok(Vec::new()) } else { Err(error) })
-        }));
-        errors
-    }
-
-    /// Whether the settings say of a role what could not be read, or what is a mistake there: that it leads to itself.
-    fn hides_model(&self, name: &str) -> bool {
-        let roles = &self.settings.models;
-        let mut name = name;
-        for _ in 0..=roles.len() {
-            match roles.get(name) {
-                Some(ModelSettings::Same(next, _)) => name = next,
-                Some(_) => return false,
-                None => return self.unread.models.holds(name),
-            }
-        }
-        true
-    }
-}
-
-impl Layout {
-    fn of(path: &Path) -> Result<Self> {
-        let unreadable = |error: &std::io::Error| {
-            Error::new(Code::FileUnreadable, format!("`{}` cannot be read: {error}", path.display()))
-        };
-        let metadata = std::fs::metadata(path).map_err(|error| unreadable(&error))?;
-        let absolute = std::path::absolute(path).map_err(|error| unreadable(&error))?;
-        let shown = if path == Path::new(".") { PathBuf::new() } else { path.to_owned() };
-        if metadata.is_dir() {
-            return Ok(Self { folder: absolute, shown, agent: None });
-        }
-        if path.file_name() == Some(FILE.as_ref()) {
-            let parent = |path: &Path| path.parent().map(Path::to_owned).unwrap_or_default();
-            return Ok(Self { folder: parent(&absolute), shown: parent(path), agent: None });
-        }
-        if path.extension().is_none_or(|extension| extension != "md") {
-            return Err(Error::new(Code::InputInvalid, format!("`{}` is no project", path.display()))
-                .with_help("name a folder, or a Markdown file with an agent"));
-        }
-        let beside = absolute.parent().unwrap_or(&absolute);
-        let above = beside.parent().filter(|above| {
-            beside.file_name() == Some(AGENTS.as_ref())
-                && !beside.join(FILE).exists()
-                && above.join(FILE).exists()
-        });
-        let folder = above.unwrap_or(beside).to_owned();
-        let levels = if above.is_some() { 2 } else { 1 };
-        let shown = path.ancestors().nth(levels).map_or_else(|| folder.clone(), Path::to_owned);
-        Ok(Self { folder, shown, agent: Some((absolute.clone(), path.to_owned())) })
     }
 }

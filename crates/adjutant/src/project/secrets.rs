@@ -8,9 +8,10 @@ use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
-use adjutant_agent::definition::document::{Node, Table};
+use adjutant_agent::definition::document::{Content, Node, Table};
 use adjutant_core::secret::{Secret, Secrets};
 use adjutant_core::{Code, Error, Result, nearest};
+use adjutant_tool::vault::Vault;
 
 use super::environment::Environment;
 use super::file;
@@ -30,17 +31,19 @@ pub enum SecretSource {
     /// On the standard output of a command, without the line break at its end. The command runs in the project's
     /// folder, once for each process.
     Command(Vec<String>),
+    /// In the vault of the project, under this name.
+    Vault(String),
 }
 
 impl SecretSource {
-    /// Reads `{ env = ".." }`, `{ file = ".." }` or `{ command = [..] }`. Paths are relative to `folder`.
+    /// Reads `{ env = ".." }`, `{ file = ".." }`, `{ command = [..] }` or `{ vault = true }`. Paths are relative to `folder`.
     pub(super) fn read(table: &Table<'_>, key: &'static str, folder: &Path) -> Option<Self> {
         Self::of_node(table.value(key)?, &table.name_of(key), table, folder)
     }
 
     /// Reads the same from a node called `path`.
     pub(super) fn of_node(node: &Node, path: &str, within: &Table<'_>, folder: &Path) -> Option<Self> {
-        const HELP: &str = "say where it is: `{ env = \"NAME\" }`, `{ file = \"path\" }` or `{ command = [\"program\", \"argument\"] }`";
+        const HELP: &str = "say where it is: `{ env = \"NAME\" }`, `{ file = \"path\" }`, `{ command = [\"program\", \"argument\"] }` or `{ vault = true }`";
         let problems = within.problems();
         if node.as_text().is_some() {
             // The text itself is not shown: it is probably the secret.
@@ -59,19 +62,22 @@ impl SecretSource {
             }
             Some(Self::Command(words))
         });
-        let given = ["env", "file", "command"].iter().filter(|key| table.has(key)).count();
+        let vault = in_vault(&table, path);
+        let given = ["env", "file", "command", "vault"].iter().filter(|key| table.has(key)).count();
         if given != 1 {
             let message = format!("`{path}` must say one place where the secret is, not {given}");
             problems.report_with(node.place, message, HELP);
         }
         table.finish();
-        if given == 1 { environment.or(file).or(command) } else { None }
+        if given == 1 { environment.or(file).or(command).or(vault) } else { None }
     }
 
     /// The secret, if it is there. Fails with [`Code::NotFound`] and with [`Code::FileUnreadable`]; what the secret is
     /// stands in no error.
-    fn fetch(&self, environment: &Environment, folder: &Path) -> Result<Secret> {
+    fn fetch(&self, secrets: &ProjectSecrets) -> Result<Secret> {
+        let ProjectSecrets { environment, folder, .. } = secrets;
         let text = match self {
+            Self::Vault(name) => return secrets.kept(name),
             Self::Environment(name) => environment.get(name).map(str::to_owned).ok_or_else(|| {
                 Error::new(Code::NotFound, format!("the environment variable `{name}` is not set"))
                     .with_help(format!("set it: `export {name}=...`"))
@@ -87,11 +93,28 @@ impl SecretSource {
     }
 }
 
+/// Reads `vault`: `true` for the name under which it stands in `[secrets]`, or another name.
+fn in_vault(table: &Table<'_>, path: &str) -> Option<SecretSource> {
+    let node = table.value("vault")?;
+    let own = path.strip_prefix("secrets.");
+    let name = match &node.content {
+        Content::Text(name) => Some(name.as_str()),
+        Content::Boolean(true) => own,
+        _ => None,
+    };
+    if name.is_none() {
+        let wanted = if own.is_some() { "`true`, or the name of a secret" } else { "the name of a secret" };
+        table.wrong("vault", node, wanted, "`adjutant secrets list` lists those that are kept");
+    }
+    name.map(|name| SecretSource::Vault(name.to_owned()))
+}
+
 impl fmt::Display for SecretSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Environment(name) => write!(f, "the environment variable `{name}`"),
             Self::File(path) => write!(f, "the file `{}`", path.display()),
+            Self::Vault(name) => write!(f, "`{name}` in the vault of the project"),
             // Arguments may say more than people think of.
             Self::Command(words) => {
                 write!(f, "the output of the command `{}`", words.first().map_or("", String::as_str))
@@ -152,6 +175,7 @@ pub struct ProjectSecrets {
     named: BTreeMap<String, SecretSource>,
     environment: Environment,
     folder: PathBuf,
+    vault: Vault,
     /// What commands printed: asking a password store again may ask a person again.
     printed: Mutex<HashMap<SecretSource, Secret>>,
 }
@@ -161,27 +185,47 @@ impl ProjectSecrets {
         named: BTreeMap<String, SecretSource>,
         environment: Environment,
         folder: PathBuf,
+        vault: Vault,
     ) -> Self {
-        Self { named, environment, folder, printed: Mutex::default() }
+        Self { named, environment, folder, vault, printed: Mutex::default() }
+    }
+
+    /// What the vault keeps under a name.
+    fn kept(&self, name: &str) -> Result<Secret> {
+        self.vault.secret(name, &|key| self.key(key))?.ok_or_else(|| {
+            Error::new(Code::NotFound, format!("the vault holds no secret `{name}`"))
+                .with_help(format!("put it there: `adjutant secrets set {name}`"))
+        })
+    }
+
+    /// The key of the vault, which is never in the vault itself.
+    pub(super) fn key(&self, name: &str) -> Result<Secret> {
+        match self.named.get(name) {
+            Some(SecretSource::Vault(_)) => {
+                let message = format!("the key of the vault, `{name}`, cannot be in the vault");
+                Err(Error::new(Code::VaultUnreadable, message))
+            }
+            _ => self.get(name),
+        }
     }
 
     /// The secret at a place. Fails with [`Code::NotFound`] or [`Code::FileUnreadable`].
     pub fn at(&self, source: &SecretSource) -> Result<Secret> {
         if !matches!(source, SecretSource::Command(_)) {
-            return source.fetch(&self.environment, &self.folder);
+            return source.fetch(self);
         }
         let mut printed = self.printed.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(secret) = printed.get(source) {
             return Ok(secret.clone());
         }
-        let secret = source.fetch(&self.environment, &self.folder)?;
+        let secret = source.fetch(self)?;
         printed.insert(source.clone(), secret.clone());
         Ok(secret)
     }
 
     /// The secret at a place as it is now, not as it was when it was first asked for. Fails like [`at`](Self::at).
     pub fn again(&self, source: &SecretSource) -> Result<Secret> {
-        let secret = source.fetch(&self.environment, &self.folder)?;
+        let secret = source.fetch(self)?;
         if matches!(source, SecretSource::Command(_)) {
             let mut printed = self.printed.lock().unwrap_or_else(PoisonError::into_inner);
             printed.insert(source.clone(), secret.clone());
@@ -220,6 +264,7 @@ mod tests {
             [("token".to_owned(), source)].into_iter().collect(),
             environment,
             PathBuf::from("."),
+            super::super::vault::default_in(Path::new("."), &Environment::default()),
         )
     }
 

@@ -199,7 +199,7 @@ impl Settings {
         settings.sandbox = tools::read_defaults(&root, folder, &settings.store);
         settings.vault = vault::read(&root, folder, environment, &settings.secrets);
         settings.tools = tools::read(&root, folder, &settings.secrets, &settings.sandbox, &settings.vault);
-        settings.triggers = triggers::read(&root, folder);
+        settings.triggers = triggers::read(&root, folder, &settings.secrets);
         if let Some(server) = root.table("server") {
             settings.server = ServerSettings::read(server, folder, &settings.secrets);
         }

@@ -12,15 +12,19 @@ use adjutant_core::{Code, Error, Result};
 use adjutant_tool::library::Library;
 use adjutant_tool::mcp::Transport;
 
+use super::around::Around;
 use super::colleagues;
-use super::load::{Around, Project, defaults};
+use super::load::{Project, defaults};
 use super::secrets::ProjectSecrets;
 use super::settings::Settings;
 use super::tools::ToolKind;
 use super::unread::Unread;
 
 /// The folder of what tenants have beside the project's own, within that of the project.
-const FOLDER: &str = ".adjutant/tenants";
+pub(super) const FOLDER: &str = ".adjutant/tenants";
+
+/// The folder of its vault, within that of a tenant.
+pub(super) const VAULT: &str = "vault";
 
 impl Project {
     /// The same project for another tenant. What is written in the project's folder is the same: agents, skills, policies, and the
@@ -61,6 +65,7 @@ impl Project {
             has_files: self.has_files,
             secrets: Arc::clone(&self.secrets),
             reading: self.reading.clone(),
+            number: Arc::clone(&self.number),
             is_of_tenant: true,
             named: self.named.clone(),
         })
@@ -69,7 +74,7 @@ impl Project {
 
 /// The settings with the places of another tenant in them.
 fn settings_of(settings: &Settings, scope: Scope, own: &Path) -> Result<Settings> {
-    let vault = settings.vault.within(own.join("vault"));
+    let vault = settings.vault.within(own.join(VAULT));
     // What comes due, or comes into a folder, comes once: to the project's own tenant.
     let triggers = BTreeMap::new();
     let mut settings = Settings { scope, vault: vault.clone(), triggers, ..settings.clone() };

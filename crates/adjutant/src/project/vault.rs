@@ -21,6 +21,7 @@ pub(super) fn read(
     environment: &Environment,
     secrets: &BTreeMap<String, SecretSource>,
 ) -> Vault {
+    let mut previous = Vec::new();
     let named = root.table("vault").and_then(|table| {
         let key = table.text("key").map(str::to_owned);
         if let Some(secret) = key.as_ref().filter(|secret| !secrets.contains_key(*secret)) {
@@ -29,11 +30,27 @@ pub(super) fn read(
             let help = format!("add it: `[secrets]` and `{secret} = {{ env = \"NAME\" }}`");
             table.problems().report_with(place, message, help);
         }
+        for (secret, place) in table.texts("previous").unwrap_or_default() {
+            if !secrets.contains_key(secret) {
+                let message = format!("`vault.previous` names the secret `{secret}`, which is not there");
+                table.problems().report(place, message);
+            }
+            previous.push(secret.to_owned());
+        }
+        let kept = key.iter().chain(&previous).filter(|name| {
+            let source = secrets.get(name.as_str());
+            matches!(source, Some(SecretSource::Vault(_)))
+        });
+        for name in kept {
+            let message = format!("the key of the vault, `{name}`, cannot be in the vault");
+            let help = format!("say another place: `{name} = {{ file = \"...\" }}` under `[secrets]`");
+            table.problems().report_with(table.place(), message, help);
+        }
         table.finish();
         key
     });
     match named {
-        Some(secret) => vault(folder, KeyPlace::Secret(secret)),
+        Some(secret) => vault(folder, KeyPlace::Secret(secret)).with_previous(previous),
         None => default_in(folder, environment),
     }
 }

@@ -32,11 +32,11 @@ const OFF: &str = "off";
 pub struct Triggers(Adjutant);
 
 /// Something that a trigger has come to.
-struct Event {
-    key: String,
-    due: Timestamp,
-    values: Map<String, Value>,
-    label: Label,
+pub(super) struct Event {
+    pub(super) key: String,
+    pub(super) due: Timestamp,
+    pub(super) values: Map<String, Value>,
+    pub(super) label: Label,
 }
 
 impl Triggers {
@@ -85,6 +85,11 @@ impl Triggers {
                 })?;
                 Event { key, ..dropped(&arrived, shown, now, name) }
             }
+            (TriggerSource::Webhook { .. }, _) => {
+                let message = format!("the trigger `{name}` needs a message");
+                return Err(Error::new(Code::InputInvalid, message)
+                    .with_help("send it one: `adjutant serve` takes it"));
+            }
             (TriggerSource::Cron { .. }, Some(_)) => {
                 return Err(Error::new(
                     Code::InputInvalid,
@@ -103,13 +108,22 @@ impl Triggers {
         Ok(self.0.handle(&run))
     }
 
+    pub(super) fn adjutant(&self) -> &Adjutant {
+        &self.0
+    }
+
+    /// The run of an occurrence that has one.
+    pub(super) fn run_of(&self, name: &str, key: &str) -> Run {
+        self.0.task(&id_of(name, key))
+    }
+
     /// Begins to look at all triggers.
     pub fn watch(&self) -> Watch {
         Watch { triggers: self.clone(), inboxes: BTreeMap::new() }
     }
 
     /// Admits a run for an event, or passes it over. None where it waits, or somebody else has done it.
-    async fn admit(
+    pub(super) async fn admit(
         &self,
         name: &str,
         trigger: &TriggerSettings,
@@ -176,7 +190,7 @@ impl Triggers {
     async fn admission(&self, name: &str, trigger: &TriggerSettings, event: &Event) -> Result<Admission> {
         let text = template::render(&trigger.input, &event.values)?;
         let message = Message::user(text).labelled(event.label.clone());
-        let mut task = Task::from(message).id(format!("trigger:{name}:{}", event.key));
+        let mut task = Task::from(message).id(id_of(name, &event.key));
         if let Some(session) = &trigger.session {
             task = task.session(session.as_str());
         }
@@ -206,7 +220,7 @@ impl Watch {
                     let place = (folder, shown.as_str(), pattern.as_str());
                     self.dropped(&name, &trigger, place, &mut decided).await
                 }
-                TriggerSource::Folder { .. } => Ok(()),
+                TriggerSource::Folder { .. } | TriggerSource::Webhook { .. } => Ok(()),
             };
             errors.extend(looked.map_err(|error| named(&name, &error)).err());
         }
@@ -314,7 +328,12 @@ fn dropped(arrived: &Arrived, shown: &str, now: Timestamp, name: &str) -> Event 
     Event { key: format!("{digest}:{file}"), due: now, values, label }
 }
 
-fn written(moment: Timestamp, zone: &TimeZone) -> String {
+/// What the run of an occurrence is named by.
+fn id_of(name: &str, key: &str) -> String {
+    format!("trigger:{name}:{key}")
+}
+
+pub(super) fn written(moment: Timestamp, zone: &TimeZone) -> String {
     jiff::Timestamp::from_millisecond(moment.0)
         .map(|instant| instant.to_zoned(zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string())
         .unwrap_or_default()

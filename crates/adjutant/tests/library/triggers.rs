@@ -9,7 +9,7 @@ use adjutant::core::time::{Clock, Timestamp};
 use adjutant::durable::{Entry, Fate, Occurrence};
 use adjutant::model::scripted::{Scripted, Turn};
 use adjutant::prelude::*;
-use adjutant::{Code, StoreOptions};
+use adjutant::{Code, Received, StoreOptions, TriggerMessage};
 
 const HOUR: i64 = 3_600_000;
 
@@ -190,7 +190,7 @@ async fn what_is_wrong_with_a_trigger_is_said() {
         ("cron = \"0 9 * * *\"\ntime_zone = \"Berlin\"", "`Berlin` is no time zone"),
         ("cron = \"0 9 * * *\"\npattern = \"*\"", "`triggers.daily.pattern` has no meaning here"),
         ("folder = \"inbox\"\nmissed = \"all\"", "`triggers.daily.missed` has no meaning here"),
-        ("cron = \"0 9 * * *\"\nfolder = \"inbox\"", "needs one of `cron` and `folder`"),
+        ("cron = \"0 9 * * *\"\nfolder = \"inbox\"", "needs one of `cron`, `folder` and `webhook`"),
         ("cron = \"0 9 * * *\"\ninput = \"{{ file }}\"", "there is no `file` in the input of a trigger"),
         ("cron = \"0 9 * * *\"\noverlaps = \"skip\"", "unknown key `triggers.daily.overlaps`"),
     ] {
@@ -208,4 +208,144 @@ async fn what_is_wrong_with_a_trigger_is_said() {
         (errors[0].message(), errors[0].help()),
         ("there is no agent `digest`", Some("did you mean `digests`?"))
     );
+}
+
+/// A project to which messages come.
+fn receiving(folder: &Path, more: &str) -> Adjutant {
+    write(folder, "cron = \"0 9 * * *\"\ninput = \"x\"");
+    let text = std::fs::read_to_string(folder.join("adjutant.toml")).unwrap();
+    let message = format!(
+        "{text}[secrets]\nhook = {{ file = \"hook\" }}\n[triggers.tickets]\nrun = \"digest\"\nwebhook = \"tickets\"\nsecret = \"hook\"\n\
+         input = \"{{{{ body.test }}}} {{{{ key }}}}\"\n{more}\n"
+    );
+    std::fs::write(folder.join("adjutant.toml"), message).unwrap();
+    std::fs::write(folder.join("hook"), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+    open(folder, &Moved(Arc::new(AtomicI64::new(1_614_265_330_000))))
+}
+
+/// The example of the specification of Standard Webhooks.
+const SIGNED: [(&str, &str); 3] = [
+    ("webhook-id", "msg_p5jXN8AQM9LWM0D4loKWxJek"),
+    ("webhook-timestamp", "1614265330"),
+    ("webhook-signature", "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="),
+];
+
+const BODY: &[u8] = br#"{"test": 2432232314}"#;
+
+#[tokio::test]
+async fn a_signed_message_begins_one_run_however_often_it_comes() {
+    let folder = tempfile::tempdir().unwrap();
+    let adjutant = receiving(folder.path(), "");
+    let triggers = adjutant.triggers();
+    let message = TriggerMessage { path: "tickets", headers: &SIGNED, body: BODY };
+    let (one, two) = tokio::join!(triggers.receive(&message), triggers.receive(&message));
+    let began = |received: adjutant::Result<Received>| match received.unwrap() {
+        Received::Began { run, new } => (run, new),
+        other => panic!("{other:?}"),
+    };
+    let (one, two) = (began(one), began(two));
+    assert_eq!(one.0, two.0);
+    assert!(one.1 != two.1, "one of them was first");
+    assert_eq!(began(triggers.receive(&message).await), (one.0.clone(), false));
+    let records = adjutant.handle(&one.0).records().await.unwrap();
+    let Entry::Admitted(admission) = &records[0].entry else { panic!("{records:?}") };
+    let input = admission.input.as_str();
+    assert!(input.contains("msg_p5jXN8AQM9LWM0D4loKWxJek") && input.contains("webhook:tickets"), "{input}");
+    assert_eq!(triggers.log(Some("tickets"), 10).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_not_signed_begins_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let adjutant = receiving(folder.path(), "");
+    let later = {
+        let clock = Moved(Arc::new(AtomicI64::new(1_614_265_330_000 + 301_000)));
+        open(folder.path(), &clock)
+    };
+    let without = |name: &str| SIGNED.into_iter().filter(|(header, _)| *header != name).collect::<Vec<_>>();
+    let with = |name: &'static str, value: &'static str| [without(name), vec![(name, value)]].concat();
+    for (headers, body, adjutant) in [
+        (without("webhook-id"), BODY, &adjutant),
+        (without("webhook-timestamp"), BODY, &adjutant),
+        (without("webhook-signature"), BODY, &adjutant),
+        (with("webhook-signature", "v1,AAAA"), BODY, &adjutant),
+        (with("webhook-signature", "nonsense"), BODY, &adjutant),
+        (with("webhook-timestamp", "1614265331"), BODY, &adjutant),
+        (with("webhook-id", "msg_other"), BODY, &adjutant),
+        (SIGNED.to_vec(), b"{}", &adjutant),
+        (SIGNED.to_vec(), BODY, &later),
+    ] {
+        let message = TriggerMessage { path: "tickets", headers: &headers, body };
+        let error = adjutant.triggers().receive(&message).await.unwrap_err();
+        assert_eq!(error.code(), Code::Unauthenticated, "{headers:?}");
+    }
+    for path in ["other", "", "daily"] {
+        let message = TriggerMessage { path, headers: &SIGNED, body: BODY };
+        assert_eq!(adjutant.triggers().receive(&message).await.unwrap_err().code(), Code::NotFound, "{path}");
+    }
+    let acme = adjutant.of_tenant("acme").unwrap();
+    let message = TriggerMessage { path: "tickets", headers: &SIGNED, body: BODY };
+    assert_eq!(acme.triggers().receive(&message).await.unwrap_err().code(), Code::NotFound);
+    assert!(adjutant.runs(1).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn github_signs_otherwise_and_a_message_may_be_known_by_its_body() {
+    let folder = tempfile::tempdir().unwrap();
+    let adjutant = receiving(folder.path(), "signature = \"github\"\nkey = \"body:/number\"");
+    // The example of GitHub's documentation of its signatures.
+    std::fs::write(folder.path().join("hook"), "It's a Secret to Everybody").unwrap();
+    let signature = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
+    let headers = [("x-hub-signature-256", signature)];
+    let message = TriggerMessage { path: "tickets", headers: &headers, body: b"Hello, World!" };
+    let error = adjutant.triggers().receive(&message).await.unwrap_err();
+    // It is signed, and known by nothing.
+    assert_eq!(error.code(), Code::InputInvalid, "{error}");
+    for wrong in ["sha256=75", "sha256=7", "757107ea", "sha256=zz", ""] {
+        let headers = [("x-hub-signature-256", wrong)];
+        let message = TriggerMessage { path: "tickets", headers: &headers, body: b"Hello, World!" };
+        assert_eq!(adjutant.triggers().receive(&message).await.unwrap_err().code(), Code::Unauthenticated);
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_trigger_of_messages_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "cron = \"0 9 * * *\"\ninput = \"x\"\nsecret = \"x\"");
+    let text = std::fs::read_to_string(folder.path().join("adjutant.toml")).unwrap();
+    let wrong = "[triggers.a]\nrun = \"digest\"\ninput = \"{{ body }}\"\nwebhook = \"a/b\"\nsecret = \"x\"\noverlap = \"queue\"\nkey = \"id\"\nsignature = \"githup\"\npattern = \"*\"\n";
+    std::fs::write(folder.path().join("adjutant.toml"), format!("{text}{wrong}")).unwrap();
+    let errors = Project::load(folder.path()).unwrap_err();
+    let all: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    let of_files = "[secrets]\nx = { env = \"X\" }\n[triggers.a]\nrun = \"digest\"\nwebhook = \"a\"\nsecret = \"x\"\ninput = \"{{ name }}\"\n";
+    std::fs::write(folder.path().join("adjutant.toml"), of_files).unwrap();
+    let error = Project::load(folder.path()).unwrap_err().remove(0);
+    assert_eq!(error.message(), "there is no `name` in the input of a trigger");
+    for part in [
+        "`triggers.daily.secret` has no meaning here",
+        "`triggers.a.webhook` must be 1 to 64 characters",
+        "which is not under `[secrets]`",
+        "a message cannot wait",
+        "`triggers.a.key` must be `header:NAME` or `body:/POINTER`",
+        "`triggers.a.signature` must be one of",
+        "`triggers.a.pattern` has no meaning here",
+    ] {
+        assert!(all.iter().any(|error| error.contains(part)), "`{part}` is not told: {all:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_makes_no_sense_is_passed_over_once_and_said_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let adjutant = receiving(folder.path(), "");
+    let text = std::fs::read_to_string(folder.path().join("adjutant.toml")).unwrap();
+    std::fs::write(folder.path().join("adjutant.toml"), text.replace("body.test", "body.title")).unwrap();
+    adjutant.reload_files().await.unwrap();
+    let message = TriggerMessage { path: "tickets", headers: &SIGNED, body: BODY };
+    for expected in ["title", "it came before"] {
+        let received = adjutant.triggers().receive(&message).await.unwrap();
+        let Received::Skipped { why } = received else { panic!("{received:?}") };
+        assert!(why.contains(expected), "{why}");
+    }
+    assert!(adjutant.runs(1).await.unwrap().is_empty());
 }

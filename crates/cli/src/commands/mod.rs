@@ -17,6 +17,7 @@ mod program;
 pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod scan;
+pub(crate) mod secrets;
 pub(crate) mod serve;
 pub(crate) mod skills;
 mod terms;

@@ -76,7 +76,7 @@ fn a_killed_run_goes_on() {
 
 /// How the runs stand, the oldest first.
 fn states(sandbox: &Sandbox) -> Vec<String> {
-    let listed = sandbox.json(&["runs", "list", "--json"]);
+    let listed = sandbox.json(&["runs", "list"]);
     let runs = listed.as_array().cloned().unwrap_or_default();
     runs.iter().rev().map(|run| run["state"].as_str().unwrap_or_default().to_owned()).collect()
 }
@@ -108,7 +108,7 @@ fn whoever_is_killed_one_order_of_turns_stands() {
     let third = sandbox.output(&["run", "Good day", "--session", "s"]);
     assert!(third.status.success(), "{third:?}");
     assert_eq!(states(&sandbox), ["ended", "ended", "ended"]);
-    let listed = sandbox.json(&["runs", "list", "--json"]);
+    let listed = sandbox.json(&["runs", "list"]);
     let outcomes: Vec<bool> =
         listed.as_array().unwrap().iter().rev().map(|run| run["outcome"]["Err"].is_null()).collect();
     assert_eq!(outcomes, [false, true, true], "{listed}");

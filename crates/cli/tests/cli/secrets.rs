@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use adjutant_testkit::provider::{Answer, Fault, Interface, MockProvider, Received};
 
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, sees};
 
 /// Where a key may come from.
 #[derive(Clone, Copy, Debug)]
@@ -22,10 +22,19 @@ enum Way {
     WrittenHeader,
     /// The keys of an account, of which one is a token that is sent.
     Account,
+    /// The vault of the project.
+    Vault,
 }
 
-const WAYS: [Way; 6] =
-    [Way::Environment, Way::File, Way::Command, Way::SecretHeader, Way::WrittenHeader, Way::Account];
+const WAYS: [Way; 7] = [
+    Way::Environment,
+    Way::File,
+    Way::Command,
+    Way::SecretHeader,
+    Way::WrittenHeader,
+    Way::Account,
+    Way::Vault,
+];
 
 impl Way {
     /// Whether a provider can be told a key in this way.
@@ -59,6 +68,11 @@ impl Way {
                 sandbox.set("MOCK_KEY", canary);
                 "headers = { \"X-Api-Key\" = \"${MOCK_KEY}\", Authorization = \"Bearer ${MOCK_KEY}\" }"
                     .to_owned()
+            }
+            Self::Vault => {
+                let kept = sandbox.run_with_input(&["secrets", "set", "api"], canary);
+                assert!(kept.contains("`api` is kept"), "{kept}");
+                "key = { vault = \"api\" }".to_owned()
             }
             Self::Account => {
                 sandbox.set("A", "AKIDEXAMPLE").set("B", &format!("{canary}/b")).set("C", canary);
@@ -114,6 +128,9 @@ async fn check(provider: &str, interface: Interface, more: &str) {
             let arguments = ["run", "Who am I?", "--show-requests", "--record", cassette];
             seen.push_str(&format!("{:?}\n", sandbox.output(&arguments)));
         }
+        for arguments in [&["config", "show", "--all"][..], &["secrets", "list"]] {
+            seen.push_str(&format!("{:?}\n", sandbox.output(arguments)));
+        }
         seen.push_str(&format!("{:?}\n", sandbox.output(&["doctor"])));
         let was_told = mock.headers().iter().any(|headers| format!("{headers:?}").contains(&canary));
         assert!(was_told, "{way:?}: the key was not sent, so nothing could be seen: {seen}");
@@ -158,4 +175,125 @@ fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
         }
     }
     found
+}
+
+/// A project with two secrets, one of which nobody has put anywhere yet.
+fn vault() -> Sandbox {
+    let sandbox = Sandbox::with_agent("tools: [calculator]");
+    sandbox.write("adjutant.toml", "[secrets]\napi = { vault = true }\nother = { vault = \"shared\" }\n");
+    sandbox
+}
+
+#[test]
+fn secrets_are_kept_listed_rotated_and_removed() {
+    let sandbox = vault();
+    sees!(sandbox.run_with_input(&["secrets", "set", "api"], "canary-0123456789\n"), @"
+    exit 0
+    --- stderr
+    `api` is kept
+    ");
+    sees!(sandbox.run_with_input(&["secrets", "set", "spare"], "canary-spare"), @"
+    exit 0
+    --- stderr
+    `spare` is kept
+    name it in adjutant.toml: `[secrets]` and `spare = { vault = true }`
+    ");
+    sees!(sandbox.run(&["secrets"]), @"
+    exit 0
+    --- stdout
+    secret  place  state
+    api     `api` in the vault of the project  there
+    other   `shared` in the vault of the project  the vault holds no secret `shared`
+    spare   `spare` in the vault of the project, not named under `[secrets]`  there
+    ");
+    let sealed = || sandbox.read(".adjutant/vault/secret.api.sealed");
+    let before = sealed();
+    assert!(!before.contains("canary"));
+    sees!(sandbox.run(&["secrets", "rotate", "--forget-old"]), @"
+    exit 0
+    --- stdout
+    sealed anew: 2, signed anew: 0, old keys forgotten: 1
+    ");
+    assert_ne!(sealed(), before, "it is sealed anew");
+    sees!(sandbox.run(&["secrets", "remove", "spare"]), @"
+    exit 0
+    --- stderr
+    `spare` is removed
+    ");
+    sees!(sandbox.run(&["secrets", "remove", "spare"]), @"
+    exit 2
+    --- stderr
+    error[not-found]: the vault holds no secret `spare`
+
+    hint: `adjutant secrets list` lists those that there are
+    ");
+    sees!(sandbox.run(&["config", "check"]), @"
+    exit 2
+    --- stderr
+    error[not-found]: the secret `other` cannot be had: the vault holds no secret `shared`
+
+    hint: put it there: `adjutant secrets set shared`
+    ");
+    sees!(sandbox.run_with_input(&["secrets", "set", "a/b"], "x"), @"
+    exit 2
+    --- stderr
+    error[input-invalid]: `a/b` cannot be the name of a secret
+
+    hint: use 1 to 100 characters of a-z, A-Z, 0-9, - and _
+    ");
+    sees!(sandbox.run_with_input(&["secrets", "set", "api"], " \n"), @"
+    exit 2
+    --- stderr
+    error[input-invalid]: a secret has 1 to 65536 bytes
+    ");
+    // What was sealed before the old keys were forgotten does not open any more, and says what to do.
+    sandbox.write(".adjutant/vault/secret.api.sealed", &before);
+    sees!(sandbox.run(&["secrets", "list"]), @"
+    exit 0
+    --- stdout
+    secret  place  state
+    api     `api` in the vault of the project     `[folder]/.adjutant/vault/secret.api.sealed` was sealed with another key
+    other   `shared` in the vault of the project  the vault holds no secret `shared`
+    ");
+}
+
+#[test]
+fn whoever_is_killed_while_keys_change_has_lost_nothing() {
+    let sandbox = vault();
+    for name in ["api", "shared"] {
+        sandbox.run_with_input(&["secrets", "set", name], &format!("canary-of-{name}"));
+    }
+    for wait in 0..12 {
+        let mut child = sandbox.command(&["secrets", "rotate"]).spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(wait * 4));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let listed = sandbox.json(&["secrets", "list"]);
+        let missing = listed.as_array().unwrap().iter().filter(|secret| !secret["missing"].is_null()).count();
+        assert_eq!(missing, 0, "after {wait}: {listed}");
+    }
+    sandbox.run(&["secrets", "rotate", "--forget-old"]);
+    let listed = sandbox.json(&["secrets", "list"]);
+    assert!(listed.as_array().unwrap().iter().all(|secret| secret["missing"].is_null()), "{listed}");
+}
+
+#[test]
+fn a_vault_does_not_keep_its_own_key() {
+    let sandbox = vault();
+    sandbox.write("adjutant.toml", "[secrets]\nroot = { vault = true }\n[vault]\nkey = \"root\"\n");
+    sees!(sandbox.run(&["config", "check"]), @r#"
+    exit 2
+    --- stderr
+    error[project-invalid]: the key of the vault, `root`, cannot be in the vault
+     --> adjutant.toml:3:1
+      |
+    3 | [vault]
+      | ^
+
+    hint: say another place: `root = { file = "..." }` under `[secrets]`
+
+    error[not-found]: the secret `root` cannot be had: the vault holds no secret `root`
+
+    hint: put it there: `adjutant secrets set root`
+    "#);
 }

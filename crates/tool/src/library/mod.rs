@@ -120,6 +120,17 @@ impl Library {
         self.write(&entry)
     }
 
+    /// Signs anew, with the key of now, each tool that is signed as it stands. Returns how many.
+    pub fn sign_anew(&self) -> Result<usize> {
+        let signed = self.entries()?.into_iter().filter(|entry| entry.standing == Standing::Signed);
+        let mut count = 0;
+        for entry in signed {
+            self.write(&entry)?;
+            count += 1;
+        }
+        Ok(count)
+    }
+
     /// Withdraws a tool: it stays to be looked at, and is not run any more.
     pub fn withdraw(&self, name: &str) -> Result<()> {
         let mut entry = self.entry(name)?;

@@ -12,6 +12,9 @@ use adjutant_core::{Code, Error, Result};
 use super::OpenVault;
 use super::seal::Unopened;
 
+/// How the files of entries end.
+const SUFFIX: &str = ".sealed";
+
 /// The longest entry, in bytes.
 const LONGEST: u64 = 1 << 20;
 
@@ -39,7 +42,7 @@ impl OpenVault {
     /// takes too long.
     pub(crate) async fn lock(&self, entry: &str) -> Result<Locked<'_>> {
         private_folder(&self.folder).map_err(|error| fault(&self.folder, "made", &error))?;
-        let path = self.path(entry).with_extension("lock");
+        let path = self.folder.join(format!("{entry}.lock"));
         let mut options = OpenOptions::new();
         let file = options.write(true).create(true).truncate(false).mode(0o600).open(&path);
         let file = file.map_err(|error| fault(&path, "made", &error))?;
@@ -49,7 +52,7 @@ impl OpenVault {
                 Ok(()) => return Ok(Locked { vault: self, entry: entry.to_owned(), _lock: file }),
                 Err(TryLockError::Error(error)) => return Err(fault(&path, "locked", &error)),
                 Err(TryLockError::WouldBlock) if began.elapsed() > PATIENCE => {
-                    let why = format!("another process has held the login of `{entry}` for too long");
+                    let why = format!("another process has held `{entry}` of the vault for too long");
                     return Err(Error::new(Code::ToolBusy, why)
                         .with_help("it is renewing a token; end it if it hangs"));
                 }
@@ -58,8 +61,22 @@ impl OpenVault {
         }
     }
 
+    /// The names of all entries. Fails with [`Code::FileUnreadable`].
+    pub(super) fn entries(&self) -> Result<Vec<String>> {
+        let listed = match fs::read_dir(&self.folder) {
+            Ok(listed) => listed,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(fault(&self.folder, "read", &error)),
+        };
+        let names = listed.filter_map(|file| file.ok()?.file_name().into_string().ok());
+        let mut names: Vec<String> =
+            names.filter_map(|name| name.strip_suffix(SUFFIX).map(str::to_owned)).collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
     fn path(&self, entry: &str) -> PathBuf {
-        self.folder.join(format!("{entry}.sealed"))
+        self.folder.join(format!("{entry}{SUFFIX}"))
     }
 }
 
@@ -120,6 +137,9 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// What can be done where an entry cannot be opened any more.
 pub(super) fn anew(entry: &str) -> String {
+    if let Some(secret) = entry.strip_prefix(super::secrets::PREFIX) {
+        return format!("`adjutant secrets set {secret}`");
+    }
     format!("`adjutant tools logout {entry}`, then `adjutant tools login {entry}`")
 }
 
@@ -129,11 +149,11 @@ fn explained(path: &Path, entry: &str, unopened: &Unopened) -> Error {
     let (why, help) = match unopened {
         Unopened::Changed => (
             format!("`{shown}` was changed or is damaged, and does not open"),
-            format!("put back what was there before, or log in anew: {anew}"),
+            format!("put back what was there before, or begin anew: {anew}"),
         ),
         Unopened::OtherKey => (
             format!("`{shown}` was sealed with another key"),
-            format!("give the key that the vault had before, or log in anew: {anew}"),
+            format!("give the key that the vault had before, or begin anew: {anew}"),
         ),
         Unopened::Newer(version) => (
             format!("`{shown}` has the form {version}, which a later version of Adjutant writes"),
@@ -161,7 +181,7 @@ mod tests {
     use super::*;
 
     fn vault(folder: &Path, key: &str) -> OpenVault {
-        let key = Key::given("key", &Secret::new(key.repeat(32))).unwrap();
+        let key = Key::given(&[("key", Secret::new(key.repeat(32)))]).unwrap();
         OpenVault { folder: folder.join("vault"), key: Arc::new(key) }
     }
 

@@ -7,6 +7,7 @@
 mod entry;
 mod key;
 mod seal;
+mod secrets;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,8 @@ pub(crate) use seal::random;
 pub struct Vault {
     folder: PathBuf,
     key: KeyPlace,
+    /// The secrets that were its key before that one.
+    previous: Vec<String>,
     clock: Arc<dyn Clock>,
 }
 
@@ -42,7 +45,18 @@ pub enum KeyPlace {
 impl Vault {
     /// A vault in a folder.
     pub fn new(folder: impl Into<PathBuf>, key: KeyPlace, clock: Arc<dyn Clock>) -> Self {
-        Self { folder: folder.into(), key, clock }
+        Self { folder: folder.into(), key, previous: Vec::new(), clock }
+    }
+
+    /// The same, where other secrets were its key before: what they sealed still opens.
+    #[must_use]
+    pub fn with_previous(self, secrets: Vec<String>) -> Self {
+        Self { previous: secrets, ..self }
+    }
+
+    /// Where its key is.
+    pub fn key(&self) -> &KeyPlace {
+        &self.key
     }
 
     /// Another vault under the same key, in another folder.
@@ -64,7 +78,11 @@ impl Vault {
     /// The vault with its key. Fails where the key is a secret that cannot be had or is too short.
     pub(crate) fn open(&self, secret: &(dyn Fn(&str) -> Result<Secret> + Sync)) -> Result<OpenVault> {
         let key = match &self.key {
-            KeyPlace::Secret(name) => Key::given(name, &secret(name)?)?,
+            KeyPlace::Secret(name) => {
+                let names = std::iter::once(name).chain(&self.previous);
+                let keys = names.map(|name| Ok((name.as_str(), secret(name)?)));
+                Key::given(&keys.collect::<Result<Vec<_>>>()?)?
+            }
             KeyPlace::File(path) => Key::in_file(path),
             KeyPlace::Nowhere => {
                 let why =
@@ -79,7 +97,7 @@ impl Vault {
 
 impl PartialEq for Vault {
     fn eq(&self, other: &Self) -> bool {
-        (&self.folder, &self.key) == (&other.folder, &other.key)
+        (&self.folder, &self.key, &self.previous) == (&other.folder, &other.key, &other.previous)
     }
 }
 

@@ -128,6 +128,37 @@ impl Sealer {
     }
 }
 
+/// Keys, the newest first. What is kept anew is sealed and signed by that one; what was before opens with any of them, so a key can be
+/// replaced while things that it sealed are still there.
+#[derive(Clone)]
+pub(super) struct Ring(Vec<Sealer>);
+
+impl Ring {
+    /// The keys of secrets, the newest first.
+    pub(super) fn of<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Result<Self> {
+        secrets.into_iter().map(Sealer::of).collect::<Result<_>>().map(Self)
+    }
+
+    /// The newest key.
+    pub(super) fn newest(&self) -> Result<&Sealer> {
+        self.0.first().ok_or_else(|| Error::new(Code::Internal, "the vault has no key"))
+    }
+
+    /// Whether a signature is that of this text, by any of the keys.
+    pub(super) fn has_signed(&self, text: &[u8], signature: &str) -> bool {
+        self.0.iter().any(|sealer| sealer.has_signed(text, signature))
+    }
+
+    /// Opens what was sealed as the text of an entry, by any of the keys.
+    pub(super) fn open(&self, entry: &str, written: &str) -> Result<Secret, Unopened> {
+        let opened = self.0.iter().map(|sealer| sealer.open(entry, written));
+        opened
+            .into_iter()
+            .find(|opened| *opened != Err(Unopened::OtherKey))
+            .unwrap_or(Err(Unopened::OtherKey))
+    }
+}
+
 /// What is sealed along: which entry it is, of which form.
 fn about(entry: &str) -> String {
     format!("adjutant vault {VERSION} {entry}")

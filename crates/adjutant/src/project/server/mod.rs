@@ -6,5 +6,6 @@ mod settings;
 mod webhook;
 
 pub use oidc::Oidc;
+pub(super) use read::secret;
 pub use settings::{LogFormat, ServerSettings, Tls};
 pub use webhook::OutgoingWebhook;

@@ -124,7 +124,7 @@ fn listen(table: &Table<'_>) -> Option<SocketAddr> {
     if address.is_none()
         && let Some(node) = table.value("listen")
     {
-        table.wrong("listen", node, "an address and a port", "write it as `127.0.0.1:8642` or `[::]:8642`");
+        table.wrong("listen", node, "an address and a port", "write it as `127.0.0.1:7400` or `[::]:7400`");
     }
     address
 }

@@ -47,5 +47,6 @@ fn source(trigger: &TriggerSettings) -> String {
     match &trigger.source {
         TriggerSource::Cron { schedule, .. } => schedule.text().to_owned(),
         TriggerSource::Folder { shown, pattern, .. } => format!("{shown}/{pattern}"),
+        TriggerSource::Webhook { path, .. } => format!("messages at {path}"),
     }
 }
