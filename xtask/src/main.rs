@@ -52,11 +52,13 @@ fn main() -> ExitCode {
                 clients: plan::tests(arguments, "testkit"),
                 servers: plan::tests(arguments, "tool") || plan::tests(arguments, "cli"),
                 simulation: plan::tests_exactly(arguments, "adjutant"),
+                service: plan::tests(arguments, "server"),
             };
             run(needs, |machine, root| plan::test(machine, arguments, |name| package_of(root, name)))
         }
         ("ci", []) => {
-            run(Needs { clients: true, servers: true, simulation: true }, |machine, _| plan::ci(machine))
+            let all = Needs { clients: true, servers: true, simulation: true, service: true };
+            run(all, |machine, _| plan::ci(machine))
         }
         ("bench", []) => run(Needs::default(), |machine, _| plan::bench(machine)),
         ("ci" | "bench", _) => refuse(&format!("`{command}` takes no arguments")),
@@ -82,6 +84,8 @@ struct Needs {
     servers: bool,
     /// The worlds that the gate is measured in.
     simulation: bool,
+    /// The clients of the service.
+    service: bool,
 }
 
 /// Installs what is missing, and the counterparts that are needed, then takes the steps of a plan.
@@ -119,6 +123,11 @@ fn install_counterparts(machine: &Machine, root: &Path, needs: Needs) -> Result<
     if needs.simulation {
         let worlds = Environment::simulation(root, &target);
         set_up(machine, root, "AgentDojo's worlds", worlds.steps(), || worlds.note())?;
+    }
+    if needs.service {
+        let (python, node) = (Environment::service(root, &target), Packages::service(root, &target));
+        set_up(machine, root, "clients of the service", python.steps(), || python.note())?;
+        set_up(machine, root, "clients of the service", node.steps(), || node.note())?;
     }
     if needs.servers {
         let (python, node) = (Environment::servers(root, &target), Packages::servers(root, &target));

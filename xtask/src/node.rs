@@ -1,4 +1,4 @@
-//! The Node packages that tests work with: servers that everybody uses.
+//! The Node packages that tests work with: servers that everybody uses, and clients of the service.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,6 +11,7 @@ const LISTS: [&str; 2] = ["package.json", "package-lock.json"];
 /// Node packages in the folder that cargo builds in, where the tests look for them.
 #[derive(Clone, Debug)]
 pub(crate) struct Packages {
+    title: &'static str,
     folder: PathBuf,
     lists: PathBuf,
 }
@@ -18,7 +19,20 @@ pub(crate) struct Packages {
 impl Packages {
     /// The servers that the MCP client is tested against.
     pub(crate) fn servers(root: &Path, target: &Path) -> Self {
-        Self { folder: target.join("servers/node"), lists: root.join("crates/tool/tests/mcp/servers") }
+        Self {
+            title: "Node servers",
+            folder: target.join("servers/node"),
+            lists: root.join("crates/tool/tests/mcp/servers"),
+        }
+    }
+
+    /// The clients that the service is tested with.
+    pub(crate) fn service(root: &Path, target: &Path) -> Self {
+        Self {
+            title: "Node clients",
+            folder: target.join("service/node"),
+            lists: root.join("crates/server/tests/vendors/clients"),
+        }
     }
 
     /// The steps that set them up; none where they stand as the lists want them.
@@ -26,7 +40,7 @@ impl Packages {
         if self.is_current() {
             return Vec::new();
         }
-        let title = "Node servers";
+        let title = self.title;
         let npm = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix"];
         vec![
             Step::new(title, "mkdir", ["-p"]).and([&self.folder]),

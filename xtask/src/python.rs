@@ -13,6 +13,9 @@ const CLIENTS: &str = "crates/testkit/tests/clients/requirements.txt";
 /// What lists the packages of a server that the MCP client is tested against.
 const SERVERS: &str = "crates/tool/tests/mcp/servers/requirements.txt";
 
+/// What lists the clients that the service is tested with.
+const SERVICE: &str = "crates/server/tests/vendors/clients/requirements.txt";
+
 /// What lists AgentDojo, and all that it needs.
 const SIMULATION: &str = "crates/adjutant/tests/agentdojo/requirements.txt";
 
@@ -52,6 +55,15 @@ impl Environment {
             title: "Python servers",
             folder: target.join("servers/python"),
             requirements: root.join(SERVERS),
+        }
+    }
+
+    /// The environment of the clients of the service.
+    pub(crate) fn service(root: &Path, target: &Path) -> Self {
+        Self {
+            title: "clients of the service",
+            folder: target.join("service/python"),
+            requirements: root.join(SERVICE),
         }
     }
 

@@ -39,6 +39,44 @@ impl Response {
     /// is on no list here, so the price of the tokens is not all of its cost.
     pub fn has_fees(&self) -> bool {
         let is_cached = self.instead.as_ref().is_some_and(|instead| instead.cached);
-        !is_cached && self.message.parts.iter().any(|part| matches!(part, Part::Native(_)))
+        !is_cached && self.message.parts.iter().any(is_work)
+    }
+}
+
+/// Whether a part is what a tool of the provider's own did, and not something that is said of a text: its sources, or whether it is
+/// the answer.
+fn is_work(part: &Part) -> bool {
+    let Part::Native(native) = part else { return false };
+    let is_citation = native.value.get("type").is_some_and(|kind| kind == "citations");
+    let is_phase = native.value.as_object().is_some_and(|fields| fields.keys().all(|name| name == "phase"));
+    !is_citation && !is_phase
+}
+
+#[cfg(test)]
+mod tests {
+    use adjutant_core::message::Native;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_said_of_a_text_costs_nothing() {
+        let with = |value: Value| {
+            let native = Part::Native(Native { provider: "p".into(), value });
+            Response {
+                message: Message::assistant(vec![native]),
+                usage: None,
+                stop: StopReason::EndTurn,
+                model: None,
+                request_id: None,
+                tried: Vec::new(),
+                instead: None,
+                unknown: Vec::new(),
+            }
+        };
+        assert!(with(json!({"type": "web_search_call"})).has_fees());
+        assert!(with(json!({"executableCode": {}})).has_fees());
+        assert!(!with(json!({"phase": "final_answer"})).has_fees());
+        assert!(!with(json!({"type": "citations", "citations": []})).has_fees());
     }
 }

@@ -9,6 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::access::{Caller, Keys, credential};
+use crate::openai::responses::Background;
 use crate::settings::Settings;
 use crate::tenants::Tenants;
 
@@ -21,6 +22,7 @@ struct Inner {
     keys: Keys,
     settings: Settings,
     streams: Arc<Semaphore>,
+    background: Background,
     /// Cancelled when nothing new is begun any more.
     draining: CancellationToken,
 }
@@ -30,7 +32,8 @@ impl Service {
         let streams = Arc::new(Semaphore::new(settings.most_streams.min(Semaphore::MAX_PERMITS)));
         let keys = Keys::new(&adjutant);
         let (tenants, draining) = (Tenants::new(adjutant), CancellationToken::new());
-        Self(Arc::new(Inner { tenants, keys, settings, streams, draining }))
+        let background = Background::default();
+        Self(Arc::new(Inner { tenants, keys, settings, streams, background, draining }))
     }
 
     /// Opens the part of every tenant that has something to drive.
@@ -67,6 +70,11 @@ impl Service {
         Arc::clone(&self.0.streams).try_acquire_owned().map_err(|_| {
             Error::new(Code::Overloaded, "as many streams are open as the service has places for")
         })
+    }
+
+    /// The responses that go on without their clients.
+    pub(crate) fn background(&self) -> &Background {
+        &self.0.background
     }
 
     pub(crate) fn settings(&self) -> &Settings {

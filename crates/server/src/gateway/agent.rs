@@ -186,9 +186,10 @@ impl AgentTalk {
         };
         self.tell(rest);
         let stop = match &reply.stop {
-            Stop::LimitReached(_) => StopReason::MaxTokens,
-            _ if reply.blocked.is_some() => StopReason::ContentFilter,
-            _ => StopReason::EndTurn,
+            Stop::LimitReached(_) | Stop::CutOff => StopReason::MaxTokens,
+            Stop::Refused => StopReason::Refusal,
+            Stop::Filtered | Stop::Withheld | Stop::Blocked => StopReason::ContentFilter,
+            Stop::Answered | Stop::Empty | Stop::Enough | Stop::HandedOver => StopReason::EndTurn,
         };
         self.close(&reply.text, stop, Some(reply));
     }

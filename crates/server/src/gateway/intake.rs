@@ -4,7 +4,6 @@ use adjutant::gateway::Asker;
 use adjutant_core::role::Right;
 use adjutant_core::{Code, Error};
 use axum::extract::Request;
-use http::request::Parts;
 use serde_json::Value;
 
 use crate::access::Caller;
@@ -48,8 +47,6 @@ pub(crate) struct Given {
     pub(crate) service: Service,
     /// What was sent; `null` where nothing was.
     pub(crate) body: Value,
-    /// The rest of the request.
-    pub(crate) parts: Parts,
 }
 
 impl Given {
@@ -73,5 +70,5 @@ pub(crate) async fn take(service: Service, request: Request, needs: Right) -> Re
             Fault::from(Error::new(Code::InputInvalid, message).with_help("send JSON, as UTF-8"))
         })?,
     };
-    Ok(Given { caller, service, body, parts })
+    Ok(Given { caller, service, body })
 }

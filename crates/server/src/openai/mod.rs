@@ -24,4 +24,5 @@ pub(crate) fn routes() -> Router<Service> {
         .route("/v1/embeddings", post(embeddings::embed))
         .route("/v1/models", get(models::list))
         .route("/v1/models/{*id}", get(models::show))
+        .merge(responses::routes())
 }

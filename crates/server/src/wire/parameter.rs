@@ -18,6 +18,7 @@ pub(crate) struct Parameter {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum How {
     /// It is read, and becomes this.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the documentation is held to it by a test"))]
     Read(&'static str),
     /// It is taken where it asks for what holds anyway, written as JSON; otherwise it is refused for this reason.
     Only(&'static [&'static str], &'static str),

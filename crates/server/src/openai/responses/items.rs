@@ -11,12 +11,6 @@ use crate::wire::{Carried, Fault, Node, by_address, checked, open};
 /// What OpenAI's own items are stamped with.
 const OWN: &str = "openai-responses";
 
-/// The messages that items are, where nothing was said before them.
-#[expect(dead_code, reason = "conversations are made of items")]
-pub(crate) fn messages(items: &[Value]) -> Result<Vec<Message>, Fault> {
-    read(items, true)
-}
-
 /// The messages that items are. Where something was said before, they may answer calls that stand there.
 pub(super) fn read(items: &[Value], goes_on: bool) -> Result<Vec<Message>, Fault> {
     let body = Value::from(Map::from_iter([("input".to_owned(), Value::from(items.to_vec()))]));
@@ -211,4 +205,13 @@ fn part_of(part: &Node<'_>, role: Role) -> Result<Part, Fault> {
             Ok(Part::text(part.need(field)?.text()?))
         }
     }
+}
+
+/// The id of the item that an item refers to, and of the response that it is of; none where it refers to nothing.
+pub(super) fn referred(item: &Value) -> Option<(String, String)> {
+    let text = |name: &str| item.get(name).and_then(Value::as_str);
+    let id = text("id").filter(|_| text("type") == Some("item_reference"))?;
+    let (_, rest) = id.split_once('_')?;
+    let (response, _) = rest.rsplit_once('_')?;
+    Some((id.to_owned(), response.to_owned()))
 }

@@ -1,14 +1,23 @@
-//! `POST /v1/responses`.
+//! `POST /v1/responses`, and what is kept of responses: themselves, and conversations.
 
 mod answer;
+mod background;
+mod conversations;
 mod items;
 mod parameters;
 mod request;
+mod route;
+mod store;
 mod stream;
+mod work;
 
-pub(crate) use answer::{Frame, failed, output, whole};
-pub(crate) use items::messages;
+#[cfg(test)]
+pub(crate) use answer::{Frame, whole};
+pub(crate) use background::Background;
 #[cfg(test)]
 pub(crate) use parameters::PARAMETERS;
-pub(crate) use request::{Asked, Before, read};
+#[cfg(test)]
+pub(crate) use request::read;
+pub(super) use route::routes;
+#[cfg(test)]
 pub(crate) use stream::Events;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use adjutant::model::{Effort, OutputSchema, Request, Sampling, ToolChoice};
-use adjutant_core::message::Message;
 use adjutant_core::tool::ToolSpec;
 use serde_json::{Map, Value};
 
@@ -19,6 +18,8 @@ use crate::wire::{Fault, Node, check};
 pub(crate) struct Asked {
     /// The model or agent that it names.
     pub(crate) model: String,
+    /// What is said before everything else, this time only.
+    pub(crate) instructions: Option<String>,
     /// What the model is asked, but for what was said before.
     pub(crate) request: Request,
     /// What was said before.
@@ -65,10 +66,8 @@ pub(crate) fn read(body: &Value) -> Result<Asked, Fault> {
     let before = before(&body)?;
     let input = input(&body)?;
     let (specs, strict_tools) = tools(&body)?;
-    let instructions = body.get("instructions").map(|text| text.text()).transpose()?;
-    let mut messages: Vec<Message> =
-        instructions.filter(|text| !text.is_empty()).map(Message::system).into_iter().collect();
-    messages.extend(items::read(&input, before.is_some())?);
+    let instructions = body.get("instructions").map(|text| text.text().map(str::to_owned)).transpose()?;
+    let messages = items::read(&input, before.is_some())?;
     let request = Request {
         messages: messages.into_iter().map(Arc::new).collect(),
         tool_choice: tool_choice(&body, &specs)?,
@@ -88,6 +87,7 @@ pub(crate) fn read(body: &Value) -> Result<Asked, Fault> {
     let user = body.get("safety_identifier").or_else(|| body.get("user"));
     Ok(Asked {
         model,
+        instructions: instructions.filter(|text| !text.is_empty()),
         request,
         before,
         input,

@@ -74,6 +74,11 @@ impl Events {
         self.response.as_ref()
     }
 
+    /// The response as it is while it is under way.
+    pub(crate) fn so_far(&self) -> Value {
+        self.frame.response("in_progress", self.done.values().cloned().collect(), self.used)
+    }
+
     /// What a piece of the answer is to the client.
     pub(crate) fn push(&mut self, delta: &Delta, out: &mut Vec<Event>) {
         self.begin(out);

@@ -38,7 +38,13 @@ impl Vendor {
     pub(super) fn read(self, body: &Value) -> Request {
         match self {
             Self::Chat => own::chat::read(body).unwrap().request,
-            Self::Responses => own::responses::read(body).unwrap().request,
+            Self::Responses => {
+                let asked = own::responses::read(body).unwrap();
+                let mut request = asked.request;
+                let instructions = asked.instructions.map(adjutant_core::message::Message::system);
+                request.messages.splice(0..0, instructions.map(Arc::new));
+                request
+            }
             Self::Messages => messages::read(body).unwrap().request,
         }
     }

@@ -1,0 +1,356 @@
+//! Makes responses, and gives those that are kept.
+
+use std::sync::Arc;
+
+use adjutant_core::message::{Message, Part};
+use adjutant_core::role::Right;
+use adjutant_core::{Code, Error};
+use axum::Router;
+use axum::extract::{Path, Query, Request, State};
+use axum::response::Response;
+use axum::routing::{get, post};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::mpsc::{Receiver, channel};
+
+use super::answer::{Frame, whole};
+use super::conversations;
+use super::items::referred;
+use super::request::{Asked, Before, read};
+use super::store::{Kept, Shelf};
+use super::stream::{Event, Events};
+use super::work::{Keeping, Listener, work};
+use crate::gateway::{Asks, Given, Talk, Target, Tells, Vendor, failed, json as body_of, streamed, take};
+use crate::service::Service;
+use crate::wire::{Fault, checked};
+
+/// How many pieces wait for a client that reads slowly.
+const MOST_WAITING: usize = 32;
+
+/// The routes of responses and conversations.
+pub(in crate::openai) fn routes() -> Router<Service> {
+    Router::new()
+        .route("/v1/responses", post(create))
+        .route("/v1/responses/{id}", get(show).delete(delete))
+        .route("/v1/responses/{id}/cancel", post(cancel))
+        .route("/v1/responses/{id}/input_items", get(input_items))
+        .merge(conversations::routes())
+}
+
+async fn create(State(service): State<Service>, request: Request) -> Response {
+    made(service, request).await.unwrap_or_else(|fault| failed(Vendor::OpenAi, &fault))
+}
+
+async fn made(service: Service, request: Request) -> Result<Response, Fault> {
+    let mut given = take(service, request, Right::Run).await?;
+    let shelf = Shelf::of(&given.caller);
+    look_up(&shelf, &mut given.body).await?;
+    let asked = read(&given.body)?;
+    let gateway = given.caller.adjutant().gateway();
+    let id = gateway.id()?;
+    let conversation = match &asked.before {
+        Some(Before::Conversation(id)) => Some(id.clone()),
+        _ => None,
+    };
+    let frame = Frame {
+        id: id.clone(),
+        created: gateway.now().0 / 1_000,
+        model: asked.model.clone(),
+        background: asked.background,
+        sealed: asked.sealed,
+        conversation: conversation.clone(),
+        echo: asked.echo.clone(),
+    };
+    let target = Target::of(&asked.model);
+    let (before, session) = follow(&shelf, &asked, &target, &id).await?;
+    let said = together(before, &asked.request.messages)?;
+    let instructions = asked.instructions.iter().map(|text| Arc::new(Message::system(text.as_str())));
+    let mut request = asked.request.clone();
+    request.messages = instructions.chain(said.iter().cloned().map(Arc::new)).collect();
+    if let (Target::Agent(_), Some(_)) = (&target, request.max_output_tokens) {
+        return Err(Fault::at("max_output_tokens", "unsupported_parameter", "an agent has its own limits")
+            .with_help("take `max_output_tokens` out"));
+    }
+    let keeping = Keeping {
+        shelf,
+        id: id.clone(),
+        store: asked.store,
+        said,
+        input: with_ids(&asked.input, &id),
+        session: session.clone(),
+        conversation,
+        user: asked.user.clone(),
+    };
+    let asks = Asks { target, request, user: asked.user, session };
+    if asked.background {
+        return later(&given, asks, frame, keeping, asked.stream).await;
+    }
+    if !asked.stream {
+        let heard = Talk::begin(&given, asks).await?.whole().await?;
+        let body = whole(&frame, &heard.response);
+        keeping.whole(&body, &heard, Vec::new()).await?;
+        return Ok(body_of(&body, &heard.tells(&id)));
+    }
+    let place = given.service.stream()?;
+    let talk = Talk::begin(&given, asks).await?;
+    let tells = talk.tells(&id);
+    let (sender, pieces) = channel(MOST_WAITING);
+    tokio::spawn(work(talk, Events::new(frame), keeping, Listener::Client { to: sender, _place: place }));
+    Ok(streamed(pieces, given.service.settings().heartbeat, &tells))
+}
+
+/// Goes on without its client.
+async fn later(
+    given: &Given,
+    asks: Asks,
+    frame: Frame,
+    keeping: Keeping,
+    stream: bool,
+) -> Result<Response, Fault> {
+    let (id, tenant) = (frame.id.clone(), tenant(given));
+    let talk = Talk::begin(given, asks).await?;
+    let tells = talk.tells(&id);
+    let response = frame.response("in_progress", Vec::new(), None);
+    keeping.partial(&response, tells.run.clone(), Vec::new()).await?;
+    let working = given.service.background().begin(&tenant, &id);
+    tokio::spawn(work(talk, Events::new(frame), keeping, Listener::Later(working)));
+    match stream {
+        true => again(given, &id, None).await,
+        false => Ok(body_of(&response, &tells)),
+    }
+}
+
+fn tenant(given: &Given) -> String {
+    given.caller.who().tenant.to_string()
+}
+
+/// Puts the items that a request refers to in their places: clients do not send again what was kept.
+async fn look_up(shelf: &Shelf, body: &mut Value) -> Result<(), Fault> {
+    let Some(items) = body.get_mut("input").and_then(Value::as_array_mut) else { return Ok(()) };
+    for (place, item) in items.iter_mut().enumerate() {
+        let Some((item_id, response)) = referred(item) else { continue };
+        let missing = || {
+            Fault::at(format!("input[{place}].id"), "invalid_value", format!("there is no item `{item_id}`"))
+        };
+        let kept = shelf.response(&response).await.map_err(|_| missing())?;
+        let output = kept.response.get("output").and_then(Value::as_array).into_iter().flatten();
+        let mut all = output.chain(&kept.input);
+        let found = all.find(|item| item.get("id").and_then(Value::as_str) == Some(&item_id)).cloned();
+        *item = found.ok_or_else(missing)?;
+    }
+    Ok(())
+}
+
+/// What was said before a request, and the session of the agent that it asks.
+async fn follow(
+    shelf: &Shelf,
+    asked: &Asked,
+    target: &Target,
+    id: &str,
+) -> Result<(Vec<Message>, Option<String>), Fault> {
+    let is_agent = matches!(target, Target::Agent(_));
+    let session = |of: String| is_agent.then_some(of);
+    match &asked.before {
+        None => Ok((Vec::new(), session(format!("v1-{id}")).filter(|_| asked.store))),
+        Some(Before::Conversation(id)) => {
+            let (conversation, _) =
+                shelf.conversation(id).await.map_err(|error| at(error, "conversation"))?;
+            Ok((conversation.said, session(format!("v1-{id}"))))
+        }
+        Some(Before::Response(id)) => {
+            let plain = id.strip_prefix("resp_").unwrap_or(id);
+            let kept = shelf.response(plain).await.map_err(|error| at(error, "previous_response_id"))?;
+            if kept.said.is_empty() {
+                let error = Error::new(Code::Conflict, format!("the response `{id}` is not complete"));
+                return Err(at(
+                    error.with_help("wait for its end, or follow another one"),
+                    "previous_response_id",
+                ));
+            }
+            let own = kept.session.filter(|_| is_agent);
+            Ok((kept.said, own.or_else(|| session(format!("v1-{plain}")))))
+        }
+    }
+}
+
+fn at(error: Error, param: &str) -> Fault {
+    Fault { param: Some(param.to_owned()), ..Fault::from(error) }
+}
+
+/// What was said before with what is said now. Results find the names of the calls that they answer.
+fn together(before: Vec<Message>, now: &[Arc<Message>]) -> Result<Vec<Message>, Fault> {
+    let names: std::collections::HashMap<_, _> = before
+        .iter()
+        .flat_map(|message| message.calls())
+        .map(|call| (call.id.clone(), call.name.clone()))
+        .collect();
+    let mut all = before;
+    for message in now {
+        let mut message = Message::clone(message);
+        for part in &mut message.parts {
+            if let Part::ToolResult(result) = part
+                && let Some(name) = names.get(&result.call).filter(|_| result.name.is_empty())
+            {
+                result.name.clone_from(name);
+            }
+        }
+        all.push(message);
+    }
+    checked(all, "input")
+}
+
+/// The items of a request, each with an id, as lists of them want it.
+fn with_ids(items: &[Value], id: &str) -> Vec<Value> {
+    let named = |(place, item): (usize, &Value)| {
+        let mut item = item.clone();
+        if let Some(fields) = item.as_object_mut() {
+            fields.entry("type").or_insert_with(|| "message".into());
+            fields.entry("id").or_insert_with(|| format!("in_{id}_{place}").into());
+        }
+        item
+    };
+    items.iter().enumerate().map(named).collect()
+}
+
+/// How a kept response is asked for.
+#[derive(Deserialize)]
+struct Shown {
+    #[serde(default)]
+    stream: Option<bool>,
+    #[serde(default)]
+    starting_after: Option<u64>,
+}
+
+async fn show(
+    State(service): State<Service>,
+    Path(id): Path<String>,
+    Query(shown): Query<Shown>,
+    request: Request,
+) -> Response {
+    let found = async {
+        let given = take(service, request, Right::Run).await?;
+        let plain = id.strip_prefix("resp_").unwrap_or(&id);
+        if shown.stream == Some(true) {
+            return again(&given, plain, shown.starting_after).await;
+        }
+        let kept = settled(&given, plain).await?;
+        Ok(body_of(&kept.response, &Tells { id: plain.to_owned(), run: kept.run, ..Tells::default() }))
+    };
+    found.await.unwrap_or_else(|fault| failed(Vendor::OpenAi, &fault))
+}
+
+/// A kept response. One that was under way in a process that is gone is over.
+async fn settled(given: &Given, id: &str) -> Result<Kept, Fault> {
+    let shelf = Shelf::of(&given.caller);
+    let mut kept = shelf.response(id).await?;
+    let is_open = kept.response.get("status").is_some_and(|status| status == "in_progress");
+    if !is_open || given.service.background().find(&tenant(given), id).is_some() || !shelf.is_left(id).await?
+    {
+        return Ok(kept);
+    }
+    let error = json!({"code": "server_error", "message": "the process that worked on it is gone"});
+    if let Some(fields) = kept.response.as_object_mut() {
+        fields.insert("status".into(), "failed".into());
+        fields.insert("error".into(), error);
+    }
+    shelf.keep(id, &kept).await?;
+    Ok(kept)
+}
+
+/// Tells a response again, after an event.
+async fn again(given: &Given, id: &str, after: Option<u64>) -> Result<Response, Fault> {
+    let place = given.service.stream()?;
+    let kept = Shelf::of(&given.caller).response(id).await?;
+    let first = usize::try_from(after.map_or(0, |after| after.saturating_add(1))).unwrap_or(usize::MAX);
+    let (sender, pieces): (_, Receiver<String>) = channel(MOST_WAITING);
+    match given.service.background().find(&tenant(given), id) {
+        Some(mut under) => {
+            tokio::spawn(async move {
+                let (_place, mut next) = (place, first);
+                while let Some(events) = tokio::select! {
+                    biased;
+                    () = sender.closed() => None,
+                    events = under.from(next) => events,
+                } {
+                    next += events.len();
+                    let mut out = String::new();
+                    events.iter().for_each(|event| event.write(&mut out));
+                    if sender.send(out).await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        None if kept.events.is_empty() => {
+            return Err(Fault::at("stream", "invalid_value", "this response cannot be told again")
+                .with_help("only those that are made with `background` can; ask for it without `stream`"));
+        }
+        None => {
+            tokio::spawn(async move {
+                let _place = place;
+                for (number, data) in (0_u64..).zip(kept.events).skip(first) {
+                    let mut out = String::new();
+                    Event { number, data }.write(&mut out);
+                    if sender.send(out).await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    }
+    let tells = Tells { id: id.to_owned(), ..Tells::default() };
+    Ok(streamed(pieces, given.service.settings().heartbeat, &tells))
+}
+
+async fn delete(State(service): State<Service>, Path(id): Path<String>, request: Request) -> Response {
+    let deleted = async {
+        let given = take(service, request, Right::Run).await?;
+        let plain = id.strip_prefix("resp_").unwrap_or(&id);
+        if let Some(under) = given.service.background().find(&tenant(&given), plain) {
+            under.cancel.cancel();
+        }
+        Shelf::of(&given.caller).forget(plain).await?;
+        Ok::<_, Fault>(body_of(&json!({"id": id, "object": "response", "deleted": true}), &Tells::default()))
+    };
+    deleted.await.unwrap_or_else(|fault| failed(Vendor::OpenAi, &fault))
+}
+
+async fn cancel(State(service): State<Service>, Path(id): Path<String>, request: Request) -> Response {
+    let cancelled = async {
+        let given = take(service, request, Right::Run).await?;
+        let plain = id.strip_prefix("resp_").unwrap_or(&id);
+        let kept = settled(&given, plain).await?;
+        if kept.response.get("background") != Some(&Value::Bool(true)) {
+            return Err(Fault::at(
+                "response_id",
+                "invalid_value",
+                "only what goes on in the background can be cancelled",
+            ));
+        }
+        if let Some(mut under) = given.service.background().find(&tenant(&given), plain) {
+            under.cancel.cancel();
+            let mut next = 0;
+            while let Some(events) = under.from(next).await {
+                next += events.len();
+            }
+        }
+        let kept = settled(&given, plain).await?;
+        Ok(body_of(&kept.response, &Tells::default()))
+    };
+    cancelled.await.unwrap_or_else(|fault| failed(Vendor::OpenAi, &fault))
+}
+
+async fn input_items(
+    State(service): State<Service>,
+    Path(id): Path<String>,
+    Query(paged): Query<conversations::Paged>,
+    request: Request,
+) -> Response {
+    let listed = async {
+        let given = take(service, request, Right::Run).await?;
+        let plain = id.strip_prefix("resp_").unwrap_or(&id);
+        let kept = Shelf::of(&given.caller).response(plain).await?;
+        Ok::<_, Fault>(body_of(&paged.page(&kept.input)?, &Tells::default()))
+    };
+    listed.await.unwrap_or_else(|fault| failed(Vendor::OpenAi, &fault))
+}

@@ -1,0 +1,142 @@
+//! What is kept of responses and conversations: documents of the tenant, whose every key is an id that nobody can guess.
+
+use adjutant::Adjutant;
+use adjutant::durable::{Draft, Expected};
+use adjutant_core::json::Json;
+use adjutant_core::message::Message;
+use adjutant_core::{Code, Error, Result};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// The kinds of the documents.
+const RESPONSE: &str = "openai.response";
+const CONVERSATION: &str = "openai.conversation";
+
+/// How long a response is kept: as long as OpenAI keeps it, in milliseconds.
+const KEPT: i64 = 30 * 86_400_000;
+
+/// How long nobody writes down that they work on a response before it is taken for left.
+const LEFT: std::time::Duration = std::time::Duration::from_secs(90);
+
+/// A response as it is kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Kept {
+    /// What the client was told.
+    pub(super) response: Value,
+    /// The items that it answers.
+    pub(super) input: Vec<Value>,
+    /// All that was said, with the answer: what the next one follows. None while it is not whole.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) said: Vec<Message>,
+    /// The session of the agent that answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) session: Option<String>,
+    /// The run, while an agent answers in the background.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) run: Option<String>,
+    /// The events that told it, where it can be told again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) events: Vec<Value>,
+    /// Who asked: nobody else who is confined to a person sees it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) user: Option<String>,
+}
+
+/// A conversation as it is kept.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Conversation {
+    /// When it was made, in seconds since 1970.
+    pub(super) created: i64,
+    /// What the client wants to find it by.
+    pub(super) metadata: Map<String, Value>,
+    /// Its items.
+    pub(super) items: Vec<Value>,
+    /// What was said.
+    pub(super) said: Vec<Message>,
+    /// Who made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) user: Option<String>,
+}
+
+/// The responses and conversations of a tenant, as one caller sees them.
+#[derive(Clone)]
+pub(super) struct Shelf {
+    adjutant: Adjutant,
+    user: Option<String>,
+}
+
+impl Shelf {
+    /// Those of a caller: of one who is a person only their own.
+    pub(super) fn of(caller: &crate::access::Caller) -> Self {
+        Self { adjutant: caller.adjutant().clone(), user: caller.who().user.clone() }
+    }
+
+    /// A response, by its id without what says that it is one. Fails with [`Code::NotFound`].
+    pub(super) async fn response(&self, id: &str) -> Result<Kept> {
+        let found = self.adjutant.engine().document(RESPONSE, id).await?;
+        let kept: Option<Kept> = found.map(|document| document.body.to()).transpose()?;
+        kept.filter(|kept| self.sees(kept.user.as_deref()))
+            .ok_or_else(|| missing("response", &format!("resp_{id}")))
+    }
+
+    /// Whether nobody works any more on a response that is under way: whoever does writes it down now and then.
+    pub(super) async fn is_left(&self, id: &str) -> Result<bool> {
+        let found = self.adjutant.engine().document(RESPONSE, id).await?;
+        let now = self.adjutant.gateway().now();
+        Ok(found.is_some_and(|document| now.since(document.updated) > LEFT))
+    }
+
+    /// Keeps a response.
+    pub(super) async fn keep(&self, id: &str, kept: &Kept) -> Result<()> {
+        let expires = Some(adjutant_core::time::Timestamp(self.adjutant.gateway().now().0 + KEPT));
+        let kept = Kept { user: kept.user.clone().or_else(|| self.user.clone()), ..kept.clone() };
+        let draft = Draft { user: kept.user.clone(), expires, ..Draft::new(RESPONSE, id, Json::of(&kept)?) };
+        self.adjutant.engine().put_document(draft).await.map(drop)
+    }
+
+    /// Forgets a response. Fails with [`Code::NotFound`].
+    pub(super) async fn forget(&self, id: &str) -> Result<()> {
+        self.response(id).await?;
+        self.adjutant.engine().delete_document(RESPONSE, id, Expected::Anything).await.map(drop)
+    }
+
+    /// A conversation, and its revision. Fails with [`Code::NotFound`].
+    pub(super) async fn conversation(&self, id: &str) -> Result<(Conversation, u64)> {
+        let found = self.adjutant.engine().document(CONVERSATION, id).await?;
+        let revision = found.as_ref().map_or(0, |document| document.revision);
+        let kept: Option<Conversation> = found.map(|document| document.body.to()).transpose()?;
+        let kept = kept.filter(|kept| self.sees(kept.user.as_deref()));
+        kept.map(|kept| (kept, revision)).ok_or_else(|| missing("conversation", id))
+    }
+
+    /// Keeps a conversation over a revision of it. Fails with [`Code::Conflict`] where somebody was faster.
+    pub(super) async fn converse(&self, id: &str, kept: &Conversation, over: Expected) -> Result<()> {
+        let kept = Conversation { user: kept.user.clone().or_else(|| self.user.clone()), ..kept.clone() };
+        let draft = Draft { user: kept.user.clone(), ..Draft::new(CONVERSATION, id, Json::of(&kept)?) };
+        self.adjutant.engine().put_document(draft.over(over)).await.map(drop).map_err(|error| {
+            match error.code() {
+                Code::Conflict => Error::new(
+                    Code::Conflict,
+                    format!("another response was added to the conversation `{id}` meanwhile"),
+                )
+                .with_help("ask again: turns of a conversation follow each other"),
+                _ => error,
+            }
+        })
+    }
+
+    /// Forgets a conversation. Fails with [`Code::NotFound`].
+    pub(super) async fn end(&self, id: &str) -> Result<()> {
+        self.conversation(id).await?;
+        self.adjutant.engine().delete_document(CONVERSATION, id, Expected::Anything).await.map(drop)
+    }
+
+    fn sees(&self, user: Option<&str>) -> bool {
+        self.user.is_none() || self.user.as_deref() == user
+    }
+}
+
+fn missing(what: &str, id: &str) -> Error {
+    Error::new(Code::NotFound, format!("there is no {what} `{id}`"))
+        .with_help("it was deleted, its time is over, or it was made without `store`")
+}

@@ -1,0 +1,198 @@
+//! Has a response told to its end, and keeps it.
+
+use std::time::Duration;
+
+use adjutant::durable::Expected;
+use adjutant::model::Delta;
+use adjutant_core::message::Message;
+use adjutant_core::{Code, Error, Result};
+use serde_json::Value;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::mpsc::Sender;
+
+use super::background::Working;
+use super::store::{Kept, Shelf};
+use super::stream::{Event, Events};
+use crate::gateway::{Heard, Talk};
+use crate::wire::Fault;
+
+/// How often what goes on in the background is written down, to show that somebody works on it.
+const ALIVE: Duration = Duration::from_secs(20);
+
+/// What becomes of a response once it is whole.
+pub(super) struct Keeping {
+    pub(super) shelf: Shelf,
+    /// Its id, without what says that it is one.
+    pub(super) id: String,
+    /// Whether it is kept.
+    pub(super) store: bool,
+    /// What was said before it, without its instructions, and what it answers.
+    pub(super) said: Vec<Message>,
+    /// The items that it answers.
+    pub(super) input: Vec<Value>,
+    /// The session of the agent that answers.
+    pub(super) session: Option<String>,
+    /// The conversation that it is a turn of.
+    pub(super) conversation: Option<String>,
+    pub(super) user: Option<String>,
+}
+
+impl Keeping {
+    /// Keeps a whole response, and adds it to its conversation.
+    pub(super) async fn whole(&self, response: &Value, heard: &Heard, events: Vec<Value>) -> Result<()> {
+        let mut said = self.said.clone();
+        said.push(heard.response.message.clone());
+        if let Some(id) = &self.conversation {
+            let (mut conversation, revision) = self.shelf.conversation(id).await?;
+            conversation.items.extend(self.input.iter().cloned());
+            let output = response.get("output").and_then(Value::as_array).into_iter().flatten();
+            conversation.items.extend(output.cloned());
+            conversation.said.clone_from(&said);
+            self.shelf.converse(id, &conversation, Expected::Revision(revision)).await?;
+        }
+        if !self.store {
+            return Ok(());
+        }
+        self.shelf.keep(&self.id, &Kept { said, events, ..self.kept(response, None) }).await
+    }
+
+    /// Keeps a response that is not whole: under way, failed or cancelled.
+    pub(super) async fn partial(
+        &self,
+        response: &Value,
+        run: Option<String>,
+        events: Vec<Value>,
+    ) -> Result<()> {
+        if !self.store {
+            return Ok(());
+        }
+        self.shelf.keep(&self.id, &Kept { events, ..self.kept(response, run) }).await
+    }
+
+    fn kept(&self, response: &Value, run: Option<String>) -> Kept {
+        Kept {
+            response: response.clone(),
+            input: self.input.clone(),
+            said: Vec::new(),
+            session: self.session.clone(),
+            run,
+            events: Vec::new(),
+            user: self.user.clone(),
+        }
+    }
+}
+
+/// Who hears a response.
+pub(super) enum Listener {
+    /// A client. Once it is gone, the response is let go of.
+    Client {
+        to: Sender<String>,
+        /// Its place among the streams.
+        _place: OwnedSemaphorePermit,
+    },
+    /// Whoever comes back.
+    Later(Working),
+}
+
+/// Has a response told to its end.
+pub(super) async fn work(mut talk: Talk, mut events: Events, keeping: Keeping, listener: Listener) {
+    let run = talk.tells("").run;
+    loop {
+        let mut out = Vec::new();
+        let delta = tokio::select! {
+            biased;
+            () = listener.left() => {
+                if let Listener::Later(working) = &listener {
+                    events.cancel(&mut out);
+                    keep(&keeping, &events, working, &out).await;
+                    working.tell(out);
+                }
+                return;
+            }
+            delta = talk.next() => delta,
+            () = tokio::time::sleep(ALIVE), if matches!(listener, Listener::Later(_)) => {
+                let response = events.so_far();
+                // What cannot be written now is written the next time.
+                let _ = keeping.partial(&response, run.clone(), Vec::new()).await;
+                continue;
+            }
+        };
+        let ends = match delta {
+            None => return,
+            Some(Ok(delta)) => {
+                events.push(&delta, &mut out);
+                matches!(delta, Delta::End(_))
+            }
+            Some(Err(error)) => {
+                events.fail(&Fault::from(error), &mut out);
+                true
+            }
+        };
+        if ends {
+            let written = finish(talk.heard(), &events, &keeping, &listener, &out).await;
+            if let Err(error) = written {
+                // The client must not take for kept what is not.
+                out.pop();
+                events.fail(&Fault::from(error), &mut out);
+            }
+        }
+        if !listener.hear(out).await || ends {
+            return;
+        }
+    }
+}
+
+async fn finish(
+    heard: Option<Heard>,
+    events: &Events,
+    keeping: &Keeping,
+    listener: &Listener,
+    last: &[Event],
+) -> Result<()> {
+    let Some(response) = events.response() else {
+        return Err(Error::new(Code::Internal, "a response ended without being over"));
+    };
+    let told = match listener {
+        Listener::Later(working) => all(working, last),
+        Listener::Client { .. } => Vec::new(),
+    };
+    match heard {
+        Some(heard) => keeping.whole(response, &heard, told).await,
+        None => keeping.partial(response, None, told).await,
+    }
+}
+
+async fn keep(keeping: &Keeping, events: &Events, working: &Working, last: &[Event]) {
+    if let Some(response) = events.response() {
+        let _ = keeping.partial(response, None, all(working, last)).await;
+    }
+}
+
+fn all(working: &Working, last: &[Event]) -> Vec<Value> {
+    working.all().into_iter().chain(last.iter().cloned()).map(|event| event.data).collect()
+}
+
+impl Listener {
+    /// Waits until nobody wants to hear it any more.
+    async fn left(&self) {
+        match self {
+            Self::Client { to, .. } => to.closed().await,
+            Self::Later(working) => working.cancel.cancelled().await,
+        }
+    }
+
+    /// Tells events; whether anybody heard them.
+    async fn hear(&self, events: Vec<Event>) -> bool {
+        match self {
+            Self::Later(working) => {
+                working.tell(events);
+                true
+            }
+            Self::Client { to, .. } => {
+                let mut out = String::new();
+                events.iter().for_each(|event| event.write(&mut out));
+                out.is_empty() || to.send(out).await.is_ok()
+            }
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Agents, asked as if they were models.
+
+use serde_json::{Value, json};
+
+use crate::kit::Kit;
+
+fn asking(agent: &str) -> Value {
+    json!({"model": agent, "messages": [{"role": "user", "content": "What is 6 * 7?"}]})
+}
+
+#[tokio::test]
+async fn an_agent_answers_in_every_format_and_shows_its_tools() {
+    let kit = Kit::new().await;
+    let response = kit.send("/v1/chat/completions", &asking("agent/desk")).await;
+    let run = response.headers()["x-adjutant-run"].to_str().unwrap().to_owned();
+    let body: Value = response.json().await.unwrap();
+    let message = &body["choices"][0]["message"];
+    assert_eq!(message["content"], "It is 42.", "{body}");
+    assert!(message["reasoning_content"].as_str().unwrap().contains("calculate"), "{body}");
+    // Both calls of the model.
+    assert_eq!(body["usage"]["prompt_tokens"], 50, "{body}");
+    assert_eq!(kit.adjutant.find(&run).await.unwrap().outcome().await.unwrap().text, "It is 42.");
+
+    let mut asked = asking("agent/desk");
+    asked["stream"] = true.into();
+    let chunks = kit.events("/v1/chat/completions", &asked).await;
+    let piece = |name: &str| -> String {
+        chunks.iter().filter_map(|chunk| chunk["choices"][0]["delta"][name].as_str()).collect()
+    };
+    // What is said on the way passes by; the answer itself is always there.
+    assert!(piece("content").ends_with("It is 42."), "{chunks:?}");
+    assert!(piece("reasoning_content").contains("→ calculate"), "{chunks:?}");
+
+    asked["max_tokens"] = 100.into();
+    let events = kit.events("/v1/messages", &asked).await;
+    let text: String = events.iter().filter_map(|event| event["delta"]["text"].as_str()).collect();
+    assert!(text.ends_with("It is 42."), "{text}");
+    let (_, response) =
+        kit.post("/v1/responses", &json!({"model": "agent/desk", "input": "What is 6 * 7?"})).await;
+    let last = response["output"].as_array().unwrap().last().unwrap();
+    assert_eq!(last["content"][0]["text"], "It is 42.", "{response}");
+    kit.mock.assert_clean();
+}
+
+#[tokio::test]
+async fn responses_that_follow_each_other_are_turns_of_a_session() {
+    let kit = Kit::new().await;
+    let (_, first) = kit.post("/v1/responses", &json!({"model": "agent/desk", "input": "I am Ann"})).await;
+    let next =
+        json!({"model": "agent/desk", "input": "What was my name?", "previous_response_id": first["id"]});
+    let (_, second) = kit.post("/v1/responses", &next).await;
+    let last = second["output"].as_array().unwrap().last().unwrap();
+    assert_eq!(last["content"][0]["text"], "You are Ann.", "{second}");
+    let sessions = kit.adjutant.sessions(10).await.unwrap();
+    assert_eq!((sessions.len(), sessions[0].turns), (1, 2), "{sessions:?}");
+}
+
+#[tokio::test]
+async fn what_waits_for_a_person_is_said() {
+    let kit = Kit::new().await;
+    let (status, body) = kit.post("/v1/chat/completions", &asking("agent/careful")).await;
+    let text = body["choices"][0]["message"]["content"].as_str().unwrap();
+    assert!(status == 200 && text.contains("waits") && text.contains("`calculate`"), "{body}");
+    assert_eq!(kit.adjutant.approvals().waiting().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_an_agent_decides_itself_is_refused() {
+    let kit = Kit::new().await;
+    let tools = json!([{"type": "function", "function": {"name": "x", "parameters": {"type": "object"}}}]);
+    for (name, value) in [("tools", tools), ("temperature", json!(0.5)), ("max_tokens", json!(5))] {
+        let mut asked = asking("agent/desk");
+        asked[name] = value;
+        let (status, body) = kit.post("/v1/chat/completions", &asked).await;
+        assert!(status == 400 && body["error"]["message"].as_str().unwrap().contains(name), "{body}");
+    }
+    let (status, body) = kit.post("/v1/chat/completions", &asking("agent/none")).await;
+    assert_eq!(status, 404, "{body}");
+    assert_eq!(kit.mock.count(), 0);
+}
