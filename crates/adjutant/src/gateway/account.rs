@@ -17,8 +17,6 @@ use serde::{Deserialize, Serialize};
 const KIND: &str = "usage";
 /// The length of a day, in milliseconds.
 const DAY: i64 = 86_400_000;
-/// How many documents of a day are read at a time.
-const PAGE: usize = 500;
 
 /// What was used of one model by one asker on one day.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::stream::Event;
 
-/// The most events of one response that are remembered. A response with more is told to its end and not again.
-const MOST: usize = 100_000;
+/// The most events of one response that are remembered. One with more is broken off: whoever comes back must hear all.
+const MOST: usize = 20_000;
 
 /// The responses that this process works on in the background, by tenant and id.
 #[derive(Clone, Default)]
@@ -58,10 +58,13 @@ impl Working {
     /// Tells events.
     pub(super) fn tell(&self, new: Vec<Event>) {
         let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-        if events.len().saturating_add(new.len()) <= MOST {
-            events.extend(new);
-        }
+        events.extend(new);
         self.told.send_replace((events.len(), false));
+    }
+
+    /// Whether no more can be remembered.
+    pub(super) fn is_full(&self) -> bool {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).len() >= MOST
     }
 
     /// All that was told.

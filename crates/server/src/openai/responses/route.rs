@@ -108,12 +108,13 @@ async fn later(
     stream: bool,
 ) -> Result<Response, Fault> {
     let (id, tenant) = (frame.id.clone(), tenant(given));
+    let place = given.service.stream()?;
     let talk = Talk::begin(given, asks).await?;
     let tells = talk.tells(&id);
     let response = frame.response("in_progress", Vec::new(), None);
     keeping.partial(&response, tells.run.clone(), Vec::new()).await?;
     let working = given.service.background().begin(&tenant, &id);
-    tokio::spawn(work(talk, Events::new(frame), keeping, Listener::Later(working)));
+    tokio::spawn(work(talk, Events::new(frame), keeping, Listener::Later { to: working, _place: place }));
     match stream {
         true => again(given, &id, None).await,
         false => Ok(body_of(&response, &tells)),

@@ -91,26 +91,32 @@ pub(super) enum Listener {
         _place: OwnedSemaphorePermit,
     },
     /// Whoever comes back.
-    Later(Working),
+    Later {
+        to: Working,
+        /// Its place among the streams: what goes on in the background takes as much as what is listened to.
+        _place: OwnedSemaphorePermit,
+    },
 }
 
 /// Has a response told to its end.
 pub(super) async fn work(mut talk: Talk, mut events: Events, keeping: Keeping, listener: Listener) {
     let run = talk.tells("").run;
+    let mut alive = tokio::time::interval(ALIVE);
+    alive.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         let mut out = Vec::new();
         let delta = tokio::select! {
             biased;
             () = listener.left() => {
-                if let Listener::Later(working) = &listener {
+                if let Listener::Later { to, .. } = &listener {
                     events.cancel(&mut out);
-                    keep(&keeping, &events, working, &out).await;
-                    working.tell(out);
+                    keep(&keeping, &events, to, &out).await;
+                    to.tell(out);
                 }
                 return;
             }
             delta = talk.next() => delta,
-            () = tokio::time::sleep(ALIVE), if matches!(listener, Listener::Later(_)) => {
+            _ = alive.tick(), if matches!(listener, Listener::Later { .. }) => {
                 let response = events.so_far();
                 // What cannot be written now is written the next time.
                 let _ = keeping.partial(&response, run.clone(), Vec::new()).await;
@@ -119,6 +125,11 @@ pub(super) async fn work(mut talk: Talk, mut events: Events, keeping: Keeping, l
         };
         let ends = match delta {
             None => return,
+            Some(Ok(_)) if listener.is_full() => {
+                let error = Error::new(Code::RunLimit, "the response has more events than are remembered");
+                events.fail(&Fault::from(error), &mut out);
+                true
+            }
             Some(Ok(delta)) => {
                 events.push(&delta, &mut out);
                 matches!(delta, Delta::End(_))
@@ -153,7 +164,7 @@ async fn finish(
         return Err(Error::new(Code::Internal, "a response ended without being over"));
     };
     let told = match listener {
-        Listener::Later(working) => all(working, last),
+        Listener::Later { to, .. } => all(to, last),
         Listener::Client { .. } => Vec::new(),
     };
     match heard {
@@ -177,15 +188,20 @@ impl Listener {
     async fn left(&self) {
         match self {
             Self::Client { to, .. } => to.closed().await,
-            Self::Later(working) => working.cancel.cancelled().await,
+            Self::Later { to, .. } => to.cancel.cancelled().await,
         }
+    }
+
+    /// Whether no more events can be remembered.
+    fn is_full(&self) -> bool {
+        matches!(self, Self::Later { to, .. } if to.is_full())
     }
 
     /// Tells events; whether anybody heard them.
     async fn hear(&self, events: Vec<Event>) -> bool {
         match self {
-            Self::Later(working) => {
-                working.tell(events);
+            Self::Later { to, .. } => {
+                to.tell(events);
                 true
             }
             Self::Client { to, .. } => {
