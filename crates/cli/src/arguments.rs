@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    approvals, audit, chat, check, config, doctor, keys, models, new, policy, run, runs, scan, secrets, serve, skills, tools, triggers, versions, workflows,
+    approvals, audit, chat, check, config, doctor, keys, models, new, policy, run, runs, scan, secrets,
+    serve, skills, tools, triggers, versions, workflows,
 };
 use crate::screen::ColorChoice;
 

@@ -17,7 +17,8 @@ use clap::Parser;
 
 use arguments::{Arguments, Command};
 use commands::{
-    approvals, audit, chat, check, config, doctor, keys, models, new, policy, run, runs, scan, secrets, serve, skills, tools, triggers, versions, workflows,
+    approvals, audit, chat, check, config, doctor, keys, models, new, policy, run, runs, scan, secrets,
+    serve, skills, tools, triggers, versions, workflows,
 };
 use exit::{Ended, Failure};
 use screen::{ColorChoice, Output, report};

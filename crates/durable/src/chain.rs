@@ -97,6 +97,19 @@ pub struct Told {
     pub signal: Option<String>,
 }
 
+/// A batch of records of one run, in the order in which all batches of its tenant and project were recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// Its place in that order: the number of its link.
+    pub place: u64,
+    /// The run. It may have been erased since.
+    pub run: RunId,
+    /// The offset of the first record.
+    pub first: u64,
+    /// How many there are.
+    pub count: u64,
+}
+
 /// What is to be verified.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Verify {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::admission::{Admission, Origin};
-use crate::chain::{Act, Link, Verified, Verify};
+use crate::chain::{Act, Link, Recorded, Verified, Verify};
 use crate::ctx::Ctx;
 use crate::document::{Document, Draft, Expected};
 use crate::grant::{Asking, Grant, Revoked};
@@ -201,6 +201,12 @@ pub trait Engine: Send + Sync + 'static {
 
     /// Links of the chain, the newest first, those before a number.
     fn links(&self, before: Option<u64>, most: usize) -> BoxFuture<'_, Result<Vec<Link>>>;
+
+    /// What was recorded after a place, in the order in which it was, over all runs. Before the first is place 0.
+    fn recorded(&self, after: u64, most: usize) -> BoxFuture<'_, Result<Vec<Recorded>>>;
+
+    /// The place of what was recorded last; 0 where nothing was.
+    fn recorded_until(&self) -> BoxFuture<'_, Result<u64>>;
 
     /// Looks at every link of the chain and at what it is for, as all of it stands at one moment. What is wrong is part of the answer;
     /// it fails only where the store cannot be read.

@@ -20,6 +20,7 @@ mod service;
 mod settings;
 mod stream;
 mod tenants;
+mod webhook;
 mod wire;
 
 pub use routes::openapi;

@@ -7,6 +7,7 @@ use http::{StatusCode, Uri};
 
 use crate::problem::Refusal;
 use crate::service::Service;
+use crate::webhook;
 use crate::{api, gateway};
 
 /// The description of the service's own interface (OpenAPI 3.1).
@@ -20,6 +21,7 @@ pub(crate) fn router(service: &Service) -> Router {
     let description = move || std::future::ready(axum::Json(document.clone()));
     router
         .merge(gateway::routes())
+        .route("/hooks/{path}", axum::routing::post(webhook::receive))
         .route("/api/openapi.json", axum::routing::get(description))
         .method_not_allowed_fallback(wrong_method)
         .fallback(unknown)

@@ -19,6 +19,7 @@ use crate::duties;
 use crate::routes;
 use crate::service::Service;
 use crate::settings::Settings;
+use crate::webhook;
 
 /// How long to wait before the next connection is taken, where the system has no more room for one.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -71,6 +72,7 @@ impl Server {
             tokio::spawn(duties::watch_triggers(service.clone())),
             tokio::spawn(duties::settle(service.clone())),
         ];
+        let telling = tokio::spawn(webhook::tell(service.clone()));
         let graceful = GracefulShutdown::new();
         loop {
             let taken = tokio::select! {
@@ -88,6 +90,8 @@ impl Server {
             () = graceful.shutdown() => {}
             () = tokio::time::sleep(service.settings().drain) => {}
         }
+        // It ends by itself, and lets other processes tell on at once.
+        let _ = tokio::time::timeout(service.settings().drain, telling).await;
         service.tenants().close().await;
         service.settle().await
     }

@@ -6,7 +6,7 @@ use adjutant_core::Result;
 use adjutant_core::hash::Digest;
 use adjutant_core::id::{RunId, Scope};
 use adjutant_core::time::Timestamp;
-use adjutant_durable::{Fault, Link, Linked, Told, Verified, Verify};
+use adjutant_durable::{Fault, Link, Linked, Recorded, Told, Verified, Verify};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::chain::{self, Chain, Content, HASH, link_id, number_of};
@@ -94,6 +94,33 @@ pub(crate) fn links(
         found.extend(what.map(|what| Link { number, at: kept.at, what }));
         Ok(true)
     })?;
+    Ok(found)
+}
+
+/// What was recorded after a place, the oldest first.
+pub(crate) fn recorded(
+    connection: &Connection,
+    scope: &Scope,
+    after: u64,
+    most: usize,
+) -> Result<Vec<Recorded>> {
+    let Some(chain) = Chain::find(connection, scope)? else { return Ok(Vec::new()) };
+    let mut found = Vec::new();
+    walk(
+        connection,
+        "ASC",
+        (link_id(chain.id, after.saturating_add(1)), link_id(chain.id + 1, 0)),
+        |kept| {
+            if found.len() >= most {
+                return Ok(false);
+            }
+            if let Some((run, first)) = &kept.of {
+                let count = (kept.hashes.len() / HASH) as u64;
+                found.push(Recorded { place: kept.number(), run: run.clone(), first: *first, count });
+            }
+            Ok(true)
+        },
+    )?;
     Ok(found)
 }
 

@@ -13,7 +13,7 @@ use adjutant_durable::stream::Reader;
 use adjutant_durable::{
     Act, Admission, Admitted, Advance, Amount, Asking, Changed, Conversation, Cursor, Document, Draft,
     Engine, Expected, Fired, Firing, Fork, Forked, Grant, Host, Link, Mail, Observed, Occurrence, Page,
-    Record, Revoked, RunFilter, RunInfo, RunState, Serve, Verified, Verify, Version,
+    Record, Recorded, Revoked, RunFilter, RunInfo, RunState, Serve, Verified, Verify, Version,
 };
 use futures::StreamExt;
 use futures::future::BoxFuture;
@@ -22,6 +22,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::chain::Chain;
 use crate::connection::fault;
 use crate::day::Day;
 use crate::store::{Daily, Inner};
@@ -433,6 +434,19 @@ impl Engine for SqliteEngine {
     fn links(&self, before: Option<u64>, most: usize) -> BoxFuture<'_, Result<Vec<Link>>> {
         let scope = self.scope.clone();
         Box::pin(self.store.read(move |connection| audit::links(connection, &scope, before, most)))
+    }
+
+    fn recorded(&self, after: u64, most: usize) -> BoxFuture<'_, Result<Vec<Recorded>>> {
+        let scope = self.scope.clone();
+        Box::pin(self.store.read(move |connection| audit::recorded(connection, &scope, after, most)))
+    }
+
+    fn recorded_until(&self) -> BoxFuture<'_, Result<u64>> {
+        let scope = self.scope.clone();
+        Box::pin(
+            self.store
+                .read(move |connection| Ok(Chain::find(connection, &scope)?.map_or(0, |chain| chain.last))),
+        )
     }
 
     fn verify(&self, verify: Verify) -> BoxFuture<'_, Result<Verified>> {

@@ -51,6 +51,16 @@ pub async fn links_are_read(harness: &impl Harness) -> Result<()> {
         told.extend(links);
     }
     same("how many there are", told.len() as u64, last)?;
+    let (mut offsets, mut after) = (Vec::new(), 0);
+    loop {
+        let recorded = engine.recorded(after, 1).await?;
+        let Some(batch) = recorded.first() else { break };
+        after = batch.place;
+        offsets.extend(batch.first..batch.first + batch.count);
+    }
+    let records = engine.history(&run, 0).await?;
+    same("the order of records", offsets, records.iter().map(|record| record.offset).collect::<Vec<_>>())?;
+    same("the last place", (engine.recorded_until().await?, after), (last, last))?;
     let signals = told.iter().flat_map(|link| match &link.what {
         Linked::Records { told, .. } => told.iter().filter_map(|told| told.signal.clone()).collect(),
         Linked::Act(_) => Vec::new(),

@@ -87,6 +87,8 @@ enum Source {
     Cron(String),
     /// The files of a folder whose names look so.
     Folder(String),
+    /// Messages that come to this path.
+    Webhook(String),
 }
 
 impl Source {
@@ -94,6 +96,7 @@ impl Source {
         match source {
             TriggerSource::Cron { schedule, .. } => Self::Cron(schedule.text().to_owned()),
             TriggerSource::Folder { shown, pattern, .. } => Self::Folder(format!("{shown}/{pattern}")),
+            TriggerSource::Webhook { path, .. } => Self::Webhook(format!("/hooks/{path}")),
         }
     }
 }

@@ -46,6 +46,19 @@ impl Kit {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, text).unwrap();
         }
+        Self::serving(folder, model, settings).await
+    }
+
+    /// Stops, and begins again in the same folder.
+    pub(crate) async fn restart(mut self, model: Scripted, settings: Settings) -> Self {
+        self.stop.cancel();
+        self.running.take().unwrap().await.unwrap().unwrap();
+        let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap());
+        drop(self);
+        Self::serving(folder, model, settings).await
+    }
+
+    async fn serving(folder: TempDir, model: Scripted, settings: Settings) -> Self {
         let project = Project::load(folder.path()).unwrap();
         let adjutant = Adjutant::builder().project(project).model("main", model).build().unwrap();
         let server = Server::bind("127.0.0.1:0".parse().unwrap(), adjutant.clone(), settings).await.unwrap();

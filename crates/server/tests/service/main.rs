@@ -15,3 +15,4 @@ mod rights;
 mod runs;
 mod streams;
 mod versions;
+mod webhooks;
