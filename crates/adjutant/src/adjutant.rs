@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 use crate::approvals::Approvals;
 use crate::assembly::{Assembled, Place, Process};
 use crate::audit::Audit;
+use crate::backup::{self, Backup};
 use crate::builder::Builder;
 use crate::decisions::Decisions;
 use crate::gateway::{Account, Gateway, Passage};
@@ -368,6 +369,16 @@ impl Adjutant {
         let forgotten = self.0.place.engine.prune(keep, by).await?;
         self.0.place.files.sweep(self.0.place.engine.as_ref()).await?;
         Ok(forgotten)
+    }
+
+    /// Makes a backup in a folder that is not there yet, while runs go on: of the whole store, with the runs of all tenants, and of the
+    /// files that runs refer to. It is recorded who made it.
+    ///
+    /// Fails with [`Code::Conflict`] where the folder is there, and as the disk does; then there is no backup.
+    pub async fn back_up(&self, folder: impl AsRef<Path>, by: &str) -> Result<Backup> {
+        self.audit().record(by, "store.copied", "", serde_json::Value::Null).await?;
+        let work = self.0.place.files.work().path();
+        backup::make(&self.0.process.store, work, folder.as_ref(), by).await
     }
 
     /// The files of a run, or of the session that it is a turn of: what sandboxed tools have left, and results of tools

@@ -40,6 +40,7 @@
 //! - [`Adjutant::decisions`] is the decision point by itself, for programs that run a loop of their own.
 //! - [`Adjutant::keys`] is with what a service is asked: keys with roles, of each tenant.
 //! - [`Adjutant::audit`] is who did what, and whether all is as it was recorded.
+//! - [`Adjutant::back_up`] copies the store and the files of runs while they go on, [`Project::restore`] puts a copy back.
 //! - [`Adjutant::serve`] drives every run that can go on, also those that dead processes left behind.
 
 /// The examples of the page on other frameworks, which are compiled as those of this crate are.
@@ -56,6 +57,7 @@ mod adjutant;
 mod approvals;
 mod assembly;
 mod audit;
+pub mod backup;
 mod builder;
 mod decisions;
 mod difference;

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     approvals, audit, chat, check, config, doctor, keys, models, new, policy, run, runs, scan, secrets,
-    serve, skills, tools, triggers, versions, workflows,
+    serve, skills, store, tools, triggers, versions, workflows,
 };
 use crate::screen::ColorChoice;
 
@@ -69,6 +69,7 @@ pub(crate) enum Command {
     Keys(keys::Arguments),
     Audit(audit::Arguments),
     Secrets(secrets::Arguments),
+    Store(store::Arguments),
     Scan(scan::Arguments),
     Policy(policy::Arguments),
     Check(check::Arguments),

@@ -18,7 +18,7 @@ use clap::Parser;
 use arguments::{Arguments, Command};
 use commands::{
     approvals, audit, chat, check, config, doctor, keys, models, new, policy, run, runs, scan, secrets,
-    serve, skills, tools, triggers, versions, workflows,
+    serve, skills, store, tools, triggers, versions, workflows,
 };
 use exit::{Ended, Failure};
 use screen::{ColorChoice, Output, report};
@@ -72,6 +72,7 @@ async fn execute(arguments: &Arguments, output: Output) -> Ended {
         Command::Keys(command) => keys::execute(command, shared, output).await,
         Command::Audit(command) => audit::execute(command, shared, output).await,
         Command::Secrets(command) => secrets::execute(command, shared, output).await,
+        Command::Store(command) => store::execute(command, shared, output).await,
         Command::Scan(command) => scan::execute(command, output),
         Command::Policy(command) => policy::execute(command, shared, output).await,
         Command::Check(command) => check::execute(command, shared, output),

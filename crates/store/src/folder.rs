@@ -11,6 +11,12 @@ pub(crate) fn make(folder: &Path) -> Result<()> {
     changed.iter().try_for_each(|folder| sync(folder))
 }
 
+/// Sees to it that the name of a file is on disk.
+pub(crate) fn sync_holding(file: &Path) -> Result<()> {
+    let holding = file.parent().filter(|holding| !holding.as_os_str().is_empty());
+    sync(holding.unwrap_or(Path::new(".")))
+}
+
 /// The folders that get a new folder in them when one is made, the innermost first.
 fn holding_new(folder: &Path) -> Vec<PathBuf> {
     let missing = folder.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists());

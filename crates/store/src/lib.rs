@@ -12,6 +12,7 @@
 
 mod append;
 mod audit;
+pub mod backup;
 mod budget;
 mod busy;
 mod chain;

@@ -339,6 +339,16 @@ pub(crate) fn migrate(connection: &mut Connection, path: &str) -> Result<()> {
     transaction.commit().map_err(fault)
 }
 
+/// Checks that a file is a store, and none of a newer version.
+pub(crate) fn check_version(connection: &Connection, path: &str) -> Result<()> {
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(fault)?;
+    match is_ours(connection).map_err(fault)? && found > 0 {
+        false => Err(Error::new(Code::StoreCorrupt, format!("`{path}` is no store of adjutant's"))),
+        true if found > VERSION => Err(newer(path, found)),
+        true => Ok(()),
+    }
+}
+
 fn newer(path: &str, found: i64) -> Error {
     Error::new(
         Code::StoreNewer,

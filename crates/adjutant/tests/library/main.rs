@@ -7,6 +7,7 @@ mod agents;
 mod approvals;
 mod artifacts;
 mod audit;
+mod backup;
 mod bounds;
 mod budgets;
 mod busy;

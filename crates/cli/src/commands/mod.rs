@@ -20,6 +20,7 @@ pub(crate) mod scan;
 pub(crate) mod secrets;
 pub(crate) mod serve;
 pub(crate) mod skills;
+pub(crate) mod store;
 mod terms;
 pub(crate) mod tools;
 pub(crate) mod triggers;

@@ -6,6 +6,7 @@
 mod agents;
 mod approvals;
 mod audit;
+mod backup;
 mod basics;
 mod chat;
 mod code;

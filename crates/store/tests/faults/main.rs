@@ -2,6 +2,7 @@
 //! clock jumps, two of them write at once, and people ask to be forgotten.
 #![cfg(test)]
 
+mod backup;
 mod chain;
 mod clock;
 mod damage;
