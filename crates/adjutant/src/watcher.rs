@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use adjutant_core::hash::Digest;
+use adjutant_core::time::Clock;
+use adjutant_store::SystemClock;
 
 use crate::project::Project;
 
@@ -94,7 +96,8 @@ impl Watcher {
     fn read(&mut self) -> BTreeMap<PathBuf, Digest> {
         let mut paths = Vec::new();
         self.parts.iter().for_each(|part| list(part, DEEPEST, &mut paths));
-        let now = SystemTime::now();
+        let now = u64::try_from(SystemClock.now().0).unwrap_or_default();
+        let now = SystemTime::UNIX_EPOCH + Duration::from_millis(now);
         let mut files = BTreeMap::new();
         for path in paths {
             if let Some(seen) = see(&path, self.files.get(&path), now) {

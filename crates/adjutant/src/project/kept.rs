@@ -1,12 +1,12 @@
 //! The secrets that are kept in the vault of a project.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use adjutant_core::secret::{Secret, Secrets};
 use adjutant_core::{Code, Error, Result};
 use adjutant_tool::library::Library;
 use serde::Serialize;
-use std::sync::Arc;
 
 use super::load::Project;
 use super::secrets::ProjectSecrets;
@@ -77,7 +77,7 @@ impl Project {
                 return Err(Error::new(Code::FileUnreadable, message).caused_by(&error));
             }
         };
-        let mut folders: Vec<_> = listed.filter_map(|entry| entry.ok()).map(|entry| entry.path()).collect();
+        let mut folders: Vec<_> = listed.filter_map(|entry| Some(entry.ok()?.path())).collect();
         folders.retain(|folder| folder.is_dir());
         folders.sort_unstable();
         Ok(folders)

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use adjutant::core::message::{Message, Role};
 use adjutant::durable::{Entry, Record, RunState};
 use adjutant::model::Request;
 use adjutant::model::scripted::{Scripted, Turn};
@@ -32,9 +33,8 @@ fn answers(request: &Request, _: usize) -> Option<Turn> {
     } else if asked("Ponder") || last.results().any(|result| result.as_text().contains("sent")) {
         Turn::calls([("ponder", json!({}))])
     } else {
-        let said =
-            request.messages.iter().filter(|message| message.role == adjutant::core::message::Role::User);
-        Turn::text(&said.map(|message| message.text()).collect::<Vec<_>>().join(" | "))
+        let said = request.messages.iter().filter(|message| message.role == Role::User);
+        Turn::text(&said.map(Message::text).collect::<Vec<_>>().join(" | "))
     })
 }
 
@@ -119,11 +119,8 @@ async fn a_turn_that_takes_back_does_not_see_it_and_says_what_has_happened() {
     let after = service.say("Well", WhenBusy::Enqueue).await.unwrap();
     assert_eq!(after.reply().await.unwrap().text, "Good morning | Rather not | Well");
     let history = service.adjutant.session("s").history().await.unwrap();
-    let said = history.iter().filter(|message| message.role == adjutant::core::message::Role::User);
-    assert_eq!(
-        said.map(|message| message.text()).collect::<Vec<_>>(),
-        ["Good morning", "Rather not", "Well"]
-    );
+    let said = history.iter().filter(|message| message.role == Role::User);
+    assert_eq!(said.map(Message::text).collect::<Vec<_>>(), ["Good morning", "Rather not", "Well"]);
 }
 
 #[tokio::test]

@@ -85,7 +85,8 @@ pub async fn conversations_make_way(harness: &impl Harness) -> Result<()> {
     same("what comes after both sees", seen(&turns, None), all)?;
     // Two at once: the later of them ends the earlier.
     let (one, other) = futures::join!(say("one", WhenBusy::Interrupt), say("other", WhenBusy::Interrupt));
-    (one?, other?);
+    one?;
+    other?;
     is_cancelled("takes back").await?;
     let turns = engine.turns(&session).await?;
     let [.., earlier, last] = turns.as_slice() else { return same("the turns", turns.len(), 6) };

@@ -42,7 +42,7 @@ impl Overlay {
         for (path, text) in environment.typed() {
             match named(path) {
                 Some(key) => {
-                    overlay.given.push(Given { key, text: text.clone(), by: format!("--set {path}") })
+                    overlay.given.push(Given { key, text: text.clone(), by: format!("--set {path}") });
                 }
                 None => overlay.unknown.push(no_setting(path)),
             }
