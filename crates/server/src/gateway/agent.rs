@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::intake::Given;
 use super::talk::{Heard, used};
+use super::words::Words;
 
 /// How much of arguments and results is shown, in characters.
 const MOST_SHOWN: usize = 200;
@@ -23,10 +24,7 @@ pub(crate) struct AgentTalk {
     run: Run,
     updates: Updates,
     told: VecDeque<Delta>,
-    /// What was said since the model was last asked.
-    said: String,
-    /// What of an attempt that was begun anew was told already.
-    again: Option<String>,
+    words: Words,
     /// Everything that was told of the way.
     way: String,
     heard: Option<Heard>,
@@ -61,8 +59,7 @@ impl AgentTalk {
             run,
             updates,
             told: VecDeque::from([Delta::Start(Start::default())]),
-            said: String::new(),
-            again: None,
+            words: Words::default(),
             way: String::new(),
             heard: None,
             over: false,
@@ -114,9 +111,12 @@ impl AgentTalk {
             Update::State(_) => return Ok(()),
         };
         match event.kind {
-            EventKind::TextDelta { text, .. } => self.text(&text),
+            EventKind::TextDelta { text, .. } => {
+                let told = self.words.piece(&text);
+                self.told.extend(told.map(Delta::Text));
+            }
             EventKind::ReasoningDelta { text, .. } => self.way(&text),
-            EventKind::Reset { .. } => self.again = Some(std::mem::take(&mut self.said)),
+            EventKind::Reset { .. } => self.words.again(),
             EventKind::ToolCalled(call) => {
                 self.break_off();
                 self.way(&format!("\n→ {}({})\n", call.name, short(&call.arguments)));
@@ -147,20 +147,6 @@ impl AgentTalk {
         Ok(())
     }
 
-    /// A piece of text. What is told cannot be taken back: an attempt that is begun anew goes on where it says the same, and says so
-    /// where it does not.
-    fn text(&mut self, piece: &str) {
-        self.said.push_str(piece);
-        match self.again.take() {
-            None => self.tell(piece.to_owned()),
-            Some(before) if before.starts_with(&self.said) => self.again = Some(before),
-            Some(before) => match self.said.strip_prefix(before.as_str()) {
-                Some(rest) => self.tell(rest.to_owned()),
-                None => self.tell(format!("\n\n[The answer was begun anew.]\n\n{}", self.said)),
-            },
-        }
-    }
-
     fn tell(&mut self, text: String) {
         if !text.is_empty() {
             self.told.push_back(Delta::Text(text));
@@ -174,17 +160,14 @@ impl AgentTalk {
 
     /// What was said before a call is over; what comes later is a paragraph of its own.
     fn break_off(&mut self) {
-        if !std::mem::take(&mut self.said).is_empty() {
+        if self.words.end() {
             self.tell("\n\n".to_owned());
         }
     }
 
     fn end(&mut self, reply: &Reply) {
-        let rest = match reply.text.strip_prefix(self.said.as_str()) {
-            Some(rest) => rest.to_owned(),
-            None => format!("\n\n{}", reply.text),
-        };
-        self.tell(rest);
+        let rest = self.words.rest(&reply.text);
+        self.told.extend(rest.map(Delta::Text));
         let stop = match &reply.stop {
             Stop::LimitReached(_) | Stop::CutOff => StopReason::MaxTokens,
             Stop::Refused => StopReason::Refusal,
@@ -201,7 +184,7 @@ impl AgentTalk {
             "[The run `{run}` waits: {what}. `adjutant approvals` shows it; once it is over, `adjutant runs show {run}` has the \
              answer.]"
         );
-        let apart = if self.said.is_empty() { "" } else { "\n\n" };
+        let apart = if self.words.end() { "\n\n" } else { "" };
         self.tell(format!("{apart}{text}"));
         self.close(&text, StopReason::EndTurn, None);
         Ok(())

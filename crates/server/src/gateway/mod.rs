@@ -9,6 +9,7 @@ mod intake;
 mod pump;
 mod reply;
 mod talk;
+mod words;
 
 pub(crate) use intake::{Given, Vendor, take};
 pub(crate) use pump::{Tell, pump};
