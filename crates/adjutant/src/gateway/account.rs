@@ -106,14 +106,14 @@ impl Account {
     /// Counts a call, in the place of what was set aside for it. A cost that is not known counts nothing.
     pub(super) fn count(
         &self,
-        aside: Aside,
+        Aside(aside): Aside,
         (who, model): (&str, &str),
         tokens: Usage,
         cost: Option<Money>,
         now: Timestamp,
     ) {
         let mut state = self.lock();
-        state.charge(aside.0, Amount { tokens: tokens.total(), nanos: cost.map_or(0, Money::nanos) });
+        state.charge(aside, Amount { tokens: tokens.total(), nanos: cost.map_or(0, Money::nanos) });
         let day = now.0.div_euclid(DAY);
         let entry = state.used.entry((day, who.to_owned(), model.to_owned())).or_insert_with(|| {
             let (who, model) = (who.to_owned(), model.to_owned());
@@ -130,8 +130,8 @@ impl Account {
     }
 
     /// Gives back what was set aside for a call that took nothing.
-    pub(super) fn spare(&self, aside: Aside) {
-        self.lock().take_back(aside.0);
+    pub(super) fn spare(&self, Aside(aside): Aside) {
+        self.lock().take_back(aside);
     }
 
     /// Writes down what is new, and gives back what nobody needed since the last time; with `everything` all that is left.

@@ -110,7 +110,7 @@ impl Events {
                 return self.thought_done(reasoning, out);
             }
             if let Some(data) = seal(&whole, "") {
-                self.whole(json!({"type": "redacted_thinking", "data": data}), out);
+                self.whole(&json!({"type": "redacted_thinking", "data": data}), out);
             }
             return;
         };
@@ -148,8 +148,8 @@ impl Events {
         }
     }
 
-    fn whole(&mut self, block: Value, out: &mut String) {
-        let place = self.begin_block(&block, out);
+    fn whole(&mut self, block: &Value, out: &mut String) {
+        let place = self.begin_block(block, out);
         end(place, out);
     }
 
@@ -181,7 +181,7 @@ impl Tell for Events {
                 None => {
                     self.close(out);
                     if let Some(block) = native(own) {
-                        self.whole(block, out);
+                        self.whole(&block, out);
                     }
                 }
             },

@@ -269,7 +269,7 @@ fn line(message: &Message) -> Option<String> {
         Role::Assistant => "Assistant",
         Role::Tool => "Tool",
     };
-    let results: String = message.results().map(|result| result.as_text()).collect();
+    let results: String = message.results().map(adjutant_core::message::ToolResult::as_text).collect();
     let text = format!("{}{results}", message.text());
     (!text.trim().is_empty()).then(|| format!("{who}: {text}"))
 }

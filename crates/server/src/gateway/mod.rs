@@ -14,7 +14,7 @@ mod words;
 pub(crate) use intake::{Given, Vendor, take};
 pub(crate) use pump::{Tell, pump};
 pub(crate) use reply::{Tells, failed, json, streamed};
-pub(crate) use talk::{Asks, Heard, Talk, Target};
+pub(crate) use talk::{Asks, Heard, Talk, Target, reaches};
 
 use axum::Router;
 

@@ -1,6 +1,6 @@
 //! [`Talk`]: a model or an agent that answers, as one thing that gives pieces of an answer.
 
-use adjutant::gateway::{Exchange, Gateway};
+use adjutant::gateway::Exchange;
 use adjutant::model::{Delta, Request, Response};
 use adjutant_core::money::Money;
 use adjutant_core::usage::Usage;
@@ -78,8 +78,8 @@ impl Talk {
     pub(crate) async fn begin(given: &Given, asks: Asks) -> Result<Self> {
         match asks.target {
             Target::Model(name) => {
+                reaches(given, &name)?;
                 let gateway = given.caller.adjutant().gateway();
-                reaches(given, &gateway, &name)?;
                 let asker = given.asker(asks.user);
                 let exchange = gateway.ask(&asker, &name, asks.request, CancellationToken::new()).await?;
                 Ok(Self::Model(Box::new(exchange)))
@@ -143,12 +143,12 @@ impl Talk {
 }
 
 /// Fails unless what the caller is confined to includes a model, by the name that is used or by its id.
-fn reaches(given: &Given, gateway: &Gateway, name: &str) -> Result<()> {
+pub(crate) fn reaches(given: &Given, name: &str) -> Result<()> {
     let by_name = given.caller.reach(&format!("model:{name}"));
     if by_name.is_ok() {
         return Ok(());
     }
-    match gateway.choice(name) {
+    match given.caller.adjutant().gateway().choice(name) {
         Ok(choice) => given.caller.reach(&format!("model:{}", choice.id)),
         // Who is confined learns nothing of what else there is.
         Err(_) => by_name,

@@ -6,7 +6,7 @@ use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use crate::gateway::{Given, Tells, Vendor, failed, take};
+use crate::gateway::{Given, Tells, Vendor, failed, reaches, take};
 use crate::service::Service;
 use crate::wire::Fault;
 
@@ -69,11 +69,8 @@ fn all(given: &Given) -> Vec<Named> {
     let adjutant = given.caller.adjutant();
     let mut all: Vec<Named> = Vec::new();
     for choice in adjutant.gateway().models() {
-        let reached = [&choice.name, &choice.id]
-            .into_iter()
-            .any(|name| given.caller.reach(&format!("model:{name}")).is_ok());
         for id in [choice.name, choice.id] {
-            if reached && !all.iter().any(|named| named.id == id) {
+            if !all.iter().any(|named| named.id == id) && reaches(given, &id).is_ok() {
                 all.push(Named { id, owner: choice.provider.clone() });
             }
         }

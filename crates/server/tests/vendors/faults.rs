@@ -173,3 +173,39 @@ async fn guardrails_and_budgets_hold_for_clients() {
     let (status, body) = kit.post("/v1/chat/completions", &long).await;
     assert_eq!((status, &body["error"]["code"]), (429, &json!("insufficient_quota")), "{body}");
 }
+
+#[tokio::test]
+async fn policies_decide_which_models_clients_may_ask() {
+    let policies = "permit (principal, action == Action::\"run.model\", resource);\n\
+                    forbid (principal == Agent::\"gateway\", action == Action::\"run.model\", resource == Model::\"anthropic/claude-opus-4-6\");\n";
+    let kit = Kit::holding(&[("policies/models.cedar", policies)], "", Settings::default()).await;
+    assert_eq!(kit.post("/v1/chat/completions", &asking("hi")).await.0, 200);
+    let mut other = asking("hi");
+    other["model"] = "deep".into();
+    for path in ["/v1/chat/completions", "/v1/messages"] {
+        let (status, body) = kit.post(path, &other).await;
+        assert_eq!((status, &body["error"]["type"]), (403, &json!("permission_error")), "{body}");
+    }
+    assert_eq!(kit.mock.count(), 1);
+}
+
+#[tokio::test]
+async fn a_key_that_is_confined_reaches_no_other_model_and_lists_none() {
+    let kit = Kit::new().await;
+    let confined = kit.confined(&["model:main", "agent:desk"]).await;
+    let ask = async |body: &Value| confined.post("/v1/chat/completions", body).await;
+    assert_eq!(ask(&asking("hi")).await.0, 200);
+    let mut other = asking("hi");
+    other.as_object_mut().unwrap().remove("max_tokens");
+    for model in ["deep", "agent/careful", "none"] {
+        other["model"] = model.into();
+        let (status, body) = ask(&other).await;
+        assert_eq!((status, &body["error"]["code"]), (403, &json!("forbidden")), "{model}: {body}");
+    }
+    let (_, listed) = confined.get("/v1/models").await;
+    let ids: Vec<&str> =
+        listed["data"].as_array().unwrap().iter().map(|model| model["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["main", "agent/desk"]);
+    let (status, body) = confined.post("/v1/embeddings", &json!({"model": "embed", "input": "x"})).await;
+    assert_eq!((status, &body["error"]["code"]), (403, &json!("forbidden")), "{body}");
+}

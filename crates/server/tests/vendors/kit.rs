@@ -7,7 +7,7 @@ use adjutant_core::role::Role;
 use adjutant_core::usage::Usage;
 use adjutant_server::{Server, Settings};
 use adjutant_testkit::provider::{Answer, Fault, Interface, MockProvider, Received};
-use reqwest::{Client, Method, RequestBuilder, Response};
+use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -17,8 +17,7 @@ pub(crate) const SIGNATURE: &str = "c2lnbmVkIGJ5IHRoZSBtb2Nr";
 
 /// A service that runs.
 pub(crate) struct Kit {
-    pub(crate) base: String,
-    pub(crate) key: String,
+    client: Client,
     pub(crate) adjutant: Adjutant,
     pub(crate) mock: MockProvider,
     stop: CancellationToken,
@@ -32,6 +31,11 @@ impl Kit {
 
     /// One with more in its `adjutant.toml`, within these bounds.
     pub(crate) async fn with(more: &str, settings: Settings) -> Self {
+        Self::holding(&[], more, settings).await
+    }
+
+    /// One with these files as well.
+    pub(crate) async fn holding(files: &[(&str, &str)], more: &str, settings: Settings) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mock = MockProvider::responding(answer).start().await.unwrap();
         let folder = tempfile::tempdir().unwrap();
@@ -58,6 +62,11 @@ impl Kit {
         std::fs::write(folder.path().join("agents/desk.md"), desk).unwrap();
         let careful = "---\nmodel: main\ntools: [calculator]\napprove: [calculate]\n---\nHelp.\n";
         std::fs::write(folder.path().join("agents/careful.md"), careful).unwrap();
+        for (name, text) in files {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
         let project = Project::load(folder.path()).unwrap();
         let adjutant = Adjutant::of(project).unwrap();
         let server = Server::bind("127.0.0.1:0".parse().unwrap(), adjutant.clone(), settings).await.unwrap();
@@ -65,11 +74,35 @@ impl Kit {
         tokio::spawn(server.run(stop.clone()));
         let new = NewKey::new("tests", Role::Operator);
         let key = adjutant.keys().create(new, "tests").await.unwrap().token.expose().to_owned();
-        Self { base, key, adjutant, mock, stop, _folder: folder }
+        Self { client: Client { base, key }, adjutant, mock, stop, _folder: folder }
     }
 
+    /// A client with a key that reaches this alone.
+    pub(crate) async fn confined(&self, scopes: &[&str]) -> Client {
+        let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+        let new = NewKey { scopes, ..NewKey::new("confined", Role::Operator) };
+        let key = self.adjutant.keys().create(new, "tests").await.unwrap().token.expose().to_owned();
+        Client { base: self.base.clone(), key }
+    }
+}
+
+impl std::ops::Deref for Kit {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+/// Somebody who asks.
+pub(crate) struct Client {
+    pub(crate) base: String,
+    pub(crate) key: String,
+}
+
+impl Client {
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let client = Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().unwrap();
+        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().unwrap();
         client.request(method, format!("{}{path}", self.base)).bearer_auth(&self.key)
     }
 

@@ -24,7 +24,8 @@ pub(crate) fn whole(head: &Head, response: &Response) -> Value {
     let text = response.message.text();
     let refused = response.stop == StopReason::Refusal && !text.is_empty();
     let calls: Vec<Value> = response.message.calls().map(call).collect();
-    let content = (!refused && !(text.is_empty() && !calls.is_empty())).then(|| text.as_str());
+    let says = !refused && (!text.is_empty() || calls.is_empty());
+    let content = says.then_some(text.as_str());
     message.insert("role".into(), "assistant".into());
     message.insert("content".into(), content.into());
     message.insert("refusal".into(), refused.then_some(text.as_str()).into());

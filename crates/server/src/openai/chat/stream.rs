@@ -46,10 +46,12 @@ impl Chunks {
             "model": self.head.model,
             "service_tier": "default",
             "system_fingerprint": null,
-            "choices": choices,
         });
-        if let (true, Some(fields)) = (self.tells_usage, chunk.as_object_mut()) {
-            fields.insert("usage".into(), used.unwrap_or_default());
+        if let Some(fields) = chunk.as_object_mut() {
+            fields.insert("choices".into(), choices);
+            if self.tells_usage {
+                fields.insert("usage".into(), used.unwrap_or_default());
+            }
         }
         event(&chunk, out);
     }
@@ -113,7 +115,11 @@ pub(crate) fn with(
 }
 
 fn choice(delta: Value, finish: Option<&str>) -> Value {
-    json!({"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish})
+    let mut choice = json!({"index": 0, "logprobs": null, "finish_reason": finish});
+    if let Some(fields) = choice.as_object_mut() {
+        fields.insert("delta".into(), delta);
+    }
+    choice
 }
 
 fn call(step: Step) -> Value {

@@ -50,7 +50,6 @@ impl Frame {
             "incomplete_details": null,
             "max_tool_calls": null,
             "model": self.model,
-            "output": output,
             "service_tier": "default",
             "top_logprobs": 0,
             "truncation": "disabled",
@@ -60,6 +59,7 @@ impl Frame {
         if let Value::Object(fields) = fields {
             response.extend(fields);
         }
+        response.insert("output".into(), output.into());
         response.into()
     }
 

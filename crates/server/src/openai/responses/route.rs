@@ -180,11 +180,8 @@ fn at(error: Error, param: &str) -> Fault {
 
 /// What was said before with what is said now. Results find the names of the calls that they answer.
 fn together(before: Vec<Message>, now: &[Arc<Message>]) -> Result<Vec<Message>, Fault> {
-    let names: std::collections::HashMap<_, _> = before
-        .iter()
-        .flat_map(|message| message.calls())
-        .map(|call| (call.id.clone(), call.name.clone()))
-        .collect();
+    let names: std::collections::HashMap<_, _> =
+        before.iter().flat_map(Message::calls).map(|call| (call.id.clone(), call.name.clone())).collect();
     let mut all = before;
     for message in now {
         let mut message = Message::clone(message);
