@@ -84,7 +84,7 @@ struct Needs {
     servers: bool,
     /// The worlds that the gate is measured in.
     simulation: bool,
-    /// The clients of the service.
+    /// The clients of the service, and what holds it to its OpenAPI document.
     service: bool,
 }
 
@@ -128,6 +128,8 @@ fn install_counterparts(machine: &Machine, root: &Path, needs: Needs) -> Result<
         let (python, node) = (Environment::service(root, &target), Packages::service(root, &target));
         set_up(machine, root, "clients of the service", python.steps(), || python.note())?;
         set_up(machine, root, "clients of the service", node.steps(), || node.note())?;
+        let contract = Environment::contract(root, &target);
+        set_up(machine, root, "schemathesis", contract.steps(), || contract.note())?;
     }
     if needs.servers {
         let (python, node) = (Environment::servers(root, &target), Packages::servers(root, &target));

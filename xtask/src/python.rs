@@ -16,6 +16,9 @@ const SERVERS: &str = "crates/tool/tests/mcp/servers/requirements.txt";
 /// What lists the clients that the service is tested with.
 const SERVICE: &str = "crates/server/tests/vendors/clients/requirements.txt";
 
+/// What lists schemathesis, and all that it needs.
+const CONTRACT: &str = "crates/server/tests/contract/requirements.txt";
+
 /// What lists AgentDojo, and all that it needs.
 const SIMULATION: &str = "crates/adjutant/tests/agentdojo/requirements.txt";
 
@@ -65,6 +68,11 @@ impl Environment {
             folder: target.join("service/python"),
             requirements: root.join(SERVICE),
         }
+    }
+
+    /// The environment of what holds the service to its OpenAPI document.
+    pub(crate) fn contract(root: &Path, target: &Path) -> Self {
+        Self { title: "schemathesis", folder: target.join("contract"), requirements: root.join(CONTRACT) }
     }
 
     /// The environment of the worlds that the gate is measured in.

@@ -37,8 +37,8 @@ pub(crate) struct Problem {
     #[schemars(with = "Option<Place>")]
     location: Option<Location>,
     /// What led to it, from the nearest to the first.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    causes: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    causes: Option<Vec<String>>,
     /// After how many milliseconds it can be tried again.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_ms: Option<u64>,
@@ -104,6 +104,14 @@ impl Refusal {
     pub(crate) fn with(status: StatusCode, error: Error) -> Self {
         Self { status, error }
     }
+
+    /// An error of a request that was read whole: what fits the document and makes no sense here is told apart from what does not fit it.
+    pub(crate) fn of_sense(error: Error) -> Self {
+        match status(error.code()) {
+            StatusCode::BAD_REQUEST => Self::with(StatusCode::UNPROCESSABLE_ENTITY, error),
+            status => Self::with(status, error),
+        }
+    }
 }
 
 impl From<Error> for Refusal {
@@ -126,7 +134,7 @@ impl IntoResponse for Refusal {
             code: code.as_str(),
             help: error.help().map(str::to_owned),
             location: error.location().cloned(),
-            causes: error.causes().to_vec(),
+            causes: Some(error.causes().to_vec()).filter(|causes| !causes.is_empty()),
             retry_after_ms: wait.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
         };
         let body = serde_json::to_vec(&problem).unwrap_or_default();

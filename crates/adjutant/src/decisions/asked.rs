@@ -13,11 +13,12 @@ use adjutant_tool::Registry;
 use schemars::JsonSchema;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// What a program asks that runs a loop of its own: whether something may be done. It has either `tool` or `action`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "PolicyQuestion", extend("oneOf" = either()))]
 pub struct Asked {
     /// Given back with the answer.
     id: Option<Value>,
@@ -45,6 +46,18 @@ pub struct Asked {
     approved: bool,
     /// The moment at which it is done; now where it is not given.
     now: Option<Moment>,
+}
+
+/// Says in a schema that there is either a tool or an action.
+fn either() -> Value {
+    let one = |there: &str, not: &str| {
+        let there = (there, json!({ "not": { "type": "null" } }));
+        let properties = Map::from_iter(
+            [there.clone(), (not, json!({ "type": "null" }))].map(|(name, is)| (name.to_owned(), is)),
+        );
+        json!({ "required": [there.0], "properties": properties })
+    };
+    json!([one("tool", "action"), one("action", "tool")])
 }
 
 /// For whom something is done.
@@ -151,11 +164,11 @@ struct Tag {
     integrity: Integrity,
     /// Who may see it; everybody where it is not given.
     #[serde(default, deserialize_with = "readers")]
-    #[schemars(with = "BTreeSet<String>")]
+    #[schemars(with = "Vec<String>")]
     readers: Readers,
     /// Who wrote it, as far as that is known, such as `web:example.org`.
     #[serde(default, deserialize_with = "sources")]
-    #[schemars(with = "BTreeSet<String>")]
+    #[schemars(with = "Vec<String>")]
     sources: Sources,
 }
 
@@ -271,6 +284,15 @@ impl Asked {
         self.principal.user = Some(Person { id: id.into(), claims });
     }
 
+    /// What is to be done. Fails with [`Code::InputInvalid`] where that is nothing, or two things.
+    fn action(&self) -> Result<Action> {
+        match (&self.tool, &self.action) {
+            (Some(tool), None) => Ok(Action::Tool(tool.clone())),
+            (None, Some(Exact(action))) => Ok(action.clone()),
+            _ => Err(Error::new(Code::InputInvalid, "a request has either `tool` or `action`")),
+        }
+    }
+
     /// What is given back with the answer.
     pub(super) fn id(&self) -> Option<&Value> {
         self.id.as_ref()
@@ -286,11 +308,7 @@ impl Asked {
         now: Timestamp,
     ) -> Result<Request> {
         let now = self.now.map_or(now, |now| now.0);
-        let action = match (&self.tool, &self.action) {
-            (Some(tool), None) => Action::Tool(tool.clone()),
-            (None, Some(Exact(action))) => action.clone(),
-            _ => return Err(Error::new(Code::InputInvalid, "a request has either `tool` or `action`")),
-        };
+        let action = self.action()?;
         let agents = self.agents().to_vec();
         agents.iter().try_for_each(|agent| schema.check_agent(agent))?;
         let user = self.principal.user.as_ref();

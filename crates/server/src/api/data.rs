@@ -13,8 +13,6 @@ use crate::endpoint::{Call, Found, Nothing, Operation, Routes};
 
 /// The part of the documentation that these stand in.
 const TAG: &str = "Data";
-/// The most days: runs that ended so long ago there are none.
-const LONGEST: u32 = 100_000;
 
 pub(super) fn routes() -> Routes {
     Routes::default()
@@ -79,9 +77,6 @@ struct Pruning {
 async fn prune(call: Call<Nothing, Nothing, Json<Pruning>>) -> Result<Found<Erased>> {
     unconfined(&call.caller)?;
     let days = call.body.0.days;
-    if days > LONGEST {
-        return Err(Error::new(Code::InputInvalid, format!("`days` is 0 to {LONGEST}")));
-    }
     let keep = Duration::from_secs(u64::from(days) * 86_400);
     Ok(Found(Erased { runs: call.caller.adjutant().prune(keep, &call.caller.who().name).await? }))
 }

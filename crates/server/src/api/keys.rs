@@ -17,8 +17,6 @@ use crate::endpoint::{Call, Found, Nothing, Operation, Optional, Routes};
 
 /// The part of the documentation that these stand in.
 const TAG: &str = "Keys";
-/// The longest that a key, or one that was replaced, can be told to hold, in seconds: a hundred years.
-const LONGEST: u64 = 100 * 366 * 86_400;
 /// How long a key that was replaced still holds where nothing is said, in seconds: a day.
 const OVERLAP: u64 = 86_400;
 
@@ -186,6 +184,7 @@ struct Creating {
     scopes: Vec<String>,
     /// After how many seconds it is over; when it is taken back where none is given.
     #[serde(default)]
+    // A hundred years.
     #[schemars(range(max = 3_162_240_000_u64))]
     seconds: Option<u64>,
 }
@@ -205,20 +204,10 @@ impl From<NewToken> for Made {
     }
 }
 
-fn seconds(given: u64) -> Result<Duration> {
-    match given > LONGEST {
-        true => Err(Error::new(
-            Code::InputInvalid,
-            format!("no key is told to hold longer than {LONGEST} seconds"),
-        )),
-        false => Ok(Duration::from_secs(given)),
-    }
-}
-
 async fn create(call: Call<Nothing, Nothing, Json<Creating>>) -> Result<Found<Made>> {
     let Json(Creating { name, role, scopes, seconds: lasts }) = call.body;
     within(&call.caller, &scopes)?;
-    let new = NewKey { name, role: role.into(), scopes, lasts: lasts.map(seconds).transpose()? };
+    let new = NewKey { name, role: role.into(), scopes, lasts: lasts.map(Duration::from_secs) };
     let made = call.caller.adjutant().keys().create(new, &call.caller.who().name).await?;
     Ok(Found(made.into()))
 }
@@ -242,6 +231,7 @@ async fn revoke(call: Call<KeyPath, Nothing, Optional<Revoking>>) -> Result<Foun
 struct Rotating {
     /// How many seconds the old one still holds; a day where it is not given, and 0 ends it now.
     #[serde(default)]
+    // A hundred years.
     #[schemars(range(max = 3_162_240_000_u64))]
     overlap: Option<u64>,
 }
@@ -249,7 +239,7 @@ struct Rotating {
 async fn rotate(call: Call<KeyPath, Nothing, Optional<Rotating>>) -> Result<Found<Made>> {
     let keys = call.caller.adjutant().keys();
     let id = call.path.key.as_str();
-    let overlap = seconds(call.body.0.overlap.unwrap_or(OVERLAP))?;
+    let overlap = Duration::from_secs(call.body.0.overlap.unwrap_or(OVERLAP));
     if let Some(old) = keys.list().await?.into_iter().find(|key| key.id == id) {
         within(&call.caller, &old.scopes)?;
     }

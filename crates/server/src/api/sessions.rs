@@ -140,6 +140,7 @@ async fn show(call: Call<SessionPath>) -> Result<Found<Session>> {
 
 /// What was said.
 #[derive(JsonSchema, Serialize)]
+#[schemars(rename = "SessionMessages")]
 struct Messages {
     /// Each with `role`, `parts`, the `step` that made it, and its `label`.
     messages: Vec<Value>,

@@ -8,6 +8,7 @@ use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::call::Nothing;
 use crate::problem::Refusal;
@@ -73,8 +74,39 @@ fn is_json(headers: &HeaderMap) -> Result<(), Refusal> {
     Err(Refusal::with(StatusCode::UNSUPPORTED_MEDIA_TYPE, error))
 }
 
-/// Reads JSON, and says where it is wrong.
+/// Reads JSON, and says where it is wrong. A number such as `7.0` is an integer, as schemas have it.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    read(bytes).or_else(|error| match whole(bytes) {
+        Some(bytes) => read(&bytes).map_err(|_| error),
+        None => Err(error),
+    })
+}
+
+/// JSON whose numbers without a fraction are written as integers; none where it is so already, or is no JSON.
+fn whole(bytes: &[u8]) -> Option<Vec<u8>> {
+    /// The largest up to which each integer is a number of this kind.
+    const LARGEST: f64 = 9_007_199_254_740_992.0;
+    fn mend(value: &mut Value) -> bool {
+        match value {
+            Value::Number(number) if number.is_f64() => {
+                let float = number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() <= LARGEST);
+                #[expect(clippy::cast_possible_truncation, reason = "it has no fraction and fits")]
+                let integer = float.map(|float| Value::from(float as i64));
+                integer.is_some_and(|integer| {
+                    *value = integer;
+                    true
+                })
+            }
+            Value::Array(items) => items.iter_mut().fold(false, |mended, item| mend(item) || mended),
+            Value::Object(members) => members.values_mut().fold(false, |mended, item| mend(item) || mended),
+            _ => false,
+        }
+    }
+    let mut value = serde_json::from_slice(bytes).ok()?;
+    mend(&mut value).then(|| serde_json::to_vec(&value).ok())?
+}
+
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let read = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
@@ -111,4 +143,29 @@ pub(crate) async fn take(
 fn too_large(most: usize) -> Error {
     Error::new(Code::TooLarge, format!("the body is larger than {most} bytes"))
         .with_help("send less at once, or raise `server.limits.body` in `adjutant.toml`")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct Given {
+        count: u64,
+        share: f64,
+    }
+
+    #[test]
+    fn a_number_without_a_fraction_is_an_integer_and_another_is_not() {
+        let given = |text: &str| parse::<Given>(text.as_bytes()).map_err(|error| error.message().to_owned());
+        let some = |count, share| Ok(Given { count, share });
+        assert_eq!(given("{\"count\": 7.0, \"share\": 2.0}"), some(7, 2.0));
+        assert_eq!(given("{\"count\": 1e3, \"share\": 0.5}"), some(1000, 0.5));
+        for wrong in ["7.5", "-7.0", "1e300", "\"7\""] {
+            let error = given(&format!("{{\"count\": {wrong}, \"share\": 1}}")).unwrap_err();
+            assert!(error.starts_with("the body is wrong at `count`"), "{error}");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use adjutant_core::Code;
 use adjutant_core::role::{Right, Role};
+use http::StatusCode;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
@@ -15,6 +16,9 @@ use crate::problem::{self, Problem};
 const ALWAYS: &[Code] = &[Code::InputInvalid, Code::TooLarge, Code::Overloaded, Code::Internal];
 /// What those may fail with beside it that need somebody.
 const GUARDED: &[Code] = &[Code::Unauthenticated, Code::Forbidden, Code::TooManyRequests];
+
+/// What those may answer that look at what they were asked: it fits this document, and makes no sense here.
+const OF_SENSE: &[StatusCode] = &[StatusCode::UNPROCESSABLE_ENTITY];
 
 /// Whether it is asked who it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,12 +53,13 @@ impl Document {
         let generator = &mut self.generator;
         let mut parameters = parameters("path", P::json_schema(generator));
         parameters.extend(parameters_of_query(Q::json_schema(generator)));
+        let body = B::describe(generator);
         let mut described = json!({
             "operationId": operation.id,
             "tags": [operation.tag],
             "summary": operation.summary,
             "parameters": parameters,
-            "responses": responses::<A>(operation, access, generator),
+            "responses": responses::<A>(operation, access, body.is_some(), generator),
         });
         let mut set = |key: &str, value: Value| {
             if let Some(described) = described.as_object_mut() {
@@ -67,10 +72,11 @@ impl Document {
         if access == Access::Open {
             set("security", json!([]));
         }
-        if let Some((media, schema, required)) = B::describe(generator) {
+        if let Some((media, schema, required)) = body {
             set("requestBody", json!({ "required": required, "content": { media: { "schema": schema } } }));
         }
-        let path = self.paths.entry(operation.path.to_owned()).or_insert_with(|| json!({}));
+        // Here a part that is a path of its own is a part like any other.
+        let path = self.paths.entry(operation.path.replace("{*", "{")).or_insert_with(|| json!({}));
         if let Some(path) = path.as_object_mut() {
             path.insert(operation.verb.to_owned(), described);
         }
@@ -86,7 +92,11 @@ impl Document {
                 }
             }
         }
-        self.generator.definitions_mut().extend(other.generator.take_definitions(true));
+        let here = self.generator.definitions_mut();
+        for (name, schema) in other.generator.take_definitions(true) {
+            let there = here.insert(name.clone(), schema.clone());
+            debug_assert!(there.is_none_or(|there| there == schema), "there are two schemas called `{name}`");
+        }
     }
 
     /// The whole document.
@@ -173,7 +183,12 @@ fn parameters_of_query(schema: Schema) -> Vec<Value> {
 }
 
 /// What an operation answers, well or badly.
-fn responses<A: Answer>(operation: &Operation, access: Access, generator: &mut SchemaGenerator) -> Value {
+fn responses<A: Answer>(
+    operation: &Operation,
+    access: Access,
+    body: bool,
+    generator: &mut SchemaGenerator,
+) -> Value {
     let mut responses = Map::new();
     for shape in A::shapes(generator) {
         let answer = responses
@@ -186,16 +201,34 @@ fn responses<A: Answer>(operation: &Operation, access: Access, generator: &mut S
             }
         }
     }
-    let guarded = if access == Access::Guarded { GUARDED } else { &[] };
+    let (guarded, read) = match access {
+        Access::Guarded => (GUARDED, OF_SENSE),
+        Access::Open => (&[][..], &[][..]),
+    };
     let problem = generator.subschema_for::<Problem>();
-    for code in ALWAYS.iter().chain(guarded).chain(&operation.errors) {
-        let status = problem::status(*code);
+    let codes = ALWAYS.iter().chain(guarded).chain(&operation.errors);
+    let media = body.then_some(StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    for status in codes.map(|code| problem::status(*code)).chain(read.iter().copied()).chain(media) {
         responses.entry(status.as_u16().to_string()).or_insert_with(|| {
             json!({
                 "description": status.canonical_reason().unwrap_or("Error"),
+                "headers": headers(status),
                 "content": { problem::MEDIA_TYPE: { "schema": problem } },
             })
         });
     }
     Value::Object(responses)
+}
+
+/// The headers that say what to do about a status.
+fn headers(status: StatusCode) -> Value {
+    let header =
+        |name: &str, about: &str| json!({ name: { "description": about, "schema": { "type": "string" } } });
+    match status {
+        StatusCode::UNAUTHORIZED => header("WWW-Authenticate", "How to say who asks."),
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+            header("Retry-After", "After how many seconds it can be tried again.")
+        }
+        _ => json!({}),
+    }
 }

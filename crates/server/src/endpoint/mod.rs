@@ -9,6 +9,7 @@ mod call;
 mod document;
 mod operation;
 mod routes;
+mod strict;
 
 pub(crate) use answer::{Accepted, Answer, Done, Found, Shape, Shapes};
 pub(crate) use body::{Optional, take as taken};

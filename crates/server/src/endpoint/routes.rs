@@ -16,6 +16,7 @@ use super::body::{self, Body};
 use super::call::{self, Call, Nothing};
 use super::document::{Access, Document};
 use super::operation::Operation;
+use super::strict::Strict;
 use crate::problem::Refusal;
 use crate::service::Service;
 
@@ -42,11 +43,11 @@ impl Routes {
     {
         self.document.add::<P, Q, B, A>(&operation, Access::Guarded);
         let (method, path) = (operation.method, operation.path);
-        let operation = Arc::new(operation);
+        let known = Arc::new((operation, Strict::of::<B>()));
         let answer = move |State(service): State<Service>, request: Request| {
-            let (operation, handler) = (Arc::clone(&operation), handler.clone());
+            let (known, handler) = (Arc::clone(&known), handler.clone());
             async move {
-                match answer(service, &operation, request, handler).await {
+                match answer(service, &known.0, &known.1, request, handler).await {
                     Ok(answer) => answer.into_response(),
                     Err(refusal) => refusal.into_response(),
                 }
@@ -97,6 +98,7 @@ impl Routes {
 async fn answer<P, Q, B, A, F>(
     service: Service,
     operation: &Operation,
+    strict: &Strict,
     request: Request,
     handler: impl Fn(Call<P, Q, B>) -> F,
 ) -> Result<Response, Refusal>
@@ -115,6 +117,7 @@ where
     let most = operation.largest.unwrap_or(service.largest_body());
     let bytes = body::take(&parts, body, most).await?;
     let body = B::read(&parts.headers, &bytes)?;
+    strict.check(&bytes)?;
     let call = Call { caller, service, path, query, body, parts };
-    Ok(handler(call).await?.into_response())
+    Ok(handler(call).await.map_err(Refusal::of_sense)?.into_response())
 }

@@ -159,9 +159,9 @@ async fn triggers_are_told_and_fired_by_hand() {
     let (_, came) = client.get("/api/triggers/letters/occurrences").await;
     assert_eq!(came["occurrences"][0]["run"], run["id"]);
     for (name, body, status) in [
-        ("letters", json!({}), StatusCode::BAD_REQUEST),
+        ("letters", json!({}), StatusCode::UNPROCESSABLE_ENTITY),
         ("letters", json!({ "file": "two.txt" }), StatusCode::NOT_FOUND),
-        ("letters", json!({ "file": "../adjutant.toml" }), StatusCode::BAD_REQUEST),
+        ("letters", json!({ "file": "../adjutant.toml" }), StatusCode::UNPROCESSABLE_ENTITY),
         ("evening", json!({}), StatusCode::NOT_FOUND),
     ] {
         assert_eq!(fire(name, body).await.0, status, "{name}");
@@ -170,7 +170,7 @@ async fn triggers_are_told_and_fired_by_hand() {
     assert_eq!(confined.get("/api/triggers").await.1["triggers"], json!([]));
     assert_eq!(confined.get("/api/triggers/letters/occurrences").await.0, StatusCode::NOT_FOUND);
     let path = "/api/triggers/letters/occurrences?limit=0";
-    assert_eq!(client.get(path).await.0, StatusCode::BAD_REQUEST);
+    assert_eq!(client.get(path).await.0, StatusCode::UNPROCESSABLE_ENTITY);
 }
 
 #[tokio::test]

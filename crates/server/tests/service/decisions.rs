@@ -88,14 +88,14 @@ async fn what_makes_no_sense_is_refused_and_nobody_asks_for_others() {
         asked
     };
     for (asked, status, detail) in [
-        (json!({}), 400, "either `tool` or `action`"),
-        (with("agent", json!("dest")), 400, "there is no agent `dest`"),
-        (with("principal", json!({ "user": { "id": "a", "claims": { "rule": "x" } } })), 400, "`rule`"),
-        (with("principal", json!({ "user": { "id": "a", "claims": { "role": 7 } } })), 400, "`role`"),
+        (json!({}), 400, "oneOf"),
+        (with("agent", json!("dest")), 422, "there is no agent `dest`"),
+        (with("principal", json!({ "user": { "id": "a", "claims": { "rule": "x" } } })), 422, "`rule`"),
+        (with("principal", json!({ "user": { "id": "a", "claims": { "role": 7 } } })), 422, "`role`"),
         (with("principal", json!({ "tenant": "bell" })), 403, "does not decide for `bell`"),
-        (with("arguments", json!({ "number": "x" })), 400, "number"),
+        (with("arguments", json!({ "number": "x" })), 422, "number"),
         (with("results", json!([{ "tool": "page", "lable": {} }])), 400, "unknown field `lable`"),
-        (with("action", json!("answer")), 400, "either `tool` or `action`"),
+        (with("action", json!("answer")), 400, "oneOf"),
     ] {
         let (answered, refused) = client.post("/api/policy/decide", &asked).await;
         assert_eq!(answered.as_u16(), status, "{asked}: {refused}");
@@ -126,7 +126,7 @@ async fn several_are_decided_at_once_each_by_itself_and_soon() {
     let kit = kit().await;
     let client = kit.client(Role::Operator).await;
     let mut requests = vec![refund(1, "Refund 1"); 998];
-    requests.extend([json!({}), refund(420, "Refund 420")]);
+    requests.extend([json!({ "tool": "refund" }), refund(420, "Refund 420")]);
     let began = Instant::now();
     let (status, decided) = client.post("/api/policy/decide/batch", &json!({ "requests": requests })).await;
     assert_eq!(status, StatusCode::OK, "{decided}");
@@ -135,9 +135,9 @@ async fn several_are_decided_at_once_each_by_itself_and_soon() {
     let decisions = decided["decisions"].as_array().unwrap();
     assert_eq!(decisions.len(), 1000);
     assert!(decisions[..998].iter().all(|one| one["decision"]["decision"] == "redact"), "{}", decisions[0]);
-    assert_eq!(decisions[998]["error"]["code"], "input-invalid");
+    assert_eq!(decisions[998]["error"]["code"], "tool-arguments");
     assert_eq!(decisions[999]["decision"]["decision"], "ask");
-    for requests in [json!([]), json!(vec![json!({}); 1001])] {
+    for requests in [json!([]), json!([{}]), json!(vec![refund(1, ""); 1001])] {
         let (status, _) = client.post("/api/policy/decide/batch", &json!({ "requests": requests })).await;
         assert_eq!(status, StatusCode::BAD_REQUEST);
     }

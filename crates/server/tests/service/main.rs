@@ -7,6 +7,7 @@ mod access;
 mod administration;
 mod approvals;
 mod catalogue;
+mod contract;
 mod decisions;
 mod document;
 mod kit;

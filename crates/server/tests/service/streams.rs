@@ -165,7 +165,7 @@ async fn streams_are_bounded_and_end_when_the_service_does() {
 async fn what_is_no_id_of_an_event_is_refused() {
     let (_kit, client, run) = over().await;
     let (status, refused) = client.get(&format!("/api/runs/{run}/events?after=x")).await;
-    assert_eq!((status, &refused["code"]), (StatusCode::BAD_REQUEST, &json!("input-invalid")));
+    assert_eq!((status, &refused["code"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("input-invalid")));
 }
 
 #[tokio::test]
@@ -192,5 +192,5 @@ async fn a_websocket_says_the_same_and_closes_at_the_end() {
     let stranger = format!("ws://{}/api/runs/{run}/socket", kit.address);
     assert!(connect_async(stranger).await.unwrap_err().to_string().contains("401"));
     let (status, refused) = client.get(&format!("/api/runs/{run}/socket")).await;
-    assert_eq!((status, &refused["code"]), (StatusCode::BAD_REQUEST, &json!("input-invalid")));
+    assert_eq!((status, &refused["code"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("input-invalid")));
 }

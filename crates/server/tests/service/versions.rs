@@ -73,17 +73,18 @@ async fn what_there_is_not_is_not_found_and_what_cannot_be_is_refused() {
     let label = async |label: &str, version: &str| {
         client.put(&format!("{DESK}/labels/{label}"), &json!({ "version": version })).await.0
     };
-    assert_eq!(label("Stable", "stable").await, StatusCode::BAD_REQUEST);
+    assert_eq!(label("Stable", "stable").await, StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(label("canary", "beta").await, StatusCode::NOT_FOUND);
     for (path, status) in [
         ("/api/agents/dest/versions", StatusCode::NOT_FOUND),
-        ("/api/agents/desk@stable/versions", StatusCode::BAD_REQUEST),
+        ("/api/agents/desk@stable/versions", StatusCode::UNPROCESSABLE_ENTITY),
         ("/api/agents/desk/rollback", StatusCode::CONFLICT),
     ] {
         assert_eq!(client.post(path, &json!({})).await.0, status, "{path}");
     }
     let shares = json!({ "shares": [{ "label": "stable", "percent": 90 }] });
-    assert_eq!(client.put(&format!("{DESK}/split"), &shares).await.0, StatusCode::BAD_REQUEST);
+    let (status, _) = client.put(&format!("{DESK}/split"), &shares).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
     let (status, again) = client.post(&format!("{DESK}/versions"), &json!({})).await;
     assert_eq!((status, &again["new"]), (StatusCode::OK, &json!(false)));
 }

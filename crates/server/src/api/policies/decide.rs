@@ -15,8 +15,6 @@ use super::TAG;
 use crate::access::Caller;
 use crate::endpoint::{Call, Found, Nothing, Operation, Routes};
 
-/// The most that is decided at once.
-const MOST: usize = 1_000;
 /// The largest body, in bytes.
 const LARGEST: usize = 4 << 20;
 /// How long a list may take; what is not decided by then is not allowed.
@@ -89,6 +87,7 @@ struct Several {
 
 /// Several decisions.
 #[derive(JsonSchema, Serialize)]
+#[schemars(rename = "PolicyDecisions")]
 struct Decided {
     /// In the order of the requests.
     decisions: Vec<OneDecided>,
@@ -115,9 +114,6 @@ impl From<Result<Decision>> for OneDecided {
 
 async fn decide_several(call: Call<Nothing, Nothing, Json<Several>>) -> Result<Found<Decided>> {
     let Json(Several { requests }) = call.body;
-    if requests.is_empty() || requests.len() > MOST {
-        return Err(Error::new(Code::InputInvalid, format!("`requests` has 1 to {MOST} entries")));
-    }
     let decisions = call.caller.adjutant().decisions()?;
     let theirs: Vec<_> = requests.into_iter().map(|asked| theirs(&call.caller, asked)).collect();
     let decisions = aside(move || all(&decisions, theirs)).await?;

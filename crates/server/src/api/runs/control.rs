@@ -4,7 +4,7 @@ use adjutant::durable::Resolution;
 use adjutant::tool;
 use adjutant_core::json::Json as AnyJson;
 use adjutant_core::role::Right;
-use adjutant_core::{Code, Result};
+use adjutant_core::{Code, Error, Result};
 use axum::Json;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -138,32 +138,34 @@ struct Answering {
     /// The name to answer to.
     signal: String,
     /// What is said.
-    #[serde(flatten)]
-    answer: Said,
+    action: Said,
+    /// The values that are asked for, by the names of the fields, where the question is accepted. What is left out and has a default
+    /// gets it.
+    #[serde(default)]
+    values: Option<Map<String, Value>>,
 }
 
 /// What is said to a question.
-#[derive(Deserialize, JsonSchema)]
-#[serde(tag = "action", rename_all = "snake_case")]
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 enum Said {
-    /// The values that are asked for. What is left out and has a default gets it.
-    Accept {
-        /// By the names of the fields.
-        #[serde(default)]
-        values: Option<Map<String, Value>>,
-    },
-    /// It is not said; the call may go on without.
+    /// What is asked for.
+    Accept,
+    /// Nothing; the call may go on without.
     Decline,
     /// Nobody wants to have to do with it; the call should be given up.
     Cancel,
 }
 
 async fn answer(call: Call<RunPath, Nothing, Json<Answering>>) -> Result<Done> {
-    let Json(Answering { signal, answer }) = call.body;
-    let answer = match answer {
-        Said::Accept { values } => tool::Answer::Accept(values),
-        Said::Decline => tool::Answer::Decline,
-        Said::Cancel => tool::Answer::Cancel,
+    let Json(Answering { signal, action, values }) = call.body;
+    let answer = match (action, values) {
+        (Said::Accept, values) => tool::Answer::Accept(values),
+        (Said::Decline, None) => tool::Answer::Decline,
+        (Said::Cancel, None) => tool::Answer::Cancel,
+        (Said::Decline | Said::Cancel, Some(_)) => {
+            return Err(Error::new(Code::InputInvalid, "who does not accept gives no `values`"));
+        }
     };
     call.path.run(&call.caller).await?.answer(&signal, answer).await.map(|()| Done)
 }

@@ -22,8 +22,6 @@ use crate::stream::{Events, Position};
 
 /// The longest that an answer is waited for, in seconds.
 const LONGEST_WAIT: u64 = 600;
-/// The most runs that one request starts.
-const MOST_AT_ONCE: usize = 100;
 /// The longest key by which a request is known to be the same, in bytes.
 const LONGEST_KEY: usize = 255;
 
@@ -113,6 +111,7 @@ impl From<Busy> for WhenBusy {
 /// What an agent is asked.
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(rename = "Input")]
 enum Asked {
     /// In words.
     Text(String),
@@ -343,9 +342,6 @@ enum OneStarted {
 async fn start_batch(call: Call<Nothing, Nothing, Json<Batch>>) -> Result<Accepted<BatchStarted>> {
     let key = key(&call)?;
     let Json(Batch { runs }) = call.body;
-    if runs.is_empty() || runs.len() > MOST_AT_ONCE {
-        return Err(Error::new(Code::InputInvalid, format!("`runs` has 1 to {MOST_AT_ONCE} entries")));
-    }
     let starts = runs.into_iter().enumerate().map(async |(number, start)| {
         let key = key.as_ref().map(|key| format!("{key}:{number}"));
         let started = async {
