@@ -34,7 +34,7 @@ fn answers(request: &Request, _: usize) -> Option<Turn> {
         Turn::calls([("ponder", json!({}))])
     } else {
         let said = request.messages.iter().filter(|message| message.role == Role::User);
-        Turn::text(&said.map(Message::text).collect::<Vec<_>>().join(" | "))
+        Turn::text(&said.map(|message| message.text()).collect::<Vec<_>>().join(" | "))
     })
 }
 

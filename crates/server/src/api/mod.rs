@@ -12,6 +12,7 @@ mod sessions;
 mod tools;
 mod triggers;
 mod view;
+mod webhooks;
 
 use crate::endpoint::Routes;
 
@@ -22,6 +23,7 @@ pub(crate) fn routes() -> Routes {
         .and(runs::routes())
         .and(sessions::routes())
         .and(approvals::routes())
+        .and(webhooks::routes())
         .and(grants::routes())
         .and(agents::routes())
         .and(tools::routes())

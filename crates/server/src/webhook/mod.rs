@@ -10,4 +10,5 @@ mod receive;
 mod stories;
 
 pub(crate) use deliver::tell;
+pub(crate) use place::{name, places};
 pub(crate) use receive::receive;
