@@ -27,6 +27,14 @@ pub(super) const FOLDER: &str = ".adjutant/tenants";
 pub(super) const VAULT: &str = "vault";
 
 impl Project {
+    /// The project as a tenant has it, for those who work with what is the tenant's own without its runs, such as its logins.
+    ///
+    /// Fails with [`Code::InputInvalid`] for what is no name of a tenant, and where a folder of its own cannot be made.
+    pub fn for_tenant(self, tenant: &str) -> Result<Self> {
+        let scope = Scope::new(tenant, &self.settings.scope.project)?;
+        if scope == self.settings.scope { Ok(self) } else { self.of_tenant(scope) }
+    }
+
     /// The same project for another tenant. What is written in the project's folder is the same: agents, skills, policies, and the
     /// tools of its library. What comes from working with it is the tenant's own: connections to servers and logins, tools that its
     /// agents make, files that tools write, and answers and vectors that are kept.

@@ -29,6 +29,9 @@ pub(crate) struct LoginArguments {
     /// The server, by its name under `[tools]`.
     #[arg(value_name = "NAME")]
     name: String,
+    /// For whom; otherwise the tenant that adjutant.toml names. Each tenant of a service has logins of its own.
+    #[arg(long, value_name = "TENANT")]
+    tenant: Option<String>,
     /// For a machine without a browser: open the address elsewhere, and type the address that the browser ends at.
     #[arg(long)]
     paste: bool,
@@ -40,10 +43,13 @@ pub(crate) struct LogoutArguments {
     /// The server, by its name under `[tools]`.
     #[arg(value_name = "NAME")]
     name: String,
+    /// Whose login; otherwise that of the tenant that adjutant.toml names.
+    #[arg(long, value_name = "TENANT")]
+    tenant: Option<String>,
 }
 
 pub(super) async fn login(arguments: &LoginArguments, shared: &Shared, output: Output) -> Ended {
-    let (project, server, account) = found(&arguments.name, shared)?;
+    let (project, server, account) = found(&arguments.name, arguments.tenant.as_deref(), shared)?;
     let secrets = project.secrets();
     let status = match (account.grant(), arguments.paste) {
         (Grant::Client, _) => account.fetch(secrets.as_ref()).await?,
@@ -81,7 +87,7 @@ pub(super) async fn login(arguments: &LoginArguments, shared: &Shared, output: O
 }
 
 pub(super) async fn logout(arguments: &LogoutArguments, shared: &Shared, output: Output) -> Ended {
-    let (project, server, account) = found(&arguments.name, shared)?;
+    let (project, server, account) = found(&arguments.name, arguments.tenant.as_deref(), shared)?;
     let was_there = account.end(project.secrets().as_ref()).await?;
     if output.json {
         output.json(&json!({ "server": server.name(), "was_logged_in": was_there }))?;
@@ -116,9 +122,13 @@ fn told(server: &Server, status: &Status) -> Value {
     }
 }
 
-fn found(name: &str, shared: &Shared) -> Ended<(Project, Server, Account)> {
+fn found(name: &str, tenant: Option<&str>, shared: &Shared) -> Ended<(Project, Server, Account)> {
     // A server of which nothing is accepted is what is wrong with the project.
-    let (project, errors) = Project::load_in_part(place::find(None, shared)?, place::environment(shared))?;
+    let (project, errors) = place::load_in_part(shared)?;
+    let project = match tenant {
+        Some(tenant) => project.for_tenant(tenant)?,
+        None => project,
+    };
     let server = match trust::chosen(&project, &[name.to_owned()]) {
         Err(_) if !errors.is_empty() && project.servers().next().is_none() => return Err(errors.into()),
         servers => servers?.first().map(|server| (*server).clone()),

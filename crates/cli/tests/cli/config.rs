@@ -4,6 +4,7 @@ use crate::sandbox::{Sandbox, sees};
 
 fn sandbox() -> Sandbox {
     let sandbox = Sandbox::with_agent("tools: [calculator]");
+    sandbox.write("a.pem", "").write("b.pem", "");
     sandbox.write(
         "adjutant.toml",
         "[project]\nname = \"desk\"\n\n[budget]\ntokens = 1000\n\n[server]\nlisten = \"127.0.0.1:1\"\nheartbeat = \"5s\"\n\n[server.tls]\ncertificate = \"a.pem\"\nkey = \"b.pem\"\n",

@@ -333,3 +333,23 @@ fn what_is_written_wrong_is_told() {
     hint: there are `tracker`
     ");
 }
+
+#[test]
+fn each_tenant_has_logins_of_its_own() {
+    let (_runtime, _guarded, sandbox) = project("\"oauth\"");
+    assert!(sandbox.output(&["tools", "login", "tracker"]).status.success());
+    assert!(sandbox.output(&["tools", "trust", "tracker", "--yes"]).status.success());
+    let sealed = |folder: &str| sandbox.path(folder).join("tracker.sealed").exists();
+    assert!(sealed(".adjutant/vault") && !sealed(".adjutant/tenants/acme/vault"));
+    let logged_in = sandbox.output(&["tools", "login", "tracker", "--tenant", "acme"]);
+    assert!(logged_in.status.success(), "{logged_in:?}");
+    assert!(sealed(".adjutant/tenants/acme/vault"));
+    let logged_out = sandbox.output(&["tools", "logout", "tracker"]);
+    assert!(logged_out.status.success(), "{logged_out:?}");
+    assert!(!sealed(".adjutant/vault") && sealed(".adjutant/tenants/acme/vault"));
+    // What is kept of another tenant is sealed anew with the project's.
+    let rotated = sandbox.run(&["secrets", "rotate"]);
+    assert!(rotated.contains("sealed anew: 1"), "{rotated}");
+    let wrong = sandbox.output(&["tools", "login", "tracker", "--tenant", "No/One"]);
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("is not a tenant name"), "{wrong:?}");
+}
