@@ -78,3 +78,31 @@ async fn what_an_agent_decides_itself_is_refused() {
     assert_eq!(status, 404, "{body}");
     assert_eq!(kit.mock.count(), 0);
 }
+
+#[tokio::test]
+async fn a_response_is_over_with_its_run_whoever_worked_on_it() {
+    let kit = Kit::new().await;
+    let asked = json!({"model": "agent/desk", "input": "What is 6 * 7?", "background": true});
+    let begun = kit.send("/v1/responses", &asked).await;
+    let run = begun.headers()["x-adjutant-run"].to_str().unwrap().to_owned();
+    let begun: Value = begun.json().await.unwrap();
+    let id = begun["id"].as_str().unwrap();
+    let path = format!("/v1/responses/{id}");
+    while kit.get(&path).await.1["status"] != "completed" {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    // As a process leaves it that dies in the middle: under way, with the run that another one drives to its end.
+    let engine = kit.adjutant.engine();
+    let key = id.strip_prefix("resp_").unwrap();
+    let mut kept: Value = engine.document("openai.response", key).await.unwrap().unwrap().body.to().unwrap();
+    kept["response"] = begun.clone();
+    kept["run"] = run.into();
+    kept.as_object_mut().unwrap().remove("said");
+    let body = adjutant::core::json::Json::of(&kept).unwrap();
+    engine.put_document(adjutant::durable::Draft::new("openai.response", key, body)).await.unwrap();
+    let (_, found) = kit.get(&path).await;
+    let text = &found["output"][0]["content"][0]["text"];
+    assert_eq!((&found["status"], text), (&json!("completed"), &json!("It is 42.")), "{found}");
+    let next = json!({"model": "agent/desk", "input": "and now?", "previous_response_id": id});
+    assert_eq!(kit.post("/v1/responses", &next).await.0, 200);
+}

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use adjutant::model::StopReason;
 use adjutant_core::message::{Message, Part};
 use adjutant_core::role::Right;
 use adjutant_core::{Code, Error};
@@ -13,9 +14,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{Receiver, channel};
 
-use super::answer::{Frame, whole};
+use super::answer::{Frame, message, whole};
 use super::conversations;
-use super::items::referred;
+use super::items::{read as read_items, referred};
 use super::request::{Asked, Before, read};
 use super::store::{Kept, Shelf};
 use super::stream::{Event, Events};
@@ -242,8 +243,13 @@ async fn settled(given: &Given, id: &str) -> Result<Kept, Fault> {
     let shelf = Shelf::of(&given.caller);
     let mut kept = shelf.response(id).await?;
     let is_open = kept.response.get("status").is_some_and(|status| status == "in_progress");
-    if !is_open || given.service.background().find(&tenant(given), id).is_some() || !shelf.is_left(id).await?
-    {
+    if !is_open || given.service.background().find(&tenant(given), id).is_some() {
+        return Ok(kept);
+    }
+    if let Some(run) = kept.run.clone() {
+        return of_run(given, id, kept, &run).await;
+    }
+    if !shelf.is_left(id).await? {
         return Ok(kept);
     }
     let error = json!({"code": "server_error", "message": "the process that worked on it is gone"});
@@ -252,6 +258,37 @@ async fn settled(given: &Given, id: &str) -> Result<Kept, Fault> {
         fields.insert("error".into(), error);
     }
     shelf.keep(id, &kept).await?;
+    Ok(kept)
+}
+
+/// A response of an agent that no process here works on: its run goes on by itself, and once it is over the response is.
+async fn of_run(given: &Given, id: &str, mut kept: Kept, run: &str) -> Result<Kept, Fault> {
+    let run = given.caller.adjutant().find(run).await?;
+    if run.info().await?.outcome.is_none() {
+        return Ok(kept);
+    }
+    let text = |name: &str| kept.response.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let frame = Frame {
+        id: id.to_owned(),
+        created: kept.response.get("created_at").and_then(Value::as_i64).unwrap_or_default(),
+        model: text("model"),
+        background: true,
+        sealed: false,
+        conversation: kept.response.pointer("/conversation/id").and_then(Value::as_str).map(str::to_owned),
+        echo: kept.response.as_object().cloned().unwrap_or_default(),
+    };
+    kept.response = match run.outcome().await {
+        Ok(reply) => {
+            let said = Message::assistant(vec![Part::text(reply.text.as_str())]);
+            let output = vec![message(&frame.item_id("msg", 0), &reply.text, None, false)];
+            kept.said = read_items(&kept.input, true)?;
+            kept.said.push(said);
+            frame.ended(&StopReason::EndTurn, output, Some(reply.usage))
+        }
+        Err(error) => super::answer::failed(&frame, &Fault::from(error), Vec::new()),
+    };
+    kept.run = None;
+    Shelf::of(&given.caller).keep(id, &kept).await?;
     Ok(kept)
 }
 
