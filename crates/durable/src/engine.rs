@@ -104,6 +104,9 @@ pub trait Engine: Send + Sync + 'static {
     /// The runs whose ids begin with `prefix`, in the order of their ids.
     fn beginning<'a>(&'a self, prefix: &'a str, most: usize) -> BoxFuture<'a, Result<Vec<RunInfo>>>;
 
+    /// How many runs stand how, of those that are not over.
+    fn tally(&self) -> BoxFuture<'_, Result<Vec<(RunState, u64)>>>;
+
     /// The signals whose names begin with `prefix` and that one run waits for, or any run where none is given; those that
     /// have waited longest first. It reads no whole journals, however many runs wait.
     fn asking<'a>(&'a self, prefix: &'a str, run: Option<&'a RunId>) -> BoxFuture<'a, Result<Vec<Asking>>>;

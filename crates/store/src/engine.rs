@@ -243,6 +243,11 @@ impl Engine for SqliteEngine {
         Box::pin(self.store.read(move |connection| listing::beginning(connection, &scope, &prefix, most)))
     }
 
+    fn tally(&self) -> BoxFuture<'_, Result<Vec<(RunState, u64)>>> {
+        let scope = self.scope.clone();
+        Box::pin(async move { self.store.read(move |connection| query::tally(connection, &scope)).await })
+    }
+
     fn asking<'a>(&'a self, prefix: &'a str, run: Option<&'a RunId>) -> BoxFuture<'a, Result<Vec<Asking>>> {
         let (scope, prefix, run) = (self.scope.clone(), prefix.to_owned(), run.cloned());
         Box::pin(async move {

@@ -38,6 +38,18 @@ pub(crate) fn turns(connection: &Connection, scope: &Scope, session: &SessionId)
     list(connection, scope, "r.session = ?3", "ORDER BY r.turn", parameters)
 }
 
+/// How many runs stand how, of those that are not over: their rows alone are looked at, in the index.
+pub(crate) fn tally(connection: &Connection, scope: &Scope) -> Result<Vec<(RunState, u64)>> {
+    const COUNT: &str = "SELECT count(*) FROM runs WHERE state = ?3 AND tenant = ?1 AND project = ?2";
+    use RunState::{Halted, Paused, Ready, Running, Waiting};
+    let mut select = connection.prepare_cached(COUNT).map_err(fault)?;
+    let count = |state: RunState| {
+        let parameters = params![scope.tenant, scope.project, state.as_str()];
+        Ok((state, select.query_row(parameters, |row| row.get(0)).map_err(fault)?))
+    };
+    [Ready, Running, Waiting, Paused, Halted].into_iter().map(count).collect()
+}
+
 /// The runs of which a condition on `runs r` holds, in an order; `?1` and `?2` are the scope.
 pub(crate) fn list(
     connection: &Connection,

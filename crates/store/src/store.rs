@@ -35,13 +35,22 @@ pub struct Options {
     /// After how long without a sign of life the runs of a process that hangs are taken over by another. A process
     /// that died is noticed at once. Every process on one file must be given the same.
     pub silence: Duration,
+    /// How long a worker that is told to stop waits for what is at work and could be done again, such as a call to a model, so that
+    /// it is recorded and need not be. What must not be repeated it waits for anyway.
+    pub patience: Duration,
     /// The name of another SQLite virtual file system, for tests that make the disk fail.
     pub vfs: Option<String>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { clock: Arc::new(SystemClock), most_runs: 1_000, silence: Duration::from_secs(20), vfs: None }
+        Self {
+            clock: Arc::new(SystemClock),
+            most_runs: 1_000,
+            silence: Duration::from_secs(20),
+            patience: Duration::ZERO,
+            vfs: None,
+        }
     }
 }
 

@@ -145,3 +145,23 @@ pub async fn runs_are_listed(harness: &impl Harness) -> Result<()> {
     same("the list", listed, vec![run_id("three"), run_id("two")])?;
     same("the whole list", engine.runs(10).await?.len(), names.len())
 }
+
+/// Runs that are not over are counted by how they stand.
+pub async fn runs_are_counted(harness: &impl Harness) -> Result<()> {
+    let instance = open(harness).await?;
+    let engine = instance.engine();
+    for name in ["one", "two"] {
+        start(&*engine, name, Json::of(name)?).await?;
+    }
+    let counted = |state, tally: &[(RunState, u64)]| {
+        tally.iter().filter(|(counted, _)| *counted == state).map(|(_, runs)| runs).sum::<u64>()
+    };
+    let tally = engine.tally().await?;
+    same("those that can go on", counted(RunState::Ready, &tally), 2)?;
+    same("all", tally.iter().map(|(_, runs)| runs).sum::<u64>(), 2)?;
+    let serving = serve(harness, echo()).await?;
+    for name in ["one", "two"] {
+        ends_with(&*serving.engine(), &run_id(name), name).await?;
+    }
+    same("those that are over", engine.tally().await?.iter().map(|(_, runs)| runs).sum::<u64>(), 0)
+}

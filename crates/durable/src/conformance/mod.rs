@@ -45,7 +45,9 @@ pub use directory::{
 pub use document::{documents_are_forgotten, documents_are_kept, documents_change_one_after_the_other};
 pub use fork::{forks_keep_what_came_before, forks_need_a_step_that_is_there};
 pub use grant::{grants_are_kept_and_taken_back, signals_that_wait_are_listed};
-pub use journal::{histories_are_complete, runs_are_listed, watches_miss_nothing, watches_show_tokens};
+pub use journal::{
+    histories_are_complete, runs_are_counted, runs_are_listed, watches_miss_nothing, watches_show_tokens,
+};
 pub use keeping::{pruning_forgets_ended_runs, scopes_do_not_see_each_other, users_can_be_erased};
 pub use listing::{
     children_are_no_roots, runs_are_filtered, runs_are_read_by_pages, sessions_are_read_by_pages,
@@ -132,6 +134,7 @@ macro_rules! conformance_suite {
             runs_are_filtered
             children_are_no_roots
             sessions_are_read_by_pages
+            runs_are_counted
             signals_wake_runs
             timers_wake_runs
             children_wake_their_parents

@@ -77,6 +77,8 @@ pub(crate) struct SqliteSession {
     paused: bool,
     /// Whether the run is to be let go as soon as it can be, for that or because this worker stops.
     pausing: bool,
+    /// Until when what could be done again is waited for, once this worker is told to stop.
+    leaves_at: Option<Instant>,
     began: Instant,
     /// What it cost to come to where the run was.
     replayed: Option<Duration>,
@@ -138,6 +140,7 @@ impl SqliteSession {
             seen: 0,
             paused,
             pausing: paused,
+            leaves_at: None,
             began,
             replayed: None,
             stay: None,

@@ -64,7 +64,9 @@ impl SqliteSession {
         let timer = self.timers().map(|(deadline, _)| deadline).min().filter(|_| !self.pausing);
         let timer = timer.map(|deadline| deadline.since(self.now()).min(LOOK));
         let stay = self.stay.as_ref().map(|stay| stay.until.saturating_duration_since(Instant::now()));
-        let timer = timer.into_iter().chain(stay).min();
+        let leaves_in = self.leaves_at.map(|at| at.saturating_duration_since(Instant::now()));
+        let leaves_in = leaves_in.filter(|wait| !wait.is_zero());
+        let timer = timer.into_iter().chain(stay).chain(leaves_in).min();
         let fire = async {
             match timer {
                 Some(wait) => tokio::time::sleep(wait).await,
@@ -78,7 +80,10 @@ impl SqliteSession {
             ended = self.ended.1.recv() => if let Some(ended) = ended { self.end(ended)? },
             _ = self.bell.changed() => self.bell.mark_changed(),
             () = fire => {}
-            () = self.stop.cancelled(), if !self.pausing => self.pausing = true,
+            () = self.stop.cancelled(), if self.leaves_at.is_none() => {
+                self.pausing = true;
+                self.leaves_at = Some(Instant::now() + self.store.options.patience);
+            }
         }
         Ok(())
     }
@@ -86,8 +91,9 @@ impl SqliteSession {
     /// Whether the run can leave memory: nothing is at work, and nothing will fire soon.
     pub(super) fn can_park(&self) -> bool {
         let soon = self.now().plus(SHORT);
-        // A worker that is told to stop does not wait for what can be done again.
-        let idle = self.working.iter().all(|key| self.stop.is_cancelled() && self.is_repeatable(key));
+        // A worker that is told to stop waits only so long for what can be done again.
+        let leaves = self.leaves_at.is_some_and(|at| at <= Instant::now());
+        let idle = self.working.iter().all(|key| leaves && self.is_repeatable(key));
         idle && (self.pausing || !self.timers().any(|(deadline, _)| deadline <= soon))
     }
 

@@ -7,6 +7,7 @@ mod chain;
 mod clock;
 mod damage;
 mod disk_full;
+mod drain;
 mod journal;
 mod ledger;
 mod outside;
