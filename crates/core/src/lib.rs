@@ -17,6 +17,7 @@ pub mod label;
 pub mod limit;
 pub mod message;
 pub mod money;
+pub mod network;
 pub mod role;
 pub mod secret;
 mod suggestion;

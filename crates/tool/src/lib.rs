@@ -16,6 +16,7 @@ pub mod builtin;
 pub mod code;
 pub mod command;
 mod context;
+mod documents;
 mod failure;
 mod function;
 #[doc(hidden)]
@@ -121,6 +122,7 @@ pub use adjutant_core::tool::{Effect, ToolSpec};
 pub use adjutant_macros::tool;
 pub use arguments::{MAX_ARGUMENTS, Validator, arguments};
 pub use context::Context;
+pub use documents::Documents;
 pub use failure::{Failure, ToolError};
 pub use function::FunctionTool;
 pub use output::{Apart, Output};

@@ -12,7 +12,9 @@ mod kept;
 pub mod limit;
 pub mod retry;
 mod stack;
+mod tally;
 
 pub use fallback::Fallback;
 pub use kept::Kept;
 pub use stack::Layers;
+pub use tally::{Asked, tally};

@@ -10,6 +10,7 @@ use super::breaker::{self, Breaker};
 use super::cache::{Answers, Cache};
 use super::limit::{self, Limit};
 use super::retry::{self, Retry};
+use super::tally::Counted;
 use crate::model::Model;
 
 /// The layers around one model. A chain of fallbacks stands around all of them: see [`Fallback`](super::Fallback).
@@ -29,7 +30,7 @@ impl Layers {
     /// The model within the layers, from the inside out: an attempt keeps the limits, a failed one is made again, a model
     /// that fails in spite of that is left alone, and what was answered before is not asked at all.
     pub fn around(&self, model: Arc<dyn Model>) -> Arc<dyn Model> {
-        let mut model = model;
+        let mut model: Arc<dyn Model> = Arc::new(Counted(model));
         if !self.limits.is_open() {
             model = Arc::new(Limit::new(model, self.limits));
         }

@@ -30,3 +30,4 @@ pub use config::{Config, Grant};
 pub(super) use keeper::{Keeper, Sent};
 pub use listener::Listener;
 pub use login::Status;
+pub(crate) use web::{Rules, Web};

@@ -21,7 +21,7 @@ const MOST_REDIRECTS: usize = 3;
 
 /// Which addresses may be asked.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Rules {
+pub(crate) struct Rules {
     reach: Reach,
 }
 
@@ -32,7 +32,7 @@ impl Rules {
     }
 
     /// The rules for what a server says. One on this machine may name others on it.
-    pub(super) fn for_server(server: &Url, private: bool) -> Self {
+    pub(crate) fn for_server(server: &Url, private: bool) -> Self {
         let reach = match (private, http::is_loopback(server)) {
             (true, _) => Reach::Anything,
             (false, true) => Reach::Loopback,
@@ -65,20 +65,20 @@ pub(super) struct Answer {
 
 /// Asks login servers.
 #[derive(Clone, Debug)]
-pub(super) struct Web {
+pub(crate) struct Web {
     client: reqwest::Client,
     pub(super) rules: Rules,
 }
 
 impl Web {
-    pub(super) fn new(rules: Rules) -> Result<Self> {
+    pub(crate) fn new(rules: Rules) -> Result<Self> {
         let client = http::guarded_once(rules.reach)
             .map_err(|error| Error::new(Code::Internal, "no HTTP client can be made").caused_by(&error))?;
         Ok(Self { client, rules })
     }
 
     /// The document at an address; none where there is none (4xx).
-    pub(super) async fn document(&self, url: &Url) -> Result<Option<Value>> {
+    pub(crate) async fn document(&self, url: &Url) -> Result<Option<Value>> {
         let mut place = url.clone();
         for _ in 0..=MOST_REDIRECTS {
             self.rules.check(&place).map_err(|why| refused(&place, &why))?;
