@@ -31,6 +31,7 @@ fn the_later_wins_and_says_where_it_is_from() {
     server.cors  ["https://a.example","https://b.example"]  ADJUTANT_SERVER_CORS
     server.requests_per_minute  6000  default
     server.burst  600  default
+    server.strangers_per_minute  120  default
     server.most_connections  20000  default
     server.most_requests  1000  default
     server.most_streams  15000  default
@@ -41,6 +42,7 @@ fn the_later_wins_and_says_where_it_is_from() {
     server.body_timeout  [time]  default
     server.wait_timeout  10m  default
     server.heartbeat  [time]                                         --set server.heartbeat
+    server.notice  [time]  default
     server.drain  [time]  default
     server.when_busy  enqueue  default
     server.log  text  default

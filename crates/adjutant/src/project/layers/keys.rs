@@ -44,7 +44,7 @@ const fn key(path: &'static str, kind: Kind, default: &'static str) -> Key {
 }
 
 /// All of them, in the order in which they are shown.
-pub(super) const KEYS: [Key; 57] = [
+pub(super) const KEYS: [Key; 61] = [
     key("project.name", Kind::Text, "local"),
     key("project.tenant", Kind::Text, "local"),
     key("project.agent", Kind::Text, ""),
@@ -80,8 +80,11 @@ pub(super) const KEYS: [Key; 57] = [
     key("server.oidc.tenant_claim", Kind::Text, "tenant"),
     key("server.oidc.principal_claim", Kind::Text, "sub"),
     key("server.cors", Kind::Texts, ""),
+    key("server.trusted_proxies", Kind::Texts, ""),
     key("server.requests_per_minute", Kind::Number, "6000"),
     key("server.burst", Kind::Number, "600"),
+    key("server.strangers_per_minute", Kind::Number, "120"),
+    key("server.metrics", Kind::Text, ""),
     key("server.most_connections", Kind::Number, "20000"),
     key("server.most_requests", Kind::Number, "1000"),
     key("server.most_streams", Kind::Number, "15000"),
@@ -92,6 +95,7 @@ pub(super) const KEYS: [Key; 57] = [
     key("server.body_timeout", Kind::Text, "60s"),
     key("server.wait_timeout", Kind::Text, "10m"),
     key("server.heartbeat", Kind::Text, "15s"),
+    key("server.notice", Kind::Text, "0s"),
     key("server.drain", Kind::Text, "30s"),
     key("server.when_busy", Kind::Text, "enqueue"),
     key("server.log", Kind::Text, "text"),

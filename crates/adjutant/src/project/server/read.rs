@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use adjutant_agent::definition::document::{Content, Table};
 use adjutant_core::nearest;
+use adjutant_core::network::Network;
 use adjutant_core::role::Role;
 use adjutant_core::time::parse_duration;
 use adjutant_durable::WhenBusy;
@@ -30,8 +31,11 @@ impl Default for ServerSettings {
             tls: None,
             oidc: None,
             cors: Vec::new(),
+            trusted_proxies: Vec::new(),
             requests_per_minute: usual_number("server.requests_per_minute"),
             burst: usual_number("server.burst"),
+            strangers_per_minute: usual_number("server.strangers_per_minute"),
+            metrics: None,
             most_connections: usual_number("server.most_connections"),
             most_requests: usual_number("server.most_requests"),
             most_streams: usual_number("server.most_streams"),
@@ -42,6 +46,7 @@ impl Default for ServerSettings {
             body_timeout: usual_time("server.body_timeout"),
             wait_timeout: usual_time("server.wait_timeout"),
             heartbeat: usual_time("server.heartbeat"),
+            notice: usual_time("server.notice"),
             drain: usual_time("server.drain"),
             when_busy: WhenBusy::default(),
             log: LogFormat::default(),
@@ -77,16 +82,21 @@ impl ServerSettings {
         let most = |key, usual| table.integer(key, 1..=MOST).unwrap_or(usual);
         let time = |key, usual| table.duration(key).unwrap_or(usual);
         let settings = Self {
-            listen: listen(&table).unwrap_or(usual.listen),
+            listen: listen(&table, "listen").unwrap_or(usual.listen),
             public_url: table.has("public_url").then(|| address(&table, "public_url", false)).flatten(),
             anonymous: table.choice("anonymous", &roles),
             tls: table.table("tls").and_then(|tls| read_tls(tls, folder)),
             oidc: table.table("oidc").and_then(Oidc::read),
             cors: origins(&table),
+            trusted_proxies: networks(&table, "trusted_proxies"),
             requests_per_minute: table
                 .integer("requests_per_minute", 1..=100_000_000)
                 .unwrap_or(usual.requests_per_minute),
             burst: table.integer("burst", 1..=100_000_000).unwrap_or(usual.burst),
+            strangers_per_minute: table
+                .integer("strangers_per_minute", 1..=100_000_000)
+                .unwrap_or(usual.strangers_per_minute),
+            metrics: listen(&table, "metrics"),
             most_connections: most("most_connections", usual.most_connections),
             most_requests: most("most_requests", usual.most_requests),
             most_streams: most("most_streams", usual.most_streams),
@@ -97,6 +107,7 @@ impl ServerSettings {
             body_timeout: time("body_timeout", usual.body_timeout),
             wait_timeout: time("wait_timeout", usual.wait_timeout),
             heartbeat: time("heartbeat", usual.heartbeat),
+            notice: time("notice", usual.notice),
             drain: time("drain", usual.drain),
             when_busy: table.choice("when_busy", &WhenBusy::WORDS).unwrap_or_default(),
             log: table.choice("log", &LogFormat::WORDS).unwrap_or_default(),
@@ -118,15 +129,29 @@ impl ServerSettings {
     }
 }
 
-fn listen(table: &Table<'_>) -> Option<SocketAddr> {
-    let text = table.text("listen")?;
+fn listen(table: &Table<'_>, key: &'static str) -> Option<SocketAddr> {
+    let text = table.text(key)?;
     let address = text.parse().ok();
     if address.is_none()
-        && let Some(node) = table.value("listen")
+        && let Some(node) = table.value(key)
     {
         table.wrong("listen", node, "an address and a port", "write it as `127.0.0.1:7400` or `[::]:7400`");
+        table.wrong(key, node, "an address and a port", "write it as `127.0.0.1:8642` or `[::]:8642`");
     }
     address
+}
+
+/// Addresses and networks.
+fn networks(table: &Table<'_>, key: &'static str) -> Vec<Network> {
+    let listed = table.texts(key).unwrap_or_default().into_iter();
+    let read = listed.filter_map(|(text, place)| match text.parse::<Network>() {
+        Ok(network) => Some(network),
+        Err(error) => {
+            table.problems().report_with(place, error.message().to_owned(), error.help().unwrap_or_default());
+            None
+        }
+    });
+    read.collect()
 }
 
 fn read_tls(table: Table<'_>, folder: &Path) -> Option<Tls> {

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use adjutant_core::network::Network;
 use adjutant_core::role::Role;
 use adjutant_durable::WhenBusy;
 use url::Url;
@@ -26,10 +27,16 @@ pub struct ServerSettings {
     pub oidc: Option<Oidc>,
     /// The origins whose pages may ask it, such as `https://app.example.com`; none where it is empty.
     pub cors: Vec<String>,
+    /// The proxies before it, which are believed when they say for whom they ask.
+    pub trusted_proxies: Vec<Network>,
     /// How many requests one key may make in a minute.
     pub requests_per_minute: u32,
     /// How many of them it may make at once.
     pub burst: u32,
+    /// How many requests without a key, or with a bad one, may come from one address in a minute.
+    pub strangers_per_minute: u32,
+    /// Where what is counted is told to everybody, beside `/metrics`, where a key is asked for.
+    pub metrics: Option<SocketAddr>,
     /// The most connections at a time; further ones wait to be taken.
     pub most_connections: usize,
     /// The most requests that are answered at a time, streams aside; further ones are told to come again.
@@ -50,6 +57,8 @@ pub struct ServerSettings {
     pub wait_timeout: Duration,
     /// How often a stream in which nothing happens shows that it is there.
     pub heartbeat: Duration,
+    /// How long it says that it is about to stop before it takes nothing more.
+    pub notice: Duration,
     /// How long it finishes what it has, once it is told to stop.
     pub drain: Duration,
     /// What happens when something is said in a session whose turn is under way, where the request does not say it.
