@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    approvals, audit, chat, check, config, doctor, keys, models, new, policy, run, runs, scan, secrets,
-    serve, skills, store, tools, triggers, versions, workflows,
+    approvals, audit, chat, check, config, doctor, health, keys, models, new, policy, run, runs, scan,
+    secrets, serve, skills, store, tools, triggers, versions, workflows,
 };
 use crate::screen::ColorChoice;
 
@@ -60,6 +60,7 @@ pub(crate) enum Command {
     Approvals(approvals::Arguments),
     Runs(runs::Arguments),
     Serve(serve::Arguments),
+    Health(health::Arguments),
     Models(models::Arguments),
     Tools(tools::Arguments),
     Skills(skills::Arguments),

@@ -17,8 +17,8 @@ use clap::Parser;
 
 use arguments::{Arguments, Command};
 use commands::{
-    approvals, audit, chat, check, config, doctor, keys, models, new, policy, run, runs, scan, secrets,
-    serve, skills, store, tools, triggers, versions, workflows,
+    approvals, audit, chat, check, config, doctor, health, keys, models, new, policy, run, runs, scan,
+    secrets, serve, skills, store, tools, triggers, versions, workflows,
 };
 use exit::{Ended, Failure};
 use screen::{ColorChoice, Output, report};
@@ -63,6 +63,7 @@ async fn execute(arguments: &Arguments, output: Output) -> Ended {
         Command::Approvals(command) => approvals::execute(command, shared, output).await,
         Command::Runs(command) => runs::execute(command, shared, output).await,
         Command::Serve(command) => serve::execute(command, shared, output).await,
+        Command::Health(command) => health::execute(command, shared, output).await,
         Command::Models(command) => models::execute(command, shared, output).await,
         Command::Tools(command) => tools::execute(command, shared, output).await,
         Command::Skills(command) => skills::execute(command, shared, output),

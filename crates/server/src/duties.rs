@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use adjutant::Watcher;
+
 use crate::service::Service;
 
 /// How often it is written down what was used.
@@ -9,6 +11,9 @@ const SETTLE: Duration = Duration::from_secs(5);
 
 /// How often it is looked whether a trigger is due.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// How often the runs are counted that wait for their turn.
+const COUNT: Duration = Duration::from_millis(250);
 
 /// Begins the runs of triggers that come due, for the tenant that the project names.
 pub(crate) async fn watch_triggers(service: Service) {
@@ -28,6 +33,33 @@ pub(crate) async fn settle(service: Service) {
         for adjutant in service.tenants().all() {
             // What cannot be written is written the next time.
             let _ = adjutant.gateway().settle().await;
+        }
+    }
+}
+
+/// Counts the runs that wait for their turn.
+pub(crate) async fn watch_queue(service: Service) {
+    loop {
+        // A store that cannot be read says so to whoever asks it for something.
+        let _ = service.count_queued().await;
+        tokio::time::sleep(COUNT).await;
+    }
+}
+
+/// Lets files of the project hold that have changed. Where something is wrong with them, what held before goes on holding.
+pub(crate) async fn watch_files(service: Service) {
+    let project = service.tenants().first();
+    let mut watcher = Watcher::new(&project.project());
+    loop {
+        let (next, changed) = watcher.changed().await;
+        watcher = next;
+        let files: Vec<_> = changed.iter().map(|path| path.display().to_string()).collect();
+        let files = files.join(", ");
+        match project.reload_files().await {
+            Ok(_) => tracing::info!(target: "adjutant::service", files, "changed files of the project hold now"),
+            Err(errors) => errors.iter().for_each(|error| {
+                tracing::error!(target: "adjutant::service", files, %error, "changed files of the project do not hold");
+            }),
         }
     }
 }

@@ -7,8 +7,7 @@ use http::{StatusCode, Uri};
 
 use crate::problem::Refusal;
 use crate::service::Service;
-use crate::webhook;
-use crate::{api, gateway};
+use crate::{api, gateway, metrics, passage, webhook};
 
 /// The description of the service's own interface (OpenAPI 3.1).
 pub fn openapi() -> serde_json::Value {
@@ -23,9 +22,16 @@ pub(crate) fn router(service: &Service) -> Router {
         .merge(gateway::routes())
         .route("/hooks/{path}", axum::routing::post(webhook::receive))
         .route("/api/openapi.json", axum::routing::get(description))
+        .route("/metrics", axum::routing::get(metrics::guarded))
         .method_not_allowed_fallback(wrong_method)
         .fallback(unknown)
+        .layer(axum::middleware::from_fn_with_state(service.clone(), passage::pass))
         .with_state(service.clone())
+}
+
+/// What is counted, for an address of its own.
+pub(crate) fn measures(service: &Service) -> Router {
+    Router::new().route("/metrics", axum::routing::get(metrics::open)).with_state(service.clone())
 }
 
 async fn unknown(uri: Uri) -> Response {

@@ -1,15 +1,21 @@
 //! [`Service`]: what every request finds.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use adjutant::Adjutant;
+use adjutant::durable::RunState;
+use adjutant_core::hash::Digest;
 use adjutant_core::{Code, Error, Result};
 use http::request::Parts;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use crate::access::{Caller, Keys, credential};
+use crate::access::{Caller, Keys, Who, credential};
+use crate::limits::Traffic;
+use crate::metrics::Metrics;
 use crate::openai::responses::Background;
+use crate::passage::Witness;
 use crate::settings::Settings;
 use crate::tenants::Tenants;
 
@@ -21,19 +27,37 @@ struct Inner {
     tenants: Tenants,
     keys: Keys,
     settings: Settings,
+    traffic: Traffic,
+    metrics: Metrics,
     streams: Arc<Semaphore>,
     background: Background,
+    /// How many runs wait for their turn, as of a moment ago.
+    queued: AtomicU64,
+    /// Cancelled when the service is about to stop.
+    leaving: CancellationToken,
     /// Cancelled when nothing new is begun any more.
     draining: CancellationToken,
 }
 
 impl Service {
-    pub(crate) fn new(adjutant: Adjutant, settings: Settings) -> Self {
-        let streams = Arc::new(Semaphore::new(settings.most_streams.min(Semaphore::MAX_PERMITS)));
-        let keys = Keys::new(&adjutant);
-        let (tenants, draining) = (Tenants::new(adjutant), CancellationToken::new());
-        let background = Background::default();
-        Self(Arc::new(Inner { tenants, keys, settings, streams, background, draining }))
+    pub(crate) fn new(adjutant: Adjutant, settings: Settings) -> Result<Self> {
+        let streams = Arc::new(Semaphore::new(most_streams(&settings)));
+        let (traffic, metrics) = (Traffic::new(&settings), Metrics::new());
+        let keys = Keys::new(&adjutant, &settings)?;
+        let (leaving, draining) = (CancellationToken::new(), CancellationToken::new());
+        let tenants = Tenants::new(adjutant);
+        Ok(Self(Arc::new(Inner {
+            tenants,
+            keys,
+            settings,
+            traffic,
+            metrics,
+            streams,
+            background: Background::default(),
+            queued: AtomicU64::new(0),
+            leaving,
+            draining,
+        })))
     }
 
     /// Opens the part of every tenant that has something to drive.
@@ -46,15 +70,54 @@ impl Service {
         Ok(())
     }
 
-    /// Who makes a request. Fails with [`Code::Unauthenticated`] where nobody says who it is.
+    /// Who makes a request. Fails with [`Code::Unauthenticated`] where nobody says who it is, with [`Code::KeyRefused`] where what they
+    /// say is wrong, and with [`Code::TooManyRequests`] where they ask too often.
     pub(crate) async fn identify(&self, parts: &Parts) -> Result<Caller> {
         let Some(shown) = credential(&parts.headers)? else {
+            if let Some(role) = self.settings().anonymous {
+                let who = Who::anonymous(role, &self.tenants().first().scope().tenant);
+                return Ok(Caller::new(Arc::new(who), self.tenants().first().clone()));
+            }
             return Err(Error::new(Code::Unauthenticated, "the request does not say who asks")
                 .with_help("send a key of `adjutant keys create`: `Authorization: Bearer KEY`"));
         };
-        let who = self.0.keys.verify(shown).await?;
+        let witness = parts.extensions.get::<Arc<Witness>>();
+        let who = self.who(shown, witness).await?;
+        if let Some(witness) = witness {
+            witness.is_of(&who);
+        }
+        if let Some(standing) = self.traffic().count(&who.counted_as) {
+            if let Some(witness) = witness {
+                witness.stands(standing);
+            }
+            if let Some(wait) = standing.wait {
+                return Err(Error::new(Code::TooManyRequests, format!("`{}` asks too often", who.name))
+                    .with_retry_after(wait));
+            }
+        }
         let adjutant = self.0.tenants.of(&who.tenant)?;
+        let who = match who.claims.is_empty() {
+            true => who,
+            false => Arc::new(known(&who, &adjutant)?),
+        };
         Ok(Caller::new(who, adjutant))
+    }
+
+    /// Who shows a credential. A bad one counts against the address that it comes from.
+    async fn who(&self, shown: &str, witness: Option<&Arc<Witness>>) -> Result<Arc<Who>> {
+        let (network, credential) = (witness.map(|witness| witness.network()), Digest::of(shown.as_bytes()));
+        if let Some(network) = network {
+            self.traffic().is_looked_at(network, credential)?;
+        }
+        let who = self.0.keys.verify(shown).await;
+        match (&who, network) {
+            (Ok(_), _) => self.traffic().is_good(credential),
+            (Err(error), Some(network)) if is_a_bad_credential(error) => {
+                self.traffic().count_stranger(network);
+            }
+            (Err(_), _) => {}
+        }
+        who
     }
 
     /// Writes down what is otherwise written down now and then.
@@ -63,6 +126,32 @@ impl Service {
             adjutant.gateway().close().await?;
         }
         self.0.keys.settle().await
+    }
+
+    /// Fails with [`Code::Overloaded`] where as many runs wait for their turn as may.
+    pub(crate) fn takes_runs(&self) -> Result<()> {
+        match self.0.queued.load(Ordering::Relaxed) {
+            queued if queued < self.settings().most_queued => Ok(()),
+            queued => Err(Error::new(
+                Code::Overloaded,
+                format!("{queued} runs wait for their turn, as many as may"),
+            )),
+        }
+    }
+
+    /// Counts the runs that wait for their turn, of all tenants.
+    pub(crate) async fn count_queued(&self) -> Result<()> {
+        let mut queued = 0;
+        for tenant in self.tenants().all() {
+            let tally = tenant.engine().tally().await?;
+            queued += tally
+                .iter()
+                .filter(|(state, _)| *state == RunState::Ready)
+                .map(|(_, runs)| runs)
+                .sum::<u64>();
+        }
+        self.0.queued.store(queued, Ordering::Relaxed);
+        Ok(())
     }
 
     /// A place for a stream, for as long as it is held. Fails with [`Code::Overloaded`] where there is none.
@@ -77,6 +166,19 @@ impl Service {
         &self.0.background
     }
 
+    /// How many streams are open.
+    pub(crate) fn streams(&self) -> usize {
+        most_streams(self.settings()).saturating_sub(self.0.streams.available_permits())
+    }
+
+    pub(crate) fn traffic(&self) -> &Traffic {
+        &self.0.traffic
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
     pub(crate) fn settings(&self) -> &Settings {
         &self.0.settings
     }
@@ -84,6 +186,11 @@ impl Service {
     /// The largest body that is taken where an operation says nothing, in bytes.
     pub(crate) fn largest_body(&self) -> usize {
         self.0.settings.largest_body
+    }
+
+    /// Cancelled when the service is about to stop: it takes what comes, but who can is to ask elsewhere.
+    pub(crate) fn leaving(&self) -> &CancellationToken {
+        &self.0.leaving
     }
 
     /// Cancelled when nothing new is begun any more.
@@ -94,4 +201,23 @@ impl Service {
     pub(crate) fn tenants(&self) -> &Tenants {
         &self.0.tenants
     }
+}
+
+/// Somebody of whom policies are told what they may ask, of all that the identity provider says.
+fn known(who: &Who, adjutant: &Adjutant) -> Result<Who> {
+    let mut who = who.clone();
+    match adjutant.project().policies()? {
+        Some(policies) => who.claims.retain(|name, value| policies.schema().check_claim(name, value).is_ok()),
+        None => who.claims.clear(),
+    }
+    Ok(who)
+}
+
+fn most_streams(settings: &Settings) -> usize {
+    settings.most_streams.min(Semaphore::MAX_PERMITS)
+}
+
+/// Whether an error says that a credential is bad, and not that it could not be looked at.
+fn is_a_bad_credential(error: &Error) -> bool {
+    matches!(error.code(), Code::KeyRefused | Code::Unauthenticated)
 }

@@ -60,7 +60,8 @@ impl Tenants {
 /// Drives the runs of a tenant. Where the store fails, it is tried again after a while: the service stays up and says so.
 async fn drive(adjutant: Adjutant, stop: CancellationToken) {
     while !stop.is_cancelled() {
-        if adjutant.serve(stop.clone()).await.is_err() {
+        if let Err(error) = adjutant.serve(stop.clone()).await {
+            tracing::error!(target: "adjutant::service", tenant = &*adjutant.scope().tenant, %error, "runs cannot be driven");
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = tokio::time::sleep(PAUSE) => {}

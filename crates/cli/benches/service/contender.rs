@@ -199,8 +199,9 @@ fn adjutant(place: &Path, port: u16, provider: SocketAddr) -> Result<(Command, S
         )
     };
     let models = [model("main", "bench"), model("slow", "slow"), model("steps", "steps")].concat();
-    let settings =
-        format!("[project]\ntitles = false\n\n{models}[budget]\nmoney = \"100000 USD\"\nper = \"day\"\n");
+    let settings = format!(
+        "[project]\ntitles = false\n\n{models}[budget]\nmoney = \"100000 USD\"\nper = \"day\"\n\n[server]\nrequests_per_minute = 100000000\nburst = 100000000\n"
+    );
     write(&place.join("adjutant.toml"), &settings)?;
     write(&place.join("policies/all.cedar"), "permit (principal, action, resource);\n")?;
     let program = env!("CARGO_BIN_EXE_adjutant");

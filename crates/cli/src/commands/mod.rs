@@ -7,6 +7,7 @@ pub(crate) mod check;
 pub(crate) mod config;
 pub(crate) mod doctor;
 mod exchanges;
+pub(crate) mod health;
 pub(crate) mod keys;
 mod library;
 mod login;

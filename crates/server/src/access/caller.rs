@@ -26,6 +26,20 @@ pub(crate) struct Who {
 }
 
 impl Who {
+    /// Whoever brings no key, where that is allowed.
+    pub(crate) fn anonymous(role: Role, tenant: &Arc<str>) -> Self {
+        let name = "anonymous".to_owned();
+        Self {
+            counted_as: name.clone(),
+            name,
+            tenant: Arc::clone(tenant),
+            role,
+            scopes: Vec::new(),
+            user: None,
+            claims: serde_json::Map::new(),
+        }
+    }
+
     /// Whether what they are confined to includes this, such as `agent:desk`.
     pub(crate) fn reaches(&self, what: &str) -> bool {
         let includes = |scope: &String| match scope.strip_suffix('*') {

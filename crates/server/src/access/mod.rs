@@ -3,7 +3,8 @@
 mod caller;
 mod header;
 mod keys;
+mod token;
 
-pub(crate) use caller::Caller;
+pub(crate) use caller::{Caller, Who};
 pub(crate) use header::credential;
 pub(crate) use keys::Keys;

@@ -35,7 +35,7 @@ async fn live(_: Service) -> Result<Found<Health>> {
 }
 
 async fn ready(service: Service) -> Result<Found<Health>> {
-    if service.draining().is_cancelled() {
+    if service.leaving().is_cancelled() {
         return Err(Error::new(Code::Overloaded, "the service is about to stop"));
     }
     service.tenants().first().runs(1).await?;

@@ -2,16 +2,19 @@
 
 use adjutant_core::{Code, Error, Result};
 use axum::Json;
-use http::header::CONTENT_TYPE;
-use http::request::Parts;
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
 
 use super::call::Nothing;
 use crate::problem::Refusal;
+use crate::service::Service;
 
 /// What is sent with a request.
 pub(crate) trait Body: Sized + Send {
@@ -119,30 +122,68 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     Ok(read)
 }
 
-/// Takes in a body of at most so many bytes.
+/// A body that was taken in, and its room.
+pub(crate) struct Taken {
+    pub(crate) bytes: Bytes,
+    /// Held for as long as what was read of it is.
+    pub(crate) room: Option<OwnedSemaphorePermit>,
+}
+
+/// Takes in a body of at most so many bytes, as long as the service has room for it and the client's time lasts.
 pub(crate) async fn take(
-    parts: &Parts,
+    service: &Service,
+    headers: &HeaderMap,
     body: axum::body::Body,
     most: usize,
-) -> Result<bytes::Bytes, Refusal> {
-    let said =
-        parts.headers.get(http::header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+) -> Result<Taken, Refusal> {
+    let said = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if said.is_some_and(|length: u64| length > most as u64) {
         return Err(too_large(most).into());
     }
-    match Limited::new(body, most).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large(most).into()),
-        Err(error) => {
+    let patience = service.settings().body_patience;
+    match timeout(patience, gather(service, Limited::new(body, most))).await {
+        Ok(Ok(taken)) => Ok(taken),
+        Ok(Err(Broken::Room(error))) => Err(error.into()),
+        Ok(Err(Broken::Body(error))) if error.is::<LengthLimitError>() => Err(too_large(most).into()),
+        Ok(Err(Broken::Body(error))) => {
             let broken = Error::new(Code::InputInvalid, "the body broke off").caused_by(error.as_ref());
             Err(broken.into())
+        }
+        Err(_) => {
+            let message = format!("the body did not come within {} s", patience.as_secs());
+            Err(Refusal::with(StatusCode::REQUEST_TIMEOUT, Error::new(Code::InputInvalid, message)))
         }
     }
 }
 
+/// Why a body was not taken in.
+enum Broken {
+    Room(Error),
+    Body(Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Gathers a body. Room is taken for what has come, not for what a client says that will.
+async fn gather(service: &Service, mut body: Limited<axum::body::Body>) -> Result<Taken, Broken> {
+    let (mut pieces, mut room) = (Vec::new(), None::<OwnedSemaphorePermit>);
+    while let Some(frame) = body.frame().await {
+        let Ok(piece) = frame.map_err(Broken::Body)?.into_data() else { continue };
+        let more = service.traffic().room(piece.len()).map_err(Broken::Room)?;
+        match &mut room {
+            Some(room) => room.merge(more),
+            None => room = Some(more),
+        }
+        pieces.push(piece);
+    }
+    let bytes = match pieces.len() {
+        1 => pieces.pop().unwrap_or_default(),
+        _ => pieces.concat().into(),
+    };
+    Ok(Taken { bytes, room })
+}
+
 fn too_large(most: usize) -> Error {
     Error::new(Code::TooLarge, format!("the body is larger than {most} bytes"))
-        .with_help("send less at once, or raise `server.limits.body` in `adjutant.toml`")
+        .with_help("send less at once, or raise `server.largest_body` in `adjutant.toml`")
 }
 
 #[cfg(test)]

@@ -115,9 +115,9 @@ where
     let path = call::path(&mut parts).await?;
     let query = call::query(&parts)?;
     let most = operation.largest.unwrap_or(service.largest_body());
-    let bytes = body::take(&parts, body, most).await?;
-    let body = B::read(&parts.headers, &bytes)?;
-    strict.check(&bytes)?;
+    let taken = body::take(&service, &parts.headers, body, most).await?;
+    let (body, _room) = (B::read(&parts.headers, &taken.bytes)?, taken.room);
+    strict.check(&taken.bytes)?;
     let call = Call { caller, service, path, query, body, parts };
     Ok(handler(call).await.map_err(Refusal::of_sense)?.into_response())
 }

@@ -5,6 +5,7 @@ use adjutant_core::role::Right;
 use adjutant_core::{Code, Error};
 use axum::extract::Request;
 use serde_json::Value;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::access::Caller;
 use crate::endpoint;
@@ -22,6 +23,14 @@ pub(crate) enum Vendor {
 }
 
 impl Vendor {
+    /// Whose format is spoken at a path; none where it is our own.
+    pub(crate) fn at(path: &str) -> Option<Self> {
+        match path.strip_prefix("/v1/")? {
+            rest if rest.starts_with("messages") => Some(Self::Anthropic),
+            _ => Some(Self::OpenAi),
+        }
+    }
+
     /// The body that says what went wrong.
     pub(crate) fn fault(self, fault: &Fault) -> Value {
         match self {
@@ -47,6 +56,8 @@ pub(crate) struct Given {
     pub(crate) service: Service,
     /// What was sent; `null` where nothing was.
     pub(crate) body: Value,
+    /// The room that its body takes.
+    _room: Option<OwnedSemaphorePermit>,
 }
 
 impl Given {
@@ -62,13 +73,13 @@ pub(crate) async fn take(service: Service, request: Request, needs: Right) -> Re
     let (parts, body) = request.into_parts();
     let caller = service.identify(&parts).await?;
     caller.must(needs)?;
-    let bytes = endpoint::taken(&parts, body, service.largest_body()).await?;
-    let body = match bytes.is_empty() {
+    let taken = endpoint::taken(&service, &parts.headers, body, service.largest_body()).await?;
+    let body = match taken.bytes.is_empty() {
         true => Value::Null,
-        false => serde_json::from_slice(&bytes).map_err(|error| {
+        false => serde_json::from_slice(&taken.bytes).map_err(|error| {
             let message = format!("the body is not JSON: {error}");
             Fault::from(Error::new(Code::InputInvalid, message).with_help("send JSON, as UTF-8"))
         })?,
     };
-    Ok(Given { caller, service, body })
+    Ok(Given { caller, service, body, _room: taken.room })
 }

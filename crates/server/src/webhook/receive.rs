@@ -32,12 +32,12 @@ async fn received(service: &Service, path: &str, request: Request) -> Result<Rec
         return Err(Error::new(Code::Overloaded, "the service is about to stop").into());
     }
     let (parts, body) = request.into_parts();
-    let body = endpoint::taken(&parts, body, LONGEST).await?;
+    let taken = endpoint::taken(service, &parts.headers, body, LONGEST).await?;
     let headers: Vec<(&str, &str)> = parts
         .headers
         .iter()
         .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
         .collect();
-    let message = TriggerMessage { path, headers: &headers, body: &body };
+    let message = TriggerMessage { path, headers: &headers, body: &taken.bytes };
     Ok(service.tenants().first().triggers().receive(&message).await?)
 }

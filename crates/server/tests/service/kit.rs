@@ -20,6 +20,8 @@ const DESK: &str = "---\nmodel: main\ntools: [calculator, now]\napprove: [now]\n
 /// A service that runs.
 pub(crate) struct Kit {
     pub(crate) address: SocketAddr,
+    /// Where what is counted is told to everybody.
+    pub(crate) metrics: Option<SocketAddr>,
     pub(crate) adjutant: Adjutant,
     stop: CancellationToken,
     running: Option<JoinHandle<Result<()>>>,
@@ -63,8 +65,9 @@ impl Kit {
         let adjutant = Adjutant::builder().project(project).model("main", model).build().unwrap();
         let server = Server::bind("127.0.0.1:0".parse().unwrap(), adjutant.clone(), settings).await.unwrap();
         let (address, stop) = (server.address().unwrap(), CancellationToken::new());
+        let metrics = server.metrics_address().unwrap();
         let running = tokio::spawn(server.run(stop.clone()));
-        Self { address, adjutant, stop, running: Some(running), folder }
+        Self { address, metrics, adjutant, stop, running: Some(running), folder }
     }
 
     /// A client with a new key.

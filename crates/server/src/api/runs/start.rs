@@ -18,10 +18,9 @@ use super::TAG;
 use crate::access::Caller;
 use crate::api::view;
 use crate::endpoint::{Accepted, Answer, Call, Found, Nothing, Operation, Routes, Shape, Shapes};
+use crate::service::Service;
 use crate::stream::{Events, Position};
 
-/// The longest that an answer is waited for, in seconds.
-const LONGEST_WAIT: u64 = 600;
 /// The longest key by which a request is known to be the same, in bytes.
 const LONGEST_KEY: usize = 255;
 
@@ -271,11 +270,12 @@ async fn start(call: Call<Nothing, Waiting, Json<Start>>) -> Result<Started> {
         call.header(ACCEPT.as_str())?.is_some_and(|accept| accept.contains("text/event-stream"));
     let Json(start) = call.body;
     let (agent, task) = start.task(&call.caller)?;
+    call.service.takes_runs()?;
     let run = begin(&call.caller, &agent, task, key).await?;
     if wants_events {
         return Ok(Started::Watched(Events::of(&call.service, &run, Position::default(), false)?));
     }
-    waited(&run, call.query.wait).await
+    waited(&call.service, &run, call.query.wait).await
 }
 
 /// Records a run, the same for the same key.
@@ -286,12 +286,17 @@ async fn begin(caller: &Caller, agent: &str, mut task: Task, key: Option<String>
     caller.adjutant().start(agent, task).await
 }
 
-/// A run as it stands once it is over, or once the time to wait for that is.
-async fn waited(run: &adjutant::Run, wait: Option<u64>) -> Result<Started> {
-    let wait = Duration::from_secs(wait.unwrap_or_default().min(LONGEST_WAIT));
+/// A run as it stands once it is over, or once the time to wait for that is, or the service stops.
+async fn waited(service: &Service, run: &adjutant::Run, wait: Option<u64>) -> Result<Started> {
+    let wait = Duration::from_secs(wait.unwrap_or_default()).min(service.settings().longest_wait);
     if !wait.is_zero() {
-        // Whatever the run failed with is told by how it stands.
-        let _ = tokio::time::timeout(wait, run.reply()).await;
+        tokio::select! {
+            // Whatever the run failed with is told by how it stands.
+            _ = run.reply() => {}
+            () = tokio::time::sleep(wait) => {}
+            // Another process goes on with it.
+            () = service.draining().cancelled() => {}
+        }
     }
     let info = run.info().await?;
     let (is_over, shown) = (info.outcome.is_some(), view::Run::from(info));
@@ -342,6 +347,7 @@ enum OneStarted {
 async fn start_batch(call: Call<Nothing, Nothing, Json<Batch>>) -> Result<Accepted<BatchStarted>> {
     let key = key(&call)?;
     let Json(Batch { runs }) = call.body;
+    call.service.takes_runs()?;
     let starts = runs.into_iter().enumerate().map(async |(number, start)| {
         let key = key.as_ref().map(|key| format!("{key}:{number}"));
         let started = async {

@@ -1,10 +1,14 @@
 //! `adjutant serve`.
 
+mod log;
+#[cfg(unix)]
+mod notice;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use adjutant::{Adjutant, NewKey};
+use adjutant::{Adjutant, NewKey, StoreOptions};
 use adjutant_core::role::Role;
 use adjutant_core::{Code, Error};
 use adjutant_server::{Server, Settings};
@@ -24,27 +28,40 @@ const FIRST_KEY: &str = "first";
 
 /// Serves a project over HTTP, and drives its runs and triggers, until it is told to stop (Ctrl-C, SIGTERM). Then it takes nothing new
 /// and finishes what it was asked; a second time it stops at once. Runs go on where they were when it is started again. Several may
-/// run over one store.
+/// run over one store. `[server]` of `adjutant.toml` says how it is served.
 ///
-/// Where the project has no key yet, the first start makes one with the role `admin` and shows it, once.
+/// Where the project has no key yet, the first start makes one with the role `admin` and shows it, once. What it is asked it logs to
+/// standard error, a line each, without what was said.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     /// The project: a folder, or one agent's Markdown file.
     #[arg(value_name = "PROJECT")]
     place: Option<PathBuf>,
-    /// Where to listen. Port 0 takes any that is free.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7400")]
-    listen: SocketAddr,
-    /// The most seconds to finish what was asked, once it is told to stop.
-    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
-    patience: u64,
+    /// Where to listen, in the place of `server.listen`. Port 0 takes any that is free.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// The most seconds to finish what was asked, once it is told to stop, in the place of `server.drain`.
+    #[arg(long, value_name = "SECONDS")]
+    patience: Option<u64>,
+    /// How the log is written, in the place of `server.log`.
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    log_format: Option<log::Format>,
 }
 
 pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Output) -> Ended {
-    let adjutant = place::open(arguments.place.as_deref(), shared)?;
-    let settings = Settings { drain: Duration::from_secs(arguments.patience), ..Settings::default() };
+    let project = place::load(arguments.place.as_deref(), shared)?;
+    let served = project.settings().server.clone();
+    let mut settings = Settings::of(&served);
+    if let Some(seconds) = arguments.patience {
+        settings.drain = Duration::from_secs(seconds);
+    }
+    take_room();
+    log::begin(arguments.log_format.unwrap_or_else(|| served.log.into()));
+    let options = StoreOptions { patience: settings.drain, ..StoreOptions::default() };
+    let adjutant = Adjutant::builder().project(project).store_options(options).build()?;
+    let secure = settings.tls.is_some();
     let mut interrupts = Interrupts::new()?;
-    let server = Server::bind(arguments.listen, adjutant.clone(), settings).await?;
+    let server = Server::bind(arguments.listen.unwrap_or(served.listen), adjutant.clone(), settings).await?;
     let address = server.address()?;
     let key = first_key(&adjutant).await?;
     if output.json {
@@ -54,8 +71,10 @@ pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
             output.talk("the first key, with the role admin; keep it, it is not shown again:");
             output.line(key)?;
         }
-        output.talk(&format!("listening at http://{address}"));
+        let scheme = if secure { "https" } else { "http" };
+        output.talk(&format!("listening at {scheme}://{address}"));
     }
+    tell("READY=1");
     let stop = CancellationToken::new();
     let mut serving = tokio::spawn(server.run(stop.clone()));
     let ended = |ended: Result<_, tokio::task::JoinError>| {
@@ -65,6 +84,7 @@ pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
         interrupt = interrupts.next() => interrupt,
         broken = &mut serving => return ended(broken).map(|()| Exit::Success).map_err(Into::into),
     };
+    tell("STOPPING=1");
     output.aside("stopping; once more stops at once");
     stop.cancel();
     tokio::select! {
@@ -73,6 +93,29 @@ pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
     }
     Ok(Exit::from(interrupt))
 }
+
+/// Tells whoever has started the service how it stands.
+#[cfg(unix)]
+fn tell(state: &str) {
+    notice::tell(state);
+}
+
+/// Elsewhere nobody listens.
+#[cfg(not(unix))]
+fn tell(_: &str) {}
+
+/// Takes as much room for connections as the system gives. What it gives to begin with is meant for other programs.
+#[cfg(unix)]
+fn take_room() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    // Where the system says no, what it gave is what there is.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+}
+
+/// Elsewhere there is no such bound.
+#[cfg(not(unix))]
+fn take_room() {}
 
 /// Makes the first key of the project, where it has none.
 async fn first_key(adjutant: &Adjutant) -> Ended<Option<String>> {

@@ -1,0 +1,10 @@
+//! `adjutant serve` as processes: several over one store, told to stop, killed, and under more than they can bear.
+
+#![cfg(test)]
+#![cfg(unix)]
+
+mod drain;
+mod flood;
+mod kill;
+mod log;
+mod place;

@@ -1,0 +1,11 @@
+//! Connections: how they are taken, and what keeps them from taking more than their share.
+
+mod accept;
+mod patient;
+mod probe;
+mod tls;
+
+pub(crate) use accept::Listener;
+pub use probe::probe;
+pub use tls::Certificate;
+pub(crate) use tls::Tls;

@@ -1,0 +1,7 @@
+//! What is counted of the service, for Prometheus.
+
+mod measures;
+mod scrape;
+
+pub(crate) use measures::{Asked, Metrics};
+pub(crate) use scrape::{guarded, open};

@@ -1,0 +1,304 @@
+//! Tokens of an identity provider.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use adjutant::model::scripted::{Scripted, Turn};
+use adjutant::project::Oidc;
+use adjutant_core::role::Role;
+use adjutant_server::Settings;
+use axum::Router;
+use axum::extract::State;
+use axum::routing::get;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use reqwest::StatusCode;
+use ring::rand::SystemRandom;
+use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
+use serde_json::{Value, json};
+
+use crate::kit::{Client, Kit};
+
+/// A key of the provider, with its private half.
+enum Signer {
+    Ec(EcdsaKeyPair),
+    Ed(Ed25519KeyPair),
+}
+
+impl Signer {
+    fn ec() -> Self {
+        let random = SystemRandom::new();
+        let made = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
+        let pair =
+            EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, made.as_ref(), &random).unwrap();
+        Self::Ec(pair)
+    }
+
+    fn ed() -> Self {
+        let made = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
+        Self::Ed(Ed25519KeyPair::from_pkcs8(made.as_ref()).unwrap())
+    }
+
+    fn algorithm(&self) -> &'static str {
+        match self {
+            Self::Ec(_) => "ES256",
+            Self::Ed(_) => "EdDSA",
+        }
+    }
+
+    fn public(&self, id: &str) -> Value {
+        match self {
+            Self::Ec(pair) => {
+                let (x, y) = pair.public_key().as_ref()[1..].split_at(32);
+                json!({ "kty": "EC", "crv": "P-256", "kid": id, "use": "sig", "x": encode(x), "y": encode(y) })
+            }
+            Self::Ed(pair) => {
+                json!({ "kty": "OKP", "crv": "Ed25519", "kid": id, "alg": "EdDSA", "x": encode(pair.public_key().as_ref()) })
+            }
+        }
+    }
+
+    fn sign(&self, header: &Value, claims: &Value) -> String {
+        let message = format!("{}.{}", encode(header.to_string()), encode(claims.to_string()));
+        let signature = match self {
+            Self::Ec(pair) => pair.sign(&SystemRandom::new(), message.as_bytes()).unwrap().as_ref().to_vec(),
+            Self::Ed(pair) => pair.sign(message.as_bytes()).as_ref().to_vec(),
+        };
+        format!("{message}.{}", encode(signature))
+    }
+
+    fn token(&self, id: &str, claims: &Value) -> String {
+        self.sign(&json!({ "alg": self.algorithm(), "kid": id, "typ": "JWT" }), claims)
+    }
+}
+
+fn encode(bytes: impl AsRef<[u8]>) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
+
+/// An identity provider.
+#[derive(Clone, Default)]
+struct Provider {
+    keys: Arc<Mutex<Vec<Value>>>,
+    asked: Arc<AtomicUsize>,
+    down: Arc<AtomicBool>,
+    issuer: Arc<Mutex<String>>,
+}
+
+impl Provider {
+    async fn start(keys: Vec<Value>) -> (Self, String) {
+        let provider = Self::default();
+        *provider.keys.lock().unwrap() = keys;
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let issuer = format!("http://{}/realm", listener.local_addr().unwrap());
+        *provider.issuer.lock().unwrap() = issuer.clone();
+        let router = Router::new()
+            .route("/realm/.well-known/openid-configuration", get(describe))
+            .route("/keys", get(publish))
+            .with_state(provider.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        (provider, issuer)
+    }
+}
+
+async fn describe(State(provider): State<Provider>) -> axum::Json<Value> {
+    let issuer = provider.issuer.lock().unwrap().clone();
+    axum::Json(json!({ "issuer": issuer, "jwks_uri": issuer.replace("/realm", "/keys") }))
+}
+
+async fn publish(State(provider): State<Provider>) -> Result<axum::Json<Value>, StatusCode> {
+    provider.asked.fetch_add(1, Ordering::SeqCst);
+    match provider.down.load(Ordering::SeqCst) {
+        true => Err(StatusCode::SERVICE_UNAVAILABLE),
+        false => Ok(axum::Json(json!({ "keys": *provider.keys.lock().unwrap() }))),
+    }
+}
+
+/// A service that takes the tokens of an issuer.
+async fn service(issuer: &str) -> Kit {
+    let oidc = Oidc {
+        issuer: issuer.parse().unwrap(),
+        audience: "adjutant".to_owned(),
+        jwks: None,
+        role_claim: "role".to_owned(),
+        tenant_claim: "tenant".to_owned(),
+        principal_claim: "sub".to_owned(),
+        roles: Role::ALL.map(|role| (role.as_str().to_owned(), role)).into(),
+    };
+    Kit::with(Scripted::new([Turn::text("Yes.")]), Settings { oidc: Some(oidc), ..Settings::default() }).await
+}
+
+fn claims(issuer: &str) -> Value {
+    json!({ "iss": issuer, "aud": "adjutant", "sub": "ann", "tenant": "local", "role": "operator",
+        "iat": now(), "exp": now() + 300 })
+}
+
+/// The claims with something else in them.
+fn with(issuer: &str, changes: Value) -> Value {
+    let mut claims = claims(issuer);
+    for (name, value) in changes.as_object().unwrap() {
+        match value {
+            Value::Null => drop(claims.as_object_mut().unwrap().remove(name)),
+            value => claims[name] = value.clone(),
+        }
+    }
+    claims
+}
+
+async fn ask(kit: &Kit, token: &str) -> (StatusCode, Value) {
+    Client { token: Some(token.to_owned()), ..kit.stranger() }.get("/api/approvals").await
+}
+
+#[tokio::test]
+async fn who_has_a_token_is_who_it_says() {
+    let (ec, ed) = (Signer::ec(), Signer::ed());
+    let (_provider, issuer) = Provider::start(vec![ec.public("one"), ed.public("two")]).await;
+    let kit = service(&issuer).await;
+    for (signer, id) in [(&ec, "one"), (&ed, "two")] {
+        assert_eq!(ask(&kit, &signer.token(id, &claims(&issuer))).await.0, StatusCode::OK, "{id}");
+    }
+    // Without a key's name, every key that it can be is tried.
+    let nameless = ec.sign(&json!({ "alg": "ES256" }), &claims(&issuer));
+    assert_eq!(ask(&kit, &nameless).await.0, StatusCode::OK);
+    let token = ec.token("one", &with(&issuer, json!({ "aud": ["x", "adjutant"], "unknown": { "a": 1 } })));
+    let client = Client { token: Some(token), ..kit.stranger() };
+    let run = client.run("Hello.").await;
+    assert_eq!(run["user"], "ann", "{run}");
+    let viewer = ec.token("one", &with(&issuer, json!({ "role": "viewer" })));
+    let viewer = Client { token: Some(viewer), ..kit.stranger() };
+    assert_eq!(viewer.post("/api/runs", &json!({ "input": "x" })).await.0, StatusCode::FORBIDDEN);
+    let other = ec.token("one", &with(&issuer, json!({ "tenant": "other" })));
+    let path = format!("/api/runs/{}", run["id"].as_str().unwrap());
+    assert_eq!(Client { token: Some(other), ..kit.stranger() }.get(&path).await.0, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn what_was_not_signed_by_the_provider_for_this_service_is_refused() {
+    let (ec, ed, thief) = (Signer::ec(), Signer::ed(), Signer::ec());
+    let encryption = json!({ "kty": "EC", "crv": "P-256", "kid": "enc", "use": "enc",
+        "x": thief.public("x")["x"], "y": thief.public("x")["y"] });
+    let secret = json!({ "kty": "oct", "kid": "oct", "k": encode("0123456789abcdef0123456789abcdef") });
+    let (_provider, issuer) =
+        Provider::start(vec![ec.public("one"), ed.public("two"), encryption, secret]).await;
+    let kit = service(&issuer).await;
+    let good = claims(&issuer);
+    let token = ec.token("one", &good);
+    let parts: Vec<&str> = token.split('.').collect();
+    let hmac = |header: Value, key: &[u8]| {
+        let message = format!("{}.{}", encode(header.to_string()), encode(good.to_string()));
+        let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, key);
+        format!("{message}.{}", encode(ring::hmac::sign(&key, message.as_bytes())))
+    };
+    let public = ec.public("one");
+    let stronger = encode(with(&issuer, json!({ "role": "admin" })).to_string());
+    let mut flipped = URL_SAFE_NO_PAD.decode(parts[2]).unwrap();
+    flipped[7] ^= 1;
+    let own = json!({ "alg": "ES256", "kid": "one", "jwk": thief.public("one"), "jku": "http://127.0.0.1:1/", "x5u": "http://127.0.0.1:1/" });
+    let forged = [
+        ("by another key", thief.token("one", &good)),
+        ("by a key for something else", thief.token("enc", &good)),
+        ("by a key that it brings along", thief.sign(&own, &good)),
+        ("none", format!("{}.{}.", encode(r#"{"alg":"none"}"#), parts[1])),
+        ("None", format!("{}.{}.{}", encode(r#"{"alg":"None"}"#), parts[1], parts[2])),
+        ("without a signature", format!("{}.{}.", parts[0], parts[1])),
+        ("with zeros for a signature", format!("{}.{}.{}", parts[0], parts[1], encode([0; 64]))),
+        ("with a signature that was changed", format!("{}.{}.{}", parts[0], parts[1], encode(flipped))),
+        ("with claims that were changed", format!("{}.{stronger}.{}", parts[0], parts[2])),
+        (
+            "by the public key as a secret",
+            hmac(json!({ "alg": "HS256", "kid": "one" }), public.to_string().as_bytes()),
+        ),
+        (
+            "by the point as a secret",
+            hmac(
+                json!({ "alg": "HS256", "kid": "one" }),
+                &URL_SAFE_NO_PAD.decode(public["x"].as_str().unwrap()).unwrap(),
+            ),
+        ),
+        (
+            "by a secret that is published",
+            hmac(json!({ "alg": "HS256", "kid": "oct" }), b"0123456789abcdef0123456789abcdef"),
+        ),
+        ("by a key of another kind", ed.sign(&json!({ "alg": "EdDSA", "kid": "one" }), &good)),
+        ("under another algorithm", ec.sign(&json!({ "alg": "ES384", "kid": "one" }), &good)),
+        (
+            "with something critical",
+            ec.sign(&json!({ "alg": "ES256", "kid": "one", "crit": ["x"], "x": 1 }), &good),
+        ),
+        ("in four parts", format!("{token}.x")),
+        ("with nothing in it", "eyJ.eyJ.x".to_owned()),
+        ("too long", ec.token("one", &with(&issuer, json!({ "x": "a".repeat(20_000) })))),
+        ("another's", ec.token("one", &with(&issuer, json!({ "iss": "https://evil.example/" })))),
+        ("of nobody", ec.token("one", &with(&issuer, json!({ "iss": null })))),
+        ("for another", ec.token("one", &with(&issuer, json!({ "aud": "other" })))),
+        ("for nobody", ec.token("one", &with(&issuer, json!({ "aud": null })))),
+        ("for a list of others", ec.token("one", &with(&issuer, json!({ "aud": ["a", "b"] })))),
+        ("over", ec.token("one", &with(&issuer, json!({ "exp": now() - 120 })))),
+        ("without an end", ec.token("one", &with(&issuer, json!({ "exp": null })))),
+        ("with an end that is no time", ec.token("one", &with(&issuer, json!({ "exp": "tomorrow" })))),
+        ("not yet", ec.token("one", &with(&issuer, json!({ "nbf": now() + 120 })))),
+        ("of nobody in it", ec.token("one", &with(&issuer, json!({ "sub": null })))),
+        ("of no tenant", ec.token("one", &with(&issuer, json!({ "tenant": null })))),
+        ("of a role that there is not", ec.token("one", &with(&issuer, json!({ "role": "god" })))),
+    ];
+    for (what, token) in forged {
+        let (status, refused) = ask(&kit, &token).await;
+        assert_eq!(status, StatusCode::UNAUTHORIZED, "{what}: {refused}");
+    }
+    // Clocks may be a little apart.
+    for close in [json!({ "exp": now() - 20 }), json!({ "nbf": now() + 20 }), json!({ "iat": now() + 20 })] {
+        assert_eq!(
+            ask(&kit, &ec.token("one", &with(&issuer, close.clone()))).await.0,
+            StatusCode::OK,
+            "{close}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_provider_is_asked_for_new_keys_and_not_for_each_that_somebody_makes_up() {
+    let (old, new) = (Signer::ec(), Signer::ec());
+    let (provider, issuer) = Provider::start(vec![old.public("old")]).await;
+    let kit = service(&issuer).await;
+    let good = claims(&issuer);
+    assert_eq!(ask(&kit, &old.token("old", &good)).await.0, StatusCode::OK);
+    for number in 0..20 {
+        let (status, _) = ask(&kit, &old.token(&format!("made-up-{number}"), &good)).await;
+        assert_eq!(status, StatusCode::UNAUTHORIZED);
+    }
+    assert_eq!(provider.asked.load(Ordering::SeqCst), 1, "it was asked just now");
+    *provider.keys.lock().unwrap() = vec![old.public("old"), new.public("new")];
+    tokio::time::sleep(std::time::Duration::from_millis(10_100)).await;
+    let at_once: Vec<_> = (0..8).map(|_| new.token("new", &good)).collect();
+    for answered in futures::future::join_all(at_once.iter().map(|token| ask(&kit, token))).await {
+        assert_eq!(answered.0, StatusCode::OK, "{}", answered.1);
+    }
+    assert_eq!(provider.asked.load(Ordering::SeqCst), 2, "once for all of them");
+    // While it cannot be asked, the keys hold that there are; a key that is not known is not one.
+    provider.down.store(true, Ordering::SeqCst);
+    assert_eq!(ask(&kit, &new.token("new", &good)).await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn while_the_provider_cannot_be_asked_nobody_is_let_in_and_keys_hold() {
+    let signer = Signer::ec();
+    let (provider, issuer) = Provider::start(vec![signer.public("one")]).await;
+    provider.down.store(true, Ordering::SeqCst);
+    let kit = service(&issuer).await;
+    for _ in 0..3 {
+        let (status, refused) = ask(&kit, &signer.token("one", &claims(&issuer))).await;
+        assert_eq!((status, &refused["code"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("overloaded")));
+    }
+    assert_eq!(kit.client(Role::Viewer).await.get("/api/approvals").await.0, StatusCode::OK);
+    // One that says that it is another is not believed.
+    *provider.issuer.lock().unwrap() = "https://evil.example/".to_owned();
+    provider.down.store(false, Ordering::SeqCst);
+    let kit = service(&issuer).await;
+    let (status, _) = ask(&kit, &signer.token("one", &claims(&issuer))).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+}
