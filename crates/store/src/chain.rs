@@ -6,7 +6,7 @@ use adjutant_core::json::Json;
 use adjutant_core::time::Timestamp;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::Act;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::claim::digest;
 use crate::connection::fault;
@@ -60,25 +60,24 @@ impl Content<'_> {
 impl Chain {
     /// The chain of a scope.
     pub(crate) fn find(connection: &Connection, scope: &Scope) -> Result<Option<Self>> {
-        let row = connection
-            .prepare_cached(
-                "SELECT c.id, c.begun, c.before, l.id, l.digest FROM chains c LEFT JOIN links l ON l.id =
-                   (SELECT id FROM links WHERE id >= c.id << 40 AND id < (c.id + 1) << 40 ORDER BY id DESC LIMIT 1)
-                 WHERE c.tenant = ?1 AND c.project = ?2",
-            )
+        let row: Option<(i64, i64, u64)> = connection
+            .prepare_cached("SELECT id, begun, before FROM chains WHERE tenant = ?1 AND project = ?2")
             .and_then(|mut select| {
-                select
-                    .query_row(params![scope.tenant, scope.project], |row| {
-                        let last: Option<(i64, Vec<u8>)> = match row.get::<_, Option<i64>>(3)? {
-                            Some(id) => Some((id, row.get(4)?)),
-                            None => None,
-                        };
-                        Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, u64>(2)?, last))
-                    })
-                    .optional()
+                let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+                select.query_row(params![scope.tenant, scope.project], read).optional()
             })
             .map_err(fault)?;
-        let Some((id, begun, before, last)) = row else { return Ok(None) };
+        let Some((id, begun, before)) = row else { return Ok(None) };
+        // Two statements: joined, they are slower by far.
+        let last: Option<(i64, Vec<u8>)> = connection
+            .prepare_cached(
+                "SELECT id, digest FROM links WHERE id >= ?1 AND id < ?2 ORDER BY id DESC LIMIT 1",
+            )
+            .and_then(|mut select| {
+                let range = [link_id(id, 0), link_id(id + 1, 0)];
+                select.query_row(range, |row| Ok((row.get(0)?, row.get(1)?))).optional()
+            })
+            .map_err(fault)?;
         let own = origin(scope, Timestamp(begun), before);
         let (last, head) = match last {
             Some((link, hash)) => (number_of(link), hash),
@@ -187,9 +186,7 @@ pub(crate) fn act_of(connection: &Connection, link: i64) -> Result<Option<(Act, 
     let row: Option<(i64, String, String, String, String)> = connection
         .prepare_cached("SELECT at, by, what, subject, details FROM acts WHERE id = ?1")
         .and_then(|mut select| {
-            let read = |row: &rusqlite::Row<'_>| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
-            };
+            let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?));
             select.query_row([link], read).optional()
         })
         .map_err(fault)?;
