@@ -19,6 +19,7 @@ mod metrics;
 mod openai;
 mod passage;
 mod problem;
+mod reference;
 mod routes;
 mod server;
 mod service;

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use http::{StatusCode, Uri};
 
 use crate::problem::Refusal;
+use crate::reference::Reference;
 use crate::service::Service;
 use crate::{api, gateway, metrics, passage, webhook};
 
@@ -17,12 +18,14 @@ pub fn openapi() -> serde_json::Value {
 /// All that can be asked of a service.
 pub(crate) fn router(service: &Service) -> Router {
     let (router, document) = api::routes().finish();
+    let reference = Reference::of(&document);
     let description = move || std::future::ready(axum::Json(document.clone()));
     router
         .merge(gateway::routes())
         .route("/hooks/{path}", axum::routing::post(webhook::receive))
         .route("/api/openapi.json", axum::routing::get(description))
         .route("/metrics", axum::routing::get(metrics::guarded))
+        .route("/docs", axum::routing::get(move || std::future::ready(reference)))
         .method_not_allowed_fallback(wrong_method)
         .fallback(unknown)
         .layer(axum::middleware::from_fn_with_state(service.clone(), passage::pass))

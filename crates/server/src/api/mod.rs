@@ -2,6 +2,7 @@
 
 mod agents;
 mod approvals;
+mod audit;
 mod data;
 mod grants;
 mod health;
@@ -31,4 +32,5 @@ pub(crate) fn routes() -> Routes {
         .and(triggers::routes())
         .and(keys::routes())
         .and(data::routes())
+        .and(audit::routes())
 }

@@ -100,8 +100,8 @@ fn whole(bytes: &[u8]) -> Option<Vec<u8>> {
                     true
                 })
             }
-            Value::Array(items) => items.iter_mut().fold(false, |mended, item| mend(item) || mended),
-            Value::Object(members) => members.values_mut().fold(false, |mended, item| mend(item) || mended),
+            Value::Array(items) => items.iter_mut().map(mend).filter(|mended| *mended).count() > 0,
+            Value::Object(members) => members.values_mut().map(mend).filter(|mended| *mended).count() > 0,
             _ => false,
         }
     }

@@ -36,6 +36,14 @@ async fn a_key_is_made_replaced_and_taken_back() {
     assert_eq!(admin.post("/api/keys/none/revoke", &json!({})).await.0, StatusCode::NOT_FOUND);
     let (_, listed) = admin.get("/api/keys").await;
     assert_eq!(listed["keys"].as_array().unwrap().len(), 3);
+    let (_, audit) = admin.get("/api/audit?what=key.&limit=1").await;
+    assert_eq!(
+        (&audit["events"][0]["by"], &audit["events"][0]["subject"]),
+        (&json!("the admin"), &next["key"]["id"]),
+        "{audit}"
+    );
+    let after = format!("/api/audit?what=key.&after={}", audit["next"]);
+    assert!(admin.get(&after).await.1["events"].as_array().unwrap().len() > 2, "{audit}");
     assert!(!listed.to_string().contains("adj_"), "tokens are told once: {listed}");
     for (name, scopes, status) in [("", json!([]), 400), (" ", json!([]), 422), ("x", json!(["desk"]), 422)] {
         let wrong = json!({ "name": name, "role": "viewer", "scopes": scopes });

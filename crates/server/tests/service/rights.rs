@@ -36,6 +36,7 @@ const MORE: &[(&str, Right)] = &[
     ("rotateKey", Right::Administer),
     ("eraseUser", Right::Administer),
     ("prune", Right::Administer),
+    ("listAudit", Right::Administer),
 ];
 
 #[tokio::test]
