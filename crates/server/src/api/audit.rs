@@ -1,8 +1,8 @@
 //! Who did what.
 
 use adjutant::AuditFilter;
-use adjutant_core::Result;
 use adjutant_core::role::Right;
+use adjutant_core::{Code, Error, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -37,7 +37,7 @@ struct Which {
     #[schemars(range(min = 1, max = 200))]
     limit: Option<usize>,
     /// The cursor of the page: `next` of the one before.
-    after: Option<u64>,
+    after: Option<String>,
 }
 
 /// A page of events.
@@ -47,7 +47,7 @@ struct Events {
     events: Vec<Event>,
     /// The cursor of the page that follows; none after the last.
     #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<u64>,
+    next: Option<String>,
 }
 
 /// Something that somebody did.
@@ -76,6 +76,7 @@ async fn list(call: Call<Nothing, Which>) -> Result<Found<Events>> {
     unconfined(&call.caller)?;
     let Which { by, what, run, limit, after } = call.query;
     let most = view::Paging::read(limit, None)?.most;
+    let after = after.map(|after| after.parse().map_err(|_| nowhere(&after))).transpose()?;
     let filter = AuditFilter { by, what, run: run.map(|run| run.as_str().into()) };
     let page = call.caller.adjutant().audit().list(&filter, after, most).await?;
     let events = page.events.into_iter().map(|event| Event {
@@ -87,5 +88,10 @@ async fn list(call: Call<Nothing, Which>) -> Result<Found<Events>> {
         run: event.run.map(|run| run.to_string()),
         details: event.details,
     });
-    Ok(Found(Events { events: events.collect(), next: page.next }))
+    Ok(Found(Events { events: events.collect(), next: page.next.map(|next| next.to_string()) }))
+}
+
+fn nowhere(after: &str) -> Error {
+    Error::new(Code::InputInvalid, format!("`{after}` is not a place in the list"))
+        .with_help("begin without one, and take `next` of each page for the one after it")
 }

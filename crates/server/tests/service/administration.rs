@@ -42,7 +42,7 @@ async fn a_key_is_made_replaced_and_taken_back() {
         (&json!("the admin"), &next["key"]["id"]),
         "{audit}"
     );
-    let after = format!("/api/audit?what=key.&after={}", audit["next"]);
+    let after = format!("/api/audit?what=key.&after={}", audit["next"].as_str().unwrap());
     assert!(admin.get(&after).await.1["events"].as_array().unwrap().len() > 2, "{audit}");
     assert!(!listed.to_string().contains("adj_"), "tokens are told once: {listed}");
     for (name, scopes, status) in [("", json!([]), 400), (" ", json!([]), 422), ("x", json!(["desk"]), 422)] {

@@ -257,7 +257,11 @@ async fn ten_thousand_requests_of_one_tenant_see_and_change_nothing_of_another()
     // Every other thing of the other tenant is named in requests; the rest is never said, so whoever is told of it has seen it.
     let (named, hidden): (Vec<_>, Vec<_>) =
         foreign.into_iter().enumerate().partition(|(number, _)| number % 2 == 0);
-    let words = names.map(str::to_owned).into_iter().chain(named.into_iter().map(|(_, id)| id)).chain(own);
+    let named: Vec<String> = named.into_iter().map(|(_, id)| id).collect();
+    let mut hidden: Vec<String> = hidden.into_iter().map(|(_, id)| id).collect();
+    hidden.retain(|hidden| !named.iter().any(|named| named.contains(hidden.as_str())));
+    assert!(!hidden.is_empty());
+    let words = names.map(str::to_owned).into_iter().chain(named).chain(own);
     let mut maker = Maker::new(words.collect(), seed);
     let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap();
     let token = bell.token.clone().unwrap();
@@ -286,7 +290,7 @@ async fn ten_thousand_requests_of_one_tenant_see_and_change_nothing_of_another()
     while let Some((said, status, text)) = answered.next().await {
         assert_ne!(status, StatusCode::INTERNAL_SERVER_ERROR, "{said}: {text}");
         assert!(!text.contains(SECRET), "{said}: {text}");
-        let told = hidden.iter().find(|(_, id)| text.contains(id.as_str()));
+        let told = hidden.iter().find(|id| text.contains(id.as_str()));
         assert_eq!(told, None, "{said}: {text}");
         well += usize::from(status.is_success());
     }

@@ -10,6 +10,7 @@ mod catalogue;
 mod contract;
 mod decisions;
 mod document;
+mod guide;
 mod isolation;
 mod kit;
 mod lists;

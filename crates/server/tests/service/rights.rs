@@ -37,6 +37,7 @@ const MORE: &[(&str, Right)] = &[
     ("eraseUser", Right::Administer),
     ("prune", Right::Administer),
     ("listAudit", Right::Administer),
+    ("listWebhooks", Right::Administer),
 ];
 
 #[tokio::test]
