@@ -20,9 +20,9 @@ const OK: Health = Health { status: "ok", version: env!("CARGO_PKG_VERSION") };
 
 pub(super) fn routes() -> Routes {
     Routes::default()
-        .open(Operation::look("/api/health/live", "live", "Whether the process answers").of("Health"), live)
+        .open(&Operation::look("/api/health/live", "live", "Whether the process answers").of("Health"), live)
         .open(
-            Operation::look("/api/health/ready", "ready", "Whether it takes work")
+            &Operation::look("/api/health/ready", "ready", "Whether it takes work")
                 .of("Health")
                 .said("It does not while it stops, and while its store cannot be written to.")
                 .fails(&[Code::Overloaded, Code::StoreUnavailable, Code::StoreFull]),

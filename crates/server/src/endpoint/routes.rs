@@ -60,14 +60,14 @@ impl Routes {
     /// Answers an operation for everybody, without asking who it is. It gives nothing of any tenant.
     pub(crate) fn open<A, F>(
         mut self,
-        operation: Operation,
+        operation: &Operation,
         handler: impl Fn(Service) -> F + Clone + Send + Sync + 'static,
     ) -> Self
     where
         A: Answer,
         F: Future<Output = Result<A>> + Send + 'static,
     {
-        self.document.add::<Nothing, Nothing, Nothing, A>(&operation, Access::Open);
+        self.document.add::<Nothing, Nothing, Nothing, A>(operation, Access::Open);
         let answer = move |State(service): State<Service>| {
             let handler = handler.clone();
             async move {

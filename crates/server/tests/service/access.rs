@@ -17,7 +17,7 @@ async fn nobody_is_answered_who_does_not_say_who_they_are() {
     assert_eq!(response.headers()["www-authenticate"], "Bearer");
     let known = kit.client(Role::Viewer).await;
     let token = known.token.clone().unwrap();
-    let mistyped = format!("{}x", token);
+    let mistyped = format!("{token}x");
     for shown in ["adj_a_b", &mistyped, "Bearer", "\u{e9}"] {
         let client = Client { token: Some(shown.to_owned()), ..known.clone() };
         assert_eq!(client.get("/api/approvals").await.0, StatusCode::UNAUTHORIZED, "{shown}");

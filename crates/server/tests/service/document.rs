@@ -24,7 +24,7 @@ fn every_reference_leads_somewhere_and_every_operation_has_a_name_of_its_own() {
     let document = adjutant_server::openapi();
     let mut references = Vec::new();
     walk(&document, &mut |value| {
-        references.extend(value.get("$ref").and_then(Value::as_str).map(str::to_owned))
+        references.extend(value.get("$ref").and_then(Value::as_str).map(str::to_owned));
     });
     assert!(references.len() > 10, "{references:?}");
     for reference in references {
