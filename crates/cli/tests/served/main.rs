@@ -8,3 +8,4 @@ mod flood;
 mod kill;
 mod log;
 mod place;
+mod store;

@@ -58,7 +58,10 @@ impl Place {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_adjutant"));
+        self.prepared(Command::new(env!("CARGO_BIN_EXE_adjutant")), arguments)
+    }
+
+    fn prepared(&self, mut command: Command, arguments: &[&str]) -> Command {
         command.args(arguments).current_dir(self.folder.path()).env_clear().stdin(Stdio::null());
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", self.folder.path());
         command
@@ -66,12 +69,25 @@ impl Place {
 
     /// Starts a process, and waits until it listens.
     pub(crate) async fn serve(&self, name: &str, more: &[&str]) -> Served {
+        let arguments = [&["serve", "--listen", "127.0.0.1:0", "--log-format", "json"], more].concat();
+        self.started(name, self.command(&arguments)).await
+    }
+
+    /// The same where no file can become larger than so many blocks of the shell, as on a disk that is full.
+    pub(crate) async fn serve_within(&self, name: &str, blocks: u32) -> Served {
+        let script = format!(
+            "trap '' XFSZ; ulimit -f {blocks}; exec '{}' serve --listen 127.0.0.1:0",
+            env!("CARGO_BIN_EXE_adjutant")
+        );
+        self.started(name, self.prepared(Command::new("sh"), &["-c", &script])).await
+    }
+
+    async fn started(&self, name: &str, mut command: Command) -> Served {
         static PROVIDER: Once = Once::new();
         PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
         let log = self.path(&format!("{name}.log"));
         let file = std::fs::File::create(&log).unwrap();
-        let arguments = [&["serve", "--listen", "127.0.0.1:0", "--log-format", "json"], more].concat();
-        let mut child = self.command(&arguments).stdout(Stdio::null()).stderr(file).spawn().unwrap();
+        let mut child = command.stdout(Stdio::null()).stderr(file).spawn().unwrap();
         let began = Instant::now();
         let base = loop {
             let text = std::fs::read_to_string(&log).unwrap();

@@ -2,7 +2,7 @@
 
 use adjutant::model::scripted::{Scripted, Turn};
 use adjutant_core::role::Role;
-use adjutant_server::{Certificate, Settings};
+use adjutant_server::{Certificate, Settings, probe};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use reqwest::{StatusCode, Version};
 use tempfile::TempDir;
@@ -62,6 +62,10 @@ async fn it_is_spoken_in_secret_and_by_http_2() {
     assert_eq!(response.headers()["strict-transport-security"], "max-age=31536000");
     let others = Authority::new();
     assert!(others.client().get(&url).send().await.is_err(), "another authority's");
+    // Whoever watches over the process asks for the service of these files, by whatever name.
+    probe(kit.address, Some(&authority.files())).await.unwrap();
+    assert!(probe(kit.address, Some(&others.files())).await.is_err());
+    assert!(probe(kit.address, None).await.is_err());
     // In the open nothing is answered.
     let mut stream = tokio::net::TcpStream::connect(kit.address).await.unwrap();
     stream.write_all(b"GET /api/health/live HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();

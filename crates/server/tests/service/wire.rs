@@ -16,9 +16,17 @@ async fn impatient() -> Kit {
     let settings = Settings {
         head_patience: Duration::from_millis(300),
         body_patience: Duration::from_millis(300),
-        write_patience: Duration::from_millis(300),
         ..Settings::default()
     };
+    with(settings).await
+}
+
+/// A service that soon gives up who takes nothing.
+async fn busy() -> Kit {
+    with(Settings { write_patience: Duration::from_millis(300), ..Settings::default() }).await
+}
+
+async fn with(settings: Settings) -> Kit {
     Kit::with(Scripted::new([Turn::calls([("now", json!({}))])]), settings).await
 }
 
@@ -128,7 +136,7 @@ async fn what_is_no_request_or_too_much_of_one_is_refused() {
 
 #[tokio::test]
 async fn who_goes_away_in_the_middle_of_a_stream_or_takes_nothing_frees_the_place() {
-    let kit = impatient().await;
+    let kit = busy().await;
     let client = kit.client(Role::Admin).await;
     let (_, started) = client.post("/api/runs", &json!({ "input": "x" })).await;
     let path = format!("/api/runs/{}/events", started["id"].as_str().unwrap());
@@ -145,4 +153,26 @@ async fn who_goes_away_in_the_middle_of_a_stream_or_takes_nothing_frees_the_plac
         assert!(began.elapsed() < Duration::from_secs(20), "the place is free again");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+#[tokio::test]
+async fn who_asks_for_much_and_takes_nothing_loses_the_connection() {
+    let kit = busy().await;
+    let client = kit.client(Role::Admin).await;
+    let open = async || {
+        let text = client.get("/metrics").await.1.as_str().unwrap().to_owned();
+        let line =
+            text.lines().find_map(|line| line.strip_prefix("adjutant_connections ")).unwrap().to_owned();
+        line.parse::<u32>().unwrap()
+    };
+    let mut stream = TcpStream::connect(kit.address).await.unwrap();
+    let request = b"GET /api/openapi.json HTTP/1.1\r\nHost: a\r\n\r\n".repeat(500);
+    // What is not answered is not read, either.
+    let _ = tokio::time::timeout(Duration::from_millis(200), stream.write_all(&request)).await;
+    let began = Instant::now();
+    while open().await > 1 {
+        assert!(began.elapsed() < Duration::from_secs(20), "it is given up");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    drop(stream);
 }
