@@ -78,7 +78,7 @@ fn what_is_wrong_is_told_with_who_says_it() {
     error[project-invalid]: `server.listen` must be an address and a port, not the text `here`
      --> --set server.listen
 
-    hint: write it as `[address]` or `[::]:7400`
+    hint: write it as `[address]` or `[::]:8642`
 
     error[project-invalid]: the variable `ADJUTANT_SERVER_LISTN` gives no setting
      --> ADJUTANT_SERVER_LISTN

@@ -104,7 +104,8 @@ fn whoever_is_killed_one_order_of_turns_stands() {
     until("the second is recorded", || states(&sandbox).len() == 2);
     second.kill().unwrap();
     first.kill().unwrap();
-    (second.wait().unwrap(), first.wait().unwrap());
+    second.wait().unwrap();
+    first.wait().unwrap();
     let third = sandbox.output(&["run", "Good day", "--session", "s"]);
     assert!(third.status.success(), "{third:?}");
     assert_eq!(states(&sandbox), ["ended", "ended", "ended"]);

@@ -242,7 +242,7 @@ fn mistakes_in_the_settings() {
     4 | key = "sk-secret"
       |       ^
 
-    hint: say where it is: `{ env = "NAME" }`, `{ file = "path" }` or `{ command = ["program", "argument"] }`
+    hint: say where it is: `{ env = "NAME" }`, `{ file = "path" }`, `{ command = ["program", "argument"] }` or `{ vault = true }`
     "#);
 }
 

@@ -76,7 +76,6 @@ mod tests {
 
     #[derive(Default, Deserialize, JsonSchema)]
     #[serde(default)]
-    #[expect(dead_code, reason = "only its form matters")]
     struct Inner {
         count: Option<u32>,
     }

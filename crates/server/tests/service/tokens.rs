@@ -2,11 +2,12 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{SystemTime, UNIX_EPOCH};
 
+use adjutant::SystemClock;
 use adjutant::model::scripted::{Scripted, Turn};
 use adjutant::project::Oidc;
 use adjutant_core::role::Role;
+use adjutant_core::time::Clock as _;
 use adjutant_server::Settings;
 use axum::Router;
 use axum::extract::State;
@@ -78,7 +79,7 @@ fn encode(bytes: impl AsRef<[u8]>) -> String {
 }
 
 fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+    u64::try_from(SystemClock.now().0 / 1_000).unwrap()
 }
 
 /// An identity provider.
@@ -139,7 +140,7 @@ fn claims(issuer: &str) -> Value {
 }
 
 /// The claims with something else in them.
-fn with(issuer: &str, changes: Value) -> Value {
+fn with(issuer: &str, changes: &Value) -> Value {
     let mut claims = claims(issuer);
     for (name, value) in changes.as_object().unwrap() {
         match value {
@@ -165,14 +166,14 @@ async fn who_has_a_token_is_who_it_says() {
     // Without a key's name, every key that it can be is tried.
     let nameless = ec.sign(&json!({ "alg": "ES256" }), &claims(&issuer));
     assert_eq!(ask(&kit, &nameless).await.0, StatusCode::OK);
-    let token = ec.token("one", &with(&issuer, json!({ "aud": ["x", "adjutant"], "unknown": { "a": 1 } })));
+    let token = ec.token("one", &with(&issuer, &json!({ "aud": ["x", "adjutant"], "unknown": { "a": 1 } })));
     let client = Client { token: Some(token), ..kit.stranger() };
     let run = client.run("Hello.").await;
     assert_eq!(run["user"], "ann", "{run}");
-    let viewer = ec.token("one", &with(&issuer, json!({ "role": "viewer" })));
+    let viewer = ec.token("one", &with(&issuer, &json!({ "role": "viewer" })));
     let viewer = Client { token: Some(viewer), ..kit.stranger() };
     assert_eq!(viewer.post("/api/runs", &json!({ "input": "x" })).await.0, StatusCode::FORBIDDEN);
-    let other = ec.token("one", &with(&issuer, json!({ "tenant": "other" })));
+    let other = ec.token("one", &with(&issuer, &json!({ "tenant": "other" })));
     let path = format!("/api/runs/{}", run["id"].as_str().unwrap());
     assert_eq!(Client { token: Some(other), ..kit.stranger() }.get(&path).await.0, StatusCode::NOT_FOUND);
 }
@@ -195,7 +196,7 @@ async fn what_was_not_signed_by_the_provider_for_this_service_is_refused() {
         format!("{message}.{}", encode(ring::hmac::sign(&key, message.as_bytes())))
     };
     let public = ec.public("one");
-    let stronger = encode(with(&issuer, json!({ "role": "admin" })).to_string());
+    let stronger = encode(with(&issuer, &json!({ "role": "admin" })).to_string());
     let mut flipped = URL_SAFE_NO_PAD.decode(parts[2]).unwrap();
     flipped[7] ^= 1;
     let own = json!({ "alg": "ES256", "kid": "one", "jwk": thief.public("one"), "jku": "http://127.0.0.1:1/", "x5u": "http://127.0.0.1:1/" });
@@ -232,19 +233,19 @@ async fn what_was_not_signed_by_the_provider_for_this_service_is_refused() {
         ),
         ("in four parts", format!("{token}.x")),
         ("with nothing in it", "eyJ.eyJ.x".to_owned()),
-        ("too long", ec.token("one", &with(&issuer, json!({ "x": "a".repeat(20_000) })))),
-        ("another's", ec.token("one", &with(&issuer, json!({ "iss": "https://evil.example/" })))),
-        ("of nobody", ec.token("one", &with(&issuer, json!({ "iss": null })))),
-        ("for another", ec.token("one", &with(&issuer, json!({ "aud": "other" })))),
-        ("for nobody", ec.token("one", &with(&issuer, json!({ "aud": null })))),
-        ("for a list of others", ec.token("one", &with(&issuer, json!({ "aud": ["a", "b"] })))),
-        ("over", ec.token("one", &with(&issuer, json!({ "exp": now() - 120 })))),
-        ("without an end", ec.token("one", &with(&issuer, json!({ "exp": null })))),
-        ("with an end that is no time", ec.token("one", &with(&issuer, json!({ "exp": "tomorrow" })))),
-        ("not yet", ec.token("one", &with(&issuer, json!({ "nbf": now() + 120 })))),
-        ("of nobody in it", ec.token("one", &with(&issuer, json!({ "sub": null })))),
-        ("of no tenant", ec.token("one", &with(&issuer, json!({ "tenant": null })))),
-        ("of a role that there is not", ec.token("one", &with(&issuer, json!({ "role": "god" })))),
+        ("too long", ec.token("one", &with(&issuer, &json!({ "x": "a".repeat(20_000) })))),
+        ("another's", ec.token("one", &with(&issuer, &json!({ "iss": "https://evil.example/" })))),
+        ("of nobody", ec.token("one", &with(&issuer, &json!({ "iss": null })))),
+        ("for another", ec.token("one", &with(&issuer, &json!({ "aud": "other" })))),
+        ("for nobody", ec.token("one", &with(&issuer, &json!({ "aud": null })))),
+        ("for a list of others", ec.token("one", &with(&issuer, &json!({ "aud": ["a", "b"] })))),
+        ("over", ec.token("one", &with(&issuer, &json!({ "exp": now() - 120 })))),
+        ("without an end", ec.token("one", &with(&issuer, &json!({ "exp": null })))),
+        ("with an end that is no time", ec.token("one", &with(&issuer, &json!({ "exp": "tomorrow" })))),
+        ("not yet", ec.token("one", &with(&issuer, &json!({ "nbf": now() + 120 })))),
+        ("of nobody in it", ec.token("one", &with(&issuer, &json!({ "sub": null })))),
+        ("of no tenant", ec.token("one", &with(&issuer, &json!({ "tenant": null })))),
+        ("of a role that there is not", ec.token("one", &with(&issuer, &json!({ "role": "god" })))),
     ];
     for (what, token) in forged {
         let (status, refused) = ask(&kit, &token).await;
@@ -252,11 +253,7 @@ async fn what_was_not_signed_by_the_provider_for_this_service_is_refused() {
     }
     // Clocks may be a little apart.
     for close in [json!({ "exp": now() - 20 }), json!({ "nbf": now() + 20 }), json!({ "iat": now() + 20 })] {
-        assert_eq!(
-            ask(&kit, &ec.token("one", &with(&issuer, close.clone()))).await.0,
-            StatusCode::OK,
-            "{close}"
-        );
+        assert_eq!(ask(&kit, &ec.token("one", &with(&issuer, &close))).await.0, StatusCode::OK, "{close}");
     }
 }
 

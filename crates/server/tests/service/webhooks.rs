@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use adjutant::model::scripted::{Scripted, Turn};
 use adjutant_core::role::Role;
+use adjutant_core::time::Clock as _;
 use adjutant_server::Settings;
 use axum::extract::State;
 use axum::routing::post;
@@ -30,13 +31,20 @@ fn signature(id: &str, time: &str, body: &[u8]) -> String {
     format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
 }
 
-/// What came to an address, and how often it still fails.
+/// An address, and what came to it.
 #[derive(Clone, Default)]
-struct Heard(Arc<Mutex<(Vec<(String, Value)>, usize)>>);
+struct Heard(Arc<Mutex<Told>>);
+
+#[derive(Default)]
+struct Told {
+    messages: Vec<(String, Value)>,
+    /// How often it still fails.
+    failures: usize,
+}
 
 impl Heard {
     fn failing(times: usize) -> Self {
-        Self(Arc::new(Mutex::new((Vec::new(), times))))
+        Self(Arc::new(Mutex::new(Told { failures: times, ..Told::default() })))
     }
 
     async fn listen(&self) -> SocketAddr {
@@ -49,7 +57,7 @@ impl Heard {
 
     async fn until(&self, count: usize) -> Vec<(String, Value)> {
         loop {
-            let heard = self.0.lock().unwrap().0.clone();
+            let heard = self.0.lock().unwrap().messages.clone();
             if heard.len() >= count {
                 return heard;
             }
@@ -63,11 +71,11 @@ async fn hear(State(heard): State<Heard>, headers: HeaderMap, body: bytes::Bytes
     let id = header("webhook-id");
     assert_eq!(header("webhook-signature"), signature(id, header("webhook-timestamp"), &body));
     let mut heard = heard.0.lock().unwrap();
-    if heard.1 > 0 {
-        heard.1 -= 1;
+    if heard.failures > 0 {
+        heard.failures -= 1;
         return StatusCode::SERVICE_UNAVAILABLE;
     }
-    heard.0.push((id.to_owned(), serde_json::from_slice(&body).unwrap()));
+    heard.messages.push((id.to_owned(), serde_json::from_slice(&body).unwrap()));
     StatusCode::NO_CONTENT
 }
 
@@ -132,8 +140,7 @@ async fn a_signed_message_begins_a_run_once_and_any_other_none() {
     let model = Scripted::from_fn(|_, _| Some(Turn::text("Seen.")));
     let kit = kit(model, &settings(address, trigger)).await;
     let body = br#"{"order":7}"#;
-    let now =
-        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs().to_string();
+    let now = (adjutant::SystemClock.now().0 / 1_000).to_string();
     let send = async |signature: &str| {
         let request = kit.stranger().request(Method::POST, "/hooks/orders");
         let request = request.header("webhook-id", "m1").header("webhook-timestamp", &now);

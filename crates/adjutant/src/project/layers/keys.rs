@@ -68,7 +68,7 @@ pub(super) const KEYS: [Key; 61] = [
     key("approvals.webhook", Kind::Text, ""),
     key("approvals.secret", Kind::Text, ""),
     key("vault.key", Kind::Text, ""),
-    key("server.listen", Kind::Text, "127.0.0.1:7400"),
+    key("server.listen", Kind::Text, "127.0.0.1:8642"),
     key("server.public_url", Kind::Text, ""),
     key("server.anonymous", Kind::Text, ""),
     key("server.tls.certificate", Kind::Text, ""),

@@ -135,7 +135,6 @@ fn listen(table: &Table<'_>, key: &'static str) -> Option<SocketAddr> {
     if address.is_none()
         && let Some(node) = table.value(key)
     {
-        table.wrong("listen", node, "an address and a port", "write it as `127.0.0.1:7400` or `[::]:7400`");
         table.wrong(key, node, "an address and a port", "write it as `127.0.0.1:8642` or `[::]:8642`");
     }
     address
