@@ -48,6 +48,7 @@ pub(crate) struct Contender {
     pub(crate) peer: Peer,
     pub(crate) address: SocketAddr,
     process: Process,
+    provider: SocketAddr,
     /// What it is shown to answer.
     pub(crate) token: Option<String>,
     _folder: TempDir,
@@ -75,7 +76,14 @@ impl Contender {
         let place = folder.path();
         if peer == Peer::Bare {
             let process = start_role("proxy", &[provider.to_string()]);
-            return Ok(Self { peer, address: process.address, process, token: None, _folder: folder });
+            return Ok(Self {
+                peer,
+                address: process.address,
+                process,
+                provider,
+                token: None,
+                _folder: folder,
+            });
         }
         let port = free_port();
         let mut token = None;
@@ -102,7 +110,7 @@ impl Contender {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
-        Ok(Self { peer, address, process, token, _folder: folder })
+        Ok(Self { peer, address, process, provider, token, _folder: folder })
     }
 
     /// How it is asked for what the provider has.
@@ -114,6 +122,14 @@ impl Contender {
             }
             (None, Peer::LiteLlm) => {
                 Asked::new(path, vec![("authorization", "Bearer sk-bench".to_owned())], "bench", streamed)
+            }
+            (None, Peer::Portkey) => {
+                let headers = vec![
+                    ("x-portkey-provider", "openai".to_owned()),
+                    ("x-portkey-custom-host", format!("http://{}/v1", self.provider)),
+                    ("authorization", "Bearer sk-bench".to_owned()),
+                ];
+                Asked::new(path, headers, "bench", streamed)
             }
             _ => Asked::new(path, Vec::new(), "bench", streamed),
         }
@@ -231,7 +247,8 @@ fn portkey(port: u16) -> Result<Command, String> {
     command
         .arg(folder.join("node_modules/@portkey-ai/gateway/build/start-server.js"))
         .arg(format!("--port={port}"))
-        .arg("--headless");
+        .arg("--headless")
+        .env("TRUSTED_CUSTOM_HOSTS", "127.0.0.1");
     Ok(command)
 }
 

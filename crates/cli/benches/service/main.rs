@@ -23,7 +23,7 @@ use load::{Asked, Measured};
 /// How often each is measured, in turns; the median is printed.
 const ROUNDS: usize = 5;
 /// How long each measure takes.
-const TIME: Duration = Duration::from_secs(4);
+const TIME: Duration = Duration::from_secs(3);
 /// The steady rate, in requests a second: what a small team asks at its busiest.
 const RATE: u32 = 200;
 /// How many ask at the same time where each asks as fast as it is answered.
