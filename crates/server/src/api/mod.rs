@@ -12,6 +12,7 @@ mod runs;
 mod sessions;
 mod tools;
 mod triggers;
+mod usage;
 mod view;
 mod webhooks;
 
@@ -32,5 +33,6 @@ pub(crate) fn routes() -> Routes {
         .and(triggers::routes())
         .and(keys::routes())
         .and(data::routes())
+        .and(usage::routes())
         .and(audit::routes())
 }

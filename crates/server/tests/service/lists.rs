@@ -70,3 +70,26 @@ async fn each_run_stands_on_one_page() {
         assert_eq!(client.get(&format!("/api/runs?{wrong}")).await.0.as_u16(), status, "{wrong}");
     }
 }
+
+#[tokio::test]
+async fn what_clients_have_used_is_told_by_day_asker_and_model() {
+    let kit = Kit::saying([Turn::text("Yes.")]).await;
+    let (operator, confined) =
+        (kit.client(Role::Operator).await, kit.client_within(Role::Viewer, &["model:other"]).await);
+    let ask = json!({ "model": "main", "messages": [{ "role": "user", "content": "Well?" }] });
+    for _ in 0..2 {
+        assert_eq!(operator.post("/v1/chat/completions", &ask).await.0, StatusCode::OK);
+    }
+    kit.adjutant.gateway().settle().await.unwrap();
+    let (_, told) = operator.get("/api/usage").await;
+    let used = &told["usage"][0];
+    assert_eq!(
+        (&used["who"], &used["model"], &used["calls"]),
+        (&json!("the operator"), &json!("scripted"), &json!(2))
+    );
+    assert!(used["tokens"]["input"].as_u64().unwrap() > 0, "{told}");
+    let day = used["day"].as_str().unwrap();
+    assert_eq!(operator.get(&format!("/api/usage?from={day}&until={day}")).await.1, told);
+    assert_eq!(operator.get("/api/usage?until=2020-01-01").await.1["usage"], json!([]));
+    assert_eq!(confined.get("/api/usage").await.1["usage"], json!([]));
+}
