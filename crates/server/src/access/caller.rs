@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use adjutant::Adjutant;
+use adjutant_core::id::SessionId;
 use adjutant_core::role::{Right, Role};
 use adjutant_core::{Code, Error, Result};
 
@@ -83,6 +84,33 @@ impl Caller {
             Role::ALL.iter().filter(|role| role.may(right)).map(|role| format!("`{role}`")).collect();
         Err(Error::new(Code::Forbidden, format!("`{name}` has the role `{role}`, which may not do that"))
             .with_help(format!("ask with a key that has one of the roles {}", roles.join(", "))))
+    }
+
+    /// Whether they reach all that was said in a conversation: every turn sees those before it, and all share one folder. Who is
+    /// confined to nothing does, and everybody reaches one that has not begun.
+    pub(crate) async fn reaches_session(&self, session: &SessionId) -> Result<bool> {
+        if self.who.scopes.is_empty() {
+            return Ok(true);
+        }
+        let turns = self.adjutant.session(session.clone()).turns().await?;
+        Ok(turns.iter().all(|turn| self.who.reaches(&format!("agent:{}", turn.name))))
+    }
+
+    /// Fails with [`Code::NotFound`] unless they may say something in a conversation: they reach it, and where they are a person by
+    /// their token, it is nobody else's.
+    pub(crate) async fn may_join(&self, session: &SessionId) -> Result<()> {
+        let is_theirs = match &self.who.user {
+            Some(user) => {
+                let turns = self.adjutant.session(session.clone()).turns().await?;
+                turns.iter().all(|turn| turn.user.as_ref() == Some(user))
+            }
+            None => true,
+        };
+        if is_theirs && self.reaches_session(session).await? {
+            return Ok(());
+        }
+        Err(Error::new(Code::NotFound, format!("there is no session `{session}`"))
+            .with_help("choose another name for a new one"))
     }
 
     /// Fails with [`Code::Forbidden`] unless what they are confined to includes this, such as `agent:desk`.

@@ -60,15 +60,14 @@ struct Session {
 }
 
 impl SessionPath {
-    /// The session and its turns, as far as the caller may see them. Fails with [`Code::NotFound`] where there is none.
+    /// The session and its turns. Fails with [`Code::NotFound`] where there is none that the caller reaches.
     async fn session<Q, B>(
         call: &Call<Self, Q, B>,
     ) -> Result<(adjutant::Session, Vec<adjutant::durable::RunInfo>)> {
         let id = call.path.session.as_str();
         let session = call.caller.adjutant().session(id);
-        let mut turns = session.turns().await?;
-        turns.retain(|turn| call.caller.who().reaches(&format!("agent:{}", turn.name)));
-        if turns.is_empty() {
+        let turns = session.turns().await?;
+        if turns.is_empty() || !call.caller.reaches_session(session.id()).await? {
             return Err(Error::new(Code::NotFound, format!("there is no session `{id}`")));
         }
         Ok((session, turns))
@@ -118,18 +117,19 @@ async fn list(call: Call<Nothing, Which>) -> Result<Found<Sessions>> {
     let Which { user, limit, after } = call.query;
     let paging = view::Paging::read(limit, after)?;
     let page = call.caller.adjutant().session_page(user.as_deref(), paging.after, paging.most).await?;
-    let theirs = page
-        .items
-        .into_iter()
-        .filter(|session| call.caller.who().reaches(&format!("agent:{}", session.agent)));
-    let sessions = theirs.map(|session| Listed {
-        id: session.id.to_string(),
-        title: session.title,
-        agent: session.agent,
-        turns: session.turns,
-        updated: session.updated.0,
-    });
-    Ok(Found(Sessions { sessions: sessions.collect(), next: page.next.map(|next| next.to_string()) }))
+    let mut sessions = Vec::with_capacity(page.items.len());
+    for session in page.items {
+        if call.caller.reaches_session(&session.id).await? {
+            sessions.push(Listed {
+                id: session.id.to_string(),
+                title: session.title,
+                agent: session.agent,
+                turns: session.turns,
+                updated: session.updated.0,
+            });
+        }
+    }
+    Ok(Found(Sessions { sessions, next: page.next.map(|next| next.to_string()) }))
 }
 
 async fn show(call: Call<SessionPath>) -> Result<Found<Session>> {

@@ -1,7 +1,8 @@
 //! Who may what.
 
-use adjutant::model::scripted::Turn;
+use adjutant::model::scripted::{Scripted, Turn};
 use adjutant_core::role::Role;
+use adjutant_server::Settings;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
@@ -65,4 +66,28 @@ async fn a_key_that_was_taken_back_is_refused_at_once() {
     let id = keys.list().await.unwrap().remove(0).id;
     keys.revoke(&id, "tests", None).await.unwrap();
     assert_eq!(client.get("/api/approvals").await.0, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_conversation_with_somebody_out_of_reach_is_not_there_for_who_is_confined() {
+    let agent = "---\nmodel: main\n---\nHelp.\n";
+    let files = [("agents/desk.md", agent), ("agents/clerk.md", agent)];
+    let model = Scripted::from_fn(|_, _| Some(Turn::text("Yes.")));
+    let kit = Kit::of(&files, model, Settings::default()).await;
+    let (all, clerk) =
+        (kit.client(Role::Operator).await, kit.client_within(Role::Operator, &["agent:clerk"]).await);
+    let say = async |client: &Client, agent: &str, session: &str| {
+        client.post("/api/runs?wait=30", &json!({ "agent": agent, "input": "x", "session": session })).await
+    };
+    let (_, first) = say(&all, "clerk", "mixed").await;
+    assert_eq!(clerk.get("/api/sessions/mixed").await.0, StatusCode::OK);
+    say(&all, "desk", "mixed").await;
+    let run = first["id"].as_str().unwrap();
+    for path in ["/api/sessions/mixed", "/api/sessions/mixed/messages", &format!("/api/runs/{run}/messages")]
+    {
+        assert_eq!(clerk.get(path).await.0, StatusCode::NOT_FOUND, "{path}");
+        assert_eq!(all.get(path).await.0, StatusCode::OK, "{path}");
+    }
+    assert_eq!(say(&clerk, "clerk", "mixed").await.0, StatusCode::NOT_FOUND);
+    assert_eq!(say(&clerk, "clerk", "own").await.0, StatusCode::OK);
 }

@@ -36,7 +36,11 @@ impl RunPath {
             Code::NotFound => missing(),
             _ => error,
         })?;
-        if !caller.who().reaches(&format!("agent:{}", info.name)) {
+        let reaches_all = match &info.session {
+            Some(session) => caller.reaches_session(session).await?,
+            None => true,
+        };
+        if !reaches_all || !caller.who().reaches(&format!("agent:{}", info.name)) {
             return Err(missing());
         }
         Ok(run)

@@ -178,7 +178,7 @@ impl AskedPart {
 
 impl Start {
     /// The agent, and the task for it, as this caller may give it.
-    fn task(self, caller: &Caller) -> Result<(String, Task)> {
+    async fn task(self, caller: &Caller) -> Result<(String, Task)> {
         let agent = caller.adjutant().choose(self.agent.as_deref())?;
         caller.reach(&format!("agent:{}", adjutant::version_of(&agent).0))?;
         let message = match self.input {
@@ -192,6 +192,7 @@ impl Start {
             task = task.variable(name, value);
         }
         if let Some(session) = self.session {
+            caller.may_join(&session.as_str().into()).await?;
             task = task.session(session.as_str());
         }
         let usual = caller.adjutant().project().settings().server.when_busy;
@@ -269,7 +270,7 @@ async fn start(call: Call<Nothing, Waiting, Json<Start>>) -> Result<Started> {
     let wants_events =
         call.header(ACCEPT.as_str())?.is_some_and(|accept| accept.contains("text/event-stream"));
     let Json(start) = call.body;
-    let (agent, task) = start.task(&call.caller)?;
+    let (agent, task) = start.task(&call.caller).await?;
     call.service.takes_runs()?;
     let run = begin(&call.caller, &agent, task, key).await?;
     if wants_events {
@@ -351,7 +352,7 @@ async fn start_batch(call: Call<Nothing, Nothing, Json<Batch>>) -> Result<Accept
     let starts = runs.into_iter().enumerate().map(async |(number, start)| {
         let key = key.as_ref().map(|key| format!("{key}:{number}"));
         let started = async {
-            let (agent, task) = start.task(&call.caller)?;
+            let (agent, task) = start.task(&call.caller).await?;
             begin(&call.caller, &agent, task, key).await?.info().await
         };
         Ok(match started.await {
