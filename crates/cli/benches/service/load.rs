@@ -16,6 +16,8 @@ pub(crate) struct Asked {
     path: String,
     headers: Vec<(&'static str, String)>,
     body: Bytes,
+    /// What a right answer says.
+    says: &'static str,
 }
 
 impl Asked {
@@ -26,7 +28,7 @@ impl Asked {
         let body = format!(
             r#"{{"model":"{model}","messages":[{{"role":"system","content":"{system}"}},{{"role":"user","content":"Where is order 1042?"}}]{stream}}}"#
         );
-        Self { path: path.to_owned(), headers, body: body.into() }
+        Self { path: path.to_owned(), headers, body: body.into(), says: "" }
     }
 
     /// The same of the provider itself.
@@ -35,11 +37,12 @@ impl Asked {
     }
 
     /// Another body to another path, as JSON.
-    pub(crate) fn of(path: &str, token: &str, body: String) -> Self {
+    pub(crate) fn of(path: &str, token: &str, body: String, says: &'static str) -> Self {
         Self {
             path: path.to_owned(),
             headers: vec![("authorization", format!("Bearer {token}"))],
             body: body.into(),
+            says,
         }
     }
 
@@ -55,22 +58,36 @@ impl Asked {
 }
 
 /// How long answers took.
-pub(crate) struct Measured(Vec<Duration>);
+pub(crate) struct Measured {
+    times: Vec<Duration>,
+    /// What was wrong with the first that was none.
+    pub(crate) failed: Option<String>,
+}
+
+/// How long each answer took, or what was wrong with it.
+type Times = Vec<Result<Duration, String>>;
 
 impl Measured {
-    fn of(mut times: Vec<Duration>) -> Self {
+    fn of(all: Times) -> Self {
+        let (mut times, mut failed) = (Vec::with_capacity(all.len()), None);
+        for time in all {
+            match time {
+                Ok(time) => times.push(time),
+                Err(why) => failed = failed.or(Some(why)),
+            }
+        }
         times.sort_unstable();
-        Self(times)
+        Self { times, failed }
     }
 
     pub(crate) fn count(&self) -> usize {
-        self.0.len()
+        self.times.len()
     }
 
     /// The time, in milliseconds, that such a share of the answers took at most.
     pub(crate) fn at(&self, share: f64) -> f64 {
-        let place = ((self.0.len() as f64 * share) as usize).min(self.0.len().saturating_sub(1));
-        self.0.get(place).map_or(f64::NAN, |time| time.as_secs_f64() * 1e3)
+        let place = ((self.times.len() as f64 * share) as usize).min(self.times.len().saturating_sub(1));
+        self.times.get(place).map_or(f64::NAN, |time| time.as_secs_f64() * 1e3)
     }
 }
 
@@ -90,15 +107,16 @@ impl Connection {
         Self { address, sender }
     }
 
-    /// Asks, and reads the answer to its end.
-    async fn ask(&mut self, asked: &Asked) {
+    /// Asks, and reads the answer to its end. Fails with what is wrong with it.
+    async fn ask(&mut self, asked: &Asked) -> Result<(), String> {
         if self.sender.ready().await.is_err() {
             *self = Self::open(self.address).await;
         }
         let response = self.sender.send_request(asked.request(self.address)).await.expect("it answers");
         let (status, body) = (response.status(), response.into_body().collect().await);
         let body = body.expect("the answer comes to its end").to_bytes();
-        assert!(status.is_success(), "{status}: {}", String::from_utf8_lossy(&body));
+        let is_right = status.is_success() && memchr::memmem::find(&body, asked.says.as_bytes()).is_some();
+        if is_right { Ok(()) } else { Err(format!("{status}: {}", String::from_utf8_lossy(&body))) }
     }
 }
 
@@ -111,8 +129,8 @@ pub(crate) async fn closed(address: SocketAddr, asked: &Asked, clients: usize, t
             let (mut connection, mut times) = (Connection::open(address).await, Vec::new());
             while Instant::now() < until {
                 let began = Instant::now();
-                connection.ask(&asked).await;
-                times.push(began.elapsed());
+                let answered = connection.ask(&asked).await;
+                times.push(answered.map(|()| began.elapsed()));
             }
             times
         })
@@ -127,7 +145,7 @@ pub(crate) async fn count(address: SocketAddr, asked: &Asked, clients: usize, co
         tokio::spawn(async move {
             let mut connection = Connection::open(address).await;
             for _ in (client..count).step_by(clients) {
-                connection.ask(&asked).await;
+                connection.ask(&asked).await.expect("it is answered as it should be");
             }
         })
     });
@@ -154,8 +172,8 @@ pub(crate) async fn open(address: SocketAddr, asked: &Asked, rate: u32, time: Du
                 // The timer is coarse; what counts is from when it really asks, unless it is late by more than that.
                 let late = Instant::now().saturating_duration_since(began + due);
                 let from = if late > Duration::from_millis(3) { began + due } else { Instant::now() };
-                connection.ask(&asked).await;
-                times.push(from.elapsed());
+                let answered = connection.ask(&asked).await;
+                times.push(answered.map(|()| from.elapsed()));
                 number += lanes;
             }
         })
@@ -163,7 +181,7 @@ pub(crate) async fn open(address: SocketAddr, asked: &Asked, rate: u32, time: Du
     gather(tasks.collect()).await
 }
 
-async fn gather(tasks: Vec<tokio::task::JoinHandle<Vec<Duration>>>) -> Measured {
+async fn gather(tasks: Vec<tokio::task::JoinHandle<Times>>) -> Measured {
     let mut all = Vec::new();
     for task in tasks {
         all.extend(task.await.expect("whoever asks is answered"));

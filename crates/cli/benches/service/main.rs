@@ -1,7 +1,7 @@
 //! What it costs to ask a model through the service, beside nginx and a bare proxy, and beside LiteLLM and Portkey where they are
 //! installed; and how many runs of agents it does.
 //!
-//! `cargo bench -p adjutant-cli --bench service`. Everything is a process of its own: the provider, each contender, and the one that
+//! `cargo bench -p adjutant-cli --bench service`, and `-- runs` or `-- compare` for one of the two. Everything is a process of its own: the provider, each contender, and the one that
 //! asks. Prints a table, in microseconds of CPU a request (user and kernel, of the contender alone) and milliseconds of time that
 //! it adds to asking the provider directly. `LITELLM` names the executable of LiteLLM, `PORTKEY` the folder that `@portkey-ai/gateway`
 //! was installed in.
@@ -44,8 +44,13 @@ fn main() {
         }),
         _ => runtime.block_on(async {
             let provider = contender::start_role("provider", &[]);
-            runs::measure(provider.address).await;
-            compare(provider.address).await;
+            let only = |part: &str| arguments.iter().any(|argument| argument == part);
+            if !only("compare") {
+                runs::measure(provider.address).await;
+            }
+            if !only("runs") {
+                compare(provider.address).await;
+            }
         }),
     }
 }
@@ -68,7 +73,10 @@ async fn compare(provider: SocketAddr) {
         for _ in 0..ROUNDS {
             let direct = steady(provider, &Asked::directly(streamed)).await;
             for (peer, rows) in peers.iter().zip(&mut rows) {
-                rows.push(Row::of(peer, streamed, &direct).await);
+                match Row::of(peer, streamed, &direct).await {
+                    Ok(row) => rows.push(row),
+                    Err(why) => eprintln!("{} answers wrongly: {why}", peer.peer.name()),
+                }
             }
         }
         for (peer, rows) in peers.iter().zip(rows) {
@@ -95,18 +103,21 @@ struct Row {
 }
 
 impl Row {
-    async fn of(contender: &Contender, streamed: bool, direct: &Measured) -> Self {
+    async fn of(contender: &Contender, streamed: bool, direct: &Measured) -> Result<Self, String> {
         let asked = contender.asked(streamed);
         let through = steady(contender.address, &asked).await;
         let before = contender.cpu();
         let full = load::closed(contender.address, &asked, CLIENTS, TIME).await;
         let cpu = contender.cpu().saturating_sub(before);
-        Self {
+        if let Some(why) = through.failed.clone().or(full.failed.clone()) {
+            return Err(why);
+        }
+        Ok(Self {
             cpu: cpu.as_secs_f64() * 1e6 / full.count().max(1) as f64,
             median: through.at(0.5) - direct.at(0.5),
             late: through.at(0.99) - direct.at(0.99),
             most: full.count() as f64 / TIME.as_secs_f64(),
-        }
+        })
     }
 }
 

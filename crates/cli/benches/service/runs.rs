@@ -32,8 +32,9 @@ pub(crate) async fn measure(provider: SocketAddr) {
         let mut rounds: Vec<[f64; 4]> = Vec::new();
         for _ in 0..ROUNDS {
             let before = service.cpu();
-            let asked = start(&service, agent, "?wait=60");
+            let asked = start(&service, agent, "?wait=60", "\"stop\":\"answered\"");
             let measured = load::closed(service.address, &asked, CLIENTS, TIME).await;
+            assert!(measured.failed.is_none(), "{:?}", measured.failed);
             let (count, cpu) = (measured.count() as f64, service.cpu().saturating_sub(before));
             rounds.push([
                 count / TIME.as_secs_f64(),
@@ -48,7 +49,7 @@ pub(crate) async fn measure(provider: SocketAddr) {
         println!("| {about} | {rate:.0} | {middle:.0} | {late:.0} | {cpu:.2} |");
     }
     let before = service.memory();
-    let asked = start(&service, "asks", "");
+    let asked = start(&service, "asks", "", "\"state\"");
     load::count(service.address, &asked, CLIENTS, OPEN).await;
     // They come to where they wait for a person.
     tokio::time::sleep(Duration::from_secs(10)).await;
@@ -57,7 +58,7 @@ pub(crate) async fn measure(provider: SocketAddr) {
 }
 
 /// A run that is started.
-fn start(service: &Contender, agent: &str, query: &str) -> Asked {
+fn start(service: &Contender, agent: &str, query: &str, says: &'static str) -> Asked {
     let body = json!({ "agent": agent, "input": "How much is it?" }).to_string();
-    Asked::of(&format!("/api/runs{query}"), service.token.as_deref().unwrap_or_default(), body)
+    Asked::of(&format!("/api/runs{query}"), service.token.as_deref().unwrap_or_default(), body, says)
 }
