@@ -1,11 +1,11 @@
 //! A project as a service: over its own API, and over those that clients of models know already.
 //!
-//! [`Server`] takes connections. What a request passes is [`endpoint`]: who asks comes first ([`access`]), and gives the handler
-//! the part of the service that is theirs ([`tenants`]). Around all of it stands [`passage`], which keeps to what [`limits`] allow.
-//! Handlers are in [`api`], what goes on for long in [`stream`].
+//! [`Server`] takes connections. What a request passes is `endpoint`: who asks comes first (`access`), and gives the handler
+//! the part of the service that is theirs (`tenants`). Around all of it stands `passage`, which keeps to what `limits` allow.
+//! Handlers are in `api`, what goes on for long in `stream`.
 //!
-//! Clients that know OpenAI or Anthropic come by [`gateway`]: their formats are [`openai`] and [`anthropic`], over what both have in
-//! common ([`wire`]).
+//! Clients that know OpenAI or Anthropic come by `gateway`: their formats are `openai` and `anthropic`, over what both have in
+//! common (`wire`).
 
 mod access;
 mod anthropic;

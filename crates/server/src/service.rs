@@ -75,6 +75,7 @@ impl Service {
     pub(crate) async fn identify(&self, parts: &Parts) -> Result<Caller> {
         let Some(shown) = credential(&parts.headers)? else {
             if let Some(role) = self.settings().anonymous {
+                is_of_this_machine(&parts.headers)?;
                 let who = Who::anonymous(role, &self.tenants().first().scope().tenant);
                 return Ok(Caller::new(Arc::new(who), self.tenants().first().clone()));
             }
@@ -220,4 +221,56 @@ fn most_streams(settings: &Settings) -> usize {
 /// Whether an error says that a credential is bad, and not that it could not be looked at.
 fn is_a_bad_credential(error: &Error) -> bool {
     matches!(error.code(), Code::KeyRefused | Code::Unauthenticated)
+}
+
+/// Fails with [`Code::Forbidden`] unless the request is for this machine by its own name, and no page of another site makes it. A page
+/// whose name was made to lead here asks for its own name, and would else be let in as everybody is.
+fn is_of_this_machine(headers: &http::HeaderMap) -> Result<()> {
+    let is_own = |host: &str| {
+        let port = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
+        matches!(port.map_or(host, |(name, _)| name), "localhost" | "127.0.0.1" | "[::1]")
+    };
+    let text = |name: http::HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    let host = text(http::header::HOST).is_none_or(is_own);
+    let origin = text(http::header::ORIGIN).is_none_or(|origin| {
+        let host = origin.split_once("://").map_or(origin, |(_, host)| host);
+        is_own(host)
+    });
+    if host && origin {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::Forbidden,
+        "without a key this service is asked from its own machine, by the name `localhost`",
+    )
+    .with_help("send a key of `adjutant keys create`: `Authorization: Bearer KEY`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_key_only_pages_of_this_machine_ask() {
+        let asked = |host: &str, origin: Option<&str>| {
+            let mut headers = http::HeaderMap::new();
+            headers.insert(http::header::HOST, host.parse().unwrap());
+            if let Some(origin) = origin {
+                headers.insert(http::header::ORIGIN, origin.parse().unwrap());
+            }
+            is_of_this_machine(&headers).is_ok()
+        };
+        for host in ["localhost", "localhost:8642", "127.0.0.1:8642", "[::1]:8642", "[::1]"] {
+            assert!(asked(host, None), "{host}");
+        }
+        assert!(asked("localhost:1", Some("http://localhost:3000")));
+        for (host, origin) in [
+            ("evil.example:8642", None),
+            ("localhost:8642", Some("http://evil.example")),
+            ("localhost:8642", Some("null")),
+            ("localhost.evil.example", None),
+        ] {
+            assert!(!asked(host, origin), "{host} {origin:?}");
+        }
+    }
 }

@@ -71,7 +71,7 @@ const USAGE: &str = r#","usage":{"prompt_tokens":20,"completion_tokens":50,"tota
 
 fn call(number: usize) -> BoxBody<Bytes, Infallible> {
     let delta = format!(
-        r#"{{"role":"assistant","content":null,"tool_calls":[{{"index":0,"id":"call_{number}","type":"function","function":{{"name":"calculator","arguments":"{{\"expression\":\"6 * {number}\"}}"}}}}]}}"#
+        r#"{{"role":"assistant","content":null,"tool_calls":[{{"index":0,"id":"call_{number}","type":"function","function":{{"name":"calculate","arguments":"{{\"expression\":\"6 * {number}\"}}"}}}}]}}"#
     );
     let all = [
         chunk(&delta, "null", ""),

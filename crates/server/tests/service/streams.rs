@@ -59,7 +59,7 @@ async fn watch(client: &Client, run: &str, after: Option<&str>, most: Option<usi
 /// A service with a run that has come to its end.
 async fn over() -> (Kit, Client, String) {
     let kit = Kit::saying([
-        Turn::calls([("calculator", json!({ "expression": "6 * 7" }))]),
+        Turn::calls([("calculate", json!({ "expression": "6 * 7" }))]),
         Turn::text("It is forty two."),
     ])
     .await;

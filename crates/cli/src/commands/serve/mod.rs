@@ -61,7 +61,15 @@ pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
     let adjutant = Adjutant::builder().project(project).store_options(options).build()?;
     let secure = settings.tls.is_some();
     let mut interrupts = Interrupts::new()?;
-    let server = Server::bind(arguments.listen.unwrap_or(served.listen), adjutant.clone(), settings).await?;
+    let listen = arguments.listen.unwrap_or(served.listen);
+    if served.anonymous.is_some() && !listen.ip().is_loopback() {
+        let message =
+            format!("`server.anonymous` lets everybody in, and `{listen}` is reached from other machines");
+        return Err(Error::new(Code::InputInvalid, message)
+            .with_help("listen at an address of this machine, or take `anonymous` out")
+            .into());
+    }
+    let server = Server::bind(listen, adjutant.clone(), settings).await?;
     let address = server.address()?;
     let key = first_key(&adjutant).await?;
     if output.json {

@@ -282,7 +282,7 @@ async fn start(call: Call<Nothing, Waiting, Json<Start>>) -> Result<Started> {
 /// Records a run, the same for the same key.
 async fn begin(caller: &Caller, agent: &str, mut task: Task, key: Option<String>) -> Result<adjutant::Run> {
     if let Some(key) = key {
-        task = task.id(format!("api:{}:{key}", caller.who().name));
+        task = task.id(format!("api:{}:{key}", caller.who().counted_as));
     }
     caller.adjutant().start(agent, task).await
 }
