@@ -63,6 +63,7 @@ async fn what_is_wrong_with_a_request_is_said_with_its_place() {
         (json!({ "input": [{ "type": "text" }] }), "the body is wrong at `input`"),
         (json!({ "input": [{ "type": "file", "media_type": "a/b", "data": "?" }] }), "is not base 64"),
         (json!({ "input": "x", "agent": "dest" }), "there is no agent `dest`"),
+        (json!({ "input": " " }), "`input` has no words"),
     ] {
         let (status, refused) = client.post("/api/runs", &body).await;
         assert!(status.is_client_error(), "{refused}");

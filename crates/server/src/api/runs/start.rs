@@ -182,6 +182,9 @@ impl Start {
         let agent = caller.adjutant().choose(self.agent.as_deref())?;
         caller.reach(&format!("agent:{}", adjutant::version_of(&agent).0))?;
         let message = match self.input {
+            Asked::Text(text) if text.trim().is_empty() => {
+                return Err(Error::new(Code::InputInvalid, "`input` has no words"));
+            }
             Asked::Text(text) => Message::user(text),
             Asked::Parts(parts) => {
                 Message::new(Role::User, parts.into_iter().map(AskedPart::into_part).collect::<Result<_>>()?)
