@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use crate::chain::{self, HASH};
 use crate::codec::Encoded;
 use crate::connection::fault;
+use crate::owed::Unlinked;
 use crate::session::Grant;
 use crate::store::Owner;
 use crate::writer::Writer;
@@ -93,12 +94,13 @@ impl From<Error> for Unwritten {
 }
 
 impl Append {
-    /// Writes it within the current transaction. `fences` remembers, for this transaction, which epochs hold.
+    /// Writes it within the current transaction. `fences` remembers, for this transaction, which epochs hold. Returns what is to be
+    /// linked.
     pub(crate) fn write(
         &self,
         connection: &Connection,
         fences: &mut HashMap<(i64, u64), bool>,
-    ) -> Result<(), Unwritten> {
+    ) -> Result<Option<Unlinked>, Unwritten> {
         let owner = &self.owner;
         // Written after one that was lost, it would leave a gap in the journal.
         if let Some(error) = &self.progress.borrow().error {
@@ -125,13 +127,21 @@ impl Append {
             let hash = record.insert(connection, &owner.scope.tenant, (owner.row, &owner.run), unread)?;
             hashes.extend(hash.as_bytes());
         }
-        if let Some(first) = self.records.first() {
-            chain::records(connection, &owner.scope, &owner.run, (first.offset, &hashes), self.at)?;
+        let mut first = self.records.first().map(|record| record.offset);
+        if self.starts()
+            && let Some(first) = first.take()
+        {
+            chain::records(connection, &owner.scope, &owner.run, (first, &hashes), self.at)?;
         }
         for also in &self.also {
             self.write_also(connection, also)?;
         }
-        Ok(())
+        Ok(first.map(|first| Unlinked { owner: Arc::clone(owner), first, hashes, at: self.at }))
+    }
+
+    /// Whether it starts another run: then its link is made at once, before that of the other.
+    pub(crate) fn starts(&self) -> bool {
+        self.also.iter().any(|also| matches!(also, Also::Start(_)))
     }
 
     /// Whether the run is over with this.

@@ -86,7 +86,8 @@ impl Chain {
         Ok(Some(Self { id, begun: Timestamp(begun), before, last, head }))
     }
 
-    fn open(connection: &Connection, scope: &Scope, at: Timestamp) -> Result<Self> {
+    /// The chain of a scope, which begins now where there is none.
+    pub(crate) fn open(connection: &Connection, scope: &Scope, at: Timestamp) -> Result<Self> {
         if let Some(chain) = Self::find(connection, scope)? {
             return Ok(chain);
         }
@@ -99,9 +100,9 @@ impl Chain {
     }
 
     /// Adds a link. Returns its id.
-    fn add(self, connection: &Connection, content: &Content<'_>) -> Result<i64> {
-        let (number, head) = (self.last + 1, digest(&self.head)?);
-        let id = link_id(self.id, number);
+    pub(crate) fn add(&mut self, connection: &Connection, content: &Content<'_>) -> Result<i64> {
+        let number = self.last + 1;
+        let (id, digest) = (link_id(self.id, number), content.digest(&digest(&self.head)?, number));
         connection
             .prepare_cached(
                 "INSERT INTO links (id, at, run, first, contents, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
@@ -113,10 +114,11 @@ impl Chain {
                     content.of.map(|(run, _)| run.as_str()),
                     content.of.map(|(_, first)| first),
                     content.hashes,
-                    content.digest(&head, number).as_bytes()
+                    digest.as_bytes()
                 ])
             })
             .map_err(fault)?;
+        (self.last, self.head) = (number, digest.as_bytes().to_vec());
         Ok(id)
     }
 }

@@ -32,6 +32,7 @@ mod grant;
 mod key;
 mod lease;
 mod listing;
+mod owed;
 mod query;
 pub mod random;
 mod schema;

@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 
 use crate::append::{Append, Unwritten};
 use crate::connection::{fault, is_busy};
+use crate::owed::Owed;
 
 /// How long the writer tries while another process holds the lock.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -155,13 +156,14 @@ fn commit(connection: &Connection, batch: Vec<Job>, held: &mut Vec<Held>) {
     let mut acknowledge: Vec<Acknowledge> = Vec::with_capacity(batch.len());
     let mut failed = begin(connection).err();
     let mut fences = HashMap::new();
+    let mut owed = Owed::default();
     let mut checkpoints = Vec::new();
     for job in batch {
         match job {
             Job::Append(append) => {
                 let written = match &failed {
                     Some(error) => Err(Unwritten::Alone(error.clone())),
-                    None => write(connection, &append, &mut fences),
+                    None => write(connection, &append, &mut fences, &mut owed),
                 };
                 if let Err(Unwritten::Transaction(error)) = &written {
                     failed = Some(error.clone());
@@ -170,6 +172,8 @@ fn commit(connection: &Connection, batch: Vec<Job>, held: &mut Vec<Held>) {
                 acknowledge.push(Box::new(move |committed| append.acknowledge(committed.and(written))));
             }
             Job::Call(call) => {
+                // It may add to the chain, or end what is in it.
+                failed = failed.or_else(|| owed.settle(connection).err());
                 let (then, broken) = call(failed.clone().map_or(Ok(connection), Err));
                 acknowledge.push(then);
                 failed = failed.or(broken);
@@ -179,7 +183,10 @@ fn commit(connection: &Connection, batch: Vec<Job>, held: &mut Vec<Held>) {
         }
     }
     let committed = match failed {
-        None => let_go(connection, held).and_then(|()| connection.execute_batch("COMMIT").map_err(fault)),
+        None => owed
+            .settle(connection)
+            .and_then(|()| let_go(connection, held))
+            .and_then(|()| connection.execute_batch("COMMIT").map_err(fault)),
         Some(error) => Err(error),
     };
     match &committed {
@@ -205,11 +212,15 @@ fn write(
     connection: &Connection,
     append: &Append,
     fences: &mut HashMap<(i64, u64), bool>,
+    owed: &mut Owed,
 ) -> Result<(), Unwritten> {
     let run = |statement| {
         let done = connection.prepare_cached(statement).and_then(|mut statement| statement.execute([]));
         done.map(drop).map_err(fault)
     };
+    if append.starts() {
+        owed.settle(connection)?;
+    }
     run("SAVEPOINT append")?;
     match append.write(connection, fences) {
         Err(Unwritten::Transaction(error))
@@ -223,7 +234,10 @@ fn write(
         Err(Unwritten::Transaction(error)) => Err(Unwritten::Transaction(error)),
         written => {
             run("RELEASE append")?;
-            written
+            if let Some(unlinked) = written? {
+                owed.take(unlinked);
+            }
+            Ok(())
         }
     }
 }

@@ -311,6 +311,33 @@ async fn a_chain_begins_where_it_begins() {
     assert_eq!(fault.run, Some(run_id(9)), "{fault:?}");
 }
 
+/// What is appended while a commit lasts has one link for each run.
+#[tokio::test(flavor = "multi_thread")]
+async fn records_of_one_commit_share_a_link() {
+    const STEPS: u64 = 400;
+    async fn many(ctx: Ctx) -> adjutant_durable::Outcome {
+        for step in 0..STEPS {
+            ctx.effect("step", Effects::pure(), Json::of(&step)?, work(|_| async { Ok(Json::null()) }))
+                .await?;
+        }
+        Ok(Json::null())
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.db");
+    let serving = Serving::open(&path, Options::default(), Arc::new(Code(many))).unwrap();
+    for number in [1, 2] {
+        let admission = Admission::new(run_id(number), "test", "test", Digest::of(b""), Json::null());
+        serving.engine.start(admission).await.unwrap();
+    }
+    for number in [1, 2] {
+        until(&serving.engine, &run_id(number), RunState::Ended).await;
+    }
+    serving.stop().await;
+    let found = verified(&path, Verify::default()).await;
+    assert_eq!(found.fault, None);
+    assert!(found.records > 4 * STEPS && found.links < found.records / 4, "{found:?}");
+}
+
 /// Two stores on one file write at the same time, each with a writer of its own.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_who_write_at_once_make_one_chain() {
