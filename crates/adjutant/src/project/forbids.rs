@@ -18,26 +18,35 @@ use super::policies::{self, PolicySettings};
 /// The forbids of a project as its files are at each moment. A forbid that is written while a run is under way stops the
 /// next attempt of it.
 ///
-/// Each question looks whether the files have changed, by what the file system says of them; they are read and validated
-/// again only then, and read as long as they may have been written once more within one tick of its clock. What cannot be
-/// read forbids everything.
+/// Each question looks whether the files have changed, by what the file system says of them and of their folder; they are read and
+/// validated again only then, and read as long as they may have been written once more within one tick of its clock. What
+/// cannot be read forbids everything.
 pub(crate) struct Current {
     folder: PathBuf,
     settings: PolicySettings,
     schema: Schema,
-    last: Mutex<Option<Last>>,
+    last: Mutex<Option<Arc<Last>>>,
     /// How many files there were when the project was read.
     begun_with: usize,
 }
 
 /// What was read last.
 struct Last {
-    /// The files as they were.
-    stamps: Vec<Stamp>,
+    /// The files as they were; none where there was no folder.
+    seen: Option<Seen>,
     /// Whether whatever is written after this is seen by the stamps: their times have gone by.
     is_settled: bool,
     /// The policies that are in them.
     policies: Option<Arc<Policies>>,
+}
+
+/// The folder of policies, as the file system says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Seen {
+    /// Itself. While it is the same, the same names are in it.
+    folder: Stamp,
+    /// The files of policies in it.
+    files: Vec<Stamp>,
 }
 
 /// The coarsest step of a file system's clock (FAT has two seconds), and then some.
@@ -56,7 +65,8 @@ struct Stamp {
 impl Current {
     /// Those of the project in a folder, with the names that it knew when it was read.
     pub(super) fn new(folder: PathBuf, settings: PolicySettings, schema: Schema) -> Self {
-        let begun_with = stamps(&folder.join(policies::FOLDER)).ok().flatten().unwrap_or_default().len();
+        let seen = look(&folder.join(policies::FOLDER), None).ok().flatten();
+        let begun_with = seen.map_or(0, |seen| seen.files.len());
         Self { folder, settings, schema, last: Mutex::new(None), begun_with }
     }
 
@@ -64,16 +74,17 @@ impl Current {
     fn now(&self) -> Result<Option<Arc<Policies>>, String> {
         let asked = SystemTime::UNIX_EPOCH
             + Duration::from_millis(u64::try_from(SystemClock.now().0).unwrap_or_default());
-        let stamps = stamps(&self.folder.join(policies::FOLDER)).map_err(|error| error.to_string())?;
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = last.as_ref().map_or(self.begun_with, |last| last.stamps.len());
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let settled = last.as_ref().filter(|last| last.is_settled).and_then(|last| last.seen.as_ref());
+        let seen = look(&self.folder.join(policies::FOLDER), settled).map_err(|error| error.to_string())?;
+        let count = |seen: Option<&Seen>| seen.map_or(0, |seen| seen.files.len());
+        let before = last.as_ref().map_or(self.begun_with, |last| count(last.seen.as_ref()));
         // A file is taken back by itself. Where the folder is gone, or several files at once, it was moved, or is not mounted.
-        let most = usize::from(stamps.is_some());
-        let stamps = stamps.unwrap_or_default();
-        if stamps.is_empty() && before > most {
+        let most = usize::from(seen.is_some());
+        if count(seen.as_ref()) == 0 && before > most {
             return Err(format!("there are no policies in `{}` any more", self.folder.display()));
         }
-        let same = last.as_ref().filter(|last| last.stamps == stamps);
+        let same = last.as_ref().filter(|last| last.seen == seen);
         if let Some(last) = same.filter(|last| last.is_settled) {
             return Ok(last.policies.clone());
         }
@@ -88,13 +99,25 @@ impl Current {
                 Some(Arc::new(read.map_err(first)?))
             }
         };
-        let is_settled = stamps.iter().all(|stamp| stamp.is_before(asked));
-        *last = Some(Last { stamps, is_settled, policies: read.clone() });
+        let is_settled = seen.as_ref().is_none_or(|seen| seen.is_before(asked));
+        let last = Last { seen, is_settled, policies: read.clone() };
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(last));
         Ok(read)
     }
 }
 
+impl Seen {
+    fn is_before(&self, moment: SystemTime) -> bool {
+        std::iter::once(&self.folder).chain(&self.files).all(|stamp| stamp.is_before(moment))
+    }
+}
+
 impl Stamp {
+    fn of(name: OsString, metadata: &Metadata) -> Self {
+        let (size, modified, change) = (metadata.len(), metadata.modified().ok(), change(metadata));
+        Self { name, size, modified, change }
+    }
+
     /// Whether it was written so long before a moment that one written since has another time.
     fn is_before(&self, moment: SystemTime) -> bool {
         let changed =
@@ -124,33 +147,40 @@ impl Forbids for Current {
     }
 }
 
-/// The files of policies in a folder; none where there is no folder.
-fn stamps(folder: &Path) -> std::io::Result<Option<Vec<Stamp>>> {
-    let entries = match std::fs::read_dir(folder) {
+/// The folder of policies; none where there is none. Its names are not listed again where it is as it was.
+fn look(path: &Path, before: Option<&Seen>) -> std::io::Result<Option<Seen>> {
+    let folder = match std::fs::metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        entries => entries?,
+        metadata => Stamp::of(OsString::new(), &metadata?),
     };
-    let mut stamps = Vec::new();
-    for entry in entries {
-        let entry = entry?;
-        if entry.path().extension().is_none_or(|extension| extension != "cedar") {
-            continue;
-        }
+    let names = match before.filter(|before| before.folder == folder) {
+        Some(before) => before.files.iter().map(|file| file.name.clone()).collect(),
+        None => names(path)?,
+    };
+    let mut files = Vec::with_capacity(names.len());
+    for name in names {
         // Of what a link leads to: the link stays as it is while that changes.
-        match std::fs::metadata(entry.path()) {
-            Ok(metadata) => stamps.push(Stamp {
-                name: entry.file_name(),
-                size: metadata.len(),
-                modified: metadata.modified().ok(),
-                change: change(&metadata),
-            }),
+        match std::fs::metadata(path.join(&name)) {
+            Ok(metadata) => files.push(Stamp::of(name, &metadata)),
             // Taken away meanwhile.
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
     }
-    stamps.sort();
-    Ok(Some(stamps))
+    Ok(Some(Seen { folder, files }))
+}
+
+/// The files of policies in a folder, in the order of their names.
+fn names(folder: &Path) -> std::io::Result<Vec<OsString>> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        if Path::new(&name).extension().is_some_and(|extension| extension == "cedar") {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
 }
 
 /// The number of a file, and when it was changed last, which nobody can set.
@@ -259,18 +289,37 @@ mod tests {
         fs::write(&path, r#"permit (principal, action == Action::"pay", resource);"#).unwrap();
         assert_eq!(forbids.forbid(&request()), None);
         fs::write(&path, r#"forbid (principal, action == Action::"pay", resource);"#).unwrap();
-        let now = stamps(&folder.path().join("policies")).unwrap().unwrap();
+        let seen = look(&folder.path().join("policies"), None).unwrap();
         let mut last = forbids.last.lock().unwrap();
-        last.as_mut().unwrap().stamps = now;
+        let policies = last.as_ref().unwrap().policies.clone();
+        *last = Some(Arc::new(Last { seen, is_settled: false, policies }));
         drop(last);
         assert_eq!(forbids.forbid(&request()).unwrap().outcome, Outcome::Deny);
+    }
+
+    #[test]
+    fn a_folder_that_is_as_it_was_is_not_listed_and_one_that_is_not_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        write("pay.cedar", "");
+        let first = look(folder.path(), None).unwrap().unwrap();
+        let empty = Seen { files: Vec::new(), ..first.clone() };
+        assert_eq!(look(folder.path(), Some(&empty)).unwrap().unwrap(), empty, "nothing was listed");
+        assert_eq!(look(folder.path(), Some(&first)).unwrap().unwrap(), first);
+        // What is written into a file changes it and not its folder.
+        write("pay.cedar", "permit (principal, action, resource);");
+        let second = look(folder.path(), Some(&first)).unwrap().unwrap();
+        assert_eq!(second.folder, first.folder);
+        assert_ne!(second.files, first.files);
+        write("stop.cedar", "");
+        assert_eq!(look(folder.path(), Some(&second)).unwrap().unwrap().files.len(), 2);
     }
 
     #[test]
     fn a_stamp_is_relied_on_once_its_time_has_gone_by() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("pay.cedar"), "").unwrap();
-        let stamp = stamps(folder.path()).unwrap().unwrap().remove(0);
+        let stamp = look(folder.path(), None).unwrap().unwrap().files.remove(0);
         let written = stamp.modified.unwrap();
         assert!(!stamp.is_before(written));
         assert!(!stamp.is_before(written + TICK - Duration::from_secs(1)));
