@@ -267,6 +267,7 @@ async fn converse(
     let told = move |note| if show == Show::Nothing { Piece::Text(String::new()) } else { told(note) };
     let call = Call {
         cancel: attempt.cancel.clone(),
+        whole: false,
         idempotency_key: Some(attempt.idempotency_key.to_string()),
         listener: Some(Arc::new(move |note| sink.push(told(note)))),
     };

@@ -47,6 +47,9 @@ pub struct Call {
     pub cancel: CancellationToken,
     /// The same over every attempt of one step; given to providers that know such keys.
     pub idempotency_key: Option<String>,
+    /// Whether nobody sees the answer before it is whole. A provider is then asked for it at once, where it can, which is less work
+    /// for both; the deltas come together.
+    pub whole: bool,
     /// Hears what the layers around a model do while the call is under way.
     pub listener: Option<Arc<dyn Fn(Note) + Send + Sync>>,
 }

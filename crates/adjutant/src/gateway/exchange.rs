@@ -54,7 +54,7 @@ impl Exchange {
         model: Arc<dyn Model>,
         request: Request,
         guards: DirectGuards,
-        (aside, deltas, cancel): (Aside, Deltas, CancellationToken),
+        (aside, cancel): (Aside, CancellationToken),
     ) -> Self {
         let collector = Collector::for_request(&request);
         let heard = Usage { input: token::estimate_request(&request), ..Usage::default() };
@@ -64,13 +64,25 @@ impl Exchange {
             model,
             request,
             guards,
-            deltas,
+            deltas: futures::stream::empty().boxed(),
             aside: Some(aside),
             heard,
             collector: Some(collector),
             held: VecDeque::new(),
             told: None,
             _cancel: cancel.drop_guard(),
+        }
+    }
+
+    /// The provider begins to answer.
+    pub(super) fn begins(&mut self, deltas: Deltas) {
+        self.deltas = deltas;
+    }
+
+    /// The provider refuses to answer: nothing is charged.
+    pub(super) fn is_refused(&mut self) {
+        if let Some(aside) = self.aside.take() {
+            self.adjutant.account().spare(aside);
         }
     }
 

@@ -69,17 +69,11 @@ impl Gateway {
         self.0.project().models().choice(name)
     }
 
-    /// Asks a model. It is let go of when the token is cancelled or the exchange is dropped.
+    /// Asks a model. It is let go of when the call is cancelled or the exchange is dropped.
     ///
     /// Fails as the model does, with [`adjutant_core::Code::ModelUnsupported`] for what it cannot do, with [`adjutant_core::Code::RunDenied`] where policies or a
     /// guardrail do not let it pass, and with [`adjutant_core::Code::RunBudget`] where the day has no room for it.
-    pub async fn ask(
-        &self,
-        asker: &Asker,
-        name: &str,
-        mut request: Request,
-        cancel: CancellationToken,
-    ) -> Result<Exchange> {
+    pub async fn ask(&self, asker: &Asker, name: &str, mut request: Request, call: Call) -> Result<Exchange> {
         let (project, passage) = (self.0.project(), self.0.passage());
         let model = project.models().get(name)?;
         let now = self.0.now();
@@ -90,14 +84,16 @@ impl Gateway {
         let (account, engine) = (self.0.account(), Arc::clone(self.0.engine()));
         let (most, limit) = (most(model.as_ref(), &request), project.settings().budget.amount());
         let aside = account.set_aside(engine.as_ref(), most, limit, now).await?;
-        let call = Call { cancel: cancel.clone(), ..Call::default() };
-        match model.stream(request.clone(), call).await {
+        let asked = model.stream(request.clone(), call.clone());
+        // It is there before anything is sent: who goes away meanwhile is charged.
+        let mut exchange = Exchange::new(self.0.clone(), asker, model, request, guards, (aside, call.cancel));
+        match asked.await {
             Ok(deltas) => {
-                Ok(Exchange::new(self.0.clone(), asker, model, request, guards, (aside, deltas, cancel)))
+                exchange.begins(deltas);
+                Ok(exchange)
             }
             Err(error) => {
-                // Nothing was accepted, so nothing is charged.
-                account.spare(aside);
+                exchange.is_refused();
                 Err(error)
             }
         }

@@ -110,9 +110,11 @@ fn show(arguments: &Show, shared: &Shared, output: Output) -> Ended {
     ];
     lines.extend(embedding.as_ref().map_or_else(|| profile_lines(profile), vectors::lines));
     lines.extend(timeouts.map(|limits| {
-        let [connect, first, idle, whole] =
-            [limits.connect, limits.first_byte, limits.idle, limits.whole].map(format_duration);
-        let text = format!("connect {connect}, first byte {first}, between pieces {idle}, whole {whole}");
+        let [connect, first, answer, idle, whole] =
+            [limits.connect, limits.first_byte, limits.answer, limits.idle, limits.whole].map(format_duration);
+        let text = format!(
+            "connect {connect}, first byte {first} (of a whole answer {answer}), between pieces {idle}, whole {whole}"
+        );
         ("timeouts".to_owned(), text)
     }));
     for layer in layers {

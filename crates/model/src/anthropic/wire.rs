@@ -83,6 +83,13 @@ impl Wire for Messages {
         Ok(Encoded { url: self.url.clone(), headers: self.headers(&body)?, body })
     }
 
+    fn at_once(&self, mut encoded: Encoded) -> Encoded {
+        if let Some(streams) = encoded.body.get_mut("stream") {
+            *streams = false.into();
+        }
+        encoded
+    }
+
     fn decoder(&self, request: &Request, peer: &Peer) -> Box<dyn Decode> {
         Box::new(Decoder::new(peer.clone(), request, &self.dialect.origin))
     }

@@ -133,6 +133,7 @@ mod tests {
             url,
             headers: http::HeaderMap::new(),
             body: "{}".to_owned(),
+            whole: false,
             cancel: tokio_util::sync::CancellationToken::new(),
         }
     }

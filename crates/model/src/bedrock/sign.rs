@@ -156,6 +156,7 @@ mod tests {
             url,
             headers: map,
             body: body.to_owned(),
+            whole: false,
             cancel: CancellationToken::new(),
         }
     }

@@ -17,6 +17,8 @@ use crate::transport::Peer;
 #[derive(Clone, Debug)]
 pub(super) struct Converse {
     url: Url,
+    /// Where answers come whole.
+    at_once: Url,
     dialect: Dialect,
 }
 
@@ -25,6 +27,7 @@ impl Converse {
         let told = config.options.get("base_model").filter(|name| !name.is_empty());
         Ok(Self {
             url: endpoint(config, "converse-stream")?,
+            at_once: endpoint(config, "converse")?,
             dialect: Dialect {
                 model: config.model.clone(),
                 traits: Traits::of(told.unwrap_or(&config.model)),
@@ -43,6 +46,11 @@ impl Wire for Converse {
         let body = encode::body(&self.dialect, request)?;
         let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(event_stream::CONTENT_TYPE))]);
         Ok(Encoded { url: self.url.clone(), headers, body })
+    }
+
+    fn at_once(&self, mut encoded: Encoded) -> Encoded {
+        encoded.headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        Encoded { url: self.at_once.clone(), ..encoded }
     }
 
     fn decoder(&self, request: &Request, peer: &Peer) -> Box<dyn Decode> {

@@ -148,6 +148,7 @@ impl Inner {
             peer: self.peer.clone(),
             headers: headers.clone(),
             body: encoded.body.to_string(),
+            whole: false,
             cancel: call.cancel.clone(),
         };
         let tokens = batch.texts.iter().map(|text| token::estimate_text(text)).sum();

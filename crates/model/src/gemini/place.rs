@@ -32,6 +32,11 @@ impl Place {
         Ok(url)
     }
 
+    /// Where requests for answers that come whole go. Fails like [`endpoint`](Self::endpoint).
+    pub(super) fn endpoint_at_once(self, config: &Config) -> Result<Url> {
+        config.endpoint(&format!("/{}:generateContent", self.resource(&config.model)?))
+    }
+
     /// The resource that a name means. Names that are resources already stay as they are.
     pub(super) fn resource(self, model: &str) -> Result<String> {
         let model = model.trim();

@@ -17,6 +17,8 @@ use crate::transport::Peer;
 #[derive(Clone, Debug)]
 pub(super) struct Gemini {
     url: Url,
+    /// Where answers come whole.
+    at_once: Url,
     dialect: body::Dialect,
 }
 
@@ -24,6 +26,7 @@ impl Gemini {
     pub(super) fn new(config: &Config, place: Place) -> Result<Self> {
         Ok(Self {
             url: place.endpoint(config)?,
+            at_once: place.endpoint_at_once(config)?,
             dialect: body::Dialect {
                 place,
                 speaker: Speaker {
@@ -44,6 +47,10 @@ impl Wire for Gemini {
     fn encode(&self, request: &Request) -> Result<Encoded> {
         let body = body::encode(&self.dialect, request)?;
         Ok(Encoded { url: self.url.clone(), headers: HeaderMap::new(), body })
+    }
+
+    fn at_once(&self, encoded: Encoded) -> Encoded {
+        Encoded { url: self.at_once.clone(), ..encoded }
     }
 
     fn asks_by_tool(&self, request: &Request) -> bool {

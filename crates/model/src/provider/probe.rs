@@ -36,6 +36,7 @@ impl Provider {
             peer: peer.clone(),
             headers: config.header_map()?,
             body: String::new(),
+            whole: false,
             cancel: CancellationToken::new(),
         };
         let used = interface.authorize.authorize(&mut outgoing).await?;

@@ -96,7 +96,10 @@ impl Inner {
 
     async fn send(&self, request: Request, call: Call) -> Result<Deltas> {
         let by_tool = self.asks_by_tool(&request).then(|| form::Answer::to(&request));
-        let (request, encoded) = self.encode(request)?;
+        let (request, mut encoded) = self.encode(request)?;
+        if call.whole {
+            encoded = self.interface.wire.at_once(encoded);
+        }
         let mut headers = self.headers.clone();
         headers.extend(encoded.headers);
         if let (Some(name), Some(key)) = (self.interface.wire.idempotency_header(), &call.idempotency_key) {
@@ -104,12 +107,14 @@ impl Inner {
             value.set_sensitive(false);
             headers.insert(name, value);
         }
+        let body = encoded.body.to_string();
         let outgoing = || Outgoing {
             method: Method::POST,
             url: encoded.url.clone(),
             peer: self.peer.clone(),
             headers: headers.clone(),
-            body: encoded.body.to_string(),
+            body: body.clone(),
+            whole: call.whole,
             cancel: call.cancel.clone(),
         };
         let incoming = exchange(self.interface.authorize.as_ref(), self.transport.as_ref(), outgoing).await?;

@@ -20,6 +20,11 @@ pub trait Wire: Send + Sync + fmt::Debug + 'static {
     /// the request contradicts itself.
     fn encode(&self, request: &Request) -> Result<Encoded>;
 
+    /// The same request for an answer that comes whole; as it is where the interface has no such answers.
+    fn at_once(&self, encoded: Encoded) -> Encoded {
+        encoded
+    }
+
     /// Whether the form of this answer must be asked for by a tool: some models know schemas, but not beside tools.
     fn asks_by_tool(&self, _request: &Request) -> bool {
         false

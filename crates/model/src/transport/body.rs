@@ -124,10 +124,14 @@ impl Reading {
             true => (self.timeouts.idle, "stopped answering"),
         };
         let wake = self.deadline.min(Instant::now() + limit);
+        if self.cancel.is_cancelled() {
+            return Err(cancelled());
+        }
+        // What is there already is read without a look at clocks and signals.
         let read = tokio::select! {
             biased;
-            () = self.cancel.cancelled() => return Err(cancelled()),
             read = tokio::time::timeout_at(wake, self.response.chunk()) => read,
+            () = self.cancel.cancelled() => return Err(cancelled()),
         };
         let chunk = match read {
             Ok(read) => read.map_err(|error| broken(&self.peer, error))?,

@@ -36,10 +36,11 @@ impl Client {
     }
 
     async fn request(&self, outgoing: Outgoing) -> Result<Incoming> {
-        let Outgoing { method, url, peer, headers, body, cancel } = outgoing;
-        let deadline = Instant::now() + self.timeouts.whole;
+        let Outgoing { method, url, peer, headers, body, whole, cancel } = outgoing;
+        let timeouts = self.timeouts.of(whole);
+        let deadline = Instant::now() + timeouts.whole;
         let request = self.http()?.request(method, url).headers(headers).body(body);
-        let wake = deadline.min(Instant::now() + self.timeouts.first_byte);
+        let wake = deadline.min(Instant::now() + timeouts.first_byte);
         let sent = tokio::select! {
             biased;
             () = cancel.cancelled() => return Err(cancelled()),
@@ -48,10 +49,10 @@ impl Client {
         let response = match sent {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return Err(self.unreachable(&peer, error)),
-            Err(_) => return Err(late(&peer, "did not answer", self.timeouts.first_byte)),
+            Err(_) => return Err(late(&peer, "did not answer", timeouts.first_byte)),
         };
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let body = Reading::new(response, peer.clone(), self.timeouts, deadline, cancel).into_body();
+        let body = Reading::new(response, peer.clone(), timeouts, deadline, cancel).into_body();
         Ok(blanked(Incoming { status, headers, body }, &peer))
     }
 

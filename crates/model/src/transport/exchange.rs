@@ -34,6 +34,8 @@ pub struct Outgoing {
     pub headers: HeaderMap,
     /// The JSON text.
     pub body: String,
+    /// Whether a model writes all of the answer before any of it comes: silence is then no sign that something is wrong.
+    pub whole: bool,
     /// Ends the request early.
     pub cancel: CancellationToken,
 }

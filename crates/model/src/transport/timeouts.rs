@@ -15,6 +15,9 @@ pub struct Timeouts {
     /// Until the provider accepts the request, and again until the first byte of the answer.
     #[serde(serialize_with = "write", deserialize_with = "read")]
     pub first_byte: Duration,
+    /// The same, for an answer that was asked for whole: nothing of it comes before the model is done.
+    #[serde(serialize_with = "write", deserialize_with = "read")]
+    pub answer: Duration,
     /// Between two pieces of the answer.
     #[serde(serialize_with = "write", deserialize_with = "read")]
     pub idle: Duration,
@@ -30,9 +33,20 @@ impl Default for Timeouts {
         Self {
             connect: Duration::from_secs(10),
             first_byte: Duration::from_secs(2 * 60),
+            // As long as the vendors' own clients wait.
+            answer: Duration::from_secs(10 * 60),
             idle: Duration::from_secs(2 * 60),
             whole: Duration::from_secs(30 * 60),
         }
+    }
+}
+
+impl Timeouts {
+    /// The limits for an answer that is asked for whole or as a stream.
+    #[must_use]
+    pub(super) fn of(self, whole: bool) -> Self {
+        let first_byte = if whole { self.answer } else { self.first_byte };
+        Self { first_byte, ..self }
     }
 }
 

@@ -62,11 +62,17 @@ impl Subject {
         (self.model(&self.config(&mock)), mock)
     }
 
-    /// What one answer becomes. The request must have been right.
+    /// What one answer becomes, and the same where it is asked for whole. The requests must have been right.
     pub(crate) async fn hears(&self, answer: Answer, request: Request) -> Result<Response> {
-        let (model, mock) = self.answering([answer]).await;
-        let heard = ask(&model, request).await;
+        let (model, mock) = self.answering([answer.clone(), answer]).await;
+        let heard = ask(&model, request.clone()).await;
+        let whole = ask_whole(&model, request).await;
         assert_eq!(mock.faults(), Vec::<String>::new(), "{self:?}");
+        let told = |heard: &Result<Response>| match heard {
+            Ok(Response { message, stop, usage, .. }) => Ok((message.clone(), stop.clone(), *usage)),
+            Err(error) => Err(error.code()),
+        };
+        assert_eq!(told(&heard), told(&whole), "{self:?}");
         heard
     }
 
@@ -81,6 +87,12 @@ impl Subject {
 
 pub(crate) async fn ask(model: &Arc<dyn Model>, request: Request) -> Result<Response> {
     collect(model.stream(request, Call::default()).await?, |_| {}).await
+}
+
+/// Asks for an answer that nobody sees before it is whole.
+async fn ask_whole(model: &Arc<dyn Model>, request: Request) -> Result<Response> {
+    let call = Call { whole: true, ..Call::default() };
+    collect(model.stream(request, call).await?, |_| {}).await
 }
 
 pub(crate) fn question() -> Request {

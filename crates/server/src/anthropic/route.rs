@@ -31,8 +31,13 @@ async fn answer(service: Service, request: Request) -> Result<Response, Fault> {
     let gateway = given.caller.adjutant().gateway();
     let id = gateway.id()?;
     let head = Head { id: format!("msg_{id}"), created: gateway.now().0 / 1_000, model: asked.model.clone() };
-    let asks =
-        Asks { target: Target::of(&asked.model), request: asked.request, user: asked.user, session: None };
+    let asks = Asks {
+        target: Target::of(&asked.model),
+        request: asked.request,
+        user: asked.user,
+        session: None,
+        streamed: asked.stream,
+    };
     if !asked.stream {
         let heard = Talk::begin(&given, asks).await?.whole().await?;
         let body = whole(&head, &heard.response, asked.shows_thinking);

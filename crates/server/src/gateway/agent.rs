@@ -93,7 +93,7 @@ impl AgentTalk {
                     return Some(Err(self.fails(error)));
                 }
             };
-            if let Err(error) = self.hear(update).await {
+            if let Err(error) = self.hear(update) {
                 return Some(Err(self.fails(error)));
             }
         }
@@ -104,10 +104,13 @@ impl AgentTalk {
         error
     }
 
-    async fn hear(&mut self, update: Update) -> Result<()> {
+    fn hear(&mut self, update: Update) -> Result<()> {
         let event: Box<Event> = match update {
             Update::Event(event) => event,
-            Update::State(RunState::Paused) => return self.waits("it was paused").await,
+            Update::State(RunState::Paused) => {
+                self.waits("it was paused");
+                return Ok(());
+            }
             Update::State(_) => return Ok(()),
         };
         match event.kind {
@@ -129,13 +132,13 @@ impl AgentTalk {
             EventKind::HandedOver { to, .. } => self.way(&format!("\n⇒ {to}\n")),
             EventKind::ChildStarted { name, .. } => self.way(&format!("\n→ {name}\n")),
             EventKind::ApprovalRequested { request, .. } => {
-                return self.waits(&asked("a person must agree to", &request)).await;
+                self.waits(&asked("a person must agree to", &request));
             }
             EventKind::QuestionAsked { request, .. } => {
-                return self.waits(&asked("a person is asked", &request)).await;
+                self.waits(&asked("a person is asked", &request));
             }
             EventKind::OutcomeUnknown { reason } => {
-                return self.waits(&format!("a person must say what happened: {reason}")).await;
+                self.waits(&format!("a person must say what happened: {reason}"));
             }
             EventKind::Halted { error } => return Err(error),
             EventKind::Ended { result } => {
@@ -178,7 +181,7 @@ impl AgentTalk {
     }
 
     /// Says what the run waits for, and ends the answer: a client cannot be kept waiting for a person.
-    async fn waits(&mut self, what: &str) -> Result<()> {
+    fn waits(&mut self, what: &str) {
         let run = self.run.id();
         let text = format!(
             "[The run `{run}` waits: {what}. `adjutant approvals` shows it; once it is over, `adjutant runs show {run}` has the \
@@ -187,7 +190,6 @@ impl AgentTalk {
         let apart = if self.words.end() { "\n\n" } else { "" };
         self.tell(format!("{apart}{text}"));
         self.close(&text, StopReason::EndTurn, None);
-        Ok(())
     }
 
     fn close(&mut self, text: &str, stop: StopReason, reply: Option<&Reply>) {

@@ -1,14 +1,11 @@
-//! Has an answer told piece by piece, for as long as somebody listens.
+//! Has an answer told piece by piece, as fast as somebody reads it.
 
 use adjutant::model::Delta;
+use futures::stream::{Stream, unfold};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::sync::mpsc::{Receiver, channel};
 
 use super::talk::Talk;
 use crate::wire::Fault;
-
-/// How many pieces wait for a client that reads slowly.
-const MOST_WAITING: usize = 32;
 
 /// Tells an answer in a vendor's form.
 pub(crate) trait Tell: Send + 'static {
@@ -19,34 +16,26 @@ pub(crate) trait Tell: Send + 'static {
     fn fail(&mut self, why: &Fault, out: &mut String);
 }
 
-/// Begins to tell an answer. The place for the stream is held as long as somebody listens; once nobody does, whoever answers is let
-/// go of.
-pub(crate) fn pump(mut talk: Talk, mut tell: impl Tell, place: OwnedSemaphorePermit) -> Receiver<String> {
-    let (sender, receiver) = channel(MOST_WAITING);
-    tokio::spawn(async move {
-        let _place = place;
-        loop {
-            let delta = tokio::select! {
-                biased;
-                () = sender.closed() => return,
-                delta = talk.next() => delta,
-            };
-            let mut out = String::new();
-            let ends = match delta {
-                None => return,
-                Some(Ok(delta)) => {
-                    tell.push(&delta, &mut out);
-                    matches!(delta, Delta::End(_))
-                }
-                Some(Err(error)) => {
-                    tell.fail(&Fault::from(error), &mut out);
-                    true
-                }
-            };
-            if (!out.is_empty() && sender.send(out).await.is_err()) || ends {
-                return;
+/// An answer as it is told. Whoever reads it makes it go on, so a slow reader slows only whom it asked; once it is dropped, whoever
+/// answers is let go of, and so is the place for the stream.
+pub(crate) fn pump(
+    talk: Talk,
+    tell: impl Tell,
+    place: OwnedSemaphorePermit,
+) -> impl Stream<Item = String> + Send + 'static {
+    unfold(Some((talk, tell, place)), |telling| async move {
+        let (mut talk, mut tell, place) = telling?;
+        let mut out = String::new();
+        let ends = match talk.next().await? {
+            Ok(delta) => {
+                tell.push(&delta, &mut out);
+                matches!(delta, Delta::End(_))
             }
-        }
-    });
-    receiver
+            Err(error) => {
+                tell.fail(&Fault::from(error), &mut out);
+                true
+            }
+        };
+        Some((out, (!ends).then_some((talk, tell, place))))
+    })
 }

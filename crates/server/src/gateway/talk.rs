@@ -1,11 +1,10 @@
 //! [`Talk`]: a model or an agent that answers, as one thing that gives pieces of an answer.
 
 use adjutant::gateway::Exchange;
-use adjutant::model::{Delta, Request, Response};
+use adjutant::model::{Call, Delta, Request, Response};
 use adjutant_core::money::Money;
 use adjutant_core::usage::Usage;
 use adjutant_core::{Code, Error, Result};
-use tokio_util::sync::CancellationToken;
 
 use super::agent::AgentTalk;
 use super::intake::Given;
@@ -43,6 +42,8 @@ pub(crate) struct Asks {
     pub(crate) user: Option<String>,
     /// The conversation that an agent's run is a turn of; none where all that was said stands in the request.
     pub(crate) session: Option<String>,
+    /// Whether the client wants to see the answer while it comes.
+    pub(crate) streamed: bool,
 }
 
 /// Somebody who answers.
@@ -81,7 +82,8 @@ impl Talk {
                 reaches(given, &name)?;
                 let gateway = given.caller.adjutant().gateway();
                 let asker = given.asker(asks.user);
-                let exchange = gateway.ask(&asker, &name, asks.request, CancellationToken::new()).await?;
+                let call = Call { whole: !asks.streamed, ..Call::default() };
+                let exchange = gateway.ask(&asker, &name, asks.request, call).await?;
                 Ok(Self::Model(Box::new(exchange)))
             }
             Target::Agent(name) => {

@@ -149,6 +149,30 @@ async fn a_client_that_goes_away_takes_its_call_along() {
 }
 
 #[tokio::test]
+async fn who_wants_the_whole_answer_has_it_asked_for_whole_and_pays_for_going_away() {
+    let kit = Kit::new().await;
+    for (path, streamed) in [("/v1/chat/completions", true), ("/v1/messages", false)] {
+        let mut asked = asking("hi");
+        asked["stream"] = streamed.into();
+        assert_eq!(kit.send(path, &asked).await.status(), 200);
+        assert_eq!(kit.mock.requests().last().unwrap()["stream"], streamed, "{path}");
+    }
+    let silent = asking("say nothing");
+    let asking = kit.send("/v1/chat/completions", &silent);
+    assert!(tokio::time::timeout(Duration::from_millis(300), asking).await.is_err());
+    let counted = async || {
+        kit.adjutant.gateway().settle().await.unwrap();
+        kit.adjutant.gateway().used(10).await.unwrap()[0].calls
+    };
+    let mut tries = 0;
+    while counted().await < 3 {
+        tries += 1;
+        assert!(tries < 100, "the provider reads what is sent, whoever waits for the answer");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
 async fn guardrails_and_budgets_hold_for_clients() {
     let more = "[guardrails.words]\ncheck = \"words\"\nwords = [\"secret plan\"]\naction = \"block\"\non = [\"input\", \"output\"]\n";
     let kit = Kit::with(more, Settings::default()).await;

@@ -165,6 +165,7 @@ fn answer(received: &Received) -> Answer {
     match () {
         () if says("busy now") => Answer::status(429, "slow down").header("retry-after", "7"),
         () if says("break off") => text("Good morning, and more of it.").with(Fault::Cut(3)),
+        () if says("say nothing") => text("").with(Fault::Never),
         () if says("never end") => text("").with(Fault::Endless),
         () if says("think first") => text("Done.").reasoning("Let me think.").signed(SIGNATURE),
         () if asked.steps > 0 && says("temperature") => text("In Oslo."),

@@ -274,6 +274,7 @@ fn read_timeouts(table: Table<'_>) -> Timeouts {
     let mut timeouts = Timeouts::default();
     timeouts.connect = table.duration("connect").unwrap_or(timeouts.connect);
     timeouts.first_byte = table.duration("first_byte").unwrap_or(timeouts.first_byte);
+    timeouts.answer = table.duration("answer").unwrap_or(timeouts.answer);
     timeouts.idle = table.duration("idle").unwrap_or(timeouts.idle);
     timeouts.whole = table.duration("whole").unwrap_or(timeouts.whole);
     table.finish();

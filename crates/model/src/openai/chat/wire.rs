@@ -42,6 +42,14 @@ impl Wire for Chat {
         Ok(Encoded { url: self.url.clone(), headers: HeaderMap::new(), body })
     }
 
+    fn at_once(&self, mut encoded: Encoded) -> Encoded {
+        if let Some(fields) = encoded.body.as_object_mut() {
+            fields.insert("stream".to_owned(), false.into());
+            fields.remove("stream_options");
+        }
+        encoded
+    }
+
     fn asks_by_tool(&self, request: &Request) -> bool {
         encode::asks_by_tool(&self.dialect, request)
     }

@@ -26,7 +26,8 @@ async fn answer(service: Service, request: Request) -> Result<Response, Fault> {
         return Err(Fault::at("max_tokens", "unsupported_parameter", "an agent has its own limits")
             .with_help("take `max_tokens` out"));
     }
-    let asks = Asks { target, request: asked.request, user: asked.user, session: None };
+    let asks =
+        Asks { target, request: asked.request, user: asked.user, session: None, streamed: asked.stream };
     if !asked.stream {
         let heard = Talk::begin(&given, asks).await?.whole().await?;
         return Ok(json(&whole(&head, &heard.response), &heard.tells(&id)));

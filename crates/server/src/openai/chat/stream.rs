@@ -2,6 +2,7 @@
 
 use adjutant::model::Delta;
 use adjutant_core::usage::Usage;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::answer::{Head, detail_of, finish, usage};
@@ -29,66 +30,98 @@ impl Chunks {
     fn begin(&mut self, out: &mut String) {
         if !std::mem::replace(&mut self.begun, true) {
             let first = json!({"role": "assistant", "content": "", "refusal": null});
-            self.chunk(json!([choice(first, None)]), None, out);
+            self.chunk(&[Choice::of(&first, None)], None, out);
         }
     }
 
-    fn piece(&mut self, delta: Value, out: &mut String) {
+    fn piece(&mut self, delta: &impl Serialize, out: &mut String) {
         self.begin(out);
-        self.chunk(json!([choice(delta, None)]), None, out);
+        self.chunk(&[Choice::of(delta, None)], None, out);
     }
 
-    fn chunk(&self, choices: Value, used: Option<Value>, out: &mut String) {
-        let mut chunk = json!({
-            "id": self.head.id,
-            "object": "chat.completion.chunk",
-            "created": self.head.created,
-            "model": self.head.model,
-            "service_tier": "default",
-            "system_fingerprint": null,
-        });
-        if let Some(fields) = chunk.as_object_mut() {
-            fields.insert("choices".into(), choices);
-            if self.tells_usage {
-                fields.insert("usage".into(), used.unwrap_or_default());
-            }
-        }
+    fn chunk<D: Serialize>(&self, choices: &[Choice<'_, D>], used: Option<Value>, out: &mut String) {
+        let chunk = Chunk {
+            id: &self.head.id,
+            object: "chat.completion.chunk",
+            created: self.head.created,
+            model: &self.head.model,
+            service_tier: "default",
+            system_fingerprint: None,
+            choices,
+            usage: self.tells_usage.then(|| used.unwrap_or_default()),
+        };
         event(&chunk, out);
     }
+}
+
+/// One chunk.
+#[derive(Serialize)]
+struct Chunk<'a, D> {
+    id: &'a str,
+    object: &'static str,
+    created: i64,
+    model: &'a str,
+    service_tier: &'static str,
+    system_fingerprint: Option<&'static str>,
+    choices: &'a [Choice<'a, D>],
+    /// Where the client wants to know it: nothing, but in the last chunk.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<Value>,
+}
+
+/// What is new of the one answer that there is.
+#[derive(Serialize)]
+struct Choice<'a, D> {
+    index: u32,
+    delta: &'a D,
+    logprobs: Option<Value>,
+    finish_reason: Option<&'static str>,
+}
+
+impl<'a, D> Choice<'a, D> {
+    fn of(delta: &'a D, finish_reason: Option<&'static str>) -> Self {
+        Self { index: 0, delta, logprobs: None, finish_reason }
+    }
+}
+
+/// A piece of text.
+#[derive(Serialize)]
+struct Said<'a> {
+    content: &'a str,
 }
 
 impl Tell for Chunks {
     fn push(&mut self, delta: &Delta, out: &mut String) {
         match delta {
-            Delta::Text(text) => self.piece(json!({"content": text}), out),
+            Delta::Text(text) => self.piece(&Said { content: text }, out),
             Delta::Reasoning(text) => {
                 self.thought.push_str(text);
-                self.piece(json!({"reasoning_content": text}), out);
+                self.piece(&json!({"reasoning_content": text}), out);
             }
             Delta::ReasoningDone(reasoning) => {
                 let shown = std::mem::take(&mut self.thought);
                 // The text is in the seal: whoever puts the pieces together has it already.
                 if let Some(detail) = detail_of("", seal(&with(reasoning, &shown), "")) {
-                    self.piece(json!({"reasoning_details": [detail]}), out);
+                    self.piece(&json!({"reasoning_details": [detail]}), out);
                 }
             }
             Delta::Native(native) => {
                 if let Some(data) = seal_native(native) {
                     let detail = json!({"type": "reasoning.encrypted", "data": data});
-                    self.piece(json!({"reasoning_details": [detail]}), out);
+                    self.piece(&json!({"reasoning_details": [detail]}), out);
                 }
             }
             Delta::ToolCall { .. } => {
                 for step in self.calls.take(delta) {
-                    self.piece(json!({"tool_calls": [call(step)]}), out);
+                    self.piece(&json!({"tool_calls": [call(step)]}), out);
                 }
             }
             Delta::Usage(used) => self.used = Some(*used),
             Delta::End(stop) => {
                 self.begin(out);
-                self.chunk(json!([choice(json!({}), Some(finish(stop, true)))]), None, out);
+                self.chunk(&[Choice::of(&json!({}), Some(finish(stop, true)))], None, out);
                 if let (true, Some(used)) = (self.tells_usage, self.used) {
-                    self.chunk(json!([]), Some(usage(used)), out);
+                    self.chunk::<Value>(&[], Some(usage(used)), out);
                 }
                 out.push_str("data: [DONE]\n\n");
             }
@@ -114,14 +147,6 @@ pub(crate) fn with(
     whole
 }
 
-fn choice(delta: Value, finish: Option<&str>) -> Value {
-    let mut choice = json!({"index": 0, "logprobs": null, "finish_reason": finish});
-    if let Some(fields) = choice.as_object_mut() {
-        fields.insert("delta".into(), delta);
-    }
-    choice
-}
-
 fn call(step: Step) -> Value {
     match step {
         Step::Begin(place, id, name) => {
@@ -131,8 +156,10 @@ fn call(step: Step) -> Value {
     }
 }
 
-fn event(data: &Value, out: &mut String) {
+fn event(data: &impl Serialize, out: &mut String) {
+    // What is made here has no key that is not text, and no number that JSON does not have.
+    let data = serde_json::to_string(data).unwrap_or_default();
     out.push_str("data: ");
-    out.push_str(&data.to_string());
+    out.push_str(&data);
     out.push_str("\n\n");
 }

@@ -10,6 +10,7 @@ use axum::Router;
 use axum::extract::{Path, Query, Request, State};
 use axum::response::Response;
 use axum::routing::{get, post};
+use futures::stream::{Stream, poll_fn};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{Receiver, channel};
@@ -82,7 +83,9 @@ async fn made(service: Service, request: Request) -> Result<Response, Fault> {
         conversation,
         user: asked.user.clone(),
     };
-    let asks = Asks { target, request, user: asked.user, session };
+    // What goes on without its client may be looked at meanwhile.
+    let seen = asked.stream || asked.background;
+    let asks = Asks { target, request, user: asked.user, session, streamed: seen };
     if asked.background {
         return later(&given, asks, frame, keeping, asked.stream).await;
     }
@@ -97,7 +100,7 @@ async fn made(service: Service, request: Request) -> Result<Response, Fault> {
     let tells = talk.tells(&id);
     let (sender, pieces) = channel(MOST_WAITING);
     tokio::spawn(work(talk, Events::new(frame), keeping, Listener::Client { to: sender, _place: place }));
-    Ok(streamed(pieces, given.service.settings().heartbeat, &tells))
+    Ok(streamed(received(pieces), given.service.settings().heartbeat, &tells))
 }
 
 /// Goes on without its client.
@@ -120,6 +123,11 @@ async fn later(
         true => again(given, &id, None).await,
         false => Ok(body_of(&response, &tells)),
     }
+}
+
+/// What comes through a channel.
+fn received(mut pieces: Receiver<String>) -> impl Stream<Item = String> + Send {
+    poll_fn(move |context| pieces.poll_recv(context))
 }
 
 fn tenant(given: &Given) -> String {
@@ -334,7 +342,7 @@ async fn again(given: &Given, id: &str, after: Option<u64>) -> Result<Response, 
         }
     }
     let tells = Tells { id: id.to_owned(), ..Tells::default() };
-    Ok(streamed(pieces, given.service.settings().heartbeat, &tells))
+    Ok(streamed(received(pieces), given.service.settings().heartbeat, &tells))
 }
 
 async fn delete(State(service): State<Service>, Path(id): Path<String>, request: Request) -> Response {
