@@ -234,6 +234,7 @@ impl Adjutant {
         if let Some(model) = task.model {
             definition.model = model;
         }
+        task.terms.apply(&mut definition)?;
         let input = Input::new(task.message).with_variables(task.variables).with_claims(task.claims);
         Ok(Start {
             policies,

@@ -1,8 +1,10 @@
 //! [`Task`]: what an agent is asked to do, and on what terms.
 
+use adjutant_agent::definition::{Definition, check_schema};
 use adjutant_core::id::SessionId;
 use adjutant_core::message::Message;
 use adjutant_core::money::Money;
+use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Amount, WhenBusy};
 use serde_json::{Map, Value};
 
@@ -21,6 +23,7 @@ pub struct Task {
     pub(crate) user: Option<String>,
     pub(crate) claims: Map<String, Value>,
     pub(crate) model: Option<String>,
+    pub(crate) terms: Terms,
     pub(crate) budget: Option<Amount>,
     pub(crate) id: Option<String>,
     /// Whether it may be given a title by a model.
@@ -76,6 +79,27 @@ impl Task {
         self
     }
 
+    /// Has the model choose its words so freely, from 0 to 2, in the place of what the agent says.
+    #[must_use]
+    pub fn temperature(mut self, temperature: f32) -> Self {
+        self.terms.temperature = Some(temperature);
+        self
+    }
+
+    /// Sets the most tokens of one answer of the model, in the place of what the agent says. It does not raise that.
+    #[must_use]
+    pub fn max_output_tokens(mut self, most: u32) -> Self {
+        self.terms.max_output_tokens = Some(most);
+        self
+    }
+
+    /// Has the answer be data by this JSON schema (2020-12), for an agent that has no form of its own.
+    #[must_use]
+    pub fn output(mut self, schema: Value) -> Self {
+        self.terms.output = Some(schema);
+        self
+    }
+
     /// Sets the most that the run, and all that it starts, may spend together.
     #[must_use]
     pub fn budget(mut self, most: Money) -> Self {
@@ -102,6 +126,7 @@ impl From<Message> for Task {
             user: None,
             claims: Map::new(),
             model: None,
+            terms: Terms::default(),
             budget: None,
             id: None,
             titled: true,
@@ -119,5 +144,54 @@ impl From<&str> for Task {
 impl From<String> for Task {
     fn from(text: String) -> Self {
         Self::new(text)
+    }
+}
+
+/// How an agent answers this once, where that is not as its definition says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Terms {
+    temperature: Option<f32>,
+    max_output_tokens: Option<u32>,
+    output: Option<Value>,
+}
+
+impl Terms {
+    /// Puts them into what the run pins. Fails with [`Code::InputInvalid`] for terms that an agent cannot be given.
+    pub(crate) fn apply(self, definition: &mut Definition) -> Result<()> {
+        let refuse =
+            |message: String, help: &str| Err(Error::new(Code::InputInvalid, message).with_help(help));
+        let name = &definition.name;
+        if self != Self::default() && definition.workflow.is_some() {
+            return refuse(
+                format!("`{name}` is a workflow, and answers as it says itself"),
+                "leave out the temperature, the most tokens of an answer and its form, or ask an agent",
+            );
+        }
+        if self.temperature.is_some_and(|temperature| !(0.0..=2.0).contains(&temperature)) {
+            return refuse(
+                "the temperature must be from 0 to 2".to_owned(),
+                "leave it out for the agent's own",
+            );
+        }
+        if self.max_output_tokens == Some(0) {
+            return refuse("an answer of no tokens is none".to_owned(), "give it at least 1 token");
+        }
+        match (&definition.output, &self.output) {
+            (Some(own), Some(other)) if own != other => {
+                return refuse(
+                    format!("`{name}` answers in a form of its own, and is asked for another one"),
+                    "leave the form out, or ask an agent without one",
+                );
+            }
+            (None, Some(schema)) => {
+                check_schema(schema).map_err(|error| Error::new(Code::InputInvalid, error.message()))?;
+            }
+            _ => {}
+        }
+        definition.temperature = self.temperature.or(definition.temperature);
+        let most = [self.max_output_tokens, definition.max_output_tokens];
+        definition.max_output_tokens = most.into_iter().flatten().min();
+        definition.output = self.output.or(definition.output.take());
+        Ok(())
     }
 }

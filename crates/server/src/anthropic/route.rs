@@ -27,17 +27,17 @@ async fn create(State(service): State<Service>, request: Request) -> Response {
 
 async fn answer(service: Service, request: Request) -> Result<Response, Fault> {
     let given = take(service, request, Right::Run).await?;
-    let asked = read(&given.body)?;
+    let mut asked = read(&given.body)?;
+    let target = Target::of(&asked.model);
+    if let Target::Agent(_) = target {
+        // The format demands it of everybody, so it says nothing of what a client wants of an agent.
+        asked.request.max_output_tokens = None;
+    }
     let gateway = given.caller.adjutant().gateway();
     let id = gateway.id()?;
     let head = Head { id: format!("msg_{id}"), created: gateway.now().0 / 1_000, model: asked.model.clone() };
-    let asks = Asks {
-        target: Target::of(&asked.model),
-        request: asked.request,
-        user: asked.user,
-        session: None,
-        streamed: asked.stream,
-    };
+    let asks =
+        Asks { target, request: asked.request, user: asked.user, session: None, streamed: asked.stream };
     if !asked.stream {
         let heard = Talk::begin(&given, asks).await?.whole().await?;
         let body = whole(&head, &heard.response, asked.shows_thinking);

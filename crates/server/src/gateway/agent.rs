@@ -44,6 +44,15 @@ impl AgentTalk {
         let adjutant = given.caller.adjutant();
         let agent = adjutant.choose(Some(name))?;
         let mut task = Task::from(question(&request.messages, session.is_some())?);
+        if let Some(temperature) = request.temperature {
+            task = task.temperature(temperature);
+        }
+        if let Some(most) = request.max_output_tokens {
+            task = task.max_output_tokens(most);
+        }
+        if let Some(output) = &request.output {
+            task = task.output(output.schema.clone());
+        }
         if let Some(session) = session {
             task = task.session(session.as_str());
         }
@@ -232,8 +241,6 @@ impl Drop for AgentTalk {
 fn check(request: &Request) -> Result<()> {
     let said = [
         ("tools", !request.tools.is_empty()),
-        ("response_format", request.output.is_some()),
-        ("temperature", request.temperature.is_some()),
         ("top_p", !request.sampling.is_default()),
         ("reasoning_effort", request.effort.is_some()),
         ("stop", !request.stop.is_empty()),
@@ -322,8 +329,8 @@ mod tests {
     #[test]
     fn what_an_agent_decides_itself_is_refused() {
         assert!(check(&Request::default()).is_ok());
-        let error = check(&Request { temperature: Some(0.5), ..Request::default() }).unwrap_err();
+        let error = check(&Request { stop: vec!["x".into()], ..Request::default() }).unwrap_err();
         assert_eq!(error.code(), Code::ModelUnsupported);
-        assert!(error.message().contains("`temperature`"), "{error}");
+        assert!(error.message().contains("`stop`"), "{error}");
     }
 }

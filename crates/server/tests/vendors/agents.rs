@@ -65,10 +65,41 @@ async fn what_waits_for_a_person_is_said() {
 }
 
 #[tokio::test]
+async fn an_agent_answers_on_the_terms_of_whoever_asks() {
+    let kit = Kit::new().await;
+    let schema = json!({"type": "object", "properties": {"answer": {"type": "integer"}}, "required": ["answer"],
+        "additionalProperties": false});
+    let mut asked = asking("agent/desk");
+    asked["messages"][0]["content"] = "hi".into();
+    asked["temperature"] = 0.5.into();
+    asked["max_tokens"] = 50.into();
+    asked["response_format"] =
+        json!({"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, "strict": true}});
+    let (status, body) = kit.post("/v1/chat/completions", &asked).await;
+    assert_eq!(status, 200, "{body}");
+    let said = body["choices"][0]["message"]["content"].as_str().unwrap();
+    assert_eq!(serde_json::from_str::<Value>(said).unwrap(), json!({"answer": 42}));
+    let sent = &kit.mock.requests()[0];
+    assert_eq!((&sent["temperature"], &sent["max_tokens"]), (&json!(0.5), &json!(50)), "{sent}");
+    assert_eq!(sent["response_format"]["json_schema"]["schema"], schema);
+    let terms = json!({"input": "hi", "agent": "desk", "temperature": 0.5, "max_output_tokens": 50, "output": schema});
+    let (status, run) = kit.post("/api/runs?wait=20", &terms).await;
+    assert_eq!((status, &run["reply"]["data"]), (200, &json!({"answer": 42})), "{run}");
+    for (name, wrong) in
+        [("output", json!({"type": "string"})), ("max_output_tokens", json!(0)), ("temperature", json!(3))]
+    {
+        let mut terms = terms.clone();
+        terms[name] = wrong;
+        let (status, body) = kit.post("/api/runs", &terms).await;
+        assert!(matches!(status, 400 | 422), "{name}: {body}");
+    }
+}
+
+#[tokio::test]
 async fn what_an_agent_decides_itself_is_refused() {
     let kit = Kit::new().await;
     let tools = json!([{"type": "function", "function": {"name": "x", "parameters": {"type": "object"}}}]);
-    for (name, value) in [("tools", tools), ("temperature", json!(0.5)), ("max_tokens", json!(5))] {
+    for (name, value) in [("tools", tools), ("top_p", json!(0.5)), ("stop", json!("x"))] {
         let mut asked = asking("agent/desk");
         asked[name] = value;
         let (status, body) = kit.post("/v1/chat/completions", &asked).await;

@@ -73,6 +73,17 @@ struct Start {
     /// Another model than the agent's own: a role or a model id.
     #[serde(default)]
     model: Option<String>,
+    /// How freely the model chooses its words, in the place of what the agent says.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 2))]
+    temperature: Option<f32>,
+    /// The most tokens of one answer of the model. It does not raise what the agent says.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    max_output_tokens: Option<u32>,
+    /// The JSON schema (2020-12) of the answer, for an agent that has no form of its own. It describes an object.
+    #[serde(default)]
+    output: Option<Map<String, Value>>,
     /// What happens where a turn of the conversation is under way; the service's setting says where this does not. It waits, is refused
     /// (409), cancels that turn and those that wait and begins after them, or does so and does not see them.
     #[serde(default)]
@@ -203,6 +214,15 @@ impl Start {
         if let Some(model) = self.model {
             caller.reach(&format!("model:{model}"))?;
             task = task.model(model);
+        }
+        if let Some(temperature) = self.temperature {
+            task = task.temperature(temperature);
+        }
+        if let Some(most) = self.max_output_tokens {
+            task = task.max_output_tokens(most);
+        }
+        if let Some(output) = self.output {
+            task = task.output(output.into());
         }
         if let Some(budget) = self.budget {
             task = task.budget(budget.parse()?);

@@ -22,10 +22,6 @@ async fn answer(service: Service, request: Request) -> Result<Response, Fault> {
     let head =
         Head { id: format!("chatcmpl-{id}"), created: gateway.now().0 / 1_000, model: asked.model.clone() };
     let target = Target::of(&asked.model);
-    if let (Target::Agent(_), Some(_)) = (&target, asked.request.max_output_tokens) {
-        return Err(Fault::at("max_tokens", "unsupported_parameter", "an agent has its own limits")
-            .with_help("take `max_tokens` out"));
-    }
     let asks =
         Asks { target, request: asked.request, user: asked.user, session: None, streamed: asked.stream };
     if !asked.stream {

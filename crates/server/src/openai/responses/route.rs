@@ -69,10 +69,6 @@ async fn made(service: Service, request: Request) -> Result<Response, Fault> {
     let instructions = asked.instructions.iter().map(|text| Arc::new(Message::system(text.as_str())));
     let mut request = asked.request.clone();
     request.messages = instructions.chain(said.iter().cloned().map(Arc::new)).collect();
-    if let (Target::Agent(_), Some(_)) = (&target, request.max_output_tokens) {
-        return Err(Fault::at("max_output_tokens", "unsupported_parameter", "an agent has its own limits")
-            .with_help("take `max_output_tokens` out"));
-    }
     let keeping = Keeping {
         shelf,
         id: id.clone(),
