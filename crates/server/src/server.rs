@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::connection::{Listener, Tls};
 use crate::duties;
+use crate::openai::responses::take_over;
 use crate::routes;
 use crate::service::Service;
 use crate::settings::{GRACE, Settings};
@@ -63,6 +64,7 @@ impl Server {
         let mut duties = JoinSet::new();
         duties.spawn(duties::watch_triggers(service.clone()));
         duties.spawn(duties::settle(service.clone()));
+        duties.spawn(take_over(service.clone()));
         let telling = tokio::spawn(webhook::tell(service.clone()));
         duties.spawn(duties::watch_queue(service.clone()));
         if service.settings().reload {

@@ -3,6 +3,7 @@
 #![cfg(test)]
 #![cfg(unix)]
 
+mod answers;
 mod drain;
 mod flood;
 mod kill;

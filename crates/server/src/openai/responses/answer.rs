@@ -3,6 +3,7 @@
 use adjutant::model::{Response, StopReason};
 use adjutant_core::message::{Native, Part, Reasoning, ToolCall};
 use adjutant_core::usage::Usage;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::openai::fault;
@@ -12,7 +13,7 @@ use crate::wire::{Fault, seal, seal_native};
 const OWN: &str = "openai-responses";
 
 /// What a response is, whatever its answer.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Frame {
     /// Its id, without what says that it is a response: ids of its items are made of it, so an item tells where it stands.
     pub(crate) id: String,

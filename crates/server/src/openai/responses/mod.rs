@@ -3,9 +3,11 @@
 mod answer;
 mod background;
 mod conversations;
+mod held;
 mod items;
 mod parameters;
 mod request;
+mod resume;
 mod route;
 mod store;
 mod stream;
@@ -18,6 +20,7 @@ pub(crate) use background::Background;
 pub(crate) use parameters::PARAMETERS;
 #[cfg(test)]
 pub(crate) use request::read;
+pub(crate) use resume::take_over;
 pub(super) use route::routes;
 #[cfg(test)]
 pub(crate) use stream::Events;

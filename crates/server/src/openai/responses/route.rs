@@ -17,6 +17,7 @@ use tokio::sync::mpsc::{Receiver, channel};
 
 use super::answer::{Frame, message, whole};
 use super::conversations;
+use super::held::{Held, Work, forget, is_open};
 use super::items::{read as read_items, referred};
 use super::request::{Asked, Before, read};
 use super::store::{Kept, Shelf};
@@ -95,7 +96,8 @@ async fn made(service: Service, request: Request) -> Result<Response, Fault> {
     let talk = Talk::begin(&given, asks).await?;
     let tells = talk.tells(&id);
     let (sender, pieces) = channel(MOST_WAITING);
-    tokio::spawn(work(talk, Events::new(frame), keeping, Listener::Client { to: sender, _place: place }));
+    let listener = Listener::Client { to: sender, _place: place };
+    tokio::spawn(work(talk, Events::new(frame), keeping, listener, None));
     Ok(streamed(received(pieces), given.service.settings().heartbeat, &tells))
 }
 
@@ -109,12 +111,30 @@ async fn later(
 ) -> Result<Response, Fault> {
     let (id, tenant) = (frame.id.clone(), tenant(given));
     let place = given.service.stream()?;
+    let to_do = match &asks.target {
+        Target::Model(name) => {
+            let (asker, request) = (given.asker(asks.user.clone()), asks.request.clone());
+            let instructions = request.messages.len().saturating_sub(keeping.said.len());
+            Some(Work::new(asker, name, request, instructions, frame.clone()))
+        }
+        // It is a run, which goes on by itself.
+        Target::Agent(_) => None,
+    };
     let talk = Talk::begin(given, asks).await?;
     let tells = talk.tells(&id);
     let response = frame.response("in_progress", Vec::new(), None);
     keeping.partial(&response, tells.run.clone(), Vec::new()).await?;
+    // Last, so that whoever takes it over finds all of it.
+    let held = match to_do {
+        Some(to_do) => {
+            let user = keeping.user.clone().or_else(|| given.caller.who().user.clone());
+            Some(Held::begin(given.caller.adjutant(), &to_do, user).await?)
+        }
+        None => None,
+    };
     let working = given.service.background().begin(&tenant, &id);
-    tokio::spawn(work(talk, Events::new(frame), keeping, Listener::Later { to: working, _place: place }));
+    let listener = Listener::Later { to: working, _place: place };
+    tokio::spawn(work(talk, Events::new(frame), keeping, listener, held));
     match stream {
         true => again(given, &id, None).await,
         false => Ok(body_of(&response, &tells)),
@@ -242,25 +262,20 @@ async fn show(
     found.await.unwrap_or_else(|fault| failed(Vendor::OpenAi, &fault))
 }
 
-/// A kept response. One that was under way in a process that is gone is over.
+/// A kept response. One that was under way in a process that is gone, and that nobody is to take over, is over.
 async fn settled(given: &Given, id: &str) -> Result<Kept, Fault> {
     let shelf = Shelf::of(&given.caller);
     let mut kept = shelf.response(id).await?;
-    let is_open = kept.response.get("status").is_some_and(|status| status == "in_progress");
-    if !is_open || given.service.background().find(&tenant(given), id).is_some() {
+    if !kept.is_under_way() || given.service.background().find(&tenant(given), id).is_some() {
         return Ok(kept);
     }
     if let Some(run) = kept.run.clone() {
         return of_run(given, id, kept, &run).await;
     }
-    if !shelf.is_left(id).await? {
+    if is_open(shelf.adjutant().engine().as_ref(), id).await? || !shelf.is_left(id).await? {
         return Ok(kept);
     }
-    let error = json!({"code": "server_error", "message": "the process that worked on it is gone"});
-    if let Some(fields) = kept.response.as_object_mut() {
-        fields.insert("status".into(), "failed".into());
-        fields.insert("error".into(), error);
-    }
+    kept.end("failed", json!({"code": "server_error", "message": "the process that worked on it is gone"}));
     shelf.keep(id, &kept).await?;
     Ok(kept)
 }
@@ -345,10 +360,13 @@ async fn delete(State(service): State<Service>, Path(id): Path<String>, request:
     let deleted = async {
         let given = take(service, request, Right::Run).await?;
         let plain = id.strip_prefix("resp_").unwrap_or(&id);
+        let shelf = Shelf::of(&given.caller);
+        shelf.response(plain).await?;
+        forget(shelf.adjutant().engine().as_ref(), plain).await?;
         if let Some(under) = given.service.background().find(&tenant(&given), plain) {
             under.cancel.cancel();
         }
-        Shelf::of(&given.caller).forget(plain).await?;
+        shelf.forget(plain).await?;
         Ok::<_, Fault>(body_of(&json!({"id": id, "object": "response", "deleted": true}), &Tells::default()))
     };
     deleted.await.unwrap_or_else(|fault| failed(Vendor::OpenAi, &fault))
@@ -372,11 +390,23 @@ async fn cancel(State(service): State<Service>, Path(id): Path<String>, request:
             while let Some(events) = under.from(next).await {
                 next += events.len();
             }
+        } else if kept.is_under_way() {
+            stop(&given, plain, kept).await?;
         }
         let kept = settled(&given, plain).await?;
         Ok(body_of(&kept.response, &Tells::default()))
     };
     cancelled.await.unwrap_or_else(|fault| failed(Vendor::OpenAi, &fault))
+}
+
+/// Cancels what another process works on, which finds that it is not to any more.
+async fn stop(given: &Given, id: &str, mut kept: Kept) -> Result<(), Fault> {
+    let shelf = Shelf::of(&given.caller);
+    if forget(shelf.adjutant().engine().as_ref(), id).await? {
+        kept.end("cancelled", Value::Null);
+        shelf.keep(id, &kept).await?;
+    }
+    Ok(())
 }
 
 async fn input_items(

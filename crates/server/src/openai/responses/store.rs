@@ -13,7 +13,7 @@ const RESPONSE: &str = "openai.response";
 const CONVERSATION: &str = "openai.conversation";
 
 /// How long a response is kept: as long as OpenAI keeps it, in milliseconds.
-const KEPT: i64 = 30 * 86_400_000;
+pub(super) const KEPT: i64 = 30 * 86_400_000;
 
 /// How long nobody writes down that they work on a response before it is taken for left.
 const LEFT: std::time::Duration = std::time::Duration::from_secs(90);
@@ -40,6 +40,21 @@ pub(super) struct Kept {
     /// Who asked: nobody else who is confined to a person sees it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) user: Option<String>,
+}
+
+impl Kept {
+    /// Whether it is not over yet.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.response.get("status").is_some_and(|status| status == "in_progress")
+    }
+
+    /// Has it over, for this reason.
+    pub(super) fn end(&mut self, status: &str, error: Value) {
+        if let Some(fields) = self.response.as_object_mut() {
+            fields.insert("status".into(), status.into());
+            fields.insert("error".into(), error);
+        }
+    }
 }
 
 /// A conversation as it is kept.
@@ -69,6 +84,16 @@ impl Shelf {
     /// Those of a caller: of one who is a person only their own.
     pub(super) fn of(caller: &crate::access::Caller) -> Self {
         Self { adjutant: caller.adjutant().clone(), user: caller.who().user.clone() }
+    }
+
+    /// All of a tenant, for what is done for whoever asked.
+    pub(super) fn of_all(adjutant: &Adjutant) -> Self {
+        Self { adjutant: adjutant.clone(), user: None }
+    }
+
+    /// Whose they are.
+    pub(super) fn adjutant(&self) -> &Adjutant {
+        &self.adjutant
     }
 
     /// A response, by its id without what says that it is one. Fails with [`Code::NotFound`].

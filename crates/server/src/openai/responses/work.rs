@@ -11,13 +11,17 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::Sender;
 
 use super::background::Working;
-use super::store::{Kept, Shelf};
+use super::held::Held;
+use super::store::{Conversation, Kept, Shelf};
 use super::stream::{Event, Events};
 use crate::gateway::{Heard, Talk};
 use crate::wire::Fault;
 
-/// How often what goes on in the background is written down, to show that somebody works on it.
-const ALIVE: Duration = Duration::from_secs(20);
+/// How often what there is of a response in the background is written down.
+const SO_FAR: Duration = Duration::from_secs(20);
+
+/// How often it is said that somebody works on one.
+const HOLD: Duration = Duration::from_secs(3);
 
 /// What becomes of a response once it is whole.
 pub(super) struct Keeping {
@@ -44,16 +48,25 @@ impl Keeping {
         said.push(heard.response.message.clone());
         if let Some(id) = &self.conversation {
             let (mut conversation, revision) = self.shelf.conversation(id).await?;
-            conversation.items.extend(self.input.iter().cloned());
-            let output = response.get("output").and_then(Value::as_array).into_iter().flatten();
-            conversation.items.extend(output.cloned());
-            conversation.said.clone_from(&said);
-            self.shelf.converse(id, &conversation, Expected::Revision(revision)).await?;
+            // A process may have died just after it added an answer that another then made anew.
+            if !self.is_in(&conversation) {
+                conversation.items.extend(self.input.iter().cloned());
+                let output = response.get("output").and_then(Value::as_array).into_iter().flatten();
+                conversation.items.extend(output.cloned());
+                conversation.said.clone_from(&said);
+                self.shelf.converse(id, &conversation, Expected::Revision(revision)).await?;
+            }
         }
         if !self.store {
             return Ok(());
         }
         self.shelf.keep(&self.id, &Kept { said, events, ..self.kept(response, None) }).await
+    }
+
+    /// Whether a conversation has its first item already.
+    fn is_in(&self, conversation: &Conversation) -> bool {
+        let first = self.input.first().and_then(|item| item.get("id"));
+        first.is_some() && conversation.items.iter().any(|item| item.get("id") == first)
     }
 
     /// Keeps a response that is not whole: under way, failed or cancelled.
@@ -98,25 +111,37 @@ pub(super) enum Listener {
     },
 }
 
-/// Has a response told to its end.
-pub(super) async fn work(mut talk: Talk, mut events: Events, keeping: Keeping, listener: Listener) {
+/// Has a response told to its end. One that is held is let be as soon as it is not held any more: another works on it, or nobody is to.
+pub(super) async fn work(
+    mut talk: Talk,
+    mut events: Events,
+    keeping: Keeping,
+    listener: Listener,
+    mut held: Option<Held>,
+) {
     let run = talk.tells("").run;
-    let mut alive = tokio::time::interval(ALIVE);
-    alive.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let [mut so_far, mut hold] = [SO_FAR, HOLD].map(every);
     loop {
         let mut out = Vec::new();
         let delta = tokio::select! {
             biased;
             () = listener.left() => {
-                if let Listener::Later { to, .. } = &listener {
+                if let Listener::Later { to, .. } = &listener
+                    && is_held(&mut held).await
+                {
                     events.cancel(&mut out);
                     keep(&keeping, &events, to, &out).await;
                     to.tell(out);
+                    let_go(held).await;
                 }
                 return;
             }
             delta = talk.next() => delta,
-            _ = alive.tick(), if matches!(listener, Listener::Later { .. }) => {
+            _ = hold.tick(), if held.is_some() => match is_held(&mut held).await {
+                true => continue,
+                false => return,
+            },
+            _ = so_far.tick(), if matches!(listener, Listener::Later { .. }) => {
                 let response = events.so_far();
                 // What cannot be written now is written the next time.
                 let _ = keeping.partial(&response, run.clone(), Vec::new()).await;
@@ -140,6 +165,9 @@ pub(super) async fn work(mut talk: Talk, mut events: Events, keeping: Keeping, l
             }
         };
         if ends {
+            if !is_held(&mut held).await {
+                return;
+            }
             let written = finish(talk.heard(), &events, &keeping, &listener, &out).await;
             if let Err(error) = written {
                 // The client must not take for kept what is not.
@@ -147,9 +175,34 @@ pub(super) async fn work(mut talk: Talk, mut events: Events, keeping: Keeping, l
                 events.fail(&Fault::from(error), &mut out);
             }
         }
+        if ends {
+            let_go(held.take()).await;
+        }
         if !listener.hear(out).await || ends {
             return;
         }
+    }
+}
+
+fn every(time: Duration) -> tokio::time::Interval {
+    let mut interval = tokio::time::interval(time);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    interval
+}
+
+/// Whether it is still this process that is to work on it. What cannot be found out is taken to be so: whoever takes it over finds what
+/// was written, or writes over it.
+async fn is_held(held: &mut Option<Held>) -> bool {
+    match held {
+        Some(held) => held.keep().await.unwrap_or(true),
+        None => true,
+    }
+}
+
+/// It is done. Where that cannot be written, whoever takes it over finds the response over.
+async fn let_go(held: Option<Held>) {
+    if let Some(held) = held {
+        let _ = held.done().await;
     }
 }
 
