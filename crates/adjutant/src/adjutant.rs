@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 use crate::approvals::Approvals;
 use crate::assembly::{Assembled, Place, Process};
 use crate::audit::Audit;
-use crate::backup::{self, Backup};
+use crate::backup::{self, Backup, Part};
 use crate::builder::Builder;
 use crate::decisions::Decisions;
 use crate::gateway::{Account, Gateway, Passage};
@@ -373,13 +373,15 @@ impl Adjutant {
     }
 
     /// Makes a backup in a folder that is not there yet, while runs go on: of the whole store, with the runs of all tenants, and of the
-    /// files that runs refer to. It is recorded who made it.
+    /// files that runs refer to, of the vaults and of what else is kept beside the store. It is recorded who made it.
     ///
     /// Fails with [`Code::Conflict`] where the folder is there, and as the disk does; then there is no backup.
     pub async fn back_up(&self, folder: impl AsRef<Path>, by: &str) -> Result<Backup> {
         self.audit().record(by, "store.copied", "", serde_json::Value::Null).await?;
-        let work = self.0.place.files.work().path();
-        backup::make(&self.0.process.store, work, folder.as_ref(), by).await
+        let store = &self.0.process.store;
+        let mut parts = vec![Part::files(self.0.place.files.work().path())];
+        parts.extend(store.path().into_iter().flat_map(|store| self.project().parts_beside(store)));
+        backup::make(store, parts, folder.as_ref(), by).await
     }
 
     /// The files of a run, or of the session that it is a turn of: what sandboxed tools have left, and results of tools

@@ -148,10 +148,12 @@ fn defaults(project: &Project) -> Defaults {
     }
 }
 
+/// The folder of what workflows keep, beside the store.
+pub(crate) const RESULTS: &str = "results";
+
 /// The folder in which results of workflows are kept: each store's and project's own.
 fn results_beside(store: &Path, scope: &Scope) -> PathBuf {
     let name = store.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let owner = Digest::of_parts(&[name.as_bytes(), scope.tenant.as_bytes(), scope.project.as_bytes()]);
-    let folder = store.parent().unwrap_or(Path::new("."));
-    folder.join("results").join(owner.short())
+    store.with_file_name(RESULTS).join(owner.short())
 }

@@ -1,8 +1,9 @@
-//! Backups: the store as it is at one moment, and the files that its runs refer to.
+//! Backups: the store as it is at one moment, the files that its runs refer to, and what is kept beside both.
 //!
-//! The store is copied first and the files last. What a record refers to is on disk before the record is, so whatever the copy of
+//! The store is copied first and the rest after it. What a record refers to is on disk before the record is, so whatever the copy of
 //! the store refers to is there when the files are copied, and what was erased meanwhile is not copied any more.
 
+use std::collections::BTreeMap;
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -14,6 +15,7 @@ use adjutant_core::{Code, Error, Result};
 use adjutant_store::{Store, SystemClock, backup as store};
 use serde::{Deserialize, Serialize};
 
+use crate::assembly::RESULTS;
 use crate::project::Project;
 
 pub use adjutant_store::backup::check;
@@ -36,6 +38,9 @@ pub struct Backup {
     pub store: Digest,
     /// How many files of runs are with it.
     pub files: u64,
+    /// How many files of each folder that is kept beside them are with it: `vault`, `tenants` and `results`.
+    #[serde(default)]
+    pub kept: BTreeMap<String, u64>,
 }
 
 /// What was put back.
@@ -47,16 +52,45 @@ pub struct Restored {
     pub store: Option<PathBuf>,
     /// Where the files are that were there before, if some were.
     pub files: Option<PathBuf>,
+    /// Where that is which was there before of what is kept beside them.
+    pub kept: Vec<PathBuf>,
+}
+
+/// A folder that belongs to a backup.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    /// What it is called in the backup.
+    name: &'static str,
+    /// Where it is in use.
+    path: PathBuf,
+}
+
+impl Part {
+    /// The files of runs.
+    pub(crate) fn files(work: &Path) -> Self {
+        Self { name: FILES, path: work.to_owned() }
+    }
+}
+
+impl Project {
+    /// What is kept beside a store and the files of its runs: sealed secrets and logins, what other tenants have of their own, and
+    /// results of workflows.
+    pub(crate) fn parts_beside(&self, store: &Path) -> Vec<Part> {
+        let results = Part { name: "results", path: store.with_file_name(RESULTS) };
+        let own = [("vault", self.vault_folder()), ("tenants", self.tenants_folder())];
+        let own = own.into_iter().filter_map(|(name, path)| Some(Part { name, path: path? }));
+        own.chain([results]).collect()
+    }
 }
 
 /// Makes a backup in a folder that is not there yet.
-pub(crate) async fn make(store: &Store, work: &Path, folder: &Path, by: &str) -> Result<Backup> {
+pub(crate) async fn make(store: &Store, parts: Vec<Part>, folder: &Path, by: &str) -> Result<Backup> {
     if folder.exists() {
         return Err(Error::new(Code::Conflict, format!("`{}` is there already", folder.display()))
             .with_help("name a folder that is not there yet"));
     }
     let part = beside(folder, "part");
-    let made = fill(store, work, &part, by).await.and_then(|backup| {
+    let made = fill(store, parts, &part, by).await.and_then(|backup| {
         std::fs::rename(&part, folder).map_err(|error| file(folder, &error))?;
         Ok(backup)
     });
@@ -67,7 +101,7 @@ pub(crate) async fn make(store: &Store, work: &Path, folder: &Path, by: &str) ->
     made
 }
 
-async fn fill(store: &Store, work: &Path, part: &Path, by: &str) -> Result<Backup> {
+async fn fill(store: &Store, parts: Vec<Part>, part: &Path, by: &str) -> Result<Backup> {
     let made = SystemClock.now();
     let begun = match std::fs::remove_dir_all(part) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
@@ -76,11 +110,16 @@ async fn fill(store: &Store, work: &Path, part: &Path, by: &str) -> Result<Backu
     begun.map_err(|error| file(part, &error))?;
     let copy = part.join(STORE);
     store.back_up(&copy).await?;
-    let (work, part, by) = (work.to_owned(), part.to_owned(), by.to_owned());
+    let (part, by) = (part.to_owned(), by.to_owned());
     let rest = tokio::task::spawn_blocking(move || {
-        let files = copy_folder(&work, &part.join(FILES)).map_err(|error| file(&work, &error))?;
+        let mut kept = BTreeMap::new();
+        for Part { name, path } in parts {
+            let count = copy_folder(&path, &part.join(name)).map_err(|error| file(&path, &error))?;
+            kept.insert(name.to_owned(), count);
+        }
+        let files = kept.remove(FILES).unwrap_or_default();
         let store = hash(&copy).map_err(|error| file(&copy, &error))?;
-        let backup = Backup { format: FORMAT, made, by, store, files };
+        let backup = Backup { format: FORMAT, made, by, store, files, kept };
         let text = serde_json::to_string_pretty(&backup).unwrap_or_default();
         let manifest = part.join(MANIFEST);
         let written =
@@ -120,40 +159,66 @@ pub fn store_of(folder: &Path) -> Result<PathBuf> {
 }
 
 impl Project {
-    /// Puts a backup in the place of the project's store and files. Those that are there are kept under other names.
+    /// Puts a backup in the place of the project's store and files, and of what is kept beside them. Those that are there are kept under
+    /// other names; of what is not in the backup, nothing is changed.
     ///
     /// Fails with [`Code::StoreCorrupt`] and [`Code::StoreNewer`] for what cannot be restored, and with [`Code::Conflict`] while a
     /// process works on the store; then nothing was changed.
     pub fn restore(&self, folder: &Path) -> Result<Restored> {
         let backup = read(folder)?;
         let stamp = SystemClock.now().0.to_string();
-        let work = &self.settings().sandbox.work;
-        let arriving = beside(work, "restoring");
-        let prepared = match std::fs::remove_dir_all(&arriving) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-            _ => copy_folder(&folder.join(FILES), &arriving),
-        };
-        prepared.map_err(|error| file(&arriving, &error))?;
+        let place = &self.settings().store;
+        let mut parts = self.parts_beside(place);
+        parts.retain(|part| backup.kept.get(part.name).is_some_and(|files| *files > 0));
+        parts.insert(0, Part::files(&self.settings().sandbox.work));
+        let prepared = parts.iter().try_for_each(|part| part.prepare(folder));
         // The store decides: where it cannot be replaced, the files stay as they are.
-        let store = store::restore(&folder.join(STORE), &self.settings().store, &stamp);
+        let store = prepared.and_then(|()| store::restore(&folder.join(STORE), place, &stamp));
         let store = match store {
             Ok(store) => store,
             Err(error) => {
-                let _ = std::fs::remove_dir_all(&arriving);
+                parts.iter().for_each(Part::give_up);
                 return Err(error);
             }
         };
-        let files = work.exists().then(|| beside(work, &format!("before-{stamp}")));
-        let moved = match &files {
-            Some(kept) => std::fs::rename(work, kept),
+        let mut before = parts.iter().map(|part| part.put(&stamp)).collect::<Result<Vec<_>>>()?.into_iter();
+        let files = before.next().flatten();
+        Ok(Restored { backup, store, files, kept: before.flatten().collect() })
+    }
+}
+
+impl Part {
+    /// Copies it out of a backup, to beside its place.
+    fn prepare(&self, backup: &Path) -> Result<()> {
+        let arriving = self.arriving();
+        let copied = match std::fs::remove_dir_all(&arriving) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            _ => copy_folder(&backup.join(self.name), &arriving),
+        };
+        copied.map(drop).map_err(|error| file(&arriving, &error))
+    }
+
+    fn arriving(&self) -> PathBuf {
+        beside(&self.path, "restoring")
+    }
+
+    fn give_up(&self) {
+        let _ = std::fs::remove_dir_all(self.arriving());
+    }
+
+    /// Puts what was copied in its place. Returns where that is which was there before, if it was.
+    fn put(&self, stamp: &str) -> Result<Option<PathBuf>> {
+        let (path, arriving) = (&self.path, self.arriving());
+        let kept = path.exists().then(|| beside(path, &format!("before-{stamp}")));
+        let moved = match &kept {
+            Some(kept) => std::fs::rename(path, kept),
             None => Ok(()),
         };
         let moved = moved.and_then(|()| match arriving.exists() {
-            true => std::fs::rename(&arriving, work),
+            true => std::fs::rename(&arriving, path),
             false => Ok(()),
         });
-        moved.map_err(|error| file(work, &error))?;
-        Ok(Restored { backup, store, files })
+        moved.map_err(|error| file(path, &error)).map(|()| kept)
     }
 }
 

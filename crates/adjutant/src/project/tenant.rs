@@ -80,6 +80,13 @@ impl Project {
     }
 }
 
+impl Project {
+    /// Where that is which tenants have beside the project's own; none of a project without files.
+    pub(crate) fn tenants_folder(&self) -> Option<PathBuf> {
+        self.has_files.then(|| self.folder.join(FOLDER))
+    }
+}
+
 /// The settings with the places of another tenant in them.
 fn settings_of(settings: &Settings, scope: Scope, own: &Path) -> Result<Settings> {
     let vault = settings.vault.within(own.join(VAULT));

@@ -9,10 +9,18 @@ use adjutant_store::SystemClock;
 use adjutant_tool::vault::{KeyPlace, Vault};
 
 use super::environment::Environment;
+use super::load::Project;
 use super::secrets::SecretSource;
 
 /// The folder of the vault, within that of the project.
 const FOLDER: &str = ".adjutant/vault";
+
+impl Project {
+    /// Where its vault is; none of a project without files.
+    pub(crate) fn vault_folder(&self) -> Option<PathBuf> {
+        self.has_files.then(|| self.folder.join(FOLDER))
+    }
+}
 
 /// Reads `[vault]`. Where it says nothing, the key is a file in this user's folder of configurations.
 pub(super) fn read(

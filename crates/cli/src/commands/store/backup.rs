@@ -10,8 +10,8 @@ use crate::exit::{Ended, Exit};
 use crate::screen::{Output, count};
 use crate::{person, place};
 
-/// Makes a backup in a folder: of the store as it is at one moment, with the runs of all tenants, and of the files that runs refer to.
-/// Runs go on meanwhile.
+/// Makes a backup in a folder: of the store as it is at one moment, with the runs of all tenants, of the files that runs refer to, and
+/// of the vaults as they are, without their key. Runs go on meanwhile.
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
     /// The folder; it must not be there yet.
@@ -30,7 +30,9 @@ pub(super) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
         output.json(&json!({ "folder": arguments.folder, "backup": backup }))?;
     } else {
         let files = count(backup.files, "file");
-        output.talk(&format!("`{}`: the store, and {files} of runs", arguments.folder.display()));
+        let beside = count(backup.kept.values().sum(), "file");
+        let folder = arguments.folder.display();
+        output.talk(&format!("`{folder}`: the store, {files} of runs, and {beside} beside them"));
     }
     Ok(Exit::Success)
 }

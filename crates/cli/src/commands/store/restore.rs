@@ -43,5 +43,6 @@ pub(super) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
     };
     kept("store", restored.store.as_deref());
     kept("folder of files", restored.files.as_deref());
+    restored.kept.iter().for_each(|path| kept("folder beside them", Some(path)));
     Ok(Exit::Success)
 }
