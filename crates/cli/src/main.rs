@@ -23,10 +23,6 @@ use commands::{
 use exit::{Ended, Failure};
 use screen::{ColorChoice, Output, report};
 
-/// A service makes and drops thousands of small things for each request; this one does it for less than the C library's.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// How long the process waits for threads that are still at work when the command is over.
 const PATIENCE: Duration = Duration::from_millis(300);
 
