@@ -46,7 +46,7 @@ const MOST_MEANT: usize = 100;
 
 /// Runs agents: a store for their runs, models, tools, and what drives them. Cheap to clone; a clone is the same one.
 #[derive(Clone)]
-pub struct Adjutant(Arc<Inner>);
+pub struct Adjutant(Arc<Inner>, Option<Arc<str>>);
 
 pub(crate) struct Inner {
     pub(crate) process: Arc<Process>,
@@ -116,7 +116,7 @@ impl Adjutant {
     pub(crate) fn assemble(process: Process, project: Project, place: Place) -> Self {
         let workflows = Arc::<Codes>::default();
         let now = process.assemble(project, &place, &workflows);
-        Self(Arc::new(Inner::new(Arc::new(process), place, now, workflows, None)))
+        Self(Arc::new(Inner::new(Arc::new(process), place, now, workflows, None)), None)
     }
 
     /// The same project for another tenant: with an engine of its own, and so with runs, sessions, approvals, versions and a budget
@@ -128,12 +128,12 @@ impl Adjutant {
     pub fn of_tenant(&self, tenant: &str) -> Result<Self> {
         let root = self.root();
         if *tenant == *root.place.scope.tenant {
-            return Ok(Self(Arc::clone(root)));
+            return Ok(Self(Arc::clone(root), self.1.clone()));
         }
         // Held until it is there, so that there is one of each.
         let mut tenants = root.tenants.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = tenants.get(tenant).and_then(Weak::upgrade) {
-            return Ok(Self(known));
+            return Ok(Self(known, self.1.clone()));
         }
         tenants.retain(|_, known| known.strong_count() > 0);
         let (process, before) = (Arc::clone(&root.process), root.now());
@@ -145,7 +145,7 @@ impl Adjutant {
         now.host.know_agents_of(&before.host);
         let made = Arc::new(Inner::new(process, place, now, workflows, Some(Arc::clone(root))));
         tenants.insert(tenant.to_owned(), Arc::downgrade(&made));
-        Ok(Self(made))
+        Ok(Self(made, self.1.clone()))
     }
 
     /// What is the project's own tenant.
@@ -241,6 +241,7 @@ impl Adjutant {
             version,
             session: task.session,
             user: task.user,
+            by: self.1.as_deref().map(str::to_owned),
             budget: task.budget,
             when_busy: task.when_busy,
             titled: task.titled && project.settings().titles,
@@ -307,6 +308,18 @@ impl Adjutant {
     /// A run by its id.
     pub fn handle(&self, run: &RunId) -> Run {
         Run::new(self.clone(), run.clone())
+    }
+
+    /// The same for somebody who is known by a name, such as that of a key: the [audit log](Audit) tells that they did what is done with
+    /// it and with its runs.
+    #[must_use]
+    pub fn by(&self, who: &str) -> Self {
+        Self(Arc::clone(&self.0), Some(who.into()))
+    }
+
+    /// Who does what is done with it, where that was said.
+    pub(crate) fn who(&self) -> Option<&str> {
+        self.1.as_deref()
     }
 
     /// The run that a task of this name is, or would be.

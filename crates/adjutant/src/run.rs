@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use adjutant_agent::approval::{Answer as AnswerToApproval, Decision};
+use adjutant_agent::start::Voice;
 use adjutant_agent::{Definition, Input, Reply, Summary, question, start, title};
 use adjutant_core::id::{RunId, SessionId, StepKey};
 use adjutant_core::json::Json;
@@ -298,7 +299,7 @@ impl Run {
             Error::new(Code::Conflict, format!("what waits under `{signal}` is no question"))
                 .with_help("it is a call to be allowed or refused: `adjutant runs approve`")
         })?;
-        start::answer(self.engine(), &self.id, signal, &request.question.fitting(answer)?).await
+        start::answer(self.voice(), &self.id, signal, &request.question.fitting(answer)?).await
     }
 
     /// Sends it an event from outside, which its workflow waits for under that name, by now or later. What comes so is not trusted.
@@ -307,7 +308,7 @@ impl Run {
     /// run is over.
     pub async fn signal(&self, name: &str, data: impl Into<serde_json::Value>) -> Result<()> {
         self.open_or("take an event").await?;
-        start::signal(self.engine(), &self.id, &letter()?, name, Json::from(data.into())).await
+        start::signal(self.voice(), &self.id, &letter()?, name, Json::from(data.into())).await
     }
 
     /// What is asked under that name. Fails with [`Code::Conflict`] when nothing is.
@@ -331,7 +332,7 @@ impl Run {
         self.open_or("take a message").await?;
         let (letter, message) = (letter()?, Message::user(text));
         if !self.is_workflow().await? {
-            return start::steer(self.engine(), &self.id, &letter, &message).await;
+            return start::steer(self.voice(), &self.id, &letter, &message).await;
         }
         let mut heard = false;
         for rest in self.rests().await?.into_iter().skip(1) {
@@ -339,7 +340,7 @@ impl Run {
             if below.is_workflow().await? {
                 continue;
             }
-            match start::steer(self.engine(), &rest.run, &letter, &message).await {
+            match start::steer(self.voice(), &rest.run, &letter, &message).await {
                 Ok(()) => heard = true,
                 // It has come to its end meanwhile.
                 Err(error) if error.code() == Code::Conflict => {}
@@ -364,19 +365,19 @@ impl Run {
     /// Ends it in order: what it is doing is stopped, and nothing begins any more. It takes somebody who drives it.
     pub async fn cancel(&self, reason: &str) -> Result<()> {
         self.open_or("be cancelled").await?;
-        start::cancel(self.engine(), &self.id, reason).await
+        start::cancel(self.voice(), &self.id, reason).await
     }
 
     /// Stops it between two steps, until somebody resumes it.
     pub async fn pause(&self, reason: &str) -> Result<()> {
         self.open_or("be paused").await?;
-        start::pause(self.engine(), &self.id, &letter()?, reason).await
+        start::pause(self.voice(), &self.id, &letter()?, reason).await
     }
 
     /// Lets it go on after a pause, or after it halted. It takes somebody who drives it.
     pub async fn resume(&self) -> Result<()> {
         self.open_or("go on").await?;
-        start::resume(self.engine(), &self.id, &letter()?).await
+        start::resume(self.voice(), &self.id, &letter()?).await
     }
 
     /// Says what came of the last attempt of an effect, whose outcome was not known. Fails with [`Code::Conflict`] when
@@ -402,7 +403,7 @@ impl Run {
             |(key, attempt, _): &&(&StepKey, u32, u64)| *key == step && of.is_none_or(|of| of == *attempt);
         match unknown.iter().find(meant) {
             Some((_, _, record)) => {
-                start::resolve(self.engine(), &self.id, *record, step.clone(), resolution).await
+                start::resolve(self.voice(), &self.id, *record, step.clone(), resolution).await
             }
             None => Err(not_in_question(step, of, &unknown)),
         }
@@ -420,8 +421,14 @@ impl Run {
                 step.accepts(answer)?;
             }
         }
-        let fork =
-            Fork { of: self.id.clone(), run: random::run_id()?, from: from.clone(), segment: None, edits };
+        let fork = Fork {
+            of: self.id.clone(),
+            run: random::run_id()?,
+            from: from.clone(),
+            segment: None,
+            edits,
+            by: self.adjutant.who().map(str::to_owned),
+        };
         self.adjutant.engine().fork(fork).await
     }
 
@@ -433,6 +440,10 @@ impl Run {
             ));
         }
         Ok(())
+    }
+
+    fn voice(&self) -> Voice<'_> {
+        Voice::of(self.engine(), self.adjutant.who())
     }
 
     fn engine(&self) -> &dyn Engine {

@@ -7,9 +7,12 @@ use adjutant_core::id::{RunId, SessionId, StepKey};
 use adjutant_core::json::Json;
 use adjutant_core::message::Message;
 use adjutant_core::{Code, Error, Result};
-use adjutant_durable::{Admission, Admitted, Amount, Chosen, Engine, Letter, Mail, Resolution, WhenBusy};
+use adjutant_durable::{
+    Admission, Admitted, Amount, Chosen, Deed, Engine, Letter, Mail, Resolution, WhenBusy,
+};
 use adjutant_model::{Model, Request};
 use adjutant_tool::Answer;
+use serde_json::{Map, Value};
 
 use crate::approval;
 use crate::definition::Definition;
@@ -34,6 +37,8 @@ pub struct Start {
     pub session: Option<SessionId>,
     /// The person whose data it handles.
     pub user: Option<String>,
+    /// Who has it started; none where nobody said.
+    pub by: Option<String>,
     /// The most that it and all that it starts may take together.
     pub budget: Option<Amount>,
     /// Whether a model gives it a title, where it begins a conversation and there is a model for that.
@@ -56,6 +61,7 @@ impl Start {
             input,
             session: None,
             user: None,
+            by: None,
             budget: None,
             titled: true,
             policies: None,
@@ -79,7 +85,8 @@ pub async fn start(engine: &dyn Engine, models: &dyn Models, start: Start) -> Re
 ///
 /// Fails as `start` does.
 pub async fn admission(engine: &dyn Engine, models: &dyn Models, start: Start) -> Result<Admission> {
-    let Start { run, definition, input, session, user, budget, titled, policies, version, when_busy } = start;
+    let Start { run, definition, input, session, user, by, budget, titled, policies, version, when_busy } =
+        start;
     input::check(&input.message)?;
     definition.prompt(&input.variables)?;
     let mut definition = match version {
@@ -102,6 +109,7 @@ pub async fn admission(engine: &dyn Engine, models: &dyn Models, start: Start) -
     Ok(Admission {
         session,
         user,
+        by,
         budget,
         title,
         version,
@@ -160,45 +168,77 @@ pub fn sorted(definition: &Definition) -> Result<Json> {
     Ok(value.into())
 }
 
+/// Somebody who speaks to runs.
+#[derive(Clone, Copy)]
+pub struct Voice<'a> {
+    engine: &'a dyn Engine,
+    by: Option<&'a str>,
+}
+
+impl<'a> Voice<'a> {
+    /// That of somebody who is known by a name, or is not.
+    pub fn of(engine: &'a dyn Engine, by: Option<&'a str>) -> Self {
+        Self { engine, by }
+    }
+
+    /// Sends mail by which somebody does something.
+    async fn does(self, what: &'static str, details: Value, run: &RunId, mail: Mail) -> Result<bool> {
+        let details = match details {
+            Value::Object(details) => details,
+            _ => Map::new(),
+        };
+        let deed = Deed { by: self.by.map(str::to_owned), what, details };
+        self.engine.send(run, mail.told_as(deed)).await
+    }
+}
+
+impl<'a> From<&'a dyn Engine> for Voice<'a> {
+    fn from(engine: &'a dyn Engine) -> Self {
+        Self::of(engine, None)
+    }
+}
+
 /// Says something to a running agent: it reads it at the next turn of its model. `id` makes a second copy of the same
 /// message recognisable.
 ///
 /// Fails with [`Code::InputInvalid`] for what a person cannot say, and with [`Code::Conflict`] when the run is over.
-pub async fn steer(engine: &dyn Engine, run: &RunId, id: &str, message: &Message) -> Result<()> {
+pub async fn steer<'a>(voice: impl Into<Voice<'a>>, run: &RunId, id: &str, message: &Message) -> Result<()> {
     input::check(message)?;
     let payload = Json::of(message)?;
-    engine.send(run, Mail::new(format!("message:{id}"), Letter::Message { payload })).await.map(drop)
+    let mail = Mail::new(format!("message:{id}"), Letter::Message { payload });
+    voice.into().does("run.told", Value::Null, run, mail).await.map(drop)
 }
 
 /// Takes a run: between two of its turns it stops, and waits for what `by` does in the agent's place. `id` is new each
 /// time. Fails with [`Code::Conflict`] when the run is over.
 pub async fn take(engine: &dyn Engine, run: &RunId, id: &str, by: &str, reason: Option<&str>) -> Result<()> {
     let letter = Letter::Message { payload: takeover::letter(by, reason) };
-    engine.send(run, Mail::new(format!("take:{id}"), letter)).await.map(drop)
+    let mail = Mail::new(format!("take:{id}"), letter);
+    Voice::of(engine, Some(by)).does("run.taken", Value::Null, run, mail).await.map(drop)
 }
 
 /// Does something in the place of an agent whose run somebody has taken. Fails with [`Code::Conflict`] where something was
 /// done before that the run has not taken in yet.
 pub async fn act(engine: &dyn Engine, run: &RunId, signal: &str, done: &takeover::Done) -> Result<()> {
-    signal_once(engine, run, signal, Json::of(done)?).await
+    signal_once(engine, run, signal, Json::of(done)?, None).await
 }
 
 /// Tells a run to stop for good. What is under way is told so; the session stays usable.
-pub async fn cancel(engine: &dyn Engine, run: &RunId, reason: &str) -> Result<()> {
-    engine.send(run, Mail::new("cancel", Letter::Cancel { reason: reason.to_owned() })).await.map(drop)
+pub async fn cancel<'a>(voice: impl Into<Voice<'a>>, run: &RunId, reason: &str) -> Result<()> {
+    let mail = Mail::new("cancel", Letter::Cancel { reason: reason.to_owned() });
+    voice.into().does("run.cancelled", Value::Null, run, mail).await.map(drop)
 }
 
 /// Tells a run to stop between two steps, and to stay stopped. `id` is new for each pause.
-pub async fn pause(engine: &dyn Engine, run: &RunId, id: &str, reason: &str) -> Result<()> {
-    engine
-        .send(run, Mail::new(format!("pause:{id}"), Letter::Pause { reason: reason.to_owned() }))
-        .await
-        .map(drop)
+pub async fn pause<'a>(voice: impl Into<Voice<'a>>, run: &RunId, id: &str, reason: &str) -> Result<()> {
+    let mail = Mail::new(format!("pause:{id}"), Letter::Pause { reason: reason.to_owned() });
+    voice.into().does("run.paused", Value::Null, run, mail).await.map(drop)
 }
 
 /// Tells a run to go on, after a pause or after it halted. `id` is new each time.
-pub async fn resume(engine: &dyn Engine, run: &RunId, id: &str) -> Result<()> {
-    engine.send(run, Mail::new(format!("resume:{id}"), Letter::Resume)).await.map(drop)
+pub async fn resume<'a>(voice: impl Into<Voice<'a>>, run: &RunId, id: &str) -> Result<()> {
+    let mail = Mail::new(format!("resume:{id}"), Letter::Resume);
+    voice.into().does("run.resumed", Value::Null, run, mail).await.map(drop)
 }
 
 /// Answers a request for approval. The first answer counts; a later one changes nothing.
@@ -208,29 +248,50 @@ pub async fn approve(
     signal: &str,
     answer: &approval::Answer,
 ) -> Result<()> {
-    signal_once(engine, run, signal, Json::of(answer)?).await
+    signal_once(engine, run, signal, Json::of(answer)?, None).await
 }
 
 /// Answers a question. The answer must [fit](adjutant_tool::Question::fitting); the first one counts.
-pub async fn answer(engine: &dyn Engine, run: &RunId, signal: &str, answer: &Answer) -> Result<()> {
-    signal_once(engine, run, signal, Json::of(answer)?).await
+pub async fn answer<'a>(
+    voice: impl Into<Voice<'a>>,
+    run: &RunId,
+    signal: &str,
+    answer: &Answer,
+) -> Result<()> {
+    let Voice { engine, by } = voice.into();
+    let deed =
+        Deed { by: by.map(str::to_owned), what: "question.answered", details: named("signal", signal) };
+    signal_once(engine, run, signal, Json::of(answer)?, Some(deed)).await
 }
 
 /// Sends a run an event from outside, which a workflow waits for under that name, by now or later. `id` is new for each event.
 ///
 /// Fails with [`Code::InputInvalid`] where the name is one under which a person is asked.
-pub async fn signal(engine: &dyn Engine, run: &RunId, id: &str, name: &str, payload: Json) -> Result<()> {
+pub async fn signal<'a>(
+    voice: impl Into<Voice<'a>>,
+    run: &RunId,
+    id: &str,
+    name: &str,
+    payload: Json,
+) -> Result<()> {
     if [approval::PREFIX, question::PREFIX, takeover::PREFIX].iter().any(|prefix| name.starts_with(prefix)) {
         return Err(Error::new(Code::InputInvalid, format!("`{name}` waits for a person, not for an event"))
             .with_help("`adjutant runs approve` and `adjutant runs answer` are for people"));
     }
-    let letter = Letter::Signal { name: name.to_owned(), payload };
-    engine.send(run, Mail::new(format!("event:{id}"), letter)).await.map(drop)
+    let mail = Mail::new(format!("event:{id}"), Letter::Signal { name: name.to_owned(), payload });
+    voice.into().does("run.signalled", named("signal", name).into(), run, mail).await.map(drop)
 }
 
-async fn signal_once(engine: &dyn Engine, run: &RunId, signal: &str, payload: Json) -> Result<()> {
+async fn signal_once(
+    engine: &dyn Engine,
+    run: &RunId,
+    signal: &str,
+    payload: Json,
+    deed: Option<Deed>,
+) -> Result<()> {
     let letter = Letter::Signal { name: signal.to_owned(), payload };
-    match engine.send(run, Mail::new(format!("signal:{signal}"), letter)).await? {
+    let mail = Mail { deed, ..Mail::new(format!("signal:{signal}"), letter) };
+    match engine.send(run, mail).await? {
         true => Ok(()),
         false => {
             Err(Error::new(Code::Conflict, format!("`{signal}` of the run `{run}` was answered already"))
@@ -241,17 +302,32 @@ async fn signal_once(engine: &dyn Engine, run: &RunId, signal: &str, payload: Js
 
 /// Says what is known of a call, of which the record at offset `record` says that its outcome is not known. Fails with
 /// [`Code::Conflict`] when somebody has said it already.
-pub async fn resolve(
-    engine: &dyn Engine,
+pub async fn resolve<'a>(
+    voice: impl Into<Voice<'a>>,
     run: &RunId,
     record: u64,
     key: StepKey,
     resolution: Resolution,
 ) -> Result<()> {
     let message = format!("somebody has said already what came of the step `{key}`");
-    match engine.send(run, Mail::resolve(record, key, resolution)).await? {
+    let said = match resolution {
+        Resolution::Happened(_) => "happened",
+        Resolution::Retry => "retry",
+        Resolution::Abort => "abort",
+    };
+    let mut details = named("step", key.as_str());
+    details.insert("said".to_owned(), said.into());
+    match voice
+        .into()
+        .does("effect.resolved", details.into(), run, Mail::resolve(record, key, resolution))
+        .await?
+    {
         true => Ok(()),
         false => Err(Error::new(Code::Conflict, message)
             .with_help("the first answer counts; `adjutant runs cancel` stops the run")),
     }
+}
+
+fn named(name: &str, value: &str) -> Map<String, Value> {
+    Map::from_iter([(name.to_owned(), value.into())])
 }

@@ -8,11 +8,12 @@ use adjutant_core::{Code, Error, Result};
 
 use crate::arguments::Shared;
 use crate::exit::Ended;
+use crate::person;
 use crate::screen::{Output, count};
 
 /// Opens the project that was typed, or the one around the current folder, with its store.
 pub(crate) fn open(positional: Option<&Path>, shared: &Shared) -> Ended<Adjutant> {
-    Ok(Adjutant::of(load(positional, shared)?)?)
+    whose(load(positional, shared)?)
 }
 
 /// Opens a project for a command: whole where runs go on by it, and otherwise as much of it as is right.
@@ -25,7 +26,7 @@ pub(crate) fn open_for(makes_progress: bool, shared: &Shared, output: Output) ->
 pub(crate) fn open_in_part(shared: &Shared, output: Output) -> Ended<Adjutant> {
     let (project, errors) = Project::load_in_part(find(None, shared)?, environment(shared))?;
     if errors.is_empty() {
-        return Ok(Adjutant::of(project)?);
+        return whose(project);
     }
     // Where the store is may be what is wrong; a new one would say that there are no runs.
     if !project.settings().store.exists() {
@@ -36,7 +37,12 @@ pub(crate) fn open_in_part(shared: &Shared, output: Output) -> Ended<Adjutant> {
     output.talk(&format!(
         "warning: the project has {faults}, which `{check}` tells; its runs are there all the same"
     ));
-    Ok(Adjutant::of(project)?)
+    whose(project)
+}
+
+/// The project in the hands of whoever sits in front of the program.
+fn whose(project: Project) -> Ended<Adjutant> {
+    Ok(Adjutant::of(project)?.by(&person::named(None)))
 }
 
 /// Reads the project that was typed, or the one around the current folder.

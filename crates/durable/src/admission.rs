@@ -31,6 +31,9 @@ pub struct Admission {
     /// The person whose data it handles; what is deleted when that person's data is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
+    /// Who had it started, such as the name of a key; none where nobody said. That need not be the [user](Self::user).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
     /// Where the run comes from, if not from outside.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
@@ -67,6 +70,7 @@ impl Admission {
             input,
             session: None,
             user: None,
+            by: None,
             origin: None,
             budget: None,
             version: None,

@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::record::Record;
 
-/// Something that somebody did to the service rather than to a run.
+/// Something that somebody did, and that no record of a run holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Act {
-    /// Who.
+    /// Who; empty where it was not said.
     pub by: String,
     /// What, in two words such as `key.created`.
     pub what: String,
@@ -33,6 +33,9 @@ impl Act {
     pub const PRUNED: &'static str = "runs.pruned";
     /// The runs of a person were erased. Its details name them, and not the person.
     pub const ERASED: &'static str = "person.erased";
+
+    /// Under which name the details have the run that something was done to.
+    pub const RUN: &'static str = "run";
 
     /// Something that was done, with nothing else to be known of it.
     pub fn new(by: impl Into<String>, what: &str, subject: impl Into<String>, at: Timestamp) -> Self {

@@ -370,6 +370,8 @@ pub struct Fork {
     pub segment: Option<u32>,
     /// Answers to put in place of recorded ones, or of the one at `from`.
     pub edits: Vec<Edit>,
+    /// Who has it made; none where nobody said.
+    pub by: Option<String>,
 }
 
 /// An answer to put in place of a recorded one.

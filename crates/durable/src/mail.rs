@@ -14,6 +14,19 @@ pub struct Mail {
     pub id: String,
     /// What it says.
     pub letter: Letter,
+    /// What somebody does by it, where that is to be told of them. It is recorded with the mail; the run does not learn of it.
+    pub deed: Option<Deed>,
+}
+
+/// What somebody does to a run by a piece of mail.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Deed {
+    /// Who, such as the name of a key; none where nobody said.
+    pub by: Option<String>,
+    /// What, in two words such as `run.paused`.
+    pub what: &'static str,
+    /// What else is known. It outlives the run, so nothing stands in it that was said.
+    pub details: serde_json::Map<String, serde_json::Value>,
 }
 
 /// What a piece of mail says.
@@ -77,7 +90,14 @@ pub enum Resolution {
 impl Mail {
     /// Mail that is recognised by an id of its sender's.
     pub fn new(id: impl Into<String>, letter: Letter) -> Self {
-        Self { id: id.into(), letter }
+        Self { id: id.into(), letter, deed: None }
+    }
+
+    /// Says what somebody does by it.
+    #[must_use]
+    pub fn told_as(mut self, deed: Deed) -> Self {
+        self.deed = Some(deed);
+        self
     }
 
     /// Says what is known of an effect, of which the record at offset `record` says that its outcome is not known (see

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use adjutant::Watcher;
+use serde_json::Value;
 
 use crate::service::Service;
 
@@ -14,6 +15,9 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// How often the runs are counted that wait for their turn.
 const COUNT: Duration = Duration::from_millis(250);
+
+/// Who does what the service does by itself, in the audit log.
+const SERVICE: &str = "service";
 
 /// Begins the runs of triggers that come due, for the tenant that the project names.
 pub(crate) async fn watch_triggers(service: Service) {
@@ -55,7 +59,11 @@ pub(crate) async fn watch_files(service: Service) {
         watcher = next;
         let files: Vec<_> = changed.iter().map(|path| path.display().to_string()).collect();
         let files = files.join(", ");
-        match project.reload_files().await {
+        let reloaded = project.reload_files().await;
+        let what = if reloaded.is_ok() { "files.taken" } else { "files.refused" };
+        // Where the store does not take it, the log has it.
+        let _ = project.audit().record(SERVICE, what, &files, Value::Null).await;
+        match reloaded {
             Ok(_) => tracing::info!(target: "adjutant::service", files, "changed files of the project hold now"),
             Err(errors) => errors.iter().for_each(|error| {
                 tracing::error!(target: "adjutant::service", files, %error, "changed files of the project do not hold");

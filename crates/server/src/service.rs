@@ -77,7 +77,7 @@ impl Service {
             if let Some(role) = self.settings().anonymous {
                 is_of_this_machine(&parts.headers)?;
                 let who = Who::anonymous(role, &self.tenants().first().scope().tenant);
-                return Ok(Caller::new(Arc::new(who), self.tenants().first().clone()));
+                return Ok(Caller::new(Arc::new(who), self.tenants().first()));
             }
             return Err(Error::new(Code::Unauthenticated, "the request does not say who asks")
                 .with_help("send a key of `adjutant keys create`: `Authorization: Bearer KEY`"));
@@ -101,7 +101,7 @@ impl Service {
             true => who,
             false => Arc::new(known(&who, &adjutant)?),
         };
-        Ok(Caller::new(who, adjutant))
+        Ok(Caller::new(who, &adjutant))
     }
 
     /// Who shows a credential. A bad one counts against the address that it comes from.

@@ -63,6 +63,12 @@ pub(crate) fn enter(
     if let Some(row) = existing {
         return Ok((row, false));
     }
+    if is_erased(connection, scope, &admission.run)? {
+        let message = format!("the run `{}` was erased, and does not begin again", admission.run);
+        return Err(Error::new(Code::Conflict, message).with_help(
+            "give the task another name, or the request another idempotency key, if it is to be done anew",
+        ));
+    }
     let admission = &busy::make_way(connection, scope, admission, at)?;
     let kin = kin(connection, scope, admission)?;
     let turn = match &admission.session {
@@ -151,6 +157,14 @@ fn next_turn(connection: &Connection, scope: &Scope, session: &SessionId) -> Res
         .and_then(|mut select| {
             select.query_row(params![scope.tenant, scope.project, session.as_str()], |row| row.get(0))
         })
+        .map_err(fault)
+}
+
+/// Whether a run of that id was erased.
+fn is_erased(connection: &Connection, scope: &Scope, run: &RunId) -> Result<bool> {
+    connection
+        .prepare_cached("SELECT 1 FROM erased WHERE tenant = ?1 AND project = ?2 AND run = ?3")
+        .and_then(|mut select| select.exists(params![scope.tenant, scope.project, run.as_str()]))
         .map_err(fault)
 }
 

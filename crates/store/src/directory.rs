@@ -22,7 +22,7 @@ impl SqliteDirectory {
 
 impl Directory for SqliteDirectory {
     fn add_key(&self, key: Key) -> BoxFuture<'_, Result<()>> {
-        Box::pin(self.0.writer.call(move |connection| key::add(connection, &key)))
+        Box::pin(self.0.writer.call(move |connection| key::create(connection, &key)))
     }
 
     fn add_first_key(&self, key: Key) -> BoxFuture<'_, Result<bool>> {

@@ -27,7 +27,7 @@ use crate::connection::fault;
 use crate::day::Day;
 use crate::store::{Daily, Inner};
 use crate::worker::Service;
-use crate::{audit, chain, claim, document, erase, fork, grant, listing, query, trigger, version};
+use crate::{audit, chain, claim, deeds, document, erase, fork, grant, listing, query, trigger, version};
 
 /// How often a watcher looks for what another process wrote.
 const LOOK: Duration = Duration::from_millis(100);
@@ -69,7 +69,13 @@ impl Engine for SqliteEngine {
         // What comes from outside never has the id of what one run sends another.
         let mail = Mail { id: format!("outside:{}", mail.id), ..mail };
         Box::pin(async move {
-            let post = move |connection: &Connection| claim::post(connection, &scope, &to, &mail, now);
+            let post = move |connection: &Connection| {
+                let new = claim::post(connection, &scope, &to, &mail, now)?;
+                if let (true, Some(deed)) = (new, mail.deed) {
+                    deeds::record(connection, &scope, &to, deed, now)?;
+                }
+                Ok(new)
+            };
             let new = self.store.writer.call(post).await?;
             self.store.ring(&self.scope, run);
             self.store.wake_workers();

@@ -85,6 +85,12 @@ pub(crate) fn user(
     }
     let (rows, runs): (Vec<i64>, Vec<String>) = rows.into_iter().map(|(row, _, run)| (row, run)).unzip();
     remove(connection, &rows)?;
+    let mut bury = connection
+        .prepare_cached("INSERT OR IGNORE INTO erased (tenant, project, run) VALUES (?1, ?2, ?3)")
+        .map_err(fault)?;
+    for run in &runs {
+        bury.execute(params![scope.tenant, scope.project, run]).map_err(fault)?;
+    }
     let grants = connection
         .execute(
             "DELETE FROM grants WHERE tenant = ?1 AND project = ?2 AND user = ?3",

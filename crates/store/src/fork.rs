@@ -120,6 +120,7 @@ pub(crate) fn fork(connection: &Connection, scope: &Scope, fork: &Fork, now: Tim
     }
     let mut admission = admission(connection, scope, of)?;
     admission.run = fork.run.clone();
+    admission.by.clone_from(&fork.by);
     admission.origin = Some(Origin::Fork { of: fork.of.clone(), before: cut.before });
     // It is no turn of the session; what came before it in the session is found by its origin.
     let session = admission.session.take();

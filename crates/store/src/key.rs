@@ -12,8 +12,21 @@ use crate::claim::digest;
 use crate::connection::fault;
 use crate::grant::revocation;
 
+/// Keeps a key of a name that no key has which holds: what is recorded of who did what goes by names.
+pub(crate) fn create(connection: &Connection, key: &Key) -> Result<()> {
+    let KeyInfo { name, scope, created, .. } = &key.info;
+    let keys = list(connection, scope)?;
+    match keys.iter().find(|other| other.name == *name && other.holds(*created)) {
+        Some(other) => {
+            Err(Error::new(Code::Conflict, format!("the key `{}` is called `{name}` already", other.id))
+                .with_help("choose another name, or have that one replaced: `adjutant keys rotate`"))
+        }
+        None => add(connection, key),
+    }
+}
+
 /// Keeps a key.
-pub(crate) fn add(connection: &Connection, key: &Key) -> Result<()> {
+fn add(connection: &Connection, key: &Key) -> Result<()> {
     let KeyInfo { id, scope, expires, .. } = &key.info;
     let body = Json::of(&key.info)?;
     let added = connection

@@ -21,6 +21,7 @@ mod clock;
 mod codec;
 mod connection;
 mod day;
+mod deeds;
 mod directory;
 mod document;
 mod effects;

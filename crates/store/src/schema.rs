@@ -282,6 +282,19 @@ CREATE TABLE acts (
     details  TEXT NOT NULL                  -- JSON
 ) STRICT;
 ",
+    "
+-- The ids of runs that were erased: what one of them was told to do is not done again under its id.
+CREATE TABLE erased (
+    tenant   TEXT NOT NULL,
+    project  TEXT NOT NULL,
+    run      TEXT NOT NULL,
+    PRIMARY KEY (tenant, project, run)
+) STRICT, WITHOUT ROWID;
+INSERT OR IGNORE INTO erased (tenant, project, run)
+    SELECT c.tenant, c.project, r.value
+    FROM acts a JOIN chains c ON c.id = a.id >> 40 JOIN json_each(a.details, '$.runs') r
+    WHERE a.what = 'person.erased';
+",
 ];
 
 /// What marks a file as ours in its header, so that `file` and SQLite can tell it: `adjt` in ASCII. Stores that were made

@@ -5,7 +5,7 @@ use adjutant_agent::takeover::{self, Done};
 use adjutant_core::id::RunId;
 use adjutant_core::json::Json;
 use adjutant_core::time::Timestamp;
-use adjutant_durable::{Act, Entry, Letter, Link, Linked, Origin, Resolution, Told};
+use adjutant_durable::{Act, Admission, Entry, Link, Linked, Origin, Told};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -36,8 +36,14 @@ pub(super) fn of(link: Link) -> Vec<AuditEvent> {
     let number = link.number;
     match link.what {
         Linked::Act(Act { by, what, subject, at, details }) => {
-            let (by, details) = (Some(by), details.value());
-            vec![AuditEvent { link: number, at, by, what, subject, run: None, details }]
+            let by = Some(by).filter(|by| !by.is_empty());
+            let mut details = details.value();
+            let run = details.as_object_mut().and_then(|details| details.remove(Act::RUN));
+            let run = run.as_ref().and_then(Value::as_str).map(RunId::from);
+            if details.as_object().is_some_and(serde_json::Map::is_empty) {
+                details = Value::Null;
+            }
+            vec![AuditEvent { link: number, at, by, what, subject, run, details }]
         }
         Linked::Records { run, name, told } => {
             let event = |told: Told| {
@@ -56,14 +62,16 @@ fn deed(told: Told) -> Option<(&'static str, Option<String>, Value)> {
     match told.record.entry {
         Entry::Admitted(admission) => match admission.origin {
             Some(Origin::Child { .. }) => None,
-            Some(Origin::Fork { of, .. }) => Some(("run.forked", admission.user, json!({ "of": of }))),
+            Some(Origin::Fork { of, .. }) => {
+                Some(("run.forked", admission.by, json!({ "of": of, "user": admission.user })))
+            }
             None => {
-                let details = json!({ "session": admission.session, "definition": admission.definition });
-                Some(("run.started", admission.user, details))
+                let Admission { session, definition, user, .. } = &*admission;
+                let details = json!({ "session": session, "definition": definition, "user": user });
+                Some(("run.started", admission.by.clone(), details))
             }
         },
         Entry::Completed { outcome: Ok(answer), .. } => answered(&told.signal?, &answer),
-        Entry::Received(letter) => received(letter),
         _ => None,
     }
 }
@@ -88,31 +96,8 @@ fn answered(signal: &str, answer: &Json) -> Option<(&'static str, Option<String>
         let kind = kind.or_else(|| deed.as_str().map(str::to_owned));
         return Some(("run.handled", Some(done.by), json!({ "deed": kind })));
     }
-    Some(("signal.answered", None, json!({ "signal": signal })))
-}
-
-fn received(letter: Letter) -> Option<(&'static str, Option<String>, Value)> {
-    match letter {
-        Letter::Message { payload } => {
-            let takes = payload.value().get("takes").and_then(Value::as_str).map(str::to_owned);
-            Some(match takes {
-                Some(by) => ("run.taken", Some(by), Value::Null),
-                None => ("run.told", None, Value::Null),
-            })
-        }
-        Letter::Cancel { reason } => Some(("run.cancelled", None, json!({ "reason": reason }))),
-        Letter::Pause { reason } => Some(("run.paused", None, json!({ "reason": reason }))),
-        Letter::Resume => Some(("run.resumed", None, Value::Null)),
-        Letter::Resolve { key, resolution } => {
-            let said = match resolution {
-                Resolution::Happened(_) => "happened",
-                Resolution::Retry => "retry",
-                Resolution::Abort => "abort",
-            };
-            Some(("effect.resolved", None, json!({ "step": key, "said": said })))
-        }
-        Letter::Signal { .. } | Letter::ChildEnded { .. } => None,
-    }
+    // Who answers a question or sends an event is told by the act that is recorded with it.
+    None
 }
 
 #[cfg(test)]
@@ -142,16 +127,6 @@ mod tests {
         let refused = json!({ "approve": false, "by": "bob" });
         assert_eq!(told(completed(refused), Some(&signal)), Some(("call.refused", Some("bob".into()))));
         assert_eq!(told(completed(answer.clone()), None), None, "a tool that says so has decided nothing");
-        assert_eq!(told(completed(answer), Some("go")), Some(("signal.answered", None)));
-    }
-
-    #[test]
-    fn what_a_run_was_told_is_named() {
-        let cancel = Letter::Cancel { reason: "enough".into() };
-        assert_eq!(told(Entry::Received(cancel), None), Some(("run.cancelled", None)));
-        let taken = Letter::Message { payload: json!({ "takes": "ann" }).into() };
-        assert_eq!(told(Entry::Received(taken), None), Some(("run.taken", Some("ann".into()))));
-        let resolve = Letter::Resolve { key: StepKey::parse("a#0"), resolution: Resolution::Retry };
-        assert_eq!(told(Entry::Received(resolve), None), Some(("effect.resolved", None)));
+        assert_eq!(told(completed(answer), Some("go")), None);
     }
 }

@@ -67,21 +67,22 @@ impl NewKey {
         match self.scopes.iter().find(|scope| !is_scope(scope)) {
             Some(scope) => refuse(
                 format!("`{scope}` is not a scope of a key"),
-                "write it as `agent:NAME`, `model:NAME` or the like; a `*` may stand at its end",
+                "write it as `agent:NAME`, for a workflow too, or as `model:NAME`; a `*` may stand at its end",
             ),
             None => Ok(()),
         }
     }
 }
 
+/// What a key can be confined to. Workflows are asked as agents are.
+const KINDS: [&str; 2] = ["agent", "model"];
+
 /// Whether a text is what a key can be confined to: a kind, a colon and a name, with a star at most at its end.
 fn is_scope(text: &str) -> bool {
     let is_name = |byte: u8| byte.is_ascii_graphic() && byte != b'*';
     let whole = text.strip_suffix('*').unwrap_or(text);
     text.len() <= LONGEST
-        && text.split_once(':').is_some_and(|(kind, name)| {
-            !kind.is_empty() && kind.bytes().all(|byte| byte.is_ascii_lowercase()) && !name.is_empty()
-        })
+        && text.split_once(':').is_some_and(|(kind, name)| KINDS.contains(&kind) && !name.is_empty())
         && whole.bytes().all(is_name)
 }
 
@@ -261,12 +262,22 @@ mod tests {
 
     #[test]
     fn a_scope_is_a_kind_and_a_name() {
-        for right in ["agent:desk", "model:openai/gpt-*", "agent:*", "workflow:a.b"] {
+        for right in ["agent:desk", "model:openai/gpt-*", "agent:*", "model:a.b"] {
             assert!(is_scope(right), "{right}");
         }
-        for wrong in
-            ["", "agent", "agent:", ":desk", "Agent:desk", "agent:a*b", "agent:a b", "*", "agent:\u{fc}"]
-        {
+        for wrong in [
+            "",
+            "agent",
+            "agent:",
+            "agnet:desk",
+            "workflow:desk",
+            ":desk",
+            "Agent:desk",
+            "agent:a*b",
+            "agent:a b",
+            "*",
+            "agent:\u{fc}",
+        ] {
             assert!(!is_scope(wrong), "{wrong}");
         }
     }

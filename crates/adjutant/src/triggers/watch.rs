@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use adjutant_agent::definition::template;
-use adjutant_agent::start;
+use adjutant_agent::start::{self, Start};
 use adjutant_core::label::Label;
 use adjutant_core::message::Message;
 use adjutant_core::time::Timestamp;
@@ -195,6 +195,7 @@ impl Triggers {
             task = task.session(session.as_str());
         }
         let start = self.0.prepare(trigger.run.as_str(), task).await?;
+        let start = Start { by: Some(format!("trigger:{name}")), ..start };
         start::admission(self.0.engine().as_ref(), &self.0.models(), start).await
     }
 }

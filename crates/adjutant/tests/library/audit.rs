@@ -53,7 +53,7 @@ async fn what_people_did_is_listed_and_nothing_of_it_can_be_changed_unseen() {
             ("key.revoked", "dora"),
             ("key.created", "ann"),
             ("call.allowed", "ann"),
-            ("run.started", "carl")
+            ("run.started", "")
         ]
     );
     assert_eq!(all.next, None);
@@ -78,4 +78,42 @@ async fn what_people_did_is_listed_and_nothing_of_it_can_be_changed_unseen() {
     let raw = rusqlite::Connection::open(&path).unwrap();
     raw.execute("UPDATE acts SET by = 'eve' WHERE what = 'key.created'", []).unwrap();
     assert!(audit.verify(Verify::default()).await.unwrap().fault.is_some());
+}
+
+#[tokio::test]
+async fn whoever_does_something_to_a_run_is_told_by_the_name_that_they_came_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = Scripted::new([pay_cents(5), Turn::text("Paid."), Turn::text("Again.")]);
+    let adjutant = Adjutant::builder()
+        .store(folder.path().join("a.db"))
+        .model("main", model)
+        .resource(Till::default())
+        .build()
+        .unwrap();
+    let task = Task::new("Pay 5 cents.").user("carl");
+    let run = adjutant.by("shop").start(&desk().approve("pay"), task).await.unwrap();
+    let (ann, bob) = (adjutant.by("ann").handle(run.id()), adjutant.by("bob").handle(run.id()));
+    ann.steer("Be quick, my number is 12345.").await.unwrap();
+    ann.pause("lunch").await.unwrap();
+    bob.resume().await.unwrap();
+    bob.cancel("enough").await.unwrap();
+    let refused = ann.cancel("again").await;
+    let audit = adjutant.audit();
+    let of_run = AuditFilter { run: Some(run.id().clone()), ..AuditFilter::default() };
+    let all = audit.list(&of_run, None, 100).await.unwrap().events;
+    let told: Vec<_> =
+        all.iter().rev().map(|event| (event.what.as_str(), event.by.as_deref().unwrap_or(""))).collect();
+    let expected = [
+        ("run.started", "shop"),
+        ("run.told", "ann"),
+        ("run.paused", "ann"),
+        ("run.resumed", "bob"),
+        ("run.cancelled", "bob"),
+    ];
+    assert_eq!(told, expected, "{refused:?}");
+    assert!(all.iter().all(|event| event.subject == "desk"), "{all:?}");
+    assert_eq!(all.last().unwrap().details["user"], "carl");
+    let text = serde_json::to_string(&all).unwrap();
+    assert!(!text.contains("12345"), "what was said is not in it: {text}");
+    assert_eq!(audit.verify(Verify::default()).await.unwrap().fault, None);
 }

@@ -171,3 +171,15 @@ async fn one_persons_runs_are_erased() {
     let left = adjutant.runs(10).await.unwrap();
     assert_eq!(left.iter().map(|info| info.user.as_deref()).collect::<Vec<_>>(), [Some("bob")]);
 }
+
+#[tokio::test]
+async fn what_was_erased_is_not_begun_again_under_its_name() {
+    let adjutant = saying([Turn::text("Hello."), Turn::text("Hello again.")]);
+    let task = |id: &str| Task::new("Hello!").user("ann").id(id);
+    adjutant.run(&desk(), task("order 7")).await.unwrap();
+    assert_eq!(adjutant.erase_user("ann", "admin").await.unwrap(), 1);
+    let error = adjutant.run(&desk(), task("order 7")).await.unwrap_err();
+    assert_eq!(error.code(), Code::Conflict);
+    assert!(error.message().contains("was erased"), "{error}");
+    adjutant.run(&desk(), task("order 8")).await.unwrap();
+}

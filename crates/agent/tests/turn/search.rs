@@ -166,6 +166,7 @@ async fn what_was_found_survives_a_crash_and_a_fork() {
     let found = json!({ "output": { "content": [], "data": { "tools": ["translate", "evil"] } } });
     let edit = Edit { key: key.clone(), outcome: Ok(found.into()) };
     let fork = Fork {
+        by: None,
         of: run.clone(),
         run: RunId::from_bytes([200; 10]),
         from: key,

@@ -194,6 +194,7 @@ async fn a_fork_of_a_turn_sees_what_that_turn_saw() {
         outcome: Ok(adjutant_core::json::Json::of("edited").unwrap()),
     };
     let fork = Fork {
+        by: None,
         of: runs[1].clone(),
         run: RunId::from_bytes([200; 10]),
         from: key,

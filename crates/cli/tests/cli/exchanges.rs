@@ -121,7 +121,7 @@ fn a_model_is_shown_with_its_layers() {
     answer  not known
     can  tools, parallel tools, structured output, images
     prices  not known: no budget in money holds for it
-    timeouts  connect [time], first byte 2m, between pieces 2m, whole 30m
+    timeouts  connect [time], first byte 2m (of a whole answer 10m), between pieces 2m, whole 30m
     cache  an answer to exactly the same request is given again
     breaker  left alone for [time] after 5 failures in a row
     retry  asked 2 times in all, after [time] first and 1m at most
@@ -139,7 +139,7 @@ fn a_model_is_shown_with_its_layers() {
     answer  128000 tokens
     can  tools, parallel tools, structured output, images, files, reasoning
     prices  USD for a million tokens: input 4, output 20, cached 0.2, cache write 5
-    timeouts  connect [time], first byte 2m, between pieces 2m, whole 30m
+    timeouts  connect [time], first byte 2m (of a whole answer 10m), between pieces 2m, whole 30m
     breaker  left alone for [time] after 5 failures in a row
     retry  asked 4 times in all, after [time] first and 1m at most
     ");
@@ -227,7 +227,7 @@ async fn a_model_that_makes_vectors_is_shown_and_tried() {
     vectors  512 dimensions
     text  not known
     prices  USD for a million tokens: input 0.02
-    timeouts  connect [time], first byte 2m, between pieces 2m, whole 30m
+    timeouts  connect [time], first byte 2m (of a whole answer 10m), between pieces 2m, whole 30m
     breaker  left alone for [time] after 5 failures in a row
     retry  asked 4 times in all, after [time] first and 1m at most
     ");

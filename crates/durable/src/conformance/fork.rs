@@ -35,6 +35,7 @@ pub async fn forks_keep_what_came_before(harness: &impl Harness) -> Result<()> {
     ends_with(&*engine, &run, 321).await?;
     let before = engine.history(&run, 0).await?;
     let fork = Fork {
+        by: None,
         of: run.clone(),
         run: run_id("fork"),
         from: StepKey::parse("two#0"),
@@ -53,6 +54,7 @@ pub async fn forks_keep_what_came_before(harness: &impl Harness) -> Result<()> {
     })?;
     // The answer at the point itself can be given, too.
     let given = Fork {
+        by: None,
         run: run_id("given"),
         edits: vec![Edit { key: StepKey::parse("two#0"), outcome: Json::of(&7) }],
         ..fork
@@ -70,6 +72,7 @@ pub async fn forks_need_a_step_that_is_there(harness: &impl Harness) -> Result<(
     let run = start(&*engine, "original", Json::null()).await?;
     ends_with(&*engine, &run, 321).await?;
     let fork = Fork {
+        by: None,
         of: run,
         run: run_id("fork"),
         from: StepKey::parse("four#0"),

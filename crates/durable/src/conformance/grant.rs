@@ -87,6 +87,7 @@ pub async fn signals_that_wait_are_listed(harness: &impl Harness) -> Result<()> 
         ctx.signal("next", Json::of("why")?).await
     }));
     let fork = Fork {
+        by: None,
         of: one.clone(),
         run: run_id("fork"),
         from: adjutant_core::id::StepKey::parse("go#0"),

@@ -60,7 +60,8 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    pub(crate) fn new(who: Arc<Who>, adjutant: Adjutant) -> Self {
+    pub(crate) fn new(who: Arc<Who>, adjutant: &Adjutant) -> Self {
+        let adjutant = adjutant.by(&who.name);
         Self { who, adjutant }
     }
 

@@ -32,7 +32,9 @@ pub(super) fn routes() -> Routes {
         .on(
             Operation::post("/api/keys", "createKey", "Make a key", Right::Administer)
                 .of(TAG)
-                .said("What is sent with requests is told now and never again. Who is confined makes keys that are confined within that."),
+                .said("What is sent with requests is told now and never again. Who is confined makes keys that are confined within that. Of \
+                     keys that hold, each has a name of its own.")
+                .fails(&[Code::Conflict]),
             create,
         )
         .on(

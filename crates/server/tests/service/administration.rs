@@ -45,7 +45,16 @@ async fn a_key_is_made_replaced_and_taken_back() {
     let after = format!("/api/audit?what=key.&after={}", audit["next"].as_str().unwrap());
     assert!(admin.get(&after).await.1["events"].as_array().unwrap().len() > 2, "{audit}");
     assert!(!listed.to_string().contains("adj_"), "tokens are told once: {listed}");
-    for (name, scopes, status) in [("", json!([]), 400), (" ", json!([]), 422), ("x", json!(["desk"]), 422)] {
+    // Records go by names, so of keys that hold each has one of its own.
+    let again = json!({ "name": "the admin", "role": "viewer" });
+    assert_eq!(admin.post("/api/keys", &again).await.0, StatusCode::CONFLICT);
+    let wrong = [
+        ("", json!([]), 400),
+        (" ", json!([]), 422),
+        ("x", json!(["desk"]), 422),
+        ("x", json!(["agnet:desk"]), 422),
+    ];
+    for (name, scopes, status) in wrong {
         let wrong = json!({ "name": name, "role": "viewer", "scopes": scopes });
         assert_eq!(admin.post("/api/keys", &wrong).await.0.as_u16(), status, "{wrong}");
     }
@@ -90,4 +99,24 @@ async fn what_is_kept_of_a_person_is_erased_and_what_is_over_forgotten() {
     tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     assert_eq!(admin.post("/api/prune", &json!({ "days": 0 })).await.1, json!({ "runs": 1 }));
     assert_eq!(admin.post("/api/prune", &json!({})).await.0, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn the_audit_log_names_the_key_and_not_whom_it_claims_to_work_for() {
+    let kit = Kit::saying([Turn::text("Hello."), Turn::text("Hello again.")]).await;
+    let (admin, operator) = (kit.client(Role::Admin).await, kit.client(Role::Operator).await);
+    let asked = json!({ "agent": "desk", "input": "Hello!", "user": "carl" });
+    let (_, run) = operator.post("/api/runs?wait=20", &asked).await;
+    let id = run["id"].as_str().unwrap();
+    let (_, audit) = admin.get(&format!("/api/audit?run={id}")).await;
+    let event = &audit["events"][0];
+    assert_eq!((&event["what"], &event["by"]), (&json!("run.started"), &json!("the operator")), "{audit}");
+    assert_eq!(event["details"]["user"], "carl");
+    // What is over takes nothing, and nothing is recorded of it.
+    assert_eq!(
+        operator.post(&format!("/api/runs/{id}/steer"), &json!({ "text": "hi" })).await.0,
+        StatusCode::CONFLICT
+    );
+    let (_, after) = admin.get(&format!("/api/audit?run={id}")).await;
+    assert_eq!(after, audit);
 }

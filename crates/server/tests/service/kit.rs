@@ -77,9 +77,15 @@ impl Kit {
 
     /// A client with a new key that is confined.
     pub(crate) async fn client_within(&self, role: Role, scopes: &[&str]) -> Client {
+        // The first one is `the viewer`, those after it have a number.
+        let keys = self.adjutant.keys().list().await.unwrap();
+        let name = match keys.iter().filter(|key| key.name.starts_with(&format!("the {role}"))).count() {
+            0 => format!("the {role}"),
+            others => format!("the {role} {}", others + 1),
+        };
         let new = NewKey {
             scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
-            ..NewKey::new(format!("the {role}"), role)
+            ..NewKey::new(name, role)
         };
         let made = self.adjutant.keys().create(new, "tests").await.unwrap();
         Client { base: format!("http://{}", self.address), token: Some(made.token.expose().to_owned()) }

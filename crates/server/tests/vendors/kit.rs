@@ -79,8 +79,9 @@ impl Kit {
 
     /// A client with a key that reaches this alone.
     pub(crate) async fn confined(&self, scopes: &[&str]) -> Client {
+        let name = format!("confined to {}", scopes.join(", "));
         let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
-        let new = NewKey { scopes, ..NewKey::new("confined", Role::Operator) };
+        let new = NewKey { scopes, ..NewKey::new(name, Role::Operator) };
         let key = self.adjutant.keys().create(new, "tests").await.unwrap().token.expose().to_owned();
         Client { base: self.base.clone(), key }
     }

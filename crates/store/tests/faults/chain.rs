@@ -59,7 +59,7 @@ impl Desk {
             desk.ask(number).await;
         }
         let from = StepKey::parse("say#1");
-        let fork = Fork { of: run_id(1), run: run_id(3), from, segment: None, edits: Vec::new() };
+        let fork = Fork { of: run_id(1), run: run_id(3), from, segment: None, edits: Vec::new(), by: None };
         desk.engine.fork(fork).await.unwrap();
         desk.answer(3).await;
         desk.engine

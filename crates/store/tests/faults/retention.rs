@@ -106,7 +106,8 @@ impl Desk {
 
     async fn fork(&self, of: &RunId, number: u64) -> RunId {
         let from = StepKey::parse("/say#0");
-        let fork = Fork { of: of.clone(), run: run_id(number), from, segment: None, edits: Vec::new() };
+        let fork =
+            Fork { of: of.clone(), run: run_id(number), from, segment: None, edits: Vec::new(), by: None };
         self.engine().fork(fork).await.unwrap().run
     }
 

@@ -3,18 +3,19 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use adjutant::Project;
 use adjutant::policy::cedar::{File, Mode, Policies};
 use adjutant::project::KILL_SWITCH;
+use adjutant::{Adjutant, Project};
 use adjutant_core::{Code, Error, Result, nearest};
 use cedar_policy::{Effect, PolicySet};
 use clap::Args;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::load;
 use crate::arguments::Shared;
 use crate::exit::{Ended, Exit};
+use crate::person;
 use crate::screen::{Output, Table, clean, count};
 
 /// The longest name of a forbid.
@@ -50,7 +51,7 @@ pub(super) struct LiftArguments {
     name: String,
 }
 
-pub(super) fn execute(arguments: &Arguments, shared: &Shared, output: Output) -> Ended {
+pub(super) async fn execute(arguments: &Arguments, shared: &Shared, output: Output) -> Ended {
     // Whoever is in a hurry to stop something has no time to mend the rest of the project first.
     let (project, faults) = crate::place::load_in_part(shared)?;
     let policy = &project.settings().policy;
@@ -82,6 +83,7 @@ pub(super) fn execute(arguments: &Arguments, shared: &Shared, output: Output) ->
             meant.unwrap_or_default()
         ));
     }
+    record(project, "policy.forbidden", &name, json!({ "tool": arguments.tool }), output).await;
     if output.json {
         output.json(&json!({ "forbidden": name, "file": file }))?;
     } else {
@@ -113,7 +115,7 @@ pub(super) fn list(_: &ListArguments, shared: &Shared, output: Output) -> Ended 
     Ok(Exit::Success)
 }
 
-pub(super) fn lift(arguments: &LiftArguments, shared: &Shared, output: Output) -> Ended {
+pub(super) async fn lift(arguments: &LiftArguments, shared: &Shared, output: Output) -> Ended {
     // A file that cannot be read forbids everything; taking it back must be possible all the same.
     let (project, _) = crate::place::load_in_part(shared)?;
     let name = arguments.name.as_str();
@@ -127,8 +129,21 @@ pub(super) fn lift(arguments: &LiftArguments, shared: &Shared, output: Output) -
         _ => Error::new(Code::FileUnreadable, format!("`{}` cannot be removed", path.display()))
             .caused_by(&error),
     })?;
+    record(project, "policy.allowed", name, Value::Null, output).await;
     output.line(&format!("allowed again, as far as the other policies permit it: {}", clean(name)))?;
     Ok(Exit::Success)
+}
+
+/// Adds it to the audit log. What is forbidden is so whether or not the store is there to record it.
+async fn record(project: Project, what: &str, name: &str, details: Value, output: Output) {
+    if !project.settings().store.exists() {
+        return;
+    }
+    let by = person::named(None);
+    let recorded = async { Adjutant::of(project)?.audit().record(&by, what, name, details).await };
+    if let Err(error) = recorded.await {
+        output.talk(&format!("warning: it is not in the audit log: {}", clean(error.message())));
+    }
 }
 
 fn folder(project: &Project) -> PathBuf {

@@ -58,9 +58,9 @@ pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
         Command::Flow(command) => flow::execute(command, shared, output),
         Command::Replay(command) => replay::execute(command, shared, output).await,
         Command::Generate(command) => generate::execute(command, shared, output).await,
-        Command::Forbid(command) => forbid::execute(command, shared, output),
+        Command::Forbid(command) => forbid::execute(command, shared, output).await,
         Command::Forbids(command) => forbid::list(command, shared, output),
-        Command::AllowAgain(command) => forbid::lift(command, shared, output),
+        Command::AllowAgain(command) => forbid::lift(command, shared, output).await,
     }
 }
 

@@ -79,7 +79,7 @@ struct Start {
     temperature: Option<f32>,
     /// The most tokens of one answer of the model. It does not raise what the agent says.
     #[serde(default)]
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 10_000_000))]
     max_output_tokens: Option<u32>,
     /// The JSON schema (2020-12) of the answer, for an agent that has no form of its own. It describes an object.
     #[serde(default)]
