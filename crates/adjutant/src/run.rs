@@ -247,13 +247,23 @@ impl Run {
 
     /// Watches it without driving it, from its first record on.
     pub fn watch(&self) -> Updates {
-        let engine = self.adjutant.engine();
-        Updates::new(&self.id, engine.watch(&self.id, 0)).with_children(engine)
+        self.watch_from(0)
+    }
+
+    /// Watches it on, from the record that [`Updates::rests_on`] named. The runs that it still waits for are shown from their first
+    /// records on.
+    pub fn watch_from(&self, record: u64) -> Updates {
+        self.watch_alone_from(record).with_children(self.adjutant.engine())
     }
 
     /// Watches it without driving it and without the runs that it waits for, from its first record on.
     pub fn watch_alone(&self) -> Updates {
-        Updates::new(&self.id, self.adjutant.engine().watch(&self.id, 0))
+        self.watch_alone_from(0)
+    }
+
+    /// Watches it on without the runs that it waits for, from the record that [`Updates::rests_on`] named.
+    pub fn watch_alone_from(&self, record: u64) -> Updates {
+        Updates::new(&self.id, self.adjutant.engine().watch(&self.id, record))
     }
 
     /// How it stands, without what happens in it.

@@ -141,6 +141,7 @@ pub struct Updates {
     /// What is shown only when what happened in a child was: its end.
     held: Option<(RunId, Vec<Update>)>,
     driving: Option<Driving>,
+    rests_on: u64,
 }
 
 impl Updates {
@@ -153,7 +154,14 @@ impl Updates {
             children: Vec::new(),
             held: None,
             driving: None,
+            rests_on: 0,
         }
+    }
+
+    /// From which record on the run must be [watched](crate::Run::watch_from) by somebody who has seen all up to the last update,
+    /// so that what comes after means the same to them.
+    pub fn rests_on(&self) -> u64 {
+        self.rests_on
     }
 
     /// Shows what happens in the runs that this one waits for, too.
@@ -253,6 +261,11 @@ impl Stream for Updates {
                 None => return Poll::Ready(None),
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                 Some(Ok(observed)) => {
+                    // As it was before, since whoever has seen some of what a record means needs the rest of it.
+                    self.rests_on = match (&observed, self.translator.view.rests_on()) {
+                        (Observed::Record(record), open) => open.unwrap_or(record.offset).min(record.offset),
+                        (_, open) => open.unwrap_or(self.rests_on),
+                    };
                     let updates = self.translator.translate(observed);
                     self.show(updates);
                 }

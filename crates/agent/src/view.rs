@@ -1,6 +1,6 @@
 //! [`View`]: the journal of a run as events.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use adjutant_core::event::{EVENT_VERSION, Event, EventKind};
 use adjutant_core::id::{RunId, StepKey};
@@ -25,13 +25,15 @@ use crate::workflow::todo_event;
 
 /// Makes events of the records of one run, and of what passes by without being recorded.
 ///
-/// It is shown all records from the first on, since what a record means depends on those before it.
+/// What a record means depends on those before it. It is shown all from the first on, or from where another view
+/// [rested on](Self::rests_on).
 pub struct View {
     run: RunId,
     at: Timestamp,
-    open: BTreeMap<StepKey, Step>,
-    /// The scopes of calls that were announced before their step is recorded.
-    announced: BTreeSet<StepKey>,
+    /// Open steps, each with the offset of its record. What answers a timer means nothing.
+    open: BTreeMap<StepKey, (u64, Step)>,
+    /// The scopes of calls that were announced before their step is recorded, each with the offset of that.
+    announced: BTreeMap<StepKey, u64>,
 }
 
 /// What an open step is.
@@ -50,7 +52,14 @@ enum Step {
 impl View {
     /// A view of a run from its first record.
     pub fn new(run: RunId) -> Self {
-        Self { run, at: Timestamp::default(), open: BTreeMap::new(), announced: BTreeSet::new() }
+        Self { run, at: Timestamp::default(), open: BTreeMap::new(), announced: BTreeMap::new() }
+    }
+
+    /// The first of the records that what comes may depend on; none where it depends on none. A view that begins there makes the
+    /// same of what comes.
+    pub fn rests_on(&self) -> Option<u64> {
+        let open = self.open.values().map(|(offset, _)| *offset);
+        open.chain(self.announced.values().copied()).min()
     }
 
     /// The events of the next record; none for what only engines care about.
@@ -61,7 +70,7 @@ impl View {
             self.open.clear();
             self.announced.clear();
         }
-        let kinds = self.kinds(record.segment, &record.entry);
+        let kinds = self.kinds(record);
         let step = record.entry.key();
         kinds.into_iter().map(|kind| self.event(Some(record.offset), step, kind)).collect()
     }
@@ -77,7 +86,7 @@ impl View {
             }
             Piece::Reset => EventKind::Reset { attempt: cursor.attempt },
             Piece::Progress(text) => match self.open.get(&delta.step) {
-                Some(Step::Call(called)) => {
+                Some((_, Step::Call(called))) => {
                     EventKind::ToolProgress { call: called.call.clone(), text: text.clone() }
                 }
                 _ => EventKind::ModelProgress { text: text.clone() },
@@ -97,25 +106,27 @@ impl View {
         }
     }
 
-    fn kinds(&mut self, segment: u32, entry: &Entry) -> Vec<EventKind> {
-        match entry {
+    fn kinds(&mut self, record: &Record) -> Vec<EventKind> {
+        match &record.entry {
             Entry::Admitted(admission) => {
                 let said = admission.input.to::<Input>().ok().map(|input| EventKind::Heard(input.message));
                 let started = EventKind::Started { name: admission.name.clone() };
                 [started].into_iter().chain(said).collect()
             }
             Entry::Issued { key, operation, .. } => {
-                let (step, kind) = self.begun(segment, key, operation);
-                self.open.insert(key.clone(), step);
+                let (step, kind) = self.begun(record.segment, key, operation);
+                if !matches!(operation.kind, Kind::Timer { .. }) {
+                    self.open.insert(key.clone(), (record.offset, step));
+                }
                 Vec::from_iter(kind)
             }
             Entry::Completed { key, outcome } => {
                 let step = self.open.remove(key);
-                Vec::from_iter(step.and_then(|step| answered(step, outcome)))
+                Vec::from_iter(step.and_then(|(_, step)| answered(step, outcome)))
             }
             Entry::Dropped { key } => match self.open.remove(key) {
                 // Whoever was about to answer need not any more: the time is over, or the run.
-                Some(Step::Approval(signal)) => {
+                Some((_, Step::Approval(signal))) => {
                     let answer =
                         serde_json::json!({ "approve": false, "reason": "it is not asked any more" });
                     vec![EventKind::ApprovalAnswered { signal, answer: answer.into() }]
@@ -125,7 +136,7 @@ impl View {
             Entry::Answered { key, operation, outcome, .. } => {
                 let events = at_once(operation, outcome);
                 if events.iter().any(|event| matches!(event, EventKind::ToolCalled(_))) {
-                    self.announced.insert(key.scope());
+                    self.announced.insert(key.scope(), record.offset);
                 }
                 events
             }
@@ -142,7 +153,7 @@ impl View {
     }
 
     /// What an operation that was asked for is, and the event of its beginning.
-    fn begun(&self, segment: u32, key: &StepKey, operation: &Operation) -> (Step, Option<EventKind>) {
+    fn begun(&mut self, segment: u32, key: &StepKey, operation: &Operation) -> (Step, Option<EventKind>) {
         let other = || EventKind::Step { operation: operation.name.clone() };
         match &operation.kind {
             Kind::Effect(_) => match (operation.input.to::<Link>(), Called::read(&operation.input)) {
@@ -152,7 +163,7 @@ impl View {
                 // The call was told of, and what came of it.
                 (_, Ok(_)) if operation.name == KEPT => (Step::Other, None),
                 (_, Ok(called)) => {
-                    let is_news = called.resumed.is_none() && !self.announced.contains(&key.scope());
+                    let is_news = self.announced.remove(&key.scope()).is_none() && called.resumed.is_none();
                     let event = is_news.then(|| EventKind::ToolCalled(as_call(&called)));
                     (Step::Call(Box::new(called)), event)
                 }

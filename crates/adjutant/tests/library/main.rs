@@ -38,4 +38,5 @@ mod tenants;
 mod trees;
 mod triggers;
 mod versions;
+mod watching;
 mod workflows;

@@ -10,3 +10,4 @@ mod kill;
 mod log;
 mod place;
 mod store;
+mod streams;

@@ -3,7 +3,7 @@
 use adjutant::{Run, Update};
 use adjutant_core::Result;
 use adjutant_core::event::{Event, EventKind};
-use futures::{Stream, StreamExt};
+use futures::{Stream, StreamExt, stream};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -58,16 +58,21 @@ pub(super) fn frames(
     after: Position,
     with_children: bool,
 ) -> impl Stream<Item = Result<Frame>> + Send + use<> {
-    let updates = if with_children { run.watch() } else { run.watch_alone() };
+    let from = after.rests_on();
+    let updates = if with_children { run.watch_from(from) } else { run.watch_alone_from(from) };
+    let watched = stream::unfold(updates, |mut updates| async move {
+        let update = updates.next().await?;
+        Some(((update, updates.rests_on()), updates))
+    });
     let (id, mut at) = (run.id().clone(), Position::default());
-    updates.filter_map(move |update| {
+    watched.filter_map(move |(update, rests_on)| {
         let frame = match update {
             Err(error) => Some(Err(error)),
             Ok(Update::State(state)) => Some(Ok(Frame::state(state))),
             // Models say so that they are at work on a call; it is no text.
             Ok(Update::Event(event)) if is_empty(&event) => None,
             Ok(Update::Event(event)) if event.run == id => {
-                let placed = at.pass(&event);
+                let placed = at.pass(&event, rests_on);
                 let is_new = placed.is_none() || !after.has_seen(&at, &event);
                 is_new.then(|| Ok(Frame::of(&event, placed.map(|()| at.to_string()))))
             }

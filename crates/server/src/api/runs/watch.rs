@@ -43,7 +43,8 @@ struct Watched {
     /// The id of the last event that was seen, as the header `Last-Event-ID` says it.
     #[serde(default)]
     after: Option<String>,
-    /// Whether what happens in runs that it waits for is shown too. That has no ids: after an interruption it comes again.
+    /// Whether what happens in runs that it waits for is shown too. That has no ids: after an interruption what
+    /// happened in those that it still waits for comes again.
     #[serde(default)]
     children: Option<bool>,
 }
