@@ -12,10 +12,11 @@ use std::time::{Duration, Instant};
 use adjutant_core::Error;
 use adjutant_core::event::Cursor;
 use adjutant_core::id::{RunId, Scope, StepKey};
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 /// One piece of what a step says while it works.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delta {
     /// The step.
     pub step: StepKey,
@@ -26,7 +27,7 @@ pub struct Delta {
 }
 
 /// What a delta is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Piece {
     /// Text of an answer.
     Text(String),

@@ -1,6 +1,5 @@
 //! The engine of one tenant and project.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +8,6 @@ use adjutant_core::id::{RunId, Scope, SessionId};
 use adjutant_core::json::Json;
 use adjutant_core::time::Timestamp;
 use adjutant_core::{Code, Error, Result};
-use adjutant_durable::stream::Reader;
 use adjutant_durable::{
     Act, Admission, Admitted, Advance, Amount, Asking, Changed, Conversation, Cursor, Document, Draft,
     Engine, Expected, Fired, Firing, Fork, Forked, Grant, Host, Link, Mail, Observed, Occurrence, Page,
@@ -26,11 +24,9 @@ use crate::chain::Chain;
 use crate::connection::fault;
 use crate::day::Day;
 use crate::store::{Daily, Inner};
+use crate::watcher::{LOOK, Watcher};
 use crate::worker::Service;
 use crate::{audit, chain, claim, deeds, document, erase, fork, grant, listing, query, trigger, version};
-
-/// How often a watcher looks for what another process wrote.
-const LOOK: Duration = Duration::from_millis(100);
 
 /// Runs of one tenant and project on SQLite.
 pub(crate) struct SqliteEngine {
@@ -108,19 +104,7 @@ impl Engine for SqliteEngine {
     }
 
     fn watch(&self, run: &RunId, from: u64) -> BoxStream<'static, Result<Observed>> {
-        let bell = self.store.bell(&self.scope, run);
-        let watcher = Watcher {
-            store: Arc::clone(&self.store),
-            scope: self.scope.clone(),
-            run: run.clone(),
-            next: from,
-            deltas: self.store.hub.channel(&self.scope, run).subscribe(),
-            commits: bell.commits(),
-            _bell: bell,
-            state: None,
-            buffer: VecDeque::new(),
-            over: false,
-        };
+        let watcher = Watcher::new(Arc::clone(&self.store), self.scope.clone(), run.clone(), from);
         stream::unfold(watcher, Watcher::step).boxed()
     }
 
@@ -503,67 +487,5 @@ impl Standing {
                 () = tokio::time::sleep(LOOK) => {}
             }
         }
-    }
-}
-
-/// One who watches a run, at their own pace: what they have not asked for is not read.
-struct Watcher {
-    store: Arc<Inner>,
-    scope: Scope,
-    run: RunId,
-    next: u64,
-    deltas: Reader,
-    commits: watch::Receiver<u64>,
-    _bell: Arc<crate::store::Bell>,
-    state: Option<RunState>,
-    buffer: VecDeque<Observed>,
-    over: bool,
-}
-
-impl Watcher {
-    async fn step(mut self) -> Option<(Result<Observed>, Self)> {
-        loop {
-            if let Some(observed) = self.buffer.pop_front() {
-                return Some((Ok(observed), self));
-            }
-            if self.over {
-                return None;
-            }
-            // Deltas first: what a step said comes before how it ended.
-            self.buffer.extend(self.deltas.read().into_iter().map(Observed::Delta));
-            self.commits.mark_unchanged();
-            if let Err(error) = self.look().await {
-                self.over = true;
-                return Some((Err(error), self));
-            }
-            if self.buffer.is_empty() {
-                tokio::select! {
-                    () = self.deltas.changed() => {}
-                    _ = self.commits.changed() => {}
-                    () = tokio::time::sleep(LOOK) => {}
-                }
-            }
-        }
-    }
-
-    async fn look(&mut self) -> Result<()> {
-        let (scope, run, from) = (self.scope.clone(), self.run.clone(), self.next);
-        let (records, state) = self
-            .store
-            .read(move |connection| {
-                let row = claim::row_of(connection, &scope, &run)?;
-                Ok((fork::records(connection, &scope, row, from)?, query::state_of(connection, row)?))
-            })
-            .await?;
-        self.over = state == RunState::Ended;
-        if let Some(last) = records.last() {
-            self.next = last.offset + 1;
-        }
-        self.buffer.extend(records.into_iter().map(|record| Observed::Record(Box::new(record))));
-        if self.state != Some(state) {
-            self.state = Some(state);
-            self.buffer.push_back(Observed::State(state));
-        }
-        Ok(())
     }
 }

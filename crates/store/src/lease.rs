@@ -60,6 +60,17 @@ fn path(store: &Path, worker: i64) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// Where a worker tells what passes by in its process.
+pub(crate) fn socket(store: &Path, worker: i64) -> PathBuf {
+    with_socket(&path(store, worker))
+}
+
+fn with_socket(lock: &Path) -> PathBuf {
+    let mut name = lock.as_os_str().to_owned();
+    name.push(".socket");
+    PathBuf::from(name)
+}
+
 /// How a worker is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pulse {
@@ -111,6 +122,7 @@ fn is_locked(path: &Path) -> bool {
     match file.try_lock_shared() {
         Ok(()) => {
             let _ = std::fs::remove_file(path);
+            let _ = std::fs::remove_file(with_socket(path));
             false
         }
         Err(_) => true,

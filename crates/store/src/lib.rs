@@ -36,11 +36,13 @@ mod listing;
 mod owed;
 mod query;
 pub mod random;
+mod relay;
 mod schema;
 mod session;
 mod store;
 mod trigger;
 mod version;
+mod watcher;
 mod worker;
 mod writer;
 

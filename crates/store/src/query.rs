@@ -5,7 +5,7 @@ use adjutant_core::json::Json;
 use adjutant_core::time::Timestamp;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Admission, Asking, Entry, Letter, RunInfo, RunState, Wait, waits};
-use rusqlite::{Connection, Params, Row, params};
+use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
 use crate::claim::{self, digest};
 use crate::connection::fault;
@@ -205,6 +205,15 @@ pub(crate) fn state_of(connection: &Connection, row: i64) -> Result<RunState> {
         .and_then(|mut select| select.query_row([row], |row| row.get(0)))
         .map_err(fault)?;
     state(&text)
+}
+
+/// The worker that drives a run now.
+pub(crate) fn driver_of(connection: &Connection, row: i64) -> Result<Option<i64>> {
+    connection
+        .prepare_cached("SELECT worker FROM runs WHERE id = ?1 AND state = 'running'")
+        .and_then(|mut select| select.query_row([row], |row| row.get(0)).optional())
+        .map(Option::flatten)
+        .map_err(fault)
 }
 
 fn state(text: &str) -> Result<RunState> {

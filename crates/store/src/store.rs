@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use crate::directory::SqliteDirectory;
 use crate::engine::SqliteEngine;
 use crate::folder;
 use crate::lease::{self, Lease};
+use crate::relay::{self, Speaker};
 use crate::schema;
 use crate::writer::Writer;
 
@@ -96,10 +98,12 @@ impl Store {
             readers: Mutex::default(),
             reading: Semaphore::new(READERS),
             staying: Arc::new(Semaphore::new(most_staying)),
-            hub: Hub::default(),
+            hub: Arc::default(),
+            listening: Arc::new(Semaphore::new(relay::MOST)),
             bells: Mutex::default(),
             workers: Notify::new(),
             worker: tokio::sync::Mutex::default(),
+            own: AtomicI64::new(0),
         })))
     }
 
@@ -207,6 +211,8 @@ struct Worker {
     id: i64,
     /// How many services drive runs as this one.
     services: usize,
+    // Dropped before the lock, which others take for a sign of life.
+    _speaker: Option<Speaker>,
     _lease: Option<Lease>,
 }
 
@@ -218,10 +224,14 @@ pub(crate) struct Inner {
     reading: Semaphore,
     /// Places for runs that stay in memory though they could be let go: at most a quarter of all that are driven.
     pub(crate) staying: Arc<Semaphore>,
-    pub(crate) hub: Hub,
+    pub(crate) hub: Arc<Hub>,
+    /// Places for watchers who hear what is said in other processes.
+    pub(crate) listening: Arc<Semaphore>,
     bells: Mutex<HashMap<(Scope, RunId), Weak<Bell>>>,
     workers: Notify,
     worker: tokio::sync::Mutex<Option<Worker>>,
+    /// The worker that this process is, 0 where it is none.
+    own: AtomicI64,
 }
 
 impl Inner {
@@ -302,6 +312,11 @@ impl Inner {
         self.workers.notified()
     }
 
+    /// Whether this process is that worker.
+    pub(crate) fn is_worker(&self, id: i64) -> bool {
+        self.own.load(Ordering::Relaxed) == id
+    }
+
     /// Makes this process a worker, unless it is one already, until [`Self::discharge`].
     pub(crate) async fn enlist(&self) -> Result<i64> {
         let mut enlisted = self.worker.lock().await;
@@ -321,7 +336,9 @@ impl Inner {
             .await?;
         let lease = self.path().map(|path| Lease::take(path, id)).transpose()?;
         self.sweep(started).await?;
-        *enlisted = Some(Worker { id, services: 1, _lease: lease });
+        let speaker = self.path().and_then(|path| Speaker::listen(path, id, Arc::clone(&self.hub)));
+        *enlisted = Some(Worker { id, services: 1, _speaker: speaker, _lease: lease });
+        self.own.store(id, Ordering::Relaxed);
         Ok(id)
     }
 
@@ -341,6 +358,7 @@ impl Inner {
                 connection.execute("DELETE FROM workers WHERE id = ?1", [id]).map(drop).map_err(fault)
             })
             .await;
+        self.own.store(0, Ordering::Relaxed);
         *enlisted = None;
     }
 

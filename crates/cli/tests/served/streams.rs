@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use adjutant_testkit::provider::{Answer, MockProvider};
+use adjutant_testkit::provider::{Answer, Fault, MockProvider};
 use futures::StreamExt as _;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -77,4 +77,33 @@ async fn a_stream_goes_on_after_every_event_with_every_process() {
             assert_eq!(rest, pieced[place + 1..], "after {id}");
         }
     }
+}
+
+/// The first piece of text of a run: its id, and what it says.
+async fn piece(served: &Served, run: &str) -> (String, Value) {
+    let request = served.request(Method::GET, &format!("/api/runs/{run}/events"));
+    let (mut bytes, mut text) = (request.send().await.unwrap().bytes_stream(), String::new());
+    loop {
+        text.push_str(std::str::from_utf8(&bytes.next().await.unwrap().unwrap()).unwrap());
+        let Some((_, rest)) = text.split_once("event: text_delta\n") else { continue };
+        let Some((block, _)) = rest.split_once("\n\n") else { continue };
+        let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        return (field("id: ").to_owned(), serde_json::from_str(field("data: ")).unwrap());
+    }
+}
+
+/// The model has said something and says no more, so nothing of it is in the journal.
+#[tokio::test(flavor = "multi_thread")]
+async fn pieces_are_seen_with_every_process() {
+    let stuck = |_: &Value| Answer::text("one two three four five six").with(Fault::Stall(4));
+    let mock = MockProvider::with(stuck).start().await.unwrap();
+    let place = Place::new(&mock.base_url(), "");
+    let both = [place.serve("first", &[]).await, place.serve("second", &[]).await];
+    let run = both[0].start().await;
+    let seen = tokio::time::timeout(PATIENCE, async {
+        let first = piece(&both[0], &run).await;
+        (first, piece(&both[1], &run).await)
+    });
+    let (first, second) = seen.await.unwrap();
+    assert_eq!(first, second);
 }

@@ -12,6 +12,7 @@ mod journal;
 mod ledger;
 mod outside;
 mod people;
+mod pieces;
 mod plan;
 mod power;
 mod processes;

@@ -253,7 +253,8 @@ async fn a_worker_that_ends_in_order_leaves_nothing() {
         let connection = Connection::open(&path).unwrap();
         connection.query_row("SELECT count(*) FROM workers", [], |row| row.get::<_, i64>(0)).unwrap()
     };
-    let locks = || {
+    // The lock of a worker, and its socket.
+    let files = || {
         let files = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
         files.filter(|name| name.to_string_lossy().contains("-worker-")).count()
     };
@@ -261,18 +262,18 @@ async fn a_worker_that_ends_in_order_leaves_nothing() {
     let asks = Admission::new(run_id(1), "asks", "echo", adjutant_core::hash::Digest::of(b""), Json::null());
     engine.start(asks).await.unwrap();
     until(&engine, &run_id(1), RunState::Waiting).await;
-    assert_eq!((workers(), locks()), (1, 1));
+    assert_eq!((workers(), files()), (1, 2));
     second.stop().await;
-    assert_eq!((workers(), locks()), (1, 1), "the other service goes on");
+    assert_eq!((workers(), files()), (1, 2), "the other service goes on");
     serving.stop().await;
-    assert_eq!((workers(), locks()), (0, 0));
+    assert_eq!((workers(), files()), (0, 0));
     let third = Serving::start(Arc::clone(&engine), Arc::new(Echo));
     let more = Letter::Signal { name: "more".into(), payload: Json::null() };
     engine.send(&run_id(1), Mail::new("more", more)).await.unwrap();
     until(&engine, &run_id(1), RunState::Ended).await;
-    assert_eq!((workers(), locks()), (1, 1), "it can begin again");
+    assert_eq!((workers(), files()), (1, 2), "it can begin again");
     third.stop().await;
-    assert_eq!((workers(), locks()), (0, 0));
+    assert_eq!((workers(), files()), (0, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
