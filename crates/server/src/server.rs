@@ -91,7 +91,7 @@ impl Server {
         service.draining().cancel();
         let ends = async {
             // Who tells of what happens ends by itself, and lets other processes tell on at once.
-            tokio::join!(graceful.shutdown(), service.tenants().close(), telling)
+            tokio::join!(graceful.shutdown(), service.tenants().close(), telling, finish_answers(&service))
         };
         let in_time = timeout(service.settings().drain + GRACE, ends).await.is_ok();
         if !in_time {
@@ -99,5 +99,13 @@ impl Server {
         }
         duties.shutdown().await;
         service.settle().await
+    }
+}
+
+/// Waits for answers of models in the background as far as the deadline allows, and leaves the rest to other processes.
+async fn finish_answers(service: &Service) {
+    let background = service.background();
+    if timeout(service.settings().drain, background.finished()).await.is_err() {
+        background.hand_over().await;
     }
 }

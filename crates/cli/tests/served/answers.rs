@@ -124,3 +124,29 @@ async fn whoever_cancels_or_deletes_need_not_ask_the_process_that_works() {
     }
     assert_eq!(mock.requests().len(), 2, "nobody begins it anew");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_is_told_to_stop_finishes_what_it_can_and_hands_the_rest_over() {
+    let is_stuck = Arc::new(AtomicBool::new(false));
+    let after = Arc::clone(&is_stuck);
+    let answer = move |_: &Value| match after.load(Ordering::Relaxed) {
+        true => Answer::text("It is not done.").with(Fault::Stall(2)),
+        false => Answer::text("It is done.").with(Fault::SlowFirstByte(Duration::from_millis(700))),
+    };
+    let mock = MockProvider::with(answer).start().await.unwrap();
+    let place = Place::new(&mock.base_url(), "");
+    let second = place.serve("second", &[]).await;
+    for (stuck, requests) in [(false, 1), (true, 3)] {
+        is_stuck.store(stuck, Ordering::Relaxed);
+        let mut first = place.serve("first", &["--patience", "2"]).await;
+        let id = ask(&first, &mock, json!({})).await;
+        is_stuck.store(false, Ordering::Relaxed);
+        first.signal(Signal::TERM);
+        assert_eq!(first.ended().await.code(), Some(143), "{}", first.log());
+        let left = Instant::now();
+        let response = over(&second, &id).await;
+        assert_eq!(response["output"][0]["content"][0]["text"], "It is done.", "{response}");
+        assert!(left.elapsed() < Duration::from_secs(7), "nobody waits for one who is gone");
+        assert_eq!(mock.requests().len(), requests, "what was finished is not asked again");
+    }
+}

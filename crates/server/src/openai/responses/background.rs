@@ -5,15 +5,26 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::stream::Event;
 
 /// The most events of one response that are remembered. One with more is broken off: whoever comes back must hear all.
 const MOST: usize = 20_000;
 
-/// The responses that this process works on in the background, by tenant and id.
+/// The responses that this process works on in the background.
 #[derive(Clone, Default)]
-pub(crate) struct Background(Arc<Mutex<HashMap<(String, String), Under>>>);
+pub(crate) struct Background(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    /// By tenant and id.
+    under: Mutex<HashMap<(String, String), Under>>,
+    /// The answers of models among them: no other process goes on with one by itself.
+    answers: TaskTracker,
+    /// Cancelled when whoever works on one is to leave it to another process.
+    leaving: CancellationToken,
+}
 
 /// A response under way.
 #[derive(Clone)]
@@ -49,12 +60,34 @@ impl Background {
         self.lock().get(&(tenant.to_owned(), id.to_owned())).cloned()
     }
 
+    /// Has an answer of a model worked on.
+    pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.0.answers.spawn(work);
+    }
+
+    /// Waits until no model answers any more.
+    pub(crate) async fn finished(&self) {
+        self.0.answers.close();
+        self.0.answers.wait().await;
+    }
+
+    /// Leaves what is not finished to another process.
+    pub(crate) async fn hand_over(&self) {
+        self.0.leaving.cancel();
+        self.finished().await;
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(String, String), Under>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.under.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Working {
+    /// Waits until this process is to leave it to another.
+    pub(super) async fn left(&self) {
+        self.background.0.leaving.cancelled().await;
+    }
+
     /// Tells events.
     pub(super) fn tell(&self, new: Vec<Event>) {
         let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);

@@ -27,6 +27,9 @@ const HELD: i64 = 10_000;
 /// How often one is begun. Whatever ends as many processes is left alone.
 const TRIES: u32 = 5;
 
+/// How many are looked at together.
+const PAGE: usize = 1_000;
+
 /// What is to be done, for whoever does it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Work {
@@ -64,6 +67,7 @@ pub(super) struct Held {
     user: Option<String>,
     /// How often it was begun, this time included.
     tries: u32,
+    /// Which state of who holds it this is; 0 before the first.
     revision: u64,
 }
 
@@ -93,7 +97,7 @@ impl Held {
         let draft = draft(WORK, &id, user.clone(), now, Json::of(work)?);
         adjutant.engine().put_document(draft).await?;
         let mut held = Self { adjutant: adjutant.clone(), id, user, tries: 1, revision: 0 };
-        held.write(Expected::Nothing).await?;
+        held.write(HELD).await?;
         Ok(held)
     }
 
@@ -113,7 +117,7 @@ impl Held {
 
     /// Goes on holding it; whether it still does.
     pub(super) async fn keep(&mut self) -> Result<bool> {
-        match self.write(Expected::Revision(self.revision)).await {
+        match self.write(HELD).await {
             Ok(()) => Ok(true),
             Err(error) if error.code() == Code::Conflict => Ok(false),
             Err(error) => Err(error),
@@ -125,9 +129,19 @@ impl Held {
         self.tries > TRIES
     }
 
-    async fn write(&mut self, over: Expected) -> Result<()> {
+    /// Leaves it to another process, at once and as if it had not been begun here.
+    pub(super) async fn leave(mut self) -> Result<()> {
+        self.tries -= 1;
+        self.write(0).await
+    }
+
+    async fn write(&mut self, held: i64) -> Result<()> {
         let now = self.adjutant.gateway().now();
-        let hold = Hold { until: now.0 + HELD, tries: self.tries };
+        let hold = Hold { until: now.0 + held, tries: self.tries };
+        let over = match self.revision {
+            0 => Expected::Nothing,
+            revision => Expected::Revision(revision),
+        };
         let draft = draft(HOLD, &self.id, self.user.clone(), now, Json::of(&hold)?).over(over);
         self.revision = self.adjutant.engine().put_document(draft).await?;
         Ok(())
@@ -142,9 +156,14 @@ impl Held {
 /// What nobody holds any more.
 pub(super) async fn left(adjutant: &Adjutant) -> Result<Vec<Document>> {
     let now = adjutant.gateway().now();
-    let mut left = adjutant.engine().documents(HOLD, "", None, 1_000).await?;
-    left.retain(|document| document.body.to::<Hold>().is_ok_and(|hold| hold.until <= now.0));
-    Ok(left)
+    let (mut left, mut after) = (Vec::new(), None);
+    loop {
+        let page = adjutant.engine().documents(HOLD, "", after.as_deref(), PAGE).await?;
+        let Some(last) = page.last() else { return Ok(left) };
+        after = Some(last.key.clone());
+        let runs_out = |document: &Document| document.body.to::<Hold>().is_ok_and(|hold| hold.until <= now.0);
+        left.extend(page.into_iter().filter(runs_out));
+    }
 }
 
 /// Whether something is still to be done for a response.

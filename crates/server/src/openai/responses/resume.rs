@@ -79,7 +79,7 @@ async fn begin(
     };
     let working = service.background().begin(&adjutant.scope().tenant, &keeping.id);
     let listener = Listener::Later { to: working, _place: place };
-    tokio::spawn(work(talk, Events::new(asked.frame), keeping, listener, Some(held)));
+    service.background().spawn(work(talk, Events::new(asked.frame), keeping, listener, Some(held)));
     Ok(())
 }
 

@@ -134,7 +134,12 @@ async fn later(
     };
     let working = given.service.background().begin(&tenant, &id);
     let listener = Listener::Later { to: working, _place: place };
-    tokio::spawn(work(talk, Events::new(frame), keeping, listener, held));
+    let is_answer = held.is_some();
+    let work = work(talk, Events::new(frame), keeping, listener, held);
+    match is_answer {
+        true => given.service.background().spawn(work),
+        false => drop(tokio::spawn(work)),
+    }
     match stream {
         true => again(given, &id, None).await,
         false => Ok(body_of(&response, &tells)),
@@ -334,6 +339,10 @@ async fn again(given: &Given, id: &str, after: Option<u64>) -> Result<Response, 
                     }
                 }
             });
+        }
+        None if kept.is_under_way() => {
+            return Err(Fault::at("stream", "invalid_value", "another process works on this response")
+                .with_help("ask for it without `stream`, or again once it is over"));
         }
         None if kept.events.is_empty() => {
             return Err(Fault::at("stream", "invalid_value", "this response cannot be told again")

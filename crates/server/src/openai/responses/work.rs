@@ -136,6 +136,13 @@ pub(super) async fn work(
                 }
                 return;
             }
+            () = listener.is_leaving(), if held.is_some() => {
+                // What cannot be written runs out by itself.
+                if let Some(held) = held.take() {
+                    let _ = held.leave().await;
+                }
+                return;
+            }
             delta = talk.next() => delta,
             _ = hold.tick(), if held.is_some() => match is_held(&mut held).await {
                 true => continue,
@@ -242,6 +249,14 @@ impl Listener {
         match self {
             Self::Client { to, .. } => to.closed().await,
             Self::Later { to, .. } => to.cancel.cancelled().await,
+        }
+    }
+
+    /// Waits until this process is to leave it to another.
+    async fn is_leaving(&self) {
+        match self {
+            Self::Client { .. } => std::future::pending().await,
+            Self::Later { to, .. } => to.left().await,
         }
     }
 
