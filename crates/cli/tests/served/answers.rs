@@ -96,9 +96,15 @@ async fn another_process_goes_on_with_what_a_dead_one_left_and_lets_be_what_a_li
     tokio::time::sleep(Duration::from_secs(13)).await;
     assert_eq!(mock.requests().len(), 2, "who works on it says so in time");
     is_stuck.store(false, Ordering::Relaxed);
+    // Who listens at a process that does not work on it hears it once that does.
+    let listening = second.request(Method::GET, &format!("/v1/responses/{id}?stream=true"));
+    let told = tokio::spawn(async move { listening.send().await.unwrap().text().await.unwrap() });
+    tokio::time::sleep(Duration::from_millis(300)).await;
     first.signal(Signal::KILL);
     first.ended().await;
     assert_eq!(over(&second, &id).await["status"], "completed");
+    let told = told.await.unwrap();
+    assert!(told.contains("event: response.created") && told.contains("event: response.completed"), "{told}");
     let (_, response) = second.get(&format!("/v1/responses/{kept}")).await;
     assert_eq!((mock.requests().len(), &response["status"]), (3, &json!("in_progress")));
 }

@@ -1,5 +1,6 @@
 //! `POST /v1/responses`, and what is kept of responses: themselves, and conversations.
 
+mod again;
 mod answer;
 mod background;
 mod conversations;

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use adjutant::model::StopReason;
 use adjutant_core::message::{Message, Part};
 use adjutant_core::role::Right;
 use adjutant_core::{Code, Error};
@@ -15,20 +14,21 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{Receiver, channel};
 
-use super::answer::{Frame, message, whole};
+use super::again::Return;
+use super::answer::{Frame, whole};
 use super::conversations;
-use super::held::{Held, Work, forget, is_open};
-use super::items::{read as read_items, referred};
+use super::held::{Held, Work, forget};
+use super::items::referred;
 use super::request::{Asked, Before, read};
 use super::store::{Kept, Shelf};
-use super::stream::{Event, Events};
+use super::stream::Events;
 use super::work::{Keeping, Listener, work};
 use crate::gateway::{Asks, Given, Talk, Target, Tells, Vendor, failed, json as body_of, streamed, take};
 use crate::service::Service;
 use crate::wire::{Fault, checked};
 
 /// How many pieces wait for a client that reads slowly.
-const MOST_WAITING: usize = 32;
+pub(super) const MOST_WAITING: usize = 32;
 
 /// The routes of responses and conversations.
 pub(in crate::openai) fn routes() -> Router<Service> {
@@ -141,13 +141,13 @@ async fn later(
         false => drop(tokio::spawn(work)),
     }
     match stream {
-        true => again(given, &id, None).await,
+        true => Return::to(given, &id).told(None).await,
         false => Ok(body_of(&response, &tells)),
     }
 }
 
 /// What comes through a channel.
-fn received(mut pieces: Receiver<String>) -> impl Stream<Item = String> + Send {
+pub(super) fn received(mut pieces: Receiver<String>) -> impl Stream<Item = String> + Send {
     poll_fn(move |context| pieces.poll_recv(context))
 }
 
@@ -259,110 +259,12 @@ async fn show(
         let given = take(service, request, Right::Run).await?;
         let plain = id.strip_prefix("resp_").unwrap_or(&id);
         if shown.stream == Some(true) {
-            return again(&given, plain, shown.starting_after).await;
+            return Return::to(&given, plain).told(shown.starting_after).await;
         }
-        let kept = settled(&given, plain).await?;
+        let kept = Return::to(&given, plain).settled().await?;
         Ok(body_of(&kept.response, &Tells { id: plain.to_owned(), run: kept.run, ..Tells::default() }))
     };
     found.await.unwrap_or_else(|fault| failed(Vendor::OpenAi, &fault))
-}
-
-/// A kept response. One that was under way in a process that is gone, and that nobody is to take over, is over.
-async fn settled(given: &Given, id: &str) -> Result<Kept, Fault> {
-    let shelf = Shelf::of(&given.caller);
-    let mut kept = shelf.response(id).await?;
-    if !kept.is_under_way() || given.service.background().find(&tenant(given), id).is_some() {
-        return Ok(kept);
-    }
-    if let Some(run) = kept.run.clone() {
-        return of_run(given, id, kept, &run).await;
-    }
-    if is_open(shelf.adjutant().engine().as_ref(), id).await? || !shelf.is_left(id).await? {
-        return Ok(kept);
-    }
-    kept.end("failed", json!({"code": "server_error", "message": "the process that worked on it is gone"}));
-    shelf.keep(id, &kept).await?;
-    Ok(kept)
-}
-
-/// A response of an agent that no process here works on: its run goes on by itself, and once it is over the response is.
-async fn of_run(given: &Given, id: &str, mut kept: Kept, run: &str) -> Result<Kept, Fault> {
-    let run = given.caller.adjutant().find(run).await?;
-    if run.info().await?.outcome.is_none() {
-        return Ok(kept);
-    }
-    let text = |name: &str| kept.response.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let frame = Frame {
-        id: id.to_owned(),
-        created: kept.response.get("created_at").and_then(Value::as_i64).unwrap_or_default(),
-        model: text("model"),
-        background: true,
-        sealed: false,
-        conversation: kept.response.pointer("/conversation/id").and_then(Value::as_str).map(str::to_owned),
-        echo: kept.response.as_object().cloned().unwrap_or_default(),
-    };
-    kept.response = match run.outcome().await {
-        Ok(reply) => {
-            let said = Message::assistant(vec![Part::text(reply.text.as_str())]);
-            let output = vec![message(&frame.item_id("msg", 0), &reply.text, None, false)];
-            kept.said = read_items(&kept.input, true)?;
-            kept.said.push(said);
-            frame.ended(&StopReason::EndTurn, output, Some(reply.usage))
-        }
-        Err(error) => super::answer::failed(&frame, &Fault::from(error), Vec::new()),
-    };
-    kept.run = None;
-    Shelf::of(&given.caller).keep(id, &kept).await?;
-    Ok(kept)
-}
-
-/// Tells a response again, after an event.
-async fn again(given: &Given, id: &str, after: Option<u64>) -> Result<Response, Fault> {
-    let place = given.service.stream()?;
-    let kept = Shelf::of(&given.caller).response(id).await?;
-    let first = usize::try_from(after.map_or(0, |after| after.saturating_add(1))).unwrap_or(usize::MAX);
-    let (sender, pieces): (_, Receiver<String>) = channel(MOST_WAITING);
-    match given.service.background().find(&tenant(given), id) {
-        Some(mut under) => {
-            tokio::spawn(async move {
-                let (_place, mut next) = (place, first);
-                while let Some(events) = tokio::select! {
-                    biased;
-                    () = sender.closed() => None,
-                    events = under.from(next) => events,
-                } {
-                    next += events.len();
-                    let mut out = String::new();
-                    events.iter().for_each(|event| event.write(&mut out));
-                    if sender.send(out).await.is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-        None if kept.is_under_way() => {
-            return Err(Fault::at("stream", "invalid_value", "another process works on this response")
-                .with_help("ask for it without `stream`, or again once it is over"));
-        }
-        None if kept.events.is_empty() => {
-            return Err(Fault::at("stream", "invalid_value", "this response cannot be told again")
-                .with_help("only those that are made with `background` can; ask for it without `stream`"));
-        }
-        None => {
-            tokio::spawn(async move {
-                let _place = place;
-                for (number, data) in (0_u64..).zip(kept.events).skip(first) {
-                    let mut out = String::new();
-                    Event { number, data }.write(&mut out);
-                    if sender.send(out).await.is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-    }
-    let tells = Tells { id: id.to_owned(), ..Tells::default() };
-    Ok(streamed(received(pieces), given.service.settings().heartbeat, &tells))
 }
 
 async fn delete(State(service): State<Service>, Path(id): Path<String>, request: Request) -> Response {
@@ -372,7 +274,7 @@ async fn delete(State(service): State<Service>, Path(id): Path<String>, request:
         let shelf = Shelf::of(&given.caller);
         shelf.response(plain).await?;
         forget(shelf.adjutant().engine().as_ref(), plain).await?;
-        if let Some(under) = given.service.background().find(&tenant(&given), plain) {
+        if let Some(under) = Return::to(&given, plain).under() {
             under.cancel.cancel();
         }
         shelf.forget(plain).await?;
@@ -385,7 +287,7 @@ async fn cancel(State(service): State<Service>, Path(id): Path<String>, request:
     let cancelled = async {
         let given = take(service, request, Right::Run).await?;
         let plain = id.strip_prefix("resp_").unwrap_or(&id);
-        let kept = settled(&given, plain).await?;
+        let kept = Return::to(&given, plain).settled().await?;
         if kept.response.get("background") != Some(&Value::Bool(true)) {
             return Err(Fault::at(
                 "response_id",
@@ -393,7 +295,7 @@ async fn cancel(State(service): State<Service>, Path(id): Path<String>, request:
                 "only what goes on in the background can be cancelled",
             ));
         }
-        if let Some(mut under) = given.service.background().find(&tenant(&given), plain) {
+        if let Some(mut under) = Return::to(&given, plain).under() {
             under.cancel.cancel();
             let mut next = 0;
             while let Some(events) = under.from(next).await {
@@ -402,7 +304,7 @@ async fn cancel(State(service): State<Service>, Path(id): Path<String>, request:
         } else if kept.is_under_way() {
             stop(&given, plain, kept).await?;
         }
-        let kept = settled(&given, plain).await?;
+        let kept = Return::to(&given, plain).settled().await?;
         Ok(body_of(&kept.response, &Tells::default()))
     };
     cancelled.await.unwrap_or_else(|fault| failed(Vendor::OpenAi, &fault))
