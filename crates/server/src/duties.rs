@@ -57,7 +57,10 @@ pub(crate) async fn watch_files(service: Service) {
     loop {
         let (next, changed) = watcher.changed().await;
         watcher = next;
-        let files: Vec<_> = changed.iter().map(|path| path.display().to_string()).collect();
+        let now = project.project();
+        let within =
+            |path: &std::path::PathBuf| path.strip_prefix(now.folder()).unwrap_or(path).display().to_string();
+        let files: Vec<_> = changed.iter().map(within).collect();
         let files = files.join(", ");
         let reloaded = project.reload_files().await;
         let what = if reloaded.is_ok() { "files.taken" } else { "files.refused" };

@@ -8,6 +8,7 @@ mod drain;
 mod flood;
 mod kill;
 mod log;
+mod operations;
 mod place;
 mod store;
 mod streams;

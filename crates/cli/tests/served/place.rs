@@ -69,8 +69,15 @@ impl Place {
 
     /// Starts a process, and waits until it listens.
     pub(crate) async fn serve(&self, name: &str, more: &[&str]) -> Served {
+        self.serve_with(name, more, &[]).await
+    }
+
+    /// The same, with more in its environment.
+    pub(crate) async fn serve_with(&self, name: &str, more: &[&str], environment: &[(&str, &str)]) -> Served {
         let arguments = [&["serve", "--listen", "127.0.0.1:0", "--log-format", "json"], more].concat();
-        self.started(name, self.command(&arguments)).await
+        let mut command = self.command(&arguments);
+        command.envs(environment.iter().copied());
+        self.started(name, command).await
     }
 
     /// The same where no file can become larger than so many blocks of the shell, as on a disk that is full.
@@ -91,8 +98,9 @@ impl Place {
         let began = Instant::now();
         let base = loop {
             let text = std::fs::read_to_string(&log).unwrap();
-            if let Some(line) = text.lines().find_map(|line| line.strip_prefix("listening at ")) {
-                break line.to_owned();
+            let at = text.lines().find_map(|line| line.split_once("listening at "));
+            if let Some((address, _)) = at.map(|(_, rest)| rest.split_once('"').unwrap_or((rest, ""))) {
+                break address.to_owned();
             }
             assert!(began.elapsed() < PATIENCE && child.try_wait().unwrap().is_none(), "{text}");
             tokio::time::sleep(Duration::from_millis(10)).await;

@@ -1,7 +1,8 @@
 //! Runs are started, looked at and steered.
 
-use adjutant::model::scripted::Turn;
+use adjutant::model::scripted::{Scripted, Turn};
 use adjutant_core::role::Role;
+use adjutant_server::Settings;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
@@ -150,4 +151,17 @@ async fn a_conversation_at_work_is_told_what_becomes_of_another_word() {
     assert_eq!(say("Never mind.", Some("interrupt")).await.0, StatusCode::ACCEPTED);
     assert_eq!(run.reply().await.unwrap_err().code(), adjutant_core::Code::RunCancelled);
     assert_eq!(say("What?", Some("later")).await.0, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn where_as_many_wait_as_may_nothing_more_is_taken_and_when_to_come_again_is_told() {
+    let settings = Settings { most_queued: 0, ..Settings::default() };
+    let kit = Kit::with(Scripted::new([]), settings).await;
+    let client = kit.client(Role::Operator).await;
+    let asked = json!({ "agent": "desk", "input": "Hello!" });
+    let response = client.request(Method::POST, "/api/runs").json(&asked).send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(response.headers()["retry-after"].to_str().unwrap().parse::<u64>().unwrap() >= 1);
+    let (_, runs) = client.get("/api/runs").await;
+    assert_eq!(runs["runs"].as_array().unwrap().len(), 0, "{runs}");
 }

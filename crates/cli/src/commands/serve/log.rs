@@ -9,6 +9,8 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::Registry;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::screen::Output;
+
 /// What the service logs begins with; libraries beneath it have a lot to say that might hold what was sent.
 const OWN: &str = "adjutant";
 
@@ -42,4 +44,12 @@ pub(super) fn begin(format: Format) {
     let own = Targets::new().with_target(OWN, Level::INFO);
     // Whoever began before goes on.
     let _ = tracing_subscriber::registry().with(lines.with_filter(own)).try_init();
+}
+
+/// Says something to whoever has started the service: as a line of the log where programs read it, so that each of its lines is one.
+pub(super) fn say(format: Format, output: Output, text: &str) {
+    match format {
+        Format::Text => output.talk(text),
+        Format::Json => tracing::info!(target: "adjutant::service", "{text}"),
+    }
 }

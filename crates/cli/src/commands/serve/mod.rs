@@ -56,7 +56,8 @@ pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
         settings.drain = Duration::from_secs(seconds);
     }
     take_room();
-    log::begin(arguments.log_format.unwrap_or_else(|| served.log.into()));
+    let format = arguments.log_format.unwrap_or_else(|| served.log.into());
+    log::begin(format);
     let options = StoreOptions { patience: settings.drain, ..StoreOptions::default() };
     let adjutant = Adjutant::builder().project(project).store_options(options).build()?;
     let secure = settings.tls.is_some();
@@ -76,11 +77,11 @@ pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
         output.json(&json!({ "listening": address.to_string(), "key": key }))?;
     } else {
         if let Some(key) = &key {
-            output.talk("the first key, with the role admin; keep it, it is not shown again:");
+            log::say(format, output, "the first key, with the role admin; keep it, it is not shown again:");
             output.line(key)?;
         }
         let scheme = if secure { "https" } else { "http" };
-        output.talk(&format!("listening at {scheme}://{address}"));
+        log::say(format, output, &format!("listening at {scheme}://{address}"));
     }
     tell("READY=1");
     let stop = CancellationToken::new();
@@ -93,7 +94,7 @@ pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
         broken = &mut serving => return ended(broken).map(|()| Exit::Success).map_err(Into::into),
     };
     tell("STOPPING=1");
-    output.aside("stopping; once more stops at once");
+    log::say(format, output, "stopping; once more stops at once");
     stop.cancel();
     tokio::select! {
         _ = interrupts.next() => {}
