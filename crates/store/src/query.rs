@@ -5,7 +5,7 @@ use adjutant_core::json::Json;
 use adjutant_core::time::Timestamp;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Admission, Asking, Entry, Letter, RunInfo, RunState, Wait, waits};
-use rusqlite::{Connection, OptionalExtension, Params, Row, params};
+use rusqlite::{Connection, Params, Row, params};
 
 use crate::claim::{self, digest};
 use crate::connection::fault;
@@ -207,13 +207,14 @@ pub(crate) fn state_of(connection: &Connection, row: i64) -> Result<RunState> {
     state(&text)
 }
 
-/// The worker that drives a run now.
-pub(crate) fn driver_of(connection: &Connection, row: i64) -> Result<Option<i64>> {
-    connection
-        .prepare_cached("SELECT worker FROM runs WHERE id = ?1 AND state = 'running'")
-        .and_then(|mut select| select.query_row([row], |row| row.get(0)).optional())
-        .map(Option::flatten)
-        .map_err(fault)
+/// How a run stands, and the worker that drives it now.
+pub(crate) fn driven(connection: &Connection, row: i64) -> Result<(RunState, Option<i64>)> {
+    let (text, worker): (String, Option<i64>) = connection
+        .prepare_cached("SELECT state, worker FROM runs WHERE id = ?1")
+        .and_then(|mut select| select.query_row([row], |row| Ok((row.get(0)?, row.get(1)?))))
+        .map_err(fault)?;
+    let state = state(&text)?;
+    Ok((state, worker.filter(|_| state == RunState::Running)))
 }
 
 fn state(text: &str) -> Result<RunState> {

@@ -96,12 +96,11 @@ impl Watcher {
 
     async fn look(&mut self) -> Result<()> {
         let (scope, run, from) = (self.scope.clone(), self.run.clone(), self.next);
-        let (records, state, driver) = self
+        let (records, (state, driver)) = self
             .store
             .read(move |connection| {
                 let row = claim::row_of(connection, &scope, &run)?;
-                let records = fork::records(connection, &scope, row, from)?;
-                Ok((records, query::state_of(connection, row)?, query::driver_of(connection, row)?))
+                Ok((fork::records(connection, &scope, row, from)?, query::driven(connection, row)?))
             })
             .await?;
         self.over = state == RunState::Ended;

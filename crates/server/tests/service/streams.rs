@@ -75,6 +75,10 @@ async fn whoever_connects_again_after_any_event_misses_nothing_and_sees_nothing_
         watch(&client, &run, None, None).await.into_iter().filter(|seen| seen.event != "state").collect();
     assert!(all.iter().any(|seen| seen.event == "tool_answered"), "{all:?}");
     assert_eq!(all.last().unwrap().event, "ended");
+    // Whoever goes on from there has little of the run read once more.
+    let numbers: Vec<u64> =
+        all.last().unwrap().id.as_ref().unwrap().split('.').map(|number| number.parse().unwrap()).collect();
+    assert!(numbers[0] > 8 && numbers[2] < 4, "{numbers:?}");
     for (number, seen) in all.iter().enumerate() {
         let id = seen.id.as_deref().unwrap();
         let rest: Vec<Seen> = watch(&client, &run, Some(id), None)
