@@ -235,6 +235,30 @@ async fn replay(folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Watching a run of 10,000 steps that is over: from its beginning, and on from near its end.
+async fn watching(folder: &Path) -> Result<()> {
+    let store = Store::open(folder.join("watching.db"), Options::default())?;
+    let engine = store.engine(Scope::default());
+    let serving = serve(&engine, steps(10_000, 100));
+    let run = start(&engine, 1).await?;
+    end(&engine, &run).await;
+    serving.stop().await;
+    let records = engine.watch(&run, 0).count().await as u64;
+    for (name, from) in
+        [("watching 10,000 steps from the beginning", 0), ("and from near the end", records - 20)]
+    {
+        let mut times = Vec::new();
+        for _ in 0..11 {
+            let began = Instant::now();
+            engine.watch(&run, from).count().await;
+            times.push(began.elapsed().as_secs_f64() * 1e3);
+        }
+        times.sort_by(f64::total_cmp);
+        println!("{name:<44} {:>8.2} ms (median of 11)", times.get(5).copied().unwrap_or_default());
+    }
+    Ok(())
+}
+
 #[tokio::main]
 async fn main() -> Result<()> {
     let folder = std::env::temp_dir().join(format!("adjutant-bench-{}", std::process::id()));
@@ -249,6 +273,7 @@ async fn main() -> Result<()> {
     }
     storage(&folder).await?;
     replay(&folder).await?;
+    watching(&folder).await?;
     parked(&folder).await?;
     let _ = std::fs::remove_dir_all(&folder);
     Ok(())
