@@ -265,8 +265,9 @@ async fn what_is_erased_or_pruned_leaves_the_chain_whole_and_is_told() {
     assert!(matches!(&links[0].what, Linked::Act(act) if act.what == Act::ERASED));
     let text = serde_json::to_string(&erased.erasures).unwrap();
     assert!(!text.contains("bob"), "whose they were is forgotten: {text}");
-    // The same run again is another one.
-    desk.ask(2).await;
+    // The same run is not begun again, and that it was refused is in no link.
+    let again = Admission::new(run_id(2), "test", "test", Digest::of(b""), Json::null());
+    assert_eq!(desk.engine.start(again).await.unwrap_err().code(), adjutant_core::Code::Conflict);
     assert_eq!(desk.verify().await.fault, None);
     tokio::time::sleep(Duration::from_millis(5)).await;
     while desk.engine.prune(Duration::ZERO, "night").await.unwrap() > 0 {}
@@ -285,7 +286,8 @@ async fn a_chain_begins_where_it_begins() {
     let mut desk = Desk::new().await;
     desk.stop().await;
     let records = desk.verify().await.records;
-    let older = "DROP TABLE chains; DROP TABLE links; DROP TABLE acts; PRAGMA user_version = 8";
+    let older = "DROP TABLE chains; DROP TABLE links; DROP TABLE acts; DROP TABLE erased; \
+                 PRAGMA user_version = 8";
     let (_folder, path) = desk.tampered(older);
     let found = verified(&path, Verify::default()).await;
     assert_eq!((&found.fault, found.before, found.records, found.links), (&None, records, 0, 0));
