@@ -213,10 +213,12 @@ impl Adjutant {
         let models = self.models();
         let admitted = adjutant_agent::start::start(self.0.place.engine.as_ref(), &models, start).await?;
         match id {
-            Some(id) if !admitted.new => run.is_of(&id, &input, session.as_ref()).await?,
-            _ => {}
+            Some(id) if !admitted.new => {
+                run.is_of(&id, &input, session.as_ref()).await?;
+                Ok(run.found())
+            }
+            _ => Ok(run),
         }
-        Ok(run)
     }
 
     /// A run that is to be started: with the version of its agent that is meant, and under the policies of now.

@@ -52,11 +52,12 @@ pub struct TakenBack {
 pub struct Run {
     adjutant: Adjutant,
     id: RunId,
+    was_there: bool,
 }
 
 impl Run {
     pub(crate) fn new(adjutant: Adjutant, id: RunId) -> Self {
-        Self { adjutant, id }
+        Self { adjutant, id, was_there: false }
     }
 
     pub(crate) fn adjutant(&self) -> &Adjutant {
@@ -66,6 +67,16 @@ impl Run {
     /// Its id.
     pub fn id(&self) -> &RunId {
         &self.id
+    }
+
+    /// The same, which was there when it was to be started.
+    pub(crate) fn found(self) -> Self {
+        Self { was_there: true, ..self }
+    }
+
+    /// Whether it was there when it was to be started: its task was [named](crate::Task::id), and given before.
+    pub fn was_there(&self) -> bool {
+        self.was_there
     }
 
     /// How it stands.

@@ -67,15 +67,15 @@ impl NewKey {
         match self.scopes.iter().find(|scope| !is_scope(scope)) {
             Some(scope) => refuse(
                 format!("`{scope}` is not a scope of a key"),
-                "write it as `agent:NAME`, for a workflow too, or as `model:NAME`; a `*` may stand at its end",
+                "write it as `agent:NAME`, for a workflow too, as `model:NAME` or `service:metrics`; a `*` may stand at its end",
             ),
             None => Ok(()),
         }
     }
 }
 
-/// What a key can be confined to. Workflows are asked as agents are.
-const KINDS: [&str; 2] = ["agent", "model"];
+/// What a key can be confined to. Workflows are asked as agents are; of the service there are its `metrics`.
+const KINDS: [&str; 3] = ["agent", "model", "service"];
 
 /// Whether a text is what a key can be confined to: a kind, a colon and a name, with a star at most at its end.
 fn is_scope(text: &str) -> bool {

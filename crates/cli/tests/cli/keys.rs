@@ -57,6 +57,6 @@ fn a_token_alone_is_on_standard_output() {
     --- stderr
     error[input-invalid]: `desk` is not a scope of a key
 
-    hint: write it as `agent:NAME`, for a workflow too, or as `model:NAME`; a `*` may stand at its end
+    hint: write it as `agent:NAME`, for a workflow too, as `model:NAME` or `service:metrics`; a `*` may stand at its end
     ");
 }

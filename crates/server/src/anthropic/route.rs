@@ -41,11 +41,11 @@ async fn answer(service: Service, request: Request) -> Result<Response, Fault> {
     if !asked.stream {
         let heard = Talk::begin(&given, asks).await?.whole().await?;
         let body = whole(&head, &heard.response, asked.shows_thinking);
-        return Ok(crate::gateway::json(&body, &heard.tells(&id)));
+        return Ok(crate::gateway::json(&body, &heard.tells()));
     }
     let place = given.service.stream()?;
     let talk = Talk::begin(&given, asks).await?;
-    let (tells, sent) = (talk.tells(&id), talk.sent());
+    let (tells, sent) = (talk.tells(), talk.sent());
     let pieces = pump(talk, Events::new(head, sent, asked.shows_thinking), place);
     Ok(streamed(pieces, given.service.settings().heartbeat, &tells))
 }
@@ -61,7 +61,7 @@ async fn count(State(service): State<Service>, request: Request) -> Response {
             Target::Agent(name) => drop(adjutant.choose(Some(&name))?),
         }
         let body = json!({"input_tokens": token::estimate_request(&asked.request)});
-        let tells = Tells { id: adjutant.gateway().id()?, ..Tells::default() };
+        let tells = Tells::default();
         Ok::<_, Fault>(crate::gateway::json(&body, &tells))
     };
     counted.await.unwrap_or_else(|fault| failed(Vendor::Anthropic, &fault))

@@ -114,12 +114,30 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     let read = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
         let at = if path == "." { String::new() } else { format!(" at `{path}`") };
-        Error::new(Code::InputInvalid, format!("the body is wrong{at}: {}", error.inner()))
+        Error::new(Code::InputInvalid, format!("the body is wrong{at}: {}", in_words(error.inner())))
     })?;
     deserializer.end().map_err(|error| {
         Error::new(Code::InputInvalid, format!("the body goes on after its end: {error}"))
     })?;
     Ok(read)
+}
+
+/// What is wrong with JSON, without the names that things have in the program.
+fn in_words(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let place = text.find(" at line ").and_then(|at| text.get(at..)).unwrap_or_default();
+    if text.contains("any variant of untagged enum") {
+        return format!("it has none of the forms that it may have{place}");
+    }
+    let Some((before, rest)) = text.split_once("expected ") else { return text };
+    let kind = rest.split(' ').next().unwrap_or_default();
+    let instead = match kind {
+        "struct" | "internally" | "adjacently" => "an object",
+        "enum" => "one of its words",
+        "tuple" | "unit" => "another form",
+        _ => return text,
+    };
+    format!("{before}expected {instead}{place}")
 }
 
 /// A body that was taken in, and its room.
@@ -196,6 +214,33 @@ mod tests {
     struct Given {
         count: u64,
         share: f64,
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_without_the_names_of_the_program() {
+        #[derive(Debug, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        enum Word {
+            One,
+        }
+        #[derive(Debug, Deserialize)]
+        struct Holds {
+            _given: Given,
+            _word: Word,
+        }
+        let said = |text: &str| parse::<Holds>(text.as_bytes()).unwrap_err().message().to_owned();
+        for (text, expected) in [
+            (
+                r#"{"_given": 7}"#,
+                "the body is wrong at `_given`: invalid type: integer `7`, expected an object at line 1 column 12",
+            ),
+            (
+                r#"{"_given": {"count": 1, "share": 1}, "_word": "two"}"#,
+                "unknown variant `two`, expected `one`",
+            ),
+        ] {
+            assert!(said(text).contains(expected), "{}", said(text));
+        }
     }
 
     #[test]

@@ -32,8 +32,6 @@ const TURNS: usize = 2;
 /// What the headers of an answer tell beside it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tells {
-    /// The id of the request.
-    pub(crate) id: String,
     /// The model that answered.
     pub(crate) model: Option<String>,
     /// The run, where an agent answered.
@@ -46,8 +44,6 @@ impl Tells {
     fn put(&self, headers: &mut HeaderMap) {
         let cost = self.cost.map(|cost| cost.amount().to_string());
         let told = [
-            ("x-request-id", Some(&self.id)),
-            ("request-id", Some(&self.id)),
             ("x-adjutant-model", self.model.as_ref()),
             ("x-adjutant-run", self.run.as_ref()),
             ("x-adjutant-cost-usd", cost.as_ref()),

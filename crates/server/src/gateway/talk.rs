@@ -69,8 +69,8 @@ pub(crate) struct Heard {
 
 impl Heard {
     /// What the headers tell of it.
-    pub(crate) fn tells(&self, id: &str) -> Tells {
-        Tells { id: id.to_owned(), model: self.model.clone(), run: self.run.clone(), cost: self.cost }
+    pub(crate) fn tells(&self) -> Tells {
+        Tells { model: self.model.clone(), run: self.run.clone(), cost: self.cost }
     }
 }
 
@@ -127,12 +127,12 @@ impl Talk {
     }
 
     /// What is known before the answer, for headers.
-    pub(crate) fn tells(&self, id: &str) -> Tells {
+    pub(crate) fn tells(&self) -> Tells {
         let (model, run) = match self {
             Self::Model(exchange) => (Some(exchange.model().to_owned()), None),
             Self::Agent(agent) => (None, Some(agent.run().to_owned())),
         };
-        Tells { id: id.to_owned(), model, run, cost: None }
+        Tells { model, run, cost: None }
     }
 
     /// The tokens that were sent, by an estimate.

@@ -56,7 +56,7 @@ async fn answer(service: Service, request: Request) -> Result<Response, Fault> {
         .collect();
     let used = json!({"prompt_tokens": usage.input, "total_tokens": usage.input});
     let body = json!({"object": "list", "data": data, "model": model, "usage": used});
-    let tells = Tells { id: gateway.id()?, model: Some(id), ..Tells::default() };
+    let tells = Tells { model: Some(id), ..Tells::default() };
     Ok(crate::gateway::json(&body, &tells))
 }
 

@@ -16,7 +16,8 @@ const HEADERS: &str = "accept, authorization, content-type, idempotency-key, las
     x-stainless-retry-count, x-stainless-runtime, x-stainless-runtime-version, x-stainless-timeout, x-stainless-helper-method";
 
 /// What they may read of an answer, beside its body.
-const EXPOSED: &str = "location, ratelimit, ratelimit-policy, retry-after, x-request-id";
+const EXPOSED: &str = "idempotency-replayed, location, ratelimit, ratelimit-policy, retry-after, x-request-id, \
+    x-adjutant-cost-usd, x-adjutant-model, x-adjutant-run";
 
 /// How long a browser need not ask again, in seconds.
 const LASTS: &str = "600";

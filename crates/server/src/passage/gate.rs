@@ -48,6 +48,9 @@ pub(crate) async fn pass(State(service): State<Service>, mut request: Request, n
         }
     };
     dress::dress(response.headers_mut(), &witness);
+    if vendor == Some(Vendor::Anthropic) {
+        response.headers_mut().insert(id::ANTHROPIC, witness.id.clone());
+    }
     if !settings.origins.is_empty() {
         cors::vary(response.headers_mut());
     }

@@ -9,6 +9,9 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 /// The header that it stands in.
 pub(super) const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
+/// The same, as Anthropic's clients look for it.
+pub(super) const ANTHROPIC: HeaderName = HeaderName::from_static("request-id");
+
 /// The header of a trace that a request is part of (W3C Trace Context).
 const TRACE: &str = "traceparent";
 

@@ -35,6 +35,12 @@ async fn the_same_key_is_the_same_run_and_another_task_under_it_is_refused() {
     };
     let (first, second) = tokio::join!(start("Do it."), start("Do it."));
     assert_eq!((first.0, &first.1["id"]), (StatusCode::OK, &second.1["id"]), "{first:?}");
+    let sent = client.request(Method::POST, "/api/runs").header("Idempotency-Key", "order-7");
+    let third = sent.json(&json!({ "input": "Do it." })).send().await.unwrap();
+    assert_eq!(third.headers()["idempotency-replayed"], "true");
+    let sent = client.request(Method::POST, "/api/runs").header("Idempotency-Key", "order-8");
+    let new = sent.json(&json!({ "input": "" , "agent": "none" })).send().await.unwrap();
+    assert!(new.headers().get("idempotency-replayed").is_none());
     let (status, refused) = start("Do something else.").await;
     assert_eq!((status, &refused["code"]), (StatusCode::CONFLICT, &json!("conflict")));
     assert_eq!(kit.adjutant.runs(10).await.unwrap().len(), 1);

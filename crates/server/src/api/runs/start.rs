@@ -8,8 +8,8 @@ use adjutant_core::role::Right;
 use adjutant_core::{Code, Error, Result};
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
 use http::header::ACCEPT;
+use http::{HeaderName, HeaderValue, StatusCode};
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -20,6 +20,9 @@ use crate::api::view;
 use crate::endpoint::{Accepted, Answer, Call, Found, Nothing, Operation, Routes, Shape, Shapes};
 use crate::service::Service;
 use crate::stream::{Events, Position};
+
+/// The header of an answer that the same request had before.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// The longest key by which a request is known to be the same, in bytes.
 const LONGEST_KEY: usize = 255;
@@ -33,7 +36,7 @@ pub(super) fn routes() -> Routes {
                     "It is on record when this answers: it goes on whatever becomes of the client. With `wait` it is answered when \
                      the run is over, with 200, or with 202 where it is not by then. With `Accept: text/event-stream` the answer is \
                      what happens in it, as `GET /api/runs/{run}/events` gives it. With an `Idempotency-Key` the same request again \
-                     gives the same run.",
+                     gives the same run, and the header `Idempotency-Replayed: true` says so.",
                 )
                 .fails(&[Code::NotFound, Code::Conflict, Code::RunBudget]),
             start,
@@ -257,8 +260,14 @@ struct Waiting {
     wait: Option<u64>,
 }
 
+/// A start, and whether the run was there by then.
+struct Started {
+    replayed: bool,
+    how: How,
+}
+
 /// What became of a start.
-enum Started {
+enum How {
     /// It is on record.
     Accepted(Accepted<view::Run>),
     /// It is over.
@@ -269,11 +278,15 @@ enum Started {
 
 impl IntoResponse for Started {
     fn into_response(self) -> Response {
-        match self {
-            Self::Accepted(accepted) => accepted.into_response(),
-            Self::Over(found) => found.into_response(),
-            Self::Watched(events) => events.into_response(),
+        let mut response = match self.how {
+            How::Accepted(accepted) => accepted.into_response(),
+            How::Over(found) => found.into_response(),
+            How::Watched(events) => events.into_response(),
+        };
+        if self.replayed {
+            response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
         }
+        response
     }
 }
 
@@ -297,7 +310,8 @@ async fn start(call: Call<Nothing, Waiting, Json<Start>>) -> Result<Started> {
     call.service.takes_runs()?;
     let run = begin(&call.caller, &agent, task, key).await?;
     if wants_events {
-        return Ok(Started::Watched(Events::of(&call.service, &run, Position::default(), false)?));
+        let how = How::Watched(Events::of(&call.service, &run, Position::default(), false)?);
+        return Ok(Started { replayed: run.was_there(), how });
     }
     waited(&call.service, &run, call.query.wait).await
 }
@@ -324,10 +338,11 @@ async fn waited(service: &Service, run: &adjutant::Run, wait: Option<u64>) -> Re
     }
     let info = run.info().await?;
     let (is_over, shown) = (info.outcome.is_some(), view::Run::from(info));
-    Ok(match is_over {
-        true => Started::Over(Found(shown)),
-        false => Started::Accepted(Accepted(format!("/api/runs/{}", run.id()), shown)),
-    })
+    let how = match is_over {
+        true => How::Over(Found(shown)),
+        false => How::Accepted(Accepted(format!("/api/runs/{}", run.id()), shown)),
+    };
+    Ok(Started { replayed: run.was_there(), how })
 }
 
 /// The key by which a request is known to be the same.

@@ -26,11 +26,11 @@ async fn answer(service: Service, request: Request) -> Result<Response, Fault> {
         Asks { target, request: asked.request, user: asked.user, session: None, streamed: asked.stream };
     if !asked.stream {
         let heard = Talk::begin(&given, asks).await?.whole().await?;
-        return Ok(json(&whole(&head, &heard.response), &heard.tells(&id)));
+        return Ok(json(&whole(&head, &heard.response), &heard.tells()));
     }
     let place = given.service.stream()?;
     let talk = Talk::begin(&given, asks).await?;
-    let tells = talk.tells(&id);
+    let tells = talk.tells();
     let pieces = pump(talk, Chunks::new(head, asked.usage), place);
     Ok(streamed(pieces, given.service.settings().heartbeat, &tells))
 }

@@ -109,8 +109,7 @@ impl Return {
         }
         let first = usize::try_from(after.map_or(0, |after| after.saturating_add(1))).unwrap_or(usize::MAX);
         let (sender, pieces) = channel(MOST_WAITING);
-        let (tells, heartbeat) =
-            (Tells { id: self.id.clone(), ..Tells::default() }, self.service.settings().heartbeat);
+        let (tells, heartbeat) = (Tells::default(), self.service.settings().heartbeat);
         tokio::spawn(async move {
             let stopped = self.service.draining().clone();
             tokio::select! {

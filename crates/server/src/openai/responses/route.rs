@@ -90,11 +90,11 @@ async fn made(service: Service, request: Request) -> Result<Response, Fault> {
         let heard = Talk::begin(&given, asks).await?.whole().await?;
         let body = whole(&frame, &heard.response);
         keeping.whole(&body, &heard, Vec::new()).await?;
-        return Ok(body_of(&body, &heard.tells(&id)));
+        return Ok(body_of(&body, &heard.tells()));
     }
     let place = given.service.stream()?;
     let talk = Talk::begin(&given, asks).await?;
-    let tells = talk.tells(&id);
+    let tells = talk.tells();
     let (sender, pieces) = channel(MOST_WAITING);
     let listener = Listener::Client { to: sender, _place: place };
     tokio::spawn(work(talk, Events::new(frame), keeping, listener, None));
@@ -121,7 +121,7 @@ async fn later(
         Target::Agent(_) => None,
     };
     let talk = Talk::begin(given, asks).await?;
-    let tells = talk.tells(&id);
+    let tells = talk.tells();
     let response = frame.response("in_progress", Vec::new(), None);
     keeping.partial(&response, tells.run.clone(), Vec::new()).await?;
     // Last, so that whoever takes it over finds all of it.
@@ -262,7 +262,7 @@ async fn show(
             return Return::to(&given, plain).told(shown.starting_after).await;
         }
         let kept = Return::to(&given, plain).settled().await?;
-        Ok(body_of(&kept.response, &Tells { id: plain.to_owned(), run: kept.run, ..Tells::default() }))
+        Ok(body_of(&kept.response, &Tells { run: kept.run, ..Tells::default() }))
     };
     found.await.unwrap_or_else(|fault| failed(Vendor::OpenAi, &fault))
 }

@@ -119,7 +119,7 @@ pub(super) async fn work(
     listener: Listener,
     mut held: Option<Held>,
 ) {
-    let run = talk.tells("").run;
+    let run = talk.tells().run;
     let [mut so_far, mut hold] = [SO_FAR, HOLD].map(every);
     loop {
         let mut out = Vec::new();
