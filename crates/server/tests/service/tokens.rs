@@ -16,24 +16,32 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::StatusCode;
 use ring::rand::SystemRandom;
-use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
+use ring::rsa::PublicKeyComponents;
+use ring::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm,
+    Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256,
+    RSA_PSS_SHA384, RSA_PSS_SHA512, RsaEncoding, RsaKeyPair,
+};
 use serde_json::{Value, json};
 
 use crate::kit::{Client, Kit};
 
 /// A key of the provider, with its private half.
 enum Signer {
-    Ec(EcdsaKeyPair),
+    Ec(EcdsaKeyPair, &'static str),
     Ed(Ed25519KeyPair),
+    Rsa(RsaKeyPair, &'static str),
 }
 
 impl Signer {
     fn ec() -> Self {
+        Self::on_curve(&ECDSA_P256_SHA256_FIXED_SIGNING, "ES256")
+    }
+
+    fn on_curve(by: &'static EcdsaSigningAlgorithm, algorithm: &'static str) -> Self {
         let random = SystemRandom::new();
-        let made = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
-        let pair =
-            EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, made.as_ref(), &random).unwrap();
-        Self::Ec(pair)
+        let made = EcdsaKeyPair::generate_pkcs8(by, &random).unwrap();
+        Self::Ec(EcdsaKeyPair::from_pkcs8(by, made.as_ref(), &random).unwrap(), algorithm)
     }
 
     fn ed() -> Self {
@@ -41,30 +49,55 @@ impl Signer {
         Self::Ed(Ed25519KeyPair::from_pkcs8(made.as_ref()).unwrap())
     }
 
+    /// One with a key that was made outside: `ring` makes none for RSA.
+    fn rsa(key: &[u8], algorithm: &'static str) -> Self {
+        Self::Rsa(RsaKeyPair::from_der(key).or_else(|_| RsaKeyPair::from_pkcs8(key)).unwrap(), algorithm)
+    }
+
     fn algorithm(&self) -> &'static str {
         match self {
-            Self::Ec(_) => "ES256",
+            Self::Ec(_, algorithm) | Self::Rsa(_, algorithm) => algorithm,
             Self::Ed(_) => "EdDSA",
         }
     }
 
     fn public(&self, id: &str) -> Value {
         match self {
-            Self::Ec(pair) => {
-                let (x, y) = pair.public_key().as_ref()[1..].split_at(32);
-                json!({ "kty": "EC", "crv": "P-256", "kid": id, "use": "sig", "x": encode(x), "y": encode(y) })
+            Self::Ec(pair, algorithm) => {
+                let point = &pair.public_key().as_ref()[1..];
+                let (x, y) = point.split_at(point.len() / 2);
+                let curve = if *algorithm == "ES256" { "P-256" } else { "P-384" };
+                json!({ "kty": "EC", "crv": curve, "kid": id, "use": "sig", "x": encode(x), "y": encode(y) })
             }
             Self::Ed(pair) => {
                 json!({ "kty": "OKP", "crv": "Ed25519", "kid": id, "alg": "EdDSA", "x": encode(pair.public_key().as_ref()) })
+            }
+            Self::Rsa(pair, _) => {
+                let PublicKeyComponents { n, e } = PublicKeyComponents::<Vec<u8>>::from(pair.public());
+                json!({ "kty": "RSA", "kid": id, "use": "sig", "n": encode(n), "e": encode(e) })
             }
         }
     }
 
     fn sign(&self, header: &Value, claims: &Value) -> String {
         let message = format!("{}.{}", encode(header.to_string()), encode(claims.to_string()));
+        let random = SystemRandom::new();
         let signature = match self {
-            Self::Ec(pair) => pair.sign(&SystemRandom::new(), message.as_bytes()).unwrap().as_ref().to_vec(),
+            Self::Ec(pair, _) => pair.sign(&random, message.as_bytes()).unwrap().as_ref().to_vec(),
             Self::Ed(pair) => pair.sign(message.as_bytes()).as_ref().to_vec(),
+            Self::Rsa(pair, algorithm) => {
+                let by: &dyn RsaEncoding = match *algorithm {
+                    "RS256" => &RSA_PKCS1_SHA256,
+                    "RS384" => &RSA_PKCS1_SHA384,
+                    "RS512" => &RSA_PKCS1_SHA512,
+                    "PS256" => &RSA_PSS_SHA256,
+                    "PS384" => &RSA_PSS_SHA384,
+                    _ => &RSA_PSS_SHA512,
+                };
+                let mut signature = vec![0; pair.public().modulus_len()];
+                pair.sign(by, &random, message.as_bytes(), &mut signature).unwrap();
+                signature
+            }
         };
         format!("{message}.{}", encode(signature))
     }
@@ -122,16 +155,30 @@ async fn publish(State(provider): State<Provider>) -> Result<axum::Json<Value>, 
 
 /// A service that takes the tokens of an issuer.
 async fn service(issuer: &str) -> Kit {
+    service_with(issuer, None).await
+}
+
+/// The same, which has the keys of the issuer from a file where one is given.
+async fn service_with(issuer: &str, jwks_file: Option<std::path::PathBuf>) -> Kit {
     let oidc = Oidc {
         issuer: issuer.parse().unwrap(),
         audience: "adjutant".to_owned(),
         jwks: None,
+        jwks_file,
         role_claim: "role".to_owned(),
         tenant_claim: "tenant".to_owned(),
         principal_claim: "sub".to_owned(),
         roles: Role::ALL.map(|role| (role.as_str().to_owned(), role)).into(),
     };
-    Kit::with(Scripted::new([Turn::text("Yes.")]), Settings { oidc: Some(oidc), ..Settings::default() }).await
+    Kit::with(
+        Scripted::new([Turn::text("Yes.")]),
+        Settings {
+            oidc: Some(oidc),
+            strangers: adjutant_server::Rate::per_minute(100_000),
+            ..Settings::default()
+        },
+    )
+    .await
 }
 
 fn claims(issuer: &str) -> Value {
@@ -298,4 +345,96 @@ async fn while_the_provider_cannot_be_asked_nobody_is_let_in_and_keys_hold() {
     let kit = service(&issuer).await;
     let (status, _) = ask(&kit, &signer.token("one", &claims(&issuer))).await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+/// A key for RSA with so many bits: as PKCS 1 or 8, by the version of `openssl`.
+fn rsa_key(bits: u32) -> Vec<u8> {
+    let made = std::process::Command::new("openssl")
+        .args([
+            "genpkey",
+            "-algorithm",
+            "RSA",
+            "-outform",
+            "DER",
+            "-pkeyopt",
+            &format!("rsa_keygen_bits:{bits}"),
+        ])
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    made.stdout
+}
+
+#[tokio::test]
+async fn each_algorithm_is_verified_and_none_passes_for_another() {
+    const RSA: [&str; 6] = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"];
+    let key = rsa_key(2048);
+    let mut signers: Vec<Signer> = RSA.iter().map(|algorithm| Signer::rsa(&key, algorithm)).collect();
+    signers.extend([Signer::ec(), Signer::on_curve(&ECDSA_P384_SHA384_FIXED_SIGNING, "ES384"), Signer::ed()]);
+    let id = |signer: &Signer| if RSA.contains(&signer.algorithm()) { "rsa" } else { signer.algorithm() };
+    let public = signers[5..].iter().map(|signer| signer.public(id(signer))).collect();
+    let (_provider, issuer) = Provider::start(public).await;
+    let kit = service(&issuer).await;
+    let good = claims(&issuer);
+    let all: Vec<&str> = signers.iter().map(Signer::algorithm).collect();
+    for signer in &signers {
+        let own = signer.algorithm();
+        let token = signer.token(id(signer), &good);
+        assert_eq!(ask(&kit, &token).await.0, StatusCode::OK, "{own}");
+        let (rest, signature) = token.rsplit_once('.').unwrap();
+        let mut changed = URL_SAFE_NO_PAD.decode(signature).unwrap();
+        changed[20] ^= 1;
+        let mut wrong = vec![
+            ("a signature that was changed", format!("{rest}.{}", encode(changed))),
+            ("half a signature", format!("{rest}.{}", &signature[..signature.len() / 2])),
+            ("another key's name", signer.token(if id(signer) == "rsa" { "ES256" } else { "rsa" }, &good)),
+            ("no key's name", signer.token("x", &good)),
+            ("over", signer.token(id(signer), &with(&issuer, &json!({ "exp": now() - 120 })))),
+            ("not yet", signer.token(id(signer), &with(&issuer, &json!({ "nbf": now() + 120 })))),
+            ("for another", signer.token(id(signer), &with(&issuer, &json!({ "aud": "other" })))),
+        ];
+        let others = all.iter().chain(&["none", "HS256", "ES512", "ES256K"]).filter(|other| **other != own);
+        wrong.extend(
+            others.map(|other| (*other, signer.sign(&json!({ "alg": other, "kid": id(signer) }), &good))),
+        );
+        for (what, token) in wrong {
+            let (status, refused) = ask(&kit, &token).await;
+            assert_eq!(status, StatusCode::UNAUTHORIZED, "{own}, {what}: {refused}");
+        }
+    }
+    // What everybody has is no secret: the public key, as it is published and as it is written.
+    let modulus = signers[5].public("rsa")["n"].as_str().unwrap().to_owned();
+    for secret in [modulus.clone().into_bytes(), URL_SAFE_NO_PAD.decode(&modulus).unwrap()] {
+        let message = format!("{}.{}", encode(r#"{"alg":"HS256","kid":"rsa"}"#), encode(good.to_string()));
+        let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &secret);
+        let token = format!("{message}.{}", encode(ring::hmac::sign(&key, message.as_bytes())));
+        assert_eq!(ask(&kit, &token).await.0, StatusCode::UNAUTHORIZED);
+    }
+}
+
+#[tokio::test]
+async fn the_keys_of_a_provider_are_read_from_a_file_and_anew_when_it_changes() {
+    let (old, new) = (Signer::ec(), Signer::ec());
+    let issuer = "https://login.example/";
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("jwks.json");
+    let kit = service_with(issuer, Some(file.clone())).await;
+    let good = claims(issuer);
+    let (status, refused) = ask(&kit, &old.token("old", &good)).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "there is no file yet: {refused}");
+    assert!(!refused.to_string().contains("jwks.json"), "where it is is nobody's business: {refused}");
+    let write = |keys: &[Value]| std::fs::write(&file, json!({ "keys": keys }).to_string()).unwrap();
+    let later = || tokio::time::sleep(std::time::Duration::from_millis(2_100));
+    write(&[old.public("old")]);
+    later().await;
+    assert_eq!(ask(&kit, &old.token("old", &good)).await.0, StatusCode::OK);
+    assert_eq!(ask(&kit, &new.token("new", &good)).await.0, StatusCode::UNAUTHORIZED);
+    write(&[new.public("new")]);
+    later().await;
+    assert_eq!(ask(&kit, &new.token("new", &good)).await.0, StatusCode::OK);
+    assert_eq!(ask(&kit, &old.token("old", &good)).await.0, StatusCode::UNAUTHORIZED, "it was taken out");
+    // One that cannot be read changes nothing.
+    std::fs::write(&file, "{").unwrap();
+    later().await;
+    assert_eq!(ask(&kit, &new.token("new", &good)).await.0, StatusCode::OK);
 }

@@ -44,7 +44,7 @@ const fn key(path: &'static str, kind: Kind, default: &'static str) -> Key {
 }
 
 /// All of them, in the order in which they are shown.
-pub(super) const KEYS: [Key; 61] = [
+pub(super) const KEYS: [Key; 62] = [
     key("project.name", Kind::Text, "local"),
     key("project.tenant", Kind::Text, "local"),
     key("project.agent", Kind::Text, ""),
@@ -76,6 +76,7 @@ pub(super) const KEYS: [Key; 61] = [
     key("server.oidc.issuer", Kind::Text, ""),
     key("server.oidc.audience", Kind::Text, ""),
     key("server.oidc.jwks", Kind::Text, ""),
+    key("server.oidc.jwks_file", Kind::Text, ""),
     key("server.oidc.role_claim", Kind::Text, "role"),
     key("server.oidc.tenant_claim", Kind::Text, "tenant"),
     key("server.oidc.principal_claim", Kind::Text, "sub"),

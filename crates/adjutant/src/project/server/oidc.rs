@@ -1,6 +1,7 @@
 //! `[server.oidc]`: tokens of an identity provider.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use adjutant_agent::definition::document::Table;
 use adjutant_core::role::Role;
@@ -17,6 +18,8 @@ pub struct Oidc {
     pub audience: String,
     /// Where its keys are; found by way of the issuer where nothing is said.
     pub jwks: Option<Url>,
+    /// The file that has its keys, in the place of an address.
+    pub jwks_file: Option<PathBuf>,
     /// The claim that says what somebody may do: a text or a list of them.
     pub role_claim: String,
     /// The claim that says whose they are. A token without it is refused.
@@ -28,12 +31,22 @@ pub struct Oidc {
 }
 
 impl Oidc {
-    pub(super) fn read(table: Table<'_>) -> Option<Self> {
+    /// Reads the table; a relative path begins at `folder`.
+    pub(super) fn read(table: Table<'_>, folder: &Path) -> Option<Self> {
         table.require("issuer", "add `issuer = \"https://login.example.com/\"`");
         table.require("audience", "add `audience = \"adjutant\"`: what its tokens say whom they are for");
         let issuer = address(&table, "issuer", true);
         let audience = table.text("audience").map(str::to_owned);
         let jwks = table.has("jwks").then(|| address(&table, "jwks", true));
+        let jwks_file = table.text("jwks_file").map(|path| folder.join(path));
+        if let (Some(node), Some(_)) = (table.value("jwks"), &jwks_file) {
+            let message = format!(
+                "`{}` and `{}` both say where the keys are",
+                table.name_of("jwks"),
+                table.name_of("jwks_file")
+            );
+            table.problems().report_with(node.place, message, "leave one of them out");
+        }
         let claim = |key, usual: &str| table.text(key).unwrap_or(usual).to_owned();
         let (role_claim, tenant_claim) = (claim("role_claim", "role"), claim("tenant_claim", "tenant"));
         let principal_claim = claim("principal_claim", "sub");
@@ -59,6 +72,7 @@ impl Oidc {
             issuer: issuer?,
             audience: audience?,
             jwks,
+            jwks_file,
             role_claim,
             tenant_claim,
             principal_claim,

@@ -86,7 +86,7 @@ impl ServerSettings {
             public_url: table.has("public_url").then(|| address(&table, "public_url", false)).flatten(),
             anonymous: table.choice("anonymous", &roles),
             tls: table.table("tls").and_then(|tls| read_tls(tls, folder)),
-            oidc: table.table("oidc").and_then(Oidc::read),
+            oidc: table.table("oidc").and_then(|oidc| Oidc::read(oidc, folder)),
             cors: origins(&table),
             trusted_proxies: networks(&table, "trusted_proxies"),
             requests_per_minute: table

@@ -76,6 +76,7 @@ mod tests {
             issuer: "https://login.example/".parse().unwrap(),
             audience: "adjutant".to_owned(),
             jwks: None,
+            jwks_file: None,
             role_claim: role_claim.to_owned(),
             tenant_claim: "tenant".to_owned(),
             principal_claim: "sub".to_owned(),

@@ -1,8 +1,10 @@
 //! [`ProviderKeys`]: the keys of an identity provider, as it publishes them.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use adjutant::project::Oidc;
 use adjutant::tool::Documents;
 use adjutant_core::{Code, Error, Result};
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, PublicKeyUse};
@@ -20,6 +22,9 @@ const USABLE: Duration = Duration::from_secs(24 * 60 * 60);
 /// makes tokens up must not have it asked for each.
 const AGAIN: Duration = Duration::from_secs(10);
 
+/// How long the keys of a file are used before it is read anew: it costs nothing, and whoever has replaced a key waits for it.
+const FILE_FRESH: Duration = Duration::from_secs(2);
+
 /// The most keys of a provider.
 const MOST: usize = 100;
 
@@ -31,6 +36,7 @@ const DISCOVERY: &str = ".well-known/openid-configuration";
 pub(super) struct ProviderKeys {
     issuer: Url,
     place: Option<Url>,
+    file: Option<PathBuf>,
     documents: Documents,
     held: Mutex<Option<Held>>,
     /// Held by whoever asks the provider.
@@ -93,9 +99,22 @@ impl PublicKey {
 }
 
 impl ProviderKeys {
-    pub(super) fn new(issuer: Url, place: Option<Url>, private: bool) -> Result<Self> {
-        let documents = Documents::new(place.as_ref().unwrap_or(&issuer), private)?;
-        Ok(Self { issuer, place, documents, held: Mutex::default(), asking: tokio::sync::Mutex::default() })
+    pub(super) fn new(oidc: &Oidc, private: bool) -> Result<Self> {
+        let Oidc { issuer, jwks, jwks_file, .. } = oidc;
+        let documents = Documents::new(jwks.as_ref().unwrap_or(issuer), private)?;
+        Ok(Self {
+            issuer: issuer.clone(),
+            place: jwks.clone(),
+            file: jwks_file.clone(),
+            documents,
+            held: Mutex::default(),
+            asking: tokio::sync::Mutex::default(),
+        })
+    }
+
+    /// For how long keys are used before it is looked whether there are others, and how long until it is looked once more.
+    fn pace(&self) -> (Duration, Duration) {
+        if self.file.is_some() { (FILE_FRESH, FILE_FRESH) } else { (FRESH, AGAIN) }
     }
 
     /// The keys that can have signed such a token. Fails with [`Code::Overloaded`] where there are none yet and the provider cannot be
@@ -107,7 +126,7 @@ impl ProviderKeys {
         };
         if let Some(held) = self.held() {
             let found = fitting(&held);
-            if !found.is_empty() && held.at.elapsed() < FRESH {
+            if !found.is_empty() && held.at.elapsed() < self.pace().0 {
                 return Ok(found);
             }
         }
@@ -129,7 +148,7 @@ impl ProviderKeys {
     async fn fetch_once(&self) -> Result<()> {
         let before = Instant::now();
         let mut asked = self.asking.lock().await;
-        if asked.is_some_and(|at| at > before || at.elapsed() < AGAIN) {
+        if asked.is_some_and(|at| at > before || at.elapsed() < self.pace().1) {
             return Ok(());
         }
         let fetched = self.fetch().await;
@@ -142,17 +161,22 @@ impl ProviderKeys {
             }
             Err(error) => {
                 tracing::error!(target: "adjutant::service", %error, "the keys of the identity provider cannot be had");
-                Err(Error::new(Code::Overloaded, "the identity provider cannot be asked").caused_by(&error))
+                // Where it is and what is wrong with it is for the log: whoever asks has shown nothing yet.
+                Err(Error::new(Code::Overloaded, "the identity provider cannot be asked"))
             }
         }
     }
 
     async fn fetch(&self) -> Result<Vec<PublicKey>> {
-        let place = match &self.place {
-            Some(place) => place.clone(),
-            None => self.discover().await?,
+        let (place, document) = match (&self.file, &self.place) {
+            (Some(file), _) => (file.display().to_string(), read(file).await?),
+            (None, Some(place)) => (place.to_string(), self.documents.get(place).await?),
+            (None, None) => {
+                let place = self.discover().await?;
+                let document = self.documents.get(&place).await?;
+                (place.to_string(), document)
+            }
         };
-        let document = self.documents.get(&place).await?;
         let keys = document.get("keys").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         // What is not understood is not used: a provider may have keys of kinds that came later.
         let read = keys
@@ -180,4 +204,15 @@ impl ProviderKeys {
         let place = document.get("jwks_uri").and_then(Value::as_str).and_then(|place| place.parse().ok());
         place.ok_or_else(|| wrong("does not say where its keys are"))
     }
+}
+
+/// The keys as a file has them.
+async fn read(file: &std::path::Path) -> Result<Value> {
+    let shown = file.display();
+    let bytes = tokio::fs::read(file).await.map_err(|error| {
+        Error::new(Code::FileUnreadable, format!("`{shown}` cannot be read")).caused_by(&error)
+    })?;
+    serde_json::from_slice(&bytes).map_err(|error| {
+        Error::new(Code::InputInvalid, format!("`{shown}` is no set of keys (RFC 7517)")).caused_by(&error)
+    })
 }

@@ -29,7 +29,7 @@ impl Tokens {
         signature::install();
         let place = oidc.jwks.as_ref().unwrap_or(&oidc.issuer);
         let private = place.host_str().is_some_and(|host| private_hosts.iter().any(|listed| listed == host));
-        let keys = ProviderKeys::new(oidc.issuer.clone(), oidc.jwks.clone(), private)?;
+        let keys = ProviderKeys::new(&oidc, private)?;
         Ok(Self { oidc, keys })
     }
 
