@@ -41,6 +41,18 @@ impl Who {
         }
     }
 
+    /// Whether they may say something in a conversation whose turns are for these persons, on behalf of the person that they name. Who is
+    /// a person by their token has conversations of their own. Of all others, what they claim is held to what was claimed before; who
+    /// administers everything is held to nothing.
+    fn speaks<'a>(&self, named: Option<&str>, mut owners: impl Iterator<Item = Option<&'a str>>) -> bool {
+        match (self.user.as_deref(), named) {
+            (Some(user), _) => owners.all(|owner| owner == Some(user)),
+            _ if self.role.may(Right::Administer) && self.scopes.is_empty() => true,
+            (None, Some(named)) => owners.all(|owner| owner.is_none_or(|owner| owner == named)),
+            (None, None) => self.scopes.is_empty() || owners.all(|owner| owner.is_none()),
+        }
+    }
+
     /// Whether what they are confined to includes this, such as `agent:desk`.
     pub(crate) fn reaches(&self, what: &str) -> bool {
         let includes = |scope: &String| match scope.strip_suffix('*') {
@@ -97,15 +109,13 @@ impl Caller {
         Ok(turns.iter().all(|turn| self.who.reaches(&format!("agent:{}", turn.name))))
     }
 
-    /// Fails with [`Code::NotFound`] unless they may say something in a conversation: they reach it, and where they are a person by
-    /// their token, it is nobody else's.
-    pub(crate) async fn may_join(&self, session: &SessionId) -> Result<()> {
-        let is_theirs = match &self.who.user {
-            Some(user) => {
-                let turns = self.adjutant.session(session.clone()).turns().await?;
-                turns.iter().all(|turn| turn.user.as_ref() == Some(user))
-            }
-            None => true,
+    /// Fails with [`Code::NotFound`] unless they may say something in a conversation on behalf of the person that they name: they reach
+    /// it, and it is nobody else's.
+    pub(crate) async fn may_join(&self, session: &SessionId, named: Option<&str>) -> Result<()> {
+        // Most ask for nobody in particular, with a key that is confined to nothing: for them nothing is to be read.
+        let is_theirs = self.who.speaks(named, std::iter::once(Some(""))) || {
+            let turns = self.adjutant.session(session.clone()).turns().await?;
+            self.who.speaks(named, turns.iter().map(|turn| turn.user.as_deref()))
         };
         if is_theirs && self.reaches_session(session).await? {
             return Ok(());
@@ -124,5 +134,40 @@ impl Caller {
             Code::Forbidden,
             format!("`{name}` is confined to {scopes}, which does not include `{what}`"),
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether somebody with a role and scopes, who is a person or not, may join what was said by these.
+    fn joins(
+        role: Role,
+        scopes: &[&str],
+        user: Option<&str>,
+        named: Option<&str>,
+        owners: &[Option<&str>],
+    ) -> bool {
+        let tenant = Arc::from("local");
+        let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+        let who = Who { scopes, user: user.map(str::to_owned), ..Who::anonymous(role, &tenant) };
+        who.speaks(named, owners.iter().copied())
+    }
+
+    #[test]
+    fn what_a_request_claims_is_held_to_whose_the_conversation_is() {
+        let (ann, bob) = (Some("ann"), Some("bob"));
+        let operator = |named, owners: &[_]| joins(Role::Operator, &[], None, named, owners);
+        assert!(operator(ann, &[]) && operator(ann, &[ann, ann]) && operator(ann, &[None]));
+        assert!(!operator(bob, &[ann]) && !operator(bob, &[bob, ann]));
+        assert!(operator(None, &[ann]), "software that serves everybody names nobody");
+        let confined = |named, owners: &[_]| joins(Role::Operator, &["agent:desk"], None, named, owners);
+        assert!(confined(None, &[None]) && confined(ann, &[ann]));
+        assert!(!confined(None, &[ann]) && !confined(bob, &[ann]));
+        assert!(joins(Role::Admin, &[], None, bob, &[ann]));
+        assert!(!joins(Role::Admin, &["agent:*"], None, bob, &[ann]));
+        assert!(!joins(Role::Admin, &[], bob, None, &[ann]), "a person has their own alone");
+        assert!(!joins(Role::Operator, &[], bob, None, &[None]));
     }
 }

@@ -209,7 +209,7 @@ impl Start {
             task = task.variable(name, value);
         }
         if let Some(session) = self.session {
-            caller.may_join(&session.as_str().into()).await?;
+            caller.may_join(&session.as_str().into(), self.user.as_deref()).await?;
             task = task.session(session.as_str());
         }
         let usual = caller.adjutant().project().settings().server.when_busy;
