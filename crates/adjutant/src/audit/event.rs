@@ -63,17 +63,25 @@ fn deed(told: Told) -> Option<(&'static str, Option<String>, Value)> {
         Entry::Admitted(admission) => match admission.origin {
             Some(Origin::Child { .. }) => None,
             Some(Origin::Fork { of, .. }) => {
-                Some(("run.forked", admission.by, json!({ "of": of, "user": admission.user })))
+                Some(("run.forked", admission.by, known(json!({ "of": of, "user": admission.user }))))
             }
             None => {
                 let Admission { session, definition, user, .. } = &*admission;
                 let details = json!({ "session": session, "definition": definition, "user": user });
-                Some(("run.started", admission.by.clone(), details))
+                Some(("run.started", admission.by.clone(), known(details)))
             }
         },
         Entry::Completed { outcome: Ok(answer), .. } => answered(&told.signal?, &answer),
         _ => None,
     }
+}
+
+/// Details without what is not known.
+fn known(mut details: Value) -> Value {
+    if let Some(details) = details.as_object_mut() {
+        details.retain(|_, value| !value.is_null());
+    }
+    details
 }
 
 fn answered(signal: &str, answer: &Json) -> Option<(&'static str, Option<String>, Value)> {

@@ -20,6 +20,9 @@ use crate::request::Request;
 /// After so long a silence a call that is let go of counts as one that failed.
 const TELLING_SILENCE: Duration = Duration::from_secs(10);
 
+/// The same for an answer that was asked for whole, before which every model is silent: as long as one may be that streams.
+const TELLING_SILENCE_OF_WHOLE: Duration = Duration::from_secs(2 * 60);
+
 /// When a model is left alone, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -106,7 +109,8 @@ impl Fuse {
         })?;
         let silence = Arc::new(Mutex::new(Some(Instant::now())));
         let model = model.to_owned();
-        Ok(Trial { fuse: self.clone(), model, cancel: call.cancel.clone(), silence, is_open: true })
+        let telling = if call.whole { TELLING_SILENCE_OF_WHOLE } else { TELLING_SILENCE };
+        Ok(Trial { fuse: self.clone(), model, cancel: call.cancel.clone(), silence, telling, is_open: true })
     }
 }
 
@@ -117,6 +121,8 @@ pub(crate) struct Trial {
     cancel: CancellationToken,
     /// Since when nothing came of the provider; none while it is not the provider's turn.
     silence: Arc<Mutex<Option<Instant>>>,
+    /// After how much of it whoever lets go has given up.
+    telling: Duration,
     is_open: bool,
 }
 
@@ -159,7 +165,7 @@ impl Trial {
 impl Drop for Trial {
     fn drop(&mut self) {
         let since = *self.silence.lock().unwrap_or_else(PoisonError::into_inner);
-        let silent = since.map(|since| since.elapsed()).filter(|silent| *silent >= TELLING_SILENCE);
+        let silent = since.map(|since| since.elapsed()).filter(|silent| *silent >= self.telling);
         if let Some(silent) = silent.filter(|_| self.is_open && !self.cancel.is_cancelled()) {
             let message = format!(
                 "the model `{}` was given up after {} of silence",
@@ -253,7 +259,11 @@ mod tests {
     }
 
     fn trial(fuse: &Fuse, silence: Option<u64>) -> Trial {
-        let trial = fuse.enter("m", &Call::default()).ok().unwrap();
+        of(fuse, &Call::default(), silence)
+    }
+
+    fn of(fuse: &Fuse, call: &Call, silence: Option<u64>) -> Trial {
+        let trial = fuse.enter("m", call).ok().unwrap();
         let since = silence.map(|seconds| Instant::now().checked_sub(Duration::from_secs(seconds)).unwrap());
         *trial.silence.lock().unwrap() = since;
         trial
@@ -272,6 +282,11 @@ mod tests {
             0,
             "whoever leaves early has reasons of their own"
         );
+        let whole = |seconds| {
+            let call = Call { whole: true, ..Call::default() };
+            failures(&|fuse| drop(of(fuse, &call, Some(seconds))))
+        };
+        assert_eq!((whole(60), whole(121)), (0, 1), "before a whole answer there is silence");
         assert_eq!(
             failures(&|fuse| drop(trial(fuse, None))),
             0,
