@@ -29,12 +29,14 @@ pub trait Directory: Send + Sync + 'static {
     fn keys<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<Vec<KeyInfo>>>;
 
     /// Takes a key back; the first who does so counts. Returns it as it is then. Fails with
-    /// [`adjutant_core::Code::NotFound`].
+    /// [`adjutant_core::Code::NotFound`], and, unless `last` says that it may be, with [`adjutant_core::Code::Conflict`] where nobody
+    /// could administer its scope any more.
     fn revoke_key<'a>(
         &'a self,
         scope: &'a Scope,
         id: &'a str,
         revoked: Revoked,
+        last: bool,
     ) -> BoxFuture<'a, Result<KeyInfo>>;
 
     /// Puts a new key in the place of another of the same scope, which is over at `until` if it is not before. Fails with
@@ -84,6 +86,9 @@ pub struct KeyInfo {
     /// The key that was put in its place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaced_by: Option<String>,
+    /// The key that was there first, where it was put in the place of another: who it is stays, whatever key is used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began_as: Option<String>,
     /// When it was last used, give or take a minute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub used: Option<Timestamp>,
@@ -93,6 +98,16 @@ impl KeyInfo {
     /// Whether it is accepted at a moment.
     pub fn holds(&self, now: Timestamp) -> bool {
         self.revoked.is_none() && self.expires.is_none_or(|expires| now < expires)
+    }
+
+    /// Whether keys can be made with it, and no other was put in its place.
+    pub fn administers(&self, now: Timestamp) -> bool {
+        self.holds(now) && self.replaced_by.is_none() && self.role == Role::Admin && self.scopes.is_empty()
+    }
+
+    /// Who uses it, as records know them: the id of the key that was there first, which no replacement changes.
+    pub fn identity(&self) -> &str {
+        self.began_as.as_deref().unwrap_or(&self.id)
     }
 
     /// Whether what it is confined to includes this, such as `agent:desk`: one that is confined to nothing does, and `agent:*`
@@ -122,6 +137,7 @@ mod tests {
             expires: Some(Timestamp(5)),
             revoked: None,
             replaced_by: None,
+            began_as: None,
             used: None,
         }
     }

@@ -44,9 +44,10 @@ impl Directory for SqliteDirectory {
         scope: &'a Scope,
         id: &'a str,
         revoked: Revoked,
+        last: bool,
     ) -> BoxFuture<'a, Result<KeyInfo>> {
         let (scope, id) = (scope.clone(), id.to_owned());
-        Box::pin(self.0.writer.call(move |connection| key::revoke(connection, &scope, &id, &revoked)))
+        Box::pin(self.0.writer.call(move |connection| key::revoke(connection, (&scope, &id), &revoked, last)))
     }
 
     fn rotate_key<'a>(&'a self, id: &'a str, new: Key, until: Timestamp) -> BoxFuture<'a, Result<()>> {

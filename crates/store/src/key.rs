@@ -87,8 +87,16 @@ pub(crate) fn list(connection: &Connection, scope: &Scope) -> Result<Vec<KeyInfo
     Ok(keys.into_iter().map(|key| key.info).collect())
 }
 
-/// Takes a key back, unless somebody has.
-pub(crate) fn revoke(connection: &Connection, scope: &Scope, id: &str, revoked: &Revoked) -> Result<KeyInfo> {
+/// Takes a key back, unless somebody has, or nobody could administer its scope any more.
+pub(crate) fn revoke(
+    connection: &Connection,
+    (scope, id): (&Scope, &str),
+    revoked: &Revoked,
+    last: bool,
+) -> Result<KeyInfo> {
+    if !last {
+        another_administers(connection, (scope, id), revoked.at)?;
+    }
     let by = Json::of(revoked)?;
     let taken_back = connection
         .prepare_cached(
@@ -101,6 +109,20 @@ pub(crate) fn revoke(connection: &Connection, scope: &Scope, id: &str, revoked: 
         chain::act(connection, scope, &revocation("key.revoked", id, revoked)?)?;
     }
     of_scope(connection, scope, id)
+}
+
+/// Fails with [`Code::Conflict`] where a key is the last with which a scope is administered.
+fn another_administers(connection: &Connection, (scope, id): (&Scope, &str), now: Timestamp) -> Result<()> {
+    let (own, others): (Vec<_>, Vec<_>) = list(connection, scope)?.into_iter().partition(|key| key.id == id);
+    let does = |key: &KeyInfo| key.administers(now);
+    if !own.iter().any(does) || others.iter().any(does) {
+        return Ok(());
+    }
+    let message = format!("`{id}` is the last key with which the tenant `{}` is administered", scope.tenant);
+    Err(Error::new(Code::Conflict, message).with_help(
+        "nobody could make keys over HTTP any more, only `adjutant keys create` on the machine of the store: make another admin \
+         key first, or say that it is meant (`--force`, `\"force\": true`)",
+    ))
 }
 
 /// Puts a new key in the place of another.

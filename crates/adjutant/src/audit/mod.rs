@@ -26,7 +26,7 @@ pub struct Audit(Adjutant);
 /// Which events are meant; all of them by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuditFilter {
-    /// Those of this person.
+    /// Those of this person: as they are written, or by their name or the id of their key alone.
     pub by: Option<String>,
     /// Those whose words begin so: `key` is everything that was done with keys.
     pub what: Option<String>,
@@ -36,13 +36,17 @@ pub struct AuditFilter {
 
 impl AuditFilter {
     fn means(&self, event: &AuditEvent) -> bool {
-        let is = |wanted: &Option<String>, found: Option<&str>| {
-            wanted.as_deref().is_none_or(|wanted| found == Some(wanted))
-        };
-        is(&self.by, event.by.as_deref())
+        self.by.as_deref().is_none_or(|by| event.by.as_deref().is_some_and(|found| is_who(found, by)))
             && self.what.as_ref().is_none_or(|what| event.what.starts_with(what.as_str()))
             && self.run.as_ref().is_none_or(|run| event.run.as_ref() == Some(run))
     }
+}
+
+/// Whether somebody whom a record names is meant: `ann`, `ann (token)`, or the key `k` as `the desk (key k)`.
+fn is_who(found: &str, wanted: &str) -> bool {
+    let told = found.strip_suffix(')').and_then(|found| found.rsplit_once(" ("));
+    found == wanted
+        || told.is_some_and(|(name, which)| name == wanted || which.strip_prefix("key ") == Some(wanted))
 }
 
 /// Events, the newest first.

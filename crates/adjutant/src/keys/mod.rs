@@ -65,6 +65,10 @@ impl NewKey {
             return refuse(format!("a key has at most {MOST_SCOPES} scopes"), "use `*` at the end of one");
         }
         match self.scopes.iter().find(|scope| !is_scope(scope)) {
+            Some(scope) if meant(scope).is_some() => refuse(
+                format!("`{scope}` is not a scope of a key"),
+                &format!("did you mean `{}`?", meant(scope).unwrap_or_default()),
+            ),
             Some(scope) => refuse(
                 format!("`{scope}` is not a scope of a key"),
                 "write it as `agent:NAME`, for a workflow too, as `model:NAME` or `service:metrics`; a `*` may stand at its end",
@@ -76,6 +80,16 @@ impl NewKey {
 
 /// What a key can be confined to. Workflows are asked as agents are; of the service there are its `metrics`.
 const KINDS: [&str; 3] = ["agent", "model", "service"];
+
+/// The scope that was probably meant by one of a kind that there is not.
+fn meant(scope: &str) -> Option<String> {
+    let (kind, name) = scope.split_once(':')?;
+    let kind = match kind {
+        "workflow" => "agent",
+        _ => adjutant_core::nearest(kind, KINDS)?,
+    };
+    Some(format!("{kind}:{name}")).filter(|meant| meant != scope && is_scope(meant))
+}
 
 /// Whether a text is what a key can be confined to: a kind, a colon and a name, with a star at most at its end.
 fn is_scope(text: &str) -> bool {
@@ -132,10 +146,20 @@ impl Keys {
 
     /// Takes a key back. This process refuses it from now on, others within two seconds.
     ///
-    /// Fails with [`Code::NotFound`], and with [`Code::Conflict`] where somebody has taken it back, saying who.
+    /// Fails with [`Code::NotFound`], and with [`Code::Conflict`] where somebody has taken it back, saying who, and where it is the
+    /// last with which the tenant is administered.
     pub async fn revoke(&self, id: &str, by: &str, reason: Option<String>) -> Result<KeyInfo> {
+        self.take_back(id, by, reason, false).await
+    }
+
+    /// Takes a key back, be it the last with which the tenant is administered. Fails as [`revoke`](Self::revoke) does otherwise.
+    pub async fn revoke_last(&self, id: &str, by: &str, reason: Option<String>) -> Result<KeyInfo> {
+        self.take_back(id, by, reason, true).await
+    }
+
+    async fn take_back(&self, id: &str, by: &str, reason: Option<String>, last: bool) -> Result<KeyInfo> {
         let revoked = Revoked { by: by.to_owned(), at: self.clock.now(), reason };
-        let key = self.directory.revoke_key(&self.scope, id, revoked.clone()).await;
+        let key = self.directory.revoke_key(&self.scope, id, revoked.clone(), last).await;
         self.seen().forget(id, Instant::now());
         let key = key.map_err(list_them)?;
         match &key.revoked {
@@ -162,8 +186,10 @@ impl Keys {
                 .with_help("`adjutant keys create` makes a new one"));
         }
         let lasts = old.expires.map(|expires| expires.since(old.created));
-        let (key, token) =
+        let began_as = Some(old.identity().to_owned());
+        let (mut key, token) =
             self.make(NewKey { name: old.name, role: old.role, scopes: old.scopes, lasts }, by)?;
+        key.info.began_as = began_as;
         self.directory.rotate_key(id, key.clone(), now.plus(overlap)).await?;
         self.seen().forget(id, Instant::now());
         Ok(NewToken { key: key.info, token })
@@ -224,6 +250,7 @@ impl Keys {
             expires: new.lasts.map(|lasts| created.plus(lasts)),
             revoked: None,
             replaced_by: None,
+            began_as: None,
             used: None,
         };
         Ok((Key { info, hash }, token))
@@ -259,6 +286,18 @@ impl fmt::Debug for Keys {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_scope_that_was_meant_is_told() {
+        let told = |scope: &str| {
+            let new = NewKey { scopes: vec![scope.to_owned()], ..NewKey::new("x", Role::Viewer) };
+            new.check().map_err(|error| error.help().unwrap_or_default().to_owned())
+        };
+        assert_eq!(told("agent:desk"), Ok(()));
+        assert!(told("agnet:desk").unwrap_err().contains("mean `agent:desk`"));
+        assert!(told("workflow:report").unwrap_err().contains("mean `agent:report`"));
+        assert!(told("zebra:x").unwrap_err().contains("`model:NAME`"));
+    }
 
     #[test]
     fn a_scope_is_a_kind_and_a_name() {

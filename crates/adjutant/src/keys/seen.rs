@@ -94,6 +94,7 @@ mod tests {
             expires: None,
             revoked: None,
             replaced_by: None,
+            began_as: None,
             used: None,
         };
         Key { info, hash: Digest::of(b"") }

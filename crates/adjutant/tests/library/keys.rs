@@ -64,7 +64,9 @@ async fn a_key_that_was_taken_back_is_refused_in_other_processes_too() {
     let (id, token) = (made.key.id.as_str(), made.token.expose());
     there.keys().verify(token).await.unwrap();
     here.keys().verify(token).await.unwrap();
-    here.keys().revoke(id, "ann", Some("it leaked".to_owned())).await.unwrap();
+    let last = here.keys().revoke(id, "ann", None).await.unwrap_err();
+    assert_eq!((last.code(), last.help().unwrap().contains("--force")), (Code::Conflict, true));
+    here.keys().revoke_last(id, "ann", Some("it leaked".to_owned())).await.unwrap();
     assert_eq!(refused(here.keys().verify(token).await), "the key was taken back");
     tokio::time::sleep(Duration::from_millis(2_050)).await;
     assert_eq!(refused(there.keys().verify(token).await), "the key was taken back");
@@ -109,6 +111,7 @@ async fn the_old_key_holds_for_a_while_after_it_is_replaced() {
         (&new.key.name, new.key.role, &new.key.scopes),
         (&old.key.name, old.key.role, &old.key.scopes)
     );
+    assert_eq!((old.key.identity(), new.key.identity()), (old.key.id.as_str(), old.key.id.as_str()));
     keys.verify(old.token.expose()).await.unwrap();
     keys.verify(new.token.expose()).await.unwrap();
     clock.0.store(11_000, Ordering::SeqCst);

@@ -24,6 +24,7 @@ fn key(scope: &Scope, id: &str) -> Key {
         expires: None,
         revoked: None,
         replaced_by: None,
+        began_as: None,
         used: None,
     };
     Key { info, hash: Digest::of(id.as_bytes()) }
@@ -48,10 +49,14 @@ pub async fn keys_are_kept_and_taken_back(harness: &impl Harness) -> Result<()> 
     same("one that there is not", directory.key("d").await?, None)?;
     let listed = vec![key(&mine, "b").info, key(&mine, "a").info];
     same("mine", directory.keys(&mine).await?, listed)?;
-    fails(directory.revoke_key(&other, "a", by("eve")).await, Code::NotFound)?;
+    fails(directory.revoke_key(&other, "a", by("eve"), false).await, Code::NotFound)?;
     let revoked = KeyInfo { revoked: Some(by("bob")), ..key(&mine, "a").info };
-    same("what is taken back", directory.revoke_key(&mine, "a", by("bob")).await?, revoked.clone())?;
-    same("what was taken back before", directory.revoke_key(&mine, "a", by("eve")).await?, revoked.clone())?;
+    same("what is taken back", directory.revoke_key(&mine, "a", by("bob"), false).await?, revoked.clone())?;
+    same(
+        "what was taken back before",
+        directory.revoke_key(&mine, "a", by("eve"), false).await?,
+        revoked.clone(),
+    )?;
     same("what is kept", directory.key("a").await?.map(|key| key.info), Some(revoked))
 }
 
@@ -75,8 +80,28 @@ pub async fn keys_are_replaced_once(harness: &impl Harness) -> Result<()> {
     directory.add_key(brief).await?;
     directory.rotate_key("d", key(&mine, "e"), Timestamp(50)).await?;
     same("one that is over before", until(directory.key("d").await?), Some(Timestamp(10)))?;
-    directory.revoke_key(&mine, "e", by("ann")).await?;
+    directory.revoke_key(&mine, "e", by("ann"), false).await?;
     fails(directory.rotate_key("e", key(&mine, "f"), Timestamp(90)).await, Code::Conflict)
+}
+
+/// The last key that administers a tenant goes only where that is meant.
+pub async fn the_last_administrator_is_kept(harness: &impl Harness) -> Result<()> {
+    let (mine, other) = (Scope::default(), Scope::new("acme", "local")?);
+    let directory = open(harness).await?.directory();
+    let admin = |scope: &Scope, id: &str, scopes: &[&str]| {
+        let Key { info, hash } = key(scope, id);
+        let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+        Key { info: KeyInfo { name: format!("the {id}"), role: Role::Admin, scopes, ..info }, hash }
+    };
+    directory.add_key(admin(&mine, "a", &[])).await?;
+    directory.add_key(admin(&mine, "b", &["agent:*"])).await?;
+    directory.add_key(admin(&other, "c", &[])).await?;
+    fails(directory.revoke_key(&mine, "a", by("ann"), false).await, Code::Conflict)?;
+    directory.revoke_key(&mine, "b", by("ann"), false).await?;
+    directory.add_key(admin(&mine, "d", &[])).await?;
+    directory.revoke_key(&mine, "a", by("ann"), false).await?;
+    fails(directory.revoke_key(&mine, "d", by("ann"), false).await, Code::Conflict)?;
+    directory.revoke_key(&mine, "d", by("ann"), true).await.map(drop)
 }
 
 /// The first key of a project is made once; when keys were used is noted, and never earlier than before.

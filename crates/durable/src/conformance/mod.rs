@@ -41,6 +41,7 @@ pub use chain::{chains_are_whole, links_are_read};
 pub use conversation::{conversations_make_way, turns_run_one_after_the_other};
 pub use directory::{
     first_keys_are_made_once, keys_are_kept_and_taken_back, keys_are_replaced_once, tenants_are_listed,
+    the_last_administrator_is_kept,
 };
 pub use document::{documents_are_forgotten, documents_are_kept, documents_change_one_after_the_other};
 pub use fork::{forks_keep_what_came_before, forks_need_a_step_that_is_there};
@@ -164,6 +165,7 @@ macro_rules! conformance_suite {
             occurrences_are_admitted_once
             keys_are_kept_and_taken_back
             keys_are_replaced_once
+            the_last_administrator_is_kept
             first_keys_are_made_once
             tenants_are_listed
             documents_are_kept

@@ -10,8 +10,10 @@ use adjutant_core::{Code, Error, Result};
 /// Somebody who may ask a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Who {
-    /// What records call them.
+    /// What they are called.
     pub(crate) name: String,
+    /// What records say of who did something: their name, with what tells them from all others that have or had it.
+    pub(crate) by: String,
     /// The tenant that they are of.
     pub(crate) tenant: Arc<str>,
     /// What they may do.
@@ -32,6 +34,7 @@ impl Who {
         let name = "anonymous".to_owned();
         Self {
             counted_as: name.clone(),
+            by: name.clone(),
             name,
             tenant: Arc::clone(tenant),
             role,
@@ -73,7 +76,7 @@ pub(crate) struct Caller {
 
 impl Caller {
     pub(crate) fn new(who: Arc<Who>, adjutant: &Adjutant) -> Self {
-        let adjutant = adjutant.by(&who.name);
+        let adjutant = adjutant.by(&who.by);
         Self { who, adjutant }
     }
 

@@ -30,7 +30,8 @@ impl Keys {
         }
         let key = self.keys.verify(shown).await?;
         Ok(Arc::new(Who {
-            counted_as: key.id.clone(),
+            counted_as: key.identity().to_owned(),
+            by: format!("{} (key {})", key.name, key.identity()),
             name: key.name.clone(),
             tenant: Arc::clone(&key.scope.tenant),
             role: key.role,

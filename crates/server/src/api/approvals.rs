@@ -193,7 +193,7 @@ async fn decide(call: Call<ApprovalPath, Nothing, Json<Deciding>>) -> Result<Fou
         pinned: holds.pinned,
         time: holds.seconds.map(Duration::from_secs),
     });
-    let by = call.caller.who().name.clone();
+    let by = call.caller.who().by.clone();
     let verdict = Verdict { decision, by, seen: seen.or(approval.request.digest), holds };
     let approvals = call.caller.adjutant().approvals();
     let answer = approvals.decide(&approval.run, &approval.signal, verdict).await?;

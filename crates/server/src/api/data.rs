@@ -61,7 +61,7 @@ struct Erased {
 async fn erase(call: Call<UserPath>) -> Result<Found<Erased>> {
     unconfined(&call.caller)?;
     Ok(Found(Erased {
-        runs: call.caller.adjutant().erase_user(&call.path.user, &call.caller.who().name).await?,
+        runs: call.caller.adjutant().erase_user(&call.path.user, &call.caller.who().by).await?,
     }))
 }
 
@@ -78,5 +78,5 @@ async fn prune(call: Call<Nothing, Nothing, Json<Pruning>>) -> Result<Found<Eras
     unconfined(&call.caller)?;
     let days = call.body.0.days;
     let keep = Duration::from_secs(u64::from(days) * 86_400);
-    Ok(Found(Erased { runs: call.caller.adjutant().prune(keep, &call.caller.who().name).await? }))
+    Ok(Found(Erased { runs: call.caller.adjutant().prune(keep, &call.caller.who().by).await? }))
 }

@@ -170,6 +170,6 @@ async fn revoke(call: Call<GrantPath, Nothing, Optional<Revoking>>) -> Result<Fo
     if !grants.iter().any(|grant| grant.id == id && is_theirs(grant)) {
         return Err(Error::new(Code::NotFound, format!("there is no grant `{id}`")));
     }
-    let grant = approvals.revoke(id, &who.name, call.body.0.reason).await?;
+    let grant = approvals.revoke(id, &who.by, call.body.0.reason).await?;
     Ok(Found(Grant::of(grant, SystemClock.now())))
 }

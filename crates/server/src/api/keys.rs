@@ -11,7 +11,7 @@ use axum::Json;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::grants::{Revoked, Revoking};
+use super::grants::Revoked;
 use crate::access::Caller;
 use crate::endpoint::{Call, Found, Nothing, Operation, Optional, Routes};
 
@@ -40,7 +40,10 @@ pub(super) fn routes() -> Routes {
         .on(
             Operation::post("/api/keys/{key}/revoke", "revokeKey", "Take a key back", Right::Administer)
                 .of(TAG)
-                .said("It is refused from now on, by other processes within two seconds.")
+                .said(
+                    "It is refused from now on, by other processes within two seconds. The last with which the tenant is administered \
+                     stays, unless `force` says that it is meant.",
+                )
                 .fails(fails),
             revoke,
         )
@@ -210,7 +213,7 @@ async fn create(call: Call<Nothing, Nothing, Json<Creating>>) -> Result<Found<Ma
     let Json(Creating { name, role, scopes, seconds: lasts }) = call.body;
     within(&call.caller, &scopes)?;
     let new = NewKey { name, role: role.into(), scopes, lasts: lasts.map(Duration::from_secs) };
-    let made = call.caller.adjutant().keys().create(new, &call.caller.who().name).await?;
+    let made = call.caller.adjutant().keys().create(new, &call.caller.who().by).await?;
     Ok(Found(made.into()))
 }
 
@@ -221,9 +224,26 @@ struct KeyPath {
     key: String,
 }
 
+/// How a key is taken back.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "RevokingKey")]
+struct Revoking {
+    /// Why; it is recorded.
+    #[serde(default)]
+    reason: Option<String>,
+    /// Whether it may be the last key with which the tenant is administered: then only who is at the machine of the store makes keys.
+    #[serde(default)]
+    force: bool,
+}
+
 async fn revoke(call: Call<KeyPath, Nothing, Optional<Revoking>>) -> Result<Found<Key>> {
-    let (keys, by) = (call.caller.adjutant().keys(), &call.caller.who().name);
-    let key = keys.revoke(&call.path.key, by, call.body.0.reason).await?;
+    let (keys, by) = (call.caller.adjutant().keys(), &call.caller.who().by);
+    let Revoking { reason, force } = call.body.0;
+    let key = match force {
+        true => keys.revoke_last(&call.path.key, by, reason).await?,
+        false => keys.revoke(&call.path.key, by, reason).await?,
+    };
     Ok(Found(Key::of(key, SystemClock.now())))
 }
 
@@ -245,5 +265,5 @@ async fn rotate(call: Call<KeyPath, Nothing, Optional<Rotating>>) -> Result<Foun
     if let Some(old) = keys.list().await?.into_iter().find(|key| key.id == id) {
         within(&call.caller, &old.scopes)?;
     }
-    Ok(Found(keys.rotate(id, overlap, &call.caller.who().name).await?.into()))
+    Ok(Found(keys.rotate(id, overlap, &call.caller.who().by).await?.into()))
 }

@@ -18,7 +18,8 @@ async fn a_key_is_made_replaced_and_taken_back() {
     let new = json!({ "name": "the front", "role": "viewer", "scopes": ["agent:desk"], "seconds": 3600 });
     let (status, made) = admin.post("/api/keys", &new).await;
     assert_eq!((status, &made["key"]["role"]), (StatusCode::OK, &json!("viewer")), "{made}");
-    assert_eq!(made["key"]["by"], "the admin");
+    let by = json!(Kit::known("the admin", &admin));
+    assert_eq!(made["key"]["by"], by);
     let first = with(&admin, &made["token"]);
     assert_eq!(first.get("/api/agents").await.0, StatusCode::OK);
     assert_eq!(first.get("/api/keys").await.0, StatusCode::FORBIDDEN);
@@ -39,7 +40,7 @@ async fn a_key_is_made_replaced_and_taken_back() {
     let (_, audit) = admin.get("/api/audit?what=key.&limit=1").await;
     assert_eq!(
         (&audit["events"][0]["by"], &audit["events"][0]["subject"]),
-        (&json!("the admin"), &next["key"]["id"]),
+        (&by, &next["key"]["id"]),
         "{audit}"
     );
     let after = format!("/api/audit?what=key.&after={}", audit["next"].as_str().unwrap());
@@ -58,6 +59,40 @@ async fn a_key_is_made_replaced_and_taken_back() {
         let wrong = json!({ "name": name, "role": "viewer", "scopes": scopes });
         assert_eq!(admin.post("/api/keys", &wrong).await.0.as_u16(), status, "{wrong}");
     }
+}
+
+#[tokio::test]
+async fn the_last_admin_stays_unless_it_is_meant() {
+    let kit = Kit::saying([]).await;
+    let admin = kit.client(Role::Admin).await;
+    let wrong = json!({ "name": "x", "role": "viewer", "scopes": ["agnet:desk"] });
+    let (status, refused) = admin.post("/api/keys", &wrong).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{refused}");
+    assert!(refused.to_string().contains("`agent:desk`"), "{refused}");
+    let own = admin.token.as_deref().unwrap().split('_').nth(1).unwrap();
+    let revoke = format!("/api/keys/{own}/revoke");
+    let (status, refused) = admin.post(&revoke, &json!({})).await;
+    assert_eq!(status, StatusCode::CONFLICT, "{refused}");
+    assert_eq!(admin.get("/api/keys").await.0, StatusCode::OK);
+    assert_eq!(admin.post(&revoke, &json!({ "force": true })).await.0, StatusCode::OK);
+    assert_eq!(admin.get("/api/keys").await.0, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn whoever_gets_another_key_in_the_place_of_theirs_stays_who_they_are() {
+    let kit = Kit::saying([Turn::text("Yes.")]).await;
+    let (admin, desk) = (kit.client(Role::Admin).await, kit.client(Role::Operator).await);
+    let by = Kit::known("the operator", &desk);
+    let first = desk.token.as_deref().unwrap().split('_').nth(1).unwrap().to_owned();
+    let (status, next) = admin.post(&format!("/api/keys/{first}/rotate"), &json!({})).await;
+    assert_eq!(status, StatusCode::OK, "{next}");
+    with(&desk, &next["token"]).run("Hello.").await;
+    // The name, the id, and both together mean the same.
+    for wanted in [first.as_str(), "the%20operator", &by.replace(' ', "%20")] {
+        let (_, page) = admin.get(&format!("/api/audit?what=run.started&by={wanted}")).await;
+        assert_eq!(page["events"][0]["by"], by, "{wanted}: {page}");
+    }
+    assert!(admin.get("/api/audit?by=operator").await.1["events"].as_array().unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -110,7 +145,11 @@ async fn the_audit_log_names_the_key_and_not_whom_it_claims_to_work_for() {
     let id = run["id"].as_str().unwrap();
     let (_, audit) = admin.get(&format!("/api/audit?run={id}")).await;
     let event = &audit["events"][0];
-    assert_eq!((&event["what"], &event["by"]), (&json!("run.started"), &json!("the operator")), "{audit}");
+    assert_eq!(
+        (&event["what"], &event["by"]),
+        (&json!("run.started"), &json!(Kit::known("the operator", &operator))),
+        "{audit}"
+    );
     assert_eq!(event["details"]["user"], "carl");
     // What is over takes nothing, and nothing is recorded of it.
     assert_eq!(

@@ -91,6 +91,11 @@ impl Kit {
         Client { base: format!("http://{}", self.address), token: Some(made.token.expose().to_owned()) }
     }
 
+    /// What records call whoever has a key of this name first.
+    pub(crate) fn known(name: &str, client: &Client) -> String {
+        format!("{name} (key {})", client.token.as_deref().unwrap().split('_').nth(1).unwrap())
+    }
+
     /// A client without a key.
     pub(crate) fn stranger(&self) -> Client {
         Client { base: format!("http://{}", self.address), token: None }

@@ -16,6 +16,9 @@ pub(super) struct Arguments {
     /// Why; it is recorded.
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+    /// Be it the last key with which the tenant is administered: then keys are made on this machine alone.
+    #[arg(long)]
+    force: bool,
     /// Who takes it back; otherwise the user of the machine.
     #[arg(long = "as", value_name = "NAME")]
     by: Option<String>,
@@ -23,7 +26,11 @@ pub(super) struct Arguments {
 
 pub(super) async fn execute(arguments: &Arguments, keys: &Keys, output: Output) -> Ended {
     let by = person::named(arguments.by.as_deref());
-    let key = keys.revoke(&arguments.id, &by, arguments.reason.clone()).await?;
+    let reason = arguments.reason.clone();
+    let key = match arguments.force {
+        true => keys.revoke_last(&arguments.id, &by, reason).await?,
+        false => keys.revoke(&arguments.id, &by, reason).await?,
+    };
     if output.json {
         output.json(&key)?;
     } else {

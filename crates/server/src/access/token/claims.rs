@@ -28,6 +28,7 @@ pub(super) fn who(oidc: &Oidc, claims: &Map<String, Value>) -> Result<Who> {
     Ok(Who {
         counted_as: format!("token:{}:{tenant}:{user}", oidc.issuer),
         name: user.clone(),
+        by: format!("{user} (token)"),
         tenant: Arc::from(tenant),
         role,
         scopes: Vec::new(),

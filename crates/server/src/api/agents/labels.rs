@@ -65,18 +65,18 @@ struct Labelling {
 }
 
 async fn set(call: Call<LabelPath, Nothing, Json<Labelling>>) -> Result<Found<OneChange>> {
-    let (name, by) = (seen(&call.caller, &call.path.agent)?, &call.caller.who().name);
+    let (name, by) = (seen(&call.caller, &call.path.agent)?, &call.caller.who().by);
     let versions = call.caller.adjutant().versions();
     Ok(Found(versions.label(name, &call.body.version, &call.path.label, by).await?.into()))
 }
 
 async fn remove(call: Call<LabelPath>) -> Result<Found<OneChange>> {
-    let (name, by) = (seen(&call.caller, &call.path.agent)?, &call.caller.who().name);
+    let (name, by) = (seen(&call.caller, &call.path.agent)?, &call.caller.who().by);
     Ok(Found(call.caller.adjutant().versions().unlabel(name, &call.path.label, by).await?.into()))
 }
 
 async fn roll_back(call: Call<AgentPath>) -> Result<Found<OneChange>> {
-    let (name, by) = (call.path.seen(&call.caller)?, &call.caller.who().name);
+    let (name, by) = (call.path.seen(&call.caller)?, &call.caller.who().by);
     Ok(Found(call.caller.adjutant().versions().roll_back(name, by).await?.into()))
 }
 
@@ -90,7 +90,7 @@ struct Splitting {
 }
 
 async fn split(call: Call<AgentPath, Nothing, Json<Splitting>>) -> Result<Found<OneChange>> {
-    let (name, by) = (call.path.seen(&call.caller)?, &call.caller.who().name);
+    let (name, by) = (call.path.seen(&call.caller)?, &call.caller.who().by);
     let shares = call.body.0.shares.into_iter().map(Into::into).collect();
     Ok(Found(call.caller.adjutant().versions().split(name, shares, by).await?.into()))
 }

@@ -165,7 +165,7 @@ struct IsPublished {
 async fn publish(call: Call<AgentPath, Nothing, Optional<Publishing>>) -> Result<Found<IsPublished>> {
     let name = call.path.seen(&call.caller)?;
     only_name(name)?;
-    let (versions, by) = (call.caller.adjutant().versions(), &call.caller.who().name);
+    let (versions, by) = (call.caller.adjutant().versions(), &call.caller.who().by);
     let Published { version, new } = versions.publish(name, by).await?;
     if let Some(label) = &call.body.0.label {
         versions.label(name, &version.definition.to_string(), label, by).await?;

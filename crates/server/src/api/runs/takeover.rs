@@ -48,7 +48,7 @@ struct Taking {
 
 async fn take(call: Call<RunPath, Nothing, Optional<Taking>>) -> Result<Done> {
     let run = call.path.run(&call.caller).await?;
-    run.take(&call.caller.who().name, call.body.0.reason.as_deref()).await.map(|()| Done)
+    run.take(&call.caller.who().by, call.body.0.reason.as_deref()).await.map(|()| Done)
 }
 
 /// What is done in the place of an agent.
@@ -96,5 +96,5 @@ async fn act(call: Call<RunPath, Nothing, Json<Acting>>) -> Result<Done> {
         Acting::HandBack { text } => Deed::HandBack(text),
     };
     let run = call.path.run(&call.caller).await?;
-    run.act(&call.caller.who().name, deed).await.map(|()| Done)
+    run.act(&call.caller.who().by, deed).await.map(|()| Done)
 }
