@@ -15,6 +15,8 @@ use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Directory, Key, KeyInfo, Revoked};
 use adjutant_store::random;
 
+use crate::adjutant::Adjutant;
+
 use seen::Seen;
 use token::Token;
 
@@ -76,6 +78,33 @@ impl NewKey {
             None => Ok(()),
         }
     }
+}
+
+impl Adjutant {
+    /// What to say to whoever makes a key with scopes that no agent or workflow of the project answers to: a sentence each. It may be a
+    /// slip, and it may be one that comes later.
+    pub fn unmet_scopes(&self, scopes: &[String]) -> Vec<String> {
+        let project = self.project();
+        let agents: Vec<&str> = project.agents().map(|source| source.name.as_str()).collect();
+        unmet_scopes(scopes, &agents)
+    }
+}
+
+fn unmet_scopes(scopes: &[String], agents: &[&str]) -> Vec<String> {
+    let unmet = scopes.iter().filter_map(|scope| {
+        let name = scope.strip_prefix("agent:")?;
+        let answers = |agent: &str| match name.strip_suffix('*') {
+            Some(beginning) => agent.starts_with(beginning),
+            None => agent == name,
+        };
+        if agents.iter().copied().any(answers) {
+            return None;
+        }
+        let meant = adjutant_core::nearest(name, agents.iter().copied());
+        let meant = meant.map(|agent| format!("; did you mean `agent:{agent}`?")).unwrap_or_default();
+        Some(format!("`{scope}`: the project has no such agent or workflow{meant}"))
+    });
+    unmet.collect()
 }
 
 /// What a key can be confined to. Workflows are asked as agents are; of the service there are its `metrics`.
@@ -286,6 +315,14 @@ impl fmt::Debug for Keys {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_scope_that_no_agent_answers_to_is_told_and_the_others_are_not() {
+        let scopes = ["agent:desk", "agent:de*", "model:x", "agent:dsek", "agent:z*"].map(str::to_owned);
+        let told = unmet_scopes(&scopes, &["desk", "report"]);
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(told[0].contains("`agent:desk`?") && told[1].starts_with("`agent:z*`"), "{told:?}");
+    }
 
     #[test]
     fn the_scope_that_was_meant_is_told() {

@@ -201,11 +201,15 @@ struct Made {
     key: Key,
     /// What is sent with each request, in `Authorization: Bearer TOKEN`. It is not told again.
     token: String,
+    /// What may be a slip: scopes that no agent answers to by now.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
 }
 
-impl From<NewToken> for Made {
-    fn from(NewToken { key, token }: NewToken) -> Self {
-        Self { key: Key::of(key, SystemClock.now()), token: token.expose().to_owned() }
+impl Made {
+    fn of(caller: &Caller, NewToken { key, token }: NewToken) -> Self {
+        let warnings = caller.adjutant().unmet_scopes(&key.scopes);
+        Self { key: Key::of(key, SystemClock.now()), token: token.expose().to_owned(), warnings }
     }
 }
 
@@ -214,7 +218,7 @@ async fn create(call: Call<Nothing, Nothing, Json<Creating>>) -> Result<Found<Ma
     within(&call.caller, &scopes)?;
     let new = NewKey { name, role: role.into(), scopes, lasts: lasts.map(Duration::from_secs) };
     let made = call.caller.adjutant().keys().create(new, &call.caller.who().by).await?;
-    Ok(Found(made.into()))
+    Ok(Found(Made::of(&call.caller, made)))
 }
 
 /// One key.
@@ -265,5 +269,6 @@ async fn rotate(call: Call<KeyPath, Nothing, Optional<Rotating>>) -> Result<Foun
     if let Some(old) = keys.list().await?.into_iter().find(|key| key.id == id) {
         within(&call.caller, &old.scopes)?;
     }
-    Ok(Found(keys.rotate(id, overlap, &call.caller.who().by).await?.into()))
+    let made = keys.rotate(id, overlap, &call.caller.who().by).await?;
+    Ok(Found(Made::of(&call.caller, made)))
 }

@@ -91,3 +91,30 @@ async fn a_conversation_with_somebody_out_of_reach_is_not_there_for_who_is_confi
     assert_eq!(say(&clerk, "clerk", "mixed").await.0, StatusCode::NOT_FOUND);
     assert_eq!(say(&clerk, "clerk", "own").await.0, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn nobody_goes_on_with_a_conversation_in_the_name_of_somebody_else() {
+    let kit = Kit::with(Scripted::from_fn(|_, _| Some(Turn::text("Yes."))), Settings::default()).await;
+    let (desk, admin) = (kit.client(Role::Operator).await, kit.client(Role::Admin).await);
+    let confined = kit.client_within(Role::Operator, &["agent:desk"]).await;
+    let say = async |client: &Client, user: Option<&str>, session: &str| {
+        let start = json!({ "input": "x", "session": session, "user": user });
+        client.post("/api/runs?wait=30", &start).await.0
+    };
+    assert_eq!(say(&desk, Some("ann"), "s").await, StatusCode::OK);
+    for (client, user, status) in [
+        (&desk, Some("ann"), StatusCode::OK),
+        (&desk, Some("bob"), StatusCode::NOT_FOUND),
+        (&confined, Some("bob"), StatusCode::NOT_FOUND),
+        (&confined, None, StatusCode::NOT_FOUND),
+        (&confined, Some("ann"), StatusCode::OK),
+        (&desk, None, StatusCode::OK),
+        (&admin, Some("bob"), StatusCode::OK),
+    ] {
+        assert_eq!(say(client, user, "s").await, status, "{user:?}");
+    }
+    assert_eq!(say(&desk, Some("bob"), "another").await, StatusCode::OK, "one that is nobody's yet");
+    let (_, warned) =
+        admin.post("/api/keys", &json!({ "name": "x", "role": "viewer", "scopes": ["agent:dsek"] })).await;
+    assert!(warned["warnings"][0].as_str().unwrap().contains("`agent:desk`"), "{warned}");
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use adjutant::{Keys, NewKey, NewToken};
+use adjutant::{Adjutant, Keys, NewKey, NewToken};
 use adjutant_core::role::Role;
 use adjutant_core::time::parse_duration;
 use clap::Args;
@@ -46,7 +46,13 @@ pub(super) struct RotateArguments {
     by: Option<String>,
 }
 
-pub(super) async fn create(arguments: &CreateArguments, keys: &Keys, output: Output) -> Ended {
+pub(super) async fn create(
+    arguments: &CreateArguments,
+    adjutant: &Adjutant,
+    keys: &Keys,
+    output: Output,
+) -> Ended {
+    let tenants = keys.tenants().await?;
     let new = NewKey {
         name: arguments.name.clone(),
         role: arguments.role,
@@ -54,6 +60,11 @@ pub(super) async fn create(arguments: &CreateArguments, keys: &Keys, output: Out
         lasts: arguments.expires,
     };
     let made = keys.create(new, &person::named(arguments.by.as_deref())).await?;
+    let tenant = &made.key.scope.tenant;
+    if !tenants.is_empty() && !tenants.iter().any(|known| **known == **tenant) {
+        output.talk(&format!("`{tenant}` is a new tenant; until now there were {}", tenants.join(", ")));
+    }
+    adjutant.unmet_scopes(&made.key.scopes).iter().for_each(|warning| output.talk(warning));
     tell(&made, output)
 }
 

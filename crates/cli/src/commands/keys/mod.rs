@@ -40,7 +40,7 @@ pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
     };
     match command {
         Command::List(command) => list::execute(command, &keys, output).await,
-        Command::Create(command) => make::create(command, &keys, output).await,
+        Command::Create(command) => make::create(command, &adjutant, &keys, output).await,
         Command::Rotate(command) => make::rotate(command, &keys, output).await,
         Command::Revoke(command) => revoke::execute(command, &keys, output).await,
     }
