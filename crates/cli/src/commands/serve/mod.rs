@@ -4,6 +4,7 @@ mod log;
 #[cfg(unix)]
 mod notice;
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -43,6 +44,9 @@ pub(crate) struct Arguments {
     /// The most seconds to finish what was asked, once it is told to stop, in the place of `server.drain`.
     #[arg(long, value_name = "SECONDS")]
     patience: Option<u64>,
+    /// Where to write the first key in the place of showing it: a new file, which nobody else may read.
+    #[arg(long, value_name = "FILE")]
+    first_key: Option<PathBuf>,
     /// How the log is written, in the place of `server.log`.
     #[arg(long, value_enum, value_name = "FORMAT")]
     log_format: Option<log::Format>,
@@ -72,7 +76,12 @@ pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
     }
     let server = Server::bind(listen, adjutant.clone(), settings).await?;
     let address = server.address()?;
-    let key = first_key(&adjutant).await?;
+    let mut key = first_key(&adjutant).await?;
+    if let (Some(file), Some(made)) = (&arguments.first_key, &key) {
+        hand_over(made, file)?;
+        log::say(format, output, &format!("the first key, with the role admin, is in {}", file.display()));
+        key = None;
+    }
     if output.json {
         output.json(&json!({ "listening": address.to_string(), "key": key }))?;
     } else {
@@ -126,9 +135,49 @@ fn take_room() {
 #[cfg(not(unix))]
 fn take_room() {}
 
+/// Writes a key where only who runs the service reads it.
+fn hand_over(key: &str, file: &std::path::Path) -> Result<(), Error> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    let written =
+        options.open(file).and_then(|mut file| writeln!(file, "{key}").and_then(|()| file.sync_all()));
+    written.map_err(|error| {
+        let message = format!("the first key cannot be written to `{}`", file.display());
+        Error::new(Code::FileUnreadable, message)
+            .with_help("make another one: `adjutant keys create NAME --role admin`")
+            .caused_by(&error)
+    })
+}
+
 /// Makes the first key of the project, where it has none.
 async fn first_key(adjutant: &Adjutant) -> Ended<Option<String>> {
     let made =
         adjutant.keys().create_first(NewKey::new(FIRST_KEY, Role::Admin), &person::named(None)).await?;
     Ok(made.map(|made| made.token.expose().to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_written_to_a_new_file_that_nobody_else_reads() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("key");
+        hand_over("adj_x", &file).unwrap();
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "adj_x\n");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        let error = hand_over("adj_y", &file).unwrap_err();
+        assert!(error.help().unwrap().contains("adjutant keys create"));
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "adj_x\n", "what is there stays");
+    }
 }
