@@ -24,6 +24,7 @@ pub(crate) const REQUIREMENTS: &[Requirement] = &[
     },
     Requirement { program: "bwrap", package: "bubblewrap", needed_by: "sandboxed tools" },
     Requirement { program: "cvc5", package: "cvc5", needed_by: "proofs about policies" },
+    Requirement { program: "systemd-analyze", package: "systemd", needed_by: "the unit in `deploy`" },
 ];
 
 /// The requirements that no folder of a `PATH` fulfils.

@@ -3,6 +3,7 @@
 // Says to clippy that all of it, not only what is marked `#[test]`, may panic.
 #![cfg(test)]
 
+mod deploy;
 mod edges;
 mod error_pages;
 mod files;
