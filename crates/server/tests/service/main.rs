@@ -11,6 +11,7 @@ mod contract;
 mod decisions;
 mod document;
 mod guide;
+mod http2;
 mod isolation;
 mod kit;
 mod lists;
