@@ -61,6 +61,7 @@ fn path(store: &Path, worker: i64) -> PathBuf {
 }
 
 /// Where a worker tells what passes by in its process.
+#[cfg(unix)]
 pub(crate) fn socket(store: &Path, worker: i64) -> PathBuf {
     with_socket(&path(store, worker))
 }

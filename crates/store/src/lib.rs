@@ -36,6 +36,7 @@ mod listing;
 mod owed;
 mod query;
 pub mod random;
+#[cfg_attr(not(unix), path = "silence.rs")]
 mod relay;
 mod schema;
 mod session;
