@@ -11,7 +11,7 @@ use serde_json::json;
 use super::answer::whole;
 use super::request::{read, read_to_count};
 use super::stream::Events;
-use crate::gateway::{Asks, Talk, Target, Tells, Vendor, failed, pump, streamed, take};
+use crate::gateway::{Asks, Talk, Target, Tells, Vendor, failed, pump, reaches, streamed, take};
 use crate::openai::chat::Head;
 use crate::service::Service;
 use crate::wire::Fault;
@@ -55,10 +55,15 @@ async fn count(State(service): State<Service>, request: Request) -> Response {
     let counted = async {
         let given = take(service, request, Right::Run).await?;
         let asked = read_to_count(&given.body)?;
-        let adjutant = given.caller.adjutant();
         match Target::of(&asked.model) {
-            Target::Model(name) => drop(adjutant.gateway().choice(&name)?),
-            Target::Agent(name) => drop(adjutant.choose(Some(&name))?),
+            Target::Model(name) => {
+                reaches(&given, &name)?;
+                drop(given.caller.adjutant().gateway().choice(&name)?);
+            }
+            Target::Agent(name) => {
+                given.caller.reach(&format!("agent:{}", adjutant::version_of(&name).0))?;
+                drop(given.caller.adjutant().choose(Some(&name))?);
+            }
         }
         let body = json!({"input_tokens": token::estimate_request(&asked.request)});
         let tells = Tells::default();

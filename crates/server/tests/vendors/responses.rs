@@ -153,3 +153,42 @@ async fn a_conversation_grows_by_its_turns() {
     assert_eq!(deleted.status(), 200);
     assert_eq!(kit.get(&format!("/v1/conversations/{id}")).await.0, 404);
 }
+
+#[tokio::test]
+async fn what_a_confined_key_has_kept_is_seen_by_no_other_that_is_confined() {
+    let kit = Kit::new().await;
+    let (careful, desk) = (kit.confined(&["agent:careful"]).await, kit.confined(&["agent:desk"]).await);
+    let (status, made) = careful
+        .post("/v1/responses", &json!({"model": "agent/careful", "input": "My number is 4711."}))
+        .await;
+    assert_eq!(status, 200, "{made}");
+    let id = made["id"].as_str().unwrap();
+    let said = json!([{"type": "message", "role": "user", "content": "My number is 4711."}]);
+    let (_, conversation) = careful.post("/v1/conversations", &json!({"items": said})).await;
+    let talk = conversation["id"].as_str().unwrap();
+    let paths = [
+        format!("/v1/responses/{id}"),
+        format!("/v1/responses/{id}/input_items"),
+        format!("/v1/conversations/{talk}"),
+        format!("/v1/conversations/{talk}/items"),
+    ];
+    for path in &paths {
+        assert_eq!(desk.get(path).await.0, 404, "{path}");
+        assert_eq!(careful.get(path).await.0, 200, "{path}");
+        assert_eq!(kit.get(path).await.0, 200, "a key that is confined to nothing sees it: {path}");
+    }
+    for next in [
+        json!({"model": "agent/desk", "input": "And?", "previous_response_id": id}),
+        json!({"model": "agent/desk", "input": "And?", "conversation": talk}),
+    ] {
+        assert_eq!(desk.post("/v1/responses", &next).await.0, 404, "{next}");
+    }
+    for path in [&paths[0], &paths[2]] {
+        let gone = desk.request(reqwest::Method::DELETE, path).send().await.unwrap();
+        assert_eq!(gone.status(), 404, "{path}");
+    }
+    let count =
+        json!({"model": "agent/careful", "max_tokens": 5, "messages": [{"role": "user", "content": "hi"}]});
+    assert_eq!(desk.post("/v1/messages/count_tokens", &count).await.0, 403);
+    assert_eq!(careful.post("/v1/messages/count_tokens", &count).await.0, 200);
+}

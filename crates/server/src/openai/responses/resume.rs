@@ -57,7 +57,7 @@ async fn begin(
     };
     let said = asked.request.messages.iter().skip(asked.instructions);
     let keeping = Keeping {
-        shelf,
+        shelf: shelf.for_whom(kept.by),
         id,
         store: true,
         said: said.map(|message| message.as_ref().clone()).collect(),

@@ -40,6 +40,9 @@ pub(super) struct Kept {
     /// Who asked: nobody else who is confined to a person sees it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) user: Option<String>,
+    /// What whoever asked is counted by: no other key that is confined to some things sees it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) by: Option<String>,
 }
 
 impl Kept {
@@ -71,6 +74,9 @@ pub(super) struct Conversation {
     /// Who made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) user: Option<String>,
+    /// What whoever made it is counted by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) by: Option<String>,
 }
 
 /// The responses and conversations of a tenant, as one caller sees them.
@@ -78,17 +84,31 @@ pub(super) struct Conversation {
 pub(super) struct Shelf {
     adjutant: Adjutant,
     user: Option<String>,
+    by: Option<String>,
+    /// Whether only what they have made themselves is seen.
+    is_confined: bool,
 }
 
 impl Shelf {
-    /// Those of a caller: of one who is a person only their own.
+    /// Those of a caller: of one who is a person, or who is confined to some things, only their own.
     pub(super) fn of(caller: &crate::access::Caller) -> Self {
-        Self { adjutant: caller.adjutant().clone(), user: caller.who().user.clone() }
+        let who = caller.who();
+        Self {
+            adjutant: caller.adjutant().clone(),
+            user: who.user.clone(),
+            by: Some(who.counted_as.clone()),
+            is_confined: !who.scopes.is_empty(),
+        }
     }
 
     /// All of a tenant, for what is done for whoever asked.
     pub(super) fn of_all(adjutant: &Adjutant) -> Self {
-        Self { adjutant: adjutant.clone(), user: None }
+        Self { adjutant: adjutant.clone(), user: None, by: None, is_confined: false }
+    }
+
+    /// The same, in which what is kept is somebody's.
+    pub(super) fn for_whom(self, by: Option<String>) -> Self {
+        Self { by, ..self }
     }
 
     /// Whose they are.
@@ -100,7 +120,7 @@ impl Shelf {
     pub(super) async fn response(&self, id: &str) -> Result<Kept> {
         let found = self.adjutant.engine().document(RESPONSE, id).await?;
         let kept: Option<Kept> = found.map(|document| document.body.to()).transpose()?;
-        kept.filter(|kept| self.sees(kept.user.as_deref()))
+        kept.filter(|kept| self.sees(kept.user.as_deref(), kept.by.as_deref()))
             .ok_or_else(|| missing("response", &format!("resp_{id}")))
     }
 
@@ -114,7 +134,8 @@ impl Shelf {
     /// Keeps a response.
     pub(super) async fn keep(&self, id: &str, kept: &Kept) -> Result<()> {
         let expires = Some(adjutant_core::time::Timestamp(self.adjutant.gateway().now().0 + KEPT));
-        let kept = Kept { user: kept.user.clone().or_else(|| self.user.clone()), ..kept.clone() };
+        let user = kept.user.clone().or_else(|| self.user.clone());
+        let kept = Kept { user, by: kept.by.clone().or_else(|| self.by.clone()), ..kept.clone() };
         let draft = Draft { user: kept.user.clone(), expires, ..Draft::new(RESPONSE, id, Json::of(&kept)?) };
         self.adjutant.engine().put_document(draft).await.map(drop)
     }
@@ -130,13 +151,14 @@ impl Shelf {
         let found = self.adjutant.engine().document(CONVERSATION, id).await?;
         let revision = found.as_ref().map_or(0, |document| document.revision);
         let kept: Option<Conversation> = found.map(|document| document.body.to()).transpose()?;
-        let kept = kept.filter(|kept| self.sees(kept.user.as_deref()));
+        let kept = kept.filter(|kept| self.sees(kept.user.as_deref(), kept.by.as_deref()));
         kept.map(|kept| (kept, revision)).ok_or_else(|| missing("conversation", id))
     }
 
     /// Keeps a conversation over a revision of it. Fails with [`Code::Conflict`] where somebody was faster.
     pub(super) async fn converse(&self, id: &str, kept: &Conversation, over: Expected) -> Result<()> {
-        let kept = Conversation { user: kept.user.clone().or_else(|| self.user.clone()), ..kept.clone() };
+        let user = kept.user.clone().or_else(|| self.user.clone());
+        let kept = Conversation { user, by: kept.by.clone().or_else(|| self.by.clone()), ..kept.clone() };
         let draft = Draft { user: kept.user.clone(), ..Draft::new(CONVERSATION, id, Json::of(&kept)?) };
         self.adjutant.engine().put_document(draft.over(over)).await.map(drop).map_err(|error| {
             match error.code() {
@@ -156,8 +178,9 @@ impl Shelf {
         self.adjutant.engine().delete_document(CONVERSATION, id, Expected::Anything).await.map(drop)
     }
 
-    fn sees(&self, user: Option<&str>) -> bool {
-        self.user.is_none() || self.user.as_deref() == user
+    fn sees(&self, user: Option<&str>, by: Option<&str>) -> bool {
+        let is_theirs = self.user.is_none() || self.user.as_deref() == user;
+        is_theirs && (!self.is_confined || self.by.as_deref() == by)
     }
 }
 

@@ -91,6 +91,7 @@ impl Keeping {
             run,
             events: Vec::new(),
             user: self.user.clone(),
+            by: None,
         }
     }
 }
