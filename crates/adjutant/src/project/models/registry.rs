@@ -525,6 +525,9 @@ impl Models {
         };
         let error = Error::new(Code::ModelUnknown, format!("there is no model `{name}`{whence}"));
         if let Some((provider, model)) = name.split_once('/') {
+            if provider == Provider::OFFLINE {
+                return error.with_help(format!("it is called `{}` alone", Provider::OFFLINE));
+            }
             return match nearest(provider, Provider::names()) {
                 Some(meant) if !model.is_empty() => error.with_help(format!("did you mean `{meant}/{model}`?")),
                 _ => error.with_help(format!(

@@ -6,7 +6,7 @@ mod notice;
 
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use adjutant::{Adjutant, NewKey, StoreOptions};
@@ -15,6 +15,7 @@ use adjutant_core::{Code, Error};
 use adjutant_server::{Server, Settings};
 use clap::Args;
 use serde_json::json;
+use tempfile::NamedTempFile;
 use tokio_util::sync::CancellationToken;
 
 use crate::arguments::Shared;
@@ -76,9 +77,13 @@ pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
     }
     let server = Server::bind(listen, adjutant.clone(), settings).await?;
     let address = server.address()?;
+    let draft = match &arguments.first_key {
+        Some(file) if adjutant.keys().list().await?.is_empty() => Some(draft(file)?),
+        _ => None,
+    };
     let mut key = first_key(&adjutant).await?;
     if let (Some(file), Some(made)) = (&arguments.first_key, &key) {
-        hand_over(made, file)?;
+        hand_over(made, draft, file)?;
         log::say(format, output, &format!("the first key, with the role admin, is in {}", file.display()));
         key = None;
     }
@@ -135,23 +140,32 @@ fn take_room() {
 #[cfg(not(unix))]
 fn take_room() {}
 
-/// Writes a key where only who runs the service reads it.
-fn hand_over(key: &str, file: &std::path::Path) -> Result<(), Error> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
+/// A file beside another, before there is anything to be written to that: a key that was made can be written down.
+fn draft(file: &Path) -> Result<NamedTempFile, Error> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if file.exists() {
+        let message =
+            format!("the first key cannot be written to `{}`, which is there already", file.display());
+        return Err(Error::new(Code::InputInvalid, message).with_help("name a new file"));
     }
-    let written =
-        options.open(file).and_then(|mut file| writeln!(file, "{key}").and_then(|()| file.sync_all()));
-    written.map_err(|error| {
+    // Only who runs the service can read it.
+    NamedTempFile::new_in(folder).map_err(|error| {
+        let message = format!("the first key cannot be written to `{}`", file.display());
+        Error::new(Code::FileUnreadable, message).caused_by(&error)
+    })
+}
+
+/// Writes a key to a new file, where only who runs the service reads it.
+fn hand_over(key: &str, draft: Option<NamedTempFile>, file: &Path) -> Result<(), Error> {
+    let lost = |error: &std::io::Error| {
         let message = format!("the first key cannot be written to `{}`", file.display());
         Error::new(Code::FileUnreadable, message)
             .with_help("make another one: `adjutant keys create NAME --role admin`")
-            .caused_by(&error)
-    })
+            .caused_by(error)
+    };
+    let Some(mut draft) = draft else { return Ok(()) };
+    writeln!(draft, "{key}").and_then(|()| draft.as_file().sync_all()).map_err(|error| lost(&error))?;
+    draft.persist_noclobber(file).map(drop).map_err(|error| lost(&error.error))
 }
 
 /// Makes the first key of the project, where it has none.
@@ -169,15 +183,20 @@ mod tests {
     fn a_key_is_written_to_a_new_file_that_nobody_else_reads() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("key");
-        hand_over("adj_x", &file).unwrap();
+        let give = |key: &str| hand_over(key, Some(draft(&file).unwrap()), &file);
+        give("adj_x").unwrap();
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "adj_x\n");
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
             assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         }
-        let error = hand_over("adj_y", &file).unwrap_err();
+        assert_eq!(draft(&file).unwrap_err().code(), Code::InputInvalid);
+        let beside = draft(&folder.path().join("other")).unwrap();
+        let error = hand_over("adj_y", Some(beside), &file).unwrap_err();
         assert!(error.help().unwrap().contains("adjutant keys create"));
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "adj_x\n", "what is there stays");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "and nothing is left beside it");
+        assert!(draft(&folder.path().join("none/key")).is_err(), "before there is a key that could be lost");
     }
 }
