@@ -202,7 +202,6 @@ struct Made {
     /// What is sent with each request, in `Authorization: Bearer TOKEN`. It is not told again.
     token: String,
     /// What may be a slip: scopes that no agent answers to by now.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
 }
 
