@@ -80,7 +80,8 @@ pub struct Link {
 pub enum Linked {
     /// Something was done to the service.
     Act(Act),
-    /// Something was recorded of a run: those records of it that say what people did. None where they were erased.
+    /// Something was recorded of a run: those records of it that may say what people did, or what was kept
+    /// from being done. None where they were erased.
     Records {
         /// The run.
         run: RunId,
@@ -91,13 +92,22 @@ pub enum Linked {
     },
 }
 
-/// A record, with what it answers to.
+/// A record, with the step whose result it is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Told {
     /// The record.
     pub record: Record,
-    /// The name of the signal that it answers, where it answers one.
-    pub signal: Option<String>,
+    /// The step, where it is the result of one.
+    pub from: Option<Source>,
+}
+
+/// A step whose result may say what people did, or what was kept from being done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A signal of this name was waited for, and came.
+    Signal(String),
+    /// An effect of this name was made.
+    Effect(String),
 }
 
 /// A batch of records of one run, in the order in which all batches of its tenant and project were recorded.

@@ -202,8 +202,13 @@ pub trait Engine: Send + Sync + 'static {
     /// Records that somebody did something to the service. What this trait and the directory do is recorded by them.
     fn administer(&self, act: Act) -> BoxFuture<'_, Result<()>>;
 
-    /// Links of the chain, the newest first, those before a number.
-    fn links(&self, before: Option<u64>, most: usize) -> BoxFuture<'_, Result<Vec<Link>>>;
+    /// Links of the chain, the newest first, those before a number. Of what effects came to, they tell what those of these names did.
+    fn links(
+        &self,
+        before: Option<u64>,
+        most: usize,
+        effects: &'static [&'static str],
+    ) -> BoxFuture<'_, Result<Vec<Link>>>;
 
     /// What was recorded after a place, in the order in which it was, over all runs. Before the first is place 0.
     fn recorded(&self, after: u64, most: usize) -> BoxFuture<'_, Result<Vec<Recorded>>>;

@@ -54,7 +54,7 @@ mod work;
 pub use admission::{Admission, Origin};
 pub use busy::{WhenBusy, seen_turns};
 pub use caused::caused;
-pub use chain::{Act, Fault, Link, Linked, Recorded, Told, Verified, Verify};
+pub use chain::{Act, Fault, Link, Linked, Recorded, Source, Told, Verified, Verify};
 pub use ctx::{Ctx, Inbox};
 pub use directory::{Directory, Key, KeyInfo};
 pub use document::{Document, Draft, Expected};

@@ -6,8 +6,10 @@ use adjutant_core::Result;
 use adjutant_core::hash::Digest;
 use adjutant_core::id::{RunId, Scope};
 use adjutant_core::time::Timestamp;
-use adjutant_durable::{Fault, Link, Linked, Recorded, Told, Verified, Verify};
+use adjutant_durable::{Fault, Link, Linked, Recorded, Source, Told, Verified, Verify};
 use rusqlite::{Connection, OptionalExtension, params};
+use serde::Deserialize;
+use serde_json::Value;
 
 use crate::chain::{self, Chain, Content, HASH, link_id, number_of};
 use crate::claim::digest;
@@ -75,6 +77,7 @@ pub(crate) fn links(
     scope: &Scope,
     before: Option<u64>,
     most: usize,
+    effects: &[&str],
 ) -> Result<Vec<Link>> {
     let Some(chain) = Chain::find(connection, scope)? else { return Ok(Vec::new()) };
     let end = before.unwrap_or(chain.last + 1);
@@ -88,7 +91,7 @@ pub(crate) fn links(
             None => chain::act_of(connection, kept.id)?.map(|(act, _)| Linked::Act(act)),
             Some((run, first)) => {
                 let records = (kept.hashes.len() / HASH) as u64;
-                Some(told(connection, scope, run, *first..*first + records)?)
+                Some(told(connection, scope, run, *first..*first + records, effects)?)
             }
         };
         found.extend(what.map(|what| Link { number, at: kept.at, what }));
@@ -124,14 +127,36 @@ pub(crate) fn recorded(
     Ok(found)
 }
 
-/// A record that says what people did: how a run was started, what it was told, and what was answered to its questions.
-const TOLD: &str = "(j.kind IN ('admitted', 'received') OR j.kind = 'completed' AND signal IS NOT NULL)";
+/// The records that say how a run was started and what came of its steps, each with what was recorded of that step when it was
+/// issued, which is mostly right before it.
+const TOLD: &str = "SELECT j.id, j.kind = 'completed', (SELECT i.meta FROM journal i
+        WHERE i.id >= ?1 AND i.id < j.id AND i.kind = 'issued' AND i.key = j.key AND i.segment = j.segment
+        ORDER BY i.id DESC LIMIT 1)
+    FROM journal j WHERE j.id >= ?2 AND j.id < ?3 AND j.kind IN ('admitted', 'completed', 'failed')";
+
+/// What was recorded of a step when it was issued, as far as it says what it is.
+#[derive(Deserialize)]
+struct Issued {
+    name: String,
+    kind: Value,
+}
+
+impl Issued {
+    fn source(self) -> Option<Source> {
+        match &self.kind {
+            Value::String(kind) if kind == "signal" => Some(Source::Signal(self.name)),
+            Value::Object(kind) if kind.contains_key("effect") => Some(Source::Effect(self.name)),
+            _ => None,
+        }
+    }
+}
 
 fn told(
     connection: &Connection,
     scope: &Scope,
     run: &RunId,
     offsets: std::ops::Range<u64>,
+    effects: &[&str],
 ) -> Result<Linked> {
     let row: Option<(i64, String)> = connection
         .prepare_cached("SELECT id, name FROM runs WHERE tenant = ?1 AND project = ?2 AND run = ?3")
@@ -144,23 +169,26 @@ fn told(
     let Some((row, name)) = row else {
         return Ok(Linked::Records { run: run.clone(), name: String::new(), told });
     };
-    let mut select = connection
-        .prepare_cached(&format!(
-            r#"SELECT j.id, (SELECT json_extract(i.meta, '$.name') FROM journal i
-                WHERE i.id >= ?1 AND i.id < j.id AND i.kind = 'issued' AND substr(i.meta, 1, 16) = '{{"kind":"signal"'
-                  AND i.key = j.key AND i.segment = j.segment) AS signal
-               FROM journal j WHERE j.id >= ?2 AND j.id < ?3 AND {TOLD}"#
-        ))
-        .map_err(fault)?;
+    let mut select = connection.prepare_cached(TOLD).map_err(fault)?;
     let parameters = [row_id(row, 0), row_id(row, offsets.start), row_id(row, offsets.end)];
-    let rows: Vec<(i64, Option<String>)> = select
-        .query_map(parameters, |row| Ok((row.get(0)?, row.get(1)?)))
+    let rows: Vec<(i64, bool, Option<String>)> = select
+        .query_map(parameters, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .and_then(Iterator::collect)
         .map_err(fault)?;
-    for (id, signal) in rows {
+    for (id, is_completed, issued) in rows {
         let offset = codec::offset_of(id);
+        let from =
+            issued.and_then(|meta| serde_json::from_str::<Issued>(&meta).ok()).and_then(Issued::source);
+        let is_silent = match &from {
+            Some(Source::Effect(name)) => is_completed && !effects.contains(&name.as_str()),
+            Some(Source::Signal(_)) => false,
+            None => is_completed,
+        };
+        if is_silent {
+            continue;
+        }
         for record in codec::read(connection, &scope.tenant, row, offset, Some(offset + 1))? {
-            told.push(Told { record, signal: signal.clone() });
+            told.push(Told { record, from: from.clone() });
         }
     }
     Ok(Linked::Records { run: run.clone(), name, told })

@@ -426,9 +426,14 @@ impl Engine for SqliteEngine {
         Box::pin(self.store.writer.call(move |connection| chain::act(connection, &scope, &act)))
     }
 
-    fn links(&self, before: Option<u64>, most: usize) -> BoxFuture<'_, Result<Vec<Link>>> {
+    fn links(
+        &self,
+        before: Option<u64>,
+        most: usize,
+        effects: &'static [&'static str],
+    ) -> BoxFuture<'_, Result<Vec<Link>>> {
         let scope = self.scope.clone();
-        Box::pin(self.store.read(move |connection| audit::links(connection, &scope, before, most)))
+        Box::pin(self.store.read(move |connection| audit::links(connection, &scope, before, most, effects)))
     }
 
     fn recorded(&self, after: u64, most: usize) -> BoxFuture<'_, Result<Vec<Recorded>>> {

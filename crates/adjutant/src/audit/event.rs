@@ -1,15 +1,18 @@
-//! What a link of the chain says that somebody did.
+//! What a link of the chain says that somebody did, or was kept from doing.
 
 use adjutant_agent::approval::{self, Answer};
+use adjutant_agent::rules::{DECIDE, Ruling};
 use adjutant_agent::takeover::{self, Done};
+use adjutant_core::Code;
 use adjutant_core::id::RunId;
 use adjutant_core::json::Json;
 use adjutant_core::time::Timestamp;
-use adjutant_durable::{Act, Admission, Entry, Link, Linked, Origin, Told};
+use adjutant_durable::{Act, Admission, Entry, Link, Linked, Origin, Source, Told};
+use adjutant_policy::Outcome;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// Something that somebody did: to the service, or to a run.
+/// Something that somebody did to the service or to a run, or that a run was kept from doing.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct AuditEvent {
     /// The link that holds it.
@@ -30,6 +33,9 @@ pub struct AuditEvent {
     #[serde(skip_serializing_if = "Value::is_null")]
     pub details: Value,
 }
+
+/// The effects whose results say something.
+pub(super) const TELLING: &[&str] = &[DECIDE];
 
 /// What happened by a link, the latest first.
 pub(super) fn of(link: Link) -> Vec<AuditEvent> {
@@ -57,7 +63,7 @@ pub(super) fn of(link: Link) -> Vec<AuditEvent> {
     }
 }
 
-/// What somebody did by a record, and who; none where nobody did.
+/// What somebody did by a record, and who, or what was kept from being done; none where it says neither.
 fn deed(told: Told) -> Option<(&'static str, Option<String>, Value)> {
     match told.record.entry {
         Entry::Admitted(admission) => match admission.origin {
@@ -71,9 +77,31 @@ fn deed(told: Told) -> Option<(&'static str, Option<String>, Value)> {
                 Some(("run.started", admission.by.clone(), known(details)))
             }
         },
-        Entry::Completed { outcome: Ok(answer), .. } => answered(&told.signal?, &answer),
+        Entry::Completed { outcome: Ok(result), .. } => match told.from? {
+            Source::Signal(name) => answered(&name, &result),
+            Source::Effect(name) if name == DECIDE => ruled(&result),
+            Source::Effect(_) => None,
+        },
+        Entry::Completed { outcome: Err(error), key } => {
+            let is_denied = matches!(error.code(), Code::ToolDenied | Code::RunDenied);
+            let details = json!({ "step": key, "reason": error.message() });
+            is_denied.then_some(("action.denied", None, details))
+        }
         _ => None,
     }
+}
+
+/// What policies kept from being done, or made wait for a person: that is nobody's deed, but what an audit asks for. What may
+/// be done is in the run.
+fn ruled(ruling: &Json) -> Option<(&'static str, Option<String>, Value)> {
+    let Ruling { verdict, request, .. } = ruling.to().ok()?;
+    let what = match verdict.outcome {
+        Outcome::Deny => "action.denied",
+        Outcome::Ask => "action.asked",
+        Outcome::Allow | Outcome::Redact(_) => return None,
+    };
+    let details = json!({ "action": request.action, "policies": verdict.policies, "reason": verdict.reason });
+    Some((what, None, details))
 }
 
 /// Details without what is not known.
@@ -115,9 +143,9 @@ mod tests {
 
     use super::*;
 
-    fn told(entry: Entry, signal: Option<&str>) -> Option<(&'static str, Option<String>)> {
+    fn told(entry: Entry, from: Option<Source>) -> Option<(&'static str, Option<String>)> {
         let record = Record { offset: 1, segment: 0, at: Timestamp(1), entry };
-        deed(Told { record, signal: signal.map(str::to_owned) }).map(|(what, by, _)| (what, by))
+        deed(Told { record, from }).map(|(what, by, _)| (what, by))
     }
 
     fn completed(answer: Value) -> Entry {
@@ -127,14 +155,11 @@ mod tests {
     #[test]
     fn who_decided_is_read_from_the_answer_to_an_approval_only() {
         let answer = json!({ "approve": true, "by": "ann" });
-        let signal = format!("{}call1", approval::PREFIX);
-        assert_eq!(
-            told(completed(answer.clone()), Some(&signal)),
-            Some(("call.allowed", Some("ann".into())))
-        );
+        let signal = || Some(Source::Signal(format!("{}call1", approval::PREFIX)));
+        assert_eq!(told(completed(answer.clone()), signal()), Some(("call.allowed", Some("ann".into()))));
         let refused = json!({ "approve": false, "by": "bob" });
-        assert_eq!(told(completed(refused), Some(&signal)), Some(("call.refused", Some("bob".into()))));
+        assert_eq!(told(completed(refused), signal()), Some(("call.refused", Some("bob".into()))));
         assert_eq!(told(completed(answer.clone()), None), None, "a tool that says so has decided nothing");
-        assert_eq!(told(completed(answer), Some("go")), None);
+        assert_eq!(told(completed(answer), Some(Source::Signal("go".into()))), None);
     }
 }

@@ -18,7 +18,7 @@ pub use event::AuditEvent;
 /// How many links are read at a time.
 const LINKS: usize = 500;
 
-/// Who did what: to the service, and to runs. It is no second log: it is read from the journals and from the records of
+/// Who did what to the service and to runs, and what policies kept runs from doing. It is no second log: it is read from the journals and from the records of
 /// administration, which hang on one chain.
 #[derive(Clone)]
 pub struct Audit(Adjutant);
@@ -68,7 +68,7 @@ impl Audit {
     pub async fn list(&self, filter: &AuditFilter, before: Option<u64>, most: usize) -> Result<AuditPage> {
         let (mut events, mut before) = (Vec::new(), before);
         loop {
-            let links = self.0.engine().links(before, LINKS).await?;
+            let links = self.0.engine().links(before, LINKS, event::TELLING).await?;
             if links.is_empty() {
                 return Ok(AuditPage { events, next: None });
             }

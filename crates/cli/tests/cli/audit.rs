@@ -32,3 +32,19 @@ fn what_was_done_is_told_and_what_was_changed_is_seen() {
     );
     assert!(sandbox.run(&["audit", "verify", "--head", "zz"]).starts_with("exit 2"));
 }
+
+#[test]
+fn what_policies_keep_an_agent_from_is_told_with_the_policy() {
+    let sandbox = Sandbox::with_agent("tools: [clock]");
+    let policies = "permit (principal, action, resource);\n\
+        @id(\"no-clock\") forbid (principal, action == Action::\"now\", resource);\n";
+    sandbox.write("adjutant.toml", "[tools.clock]\ntype = \"time\"\n").write("policies/desk.cedar", policies);
+    sandbox.run(&["run", "What time is it now?"]);
+    let found = sandbox.json(&["audit", "list", "--what", "action"]);
+    let event = &found["events"][0];
+    assert_eq!(found["events"].as_array().map(Vec::len), Some(1), "{found}");
+    assert_eq!((&event["what"], &event["subject"]), (&"action.denied".into(), &"desk".into()), "{found}");
+    assert_eq!(event["details"]["action"], serde_json::json!({ "tool": "now" }), "{found}");
+    assert_eq!(event["details"]["policies"], serde_json::json!(["no-clock"]), "{found}");
+    assert_eq!(event["by"], serde_json::Value::Null, "{found}");
+}

@@ -7,10 +7,11 @@ use adjutant_core::id::Scope;
 use adjutant_core::json::Json;
 use adjutant_core::time::Timestamp;
 
-use super::probe::{asking, check, ends_with, same, serve, signal, start};
+use super::probe::{asking, check, ends_with, host, same, serve, signal, start};
 use super::{Harness, Instance};
-use crate::chain::{Act, Linked, Verify};
+use crate::chain::{Act, Linked, Source, Verify};
 use crate::record::Entry;
+use crate::{Effects, work};
 
 /// What is recorded and what is done to the service is linked, for each tenant apart, and stays so when it is erased.
 pub async fn chains_are_whole(harness: &impl Harness) -> Result<()> {
@@ -26,7 +27,7 @@ pub async fn chains_are_whole(harness: &impl Harness) -> Result<()> {
     same("the records", found.records, engine.history(&run, 0).await?.len() as u64)?;
     let other = harness.open(Scope::new("acme", "local")?).await?.engine();
     same("another tenant's", other.verify(Verify::default()).await?.links, 0)?;
-    same("what another tenant reads", other.links(None, 9).await?, Vec::new())?;
+    same("what another tenant reads", other.links(None, 9, &[]).await?, Vec::new())?;
     harness.pass(Duration::from_secs(10)).await?;
     same("what goes", engine.prune(Duration::ZERO, "ann").await?, 1)?;
     let pruned = engine.verify(Verify { head: found.head, ..Verify::default() }).await?;
@@ -35,17 +36,24 @@ pub async fn chains_are_whole(harness: &impl Harness) -> Result<()> {
     check(pruned.head != found.head, || "that it went is in no link".to_owned())
 }
 
-/// Links are read, the newest first, with what people did: who answered to which signal.
+/// Links are read, the newest first, with what people did: who answered to which signal. Of effects, those that are asked for are.
 pub async fn links_are_read(harness: &impl Harness) -> Result<()> {
-    let instance = serve(harness, asking()).await?;
+    let program = host(|ctx, _, _| async move {
+        for name in ["told", "silent"] {
+            let done = work(|_| std::future::ready(Ok(Json::null())));
+            ctx.effect(name, Effects::pure(), Json::null(), done).await?;
+        }
+        ctx.signal("go", Json::null()).await
+    });
+    let instance = serve(harness, program).await?;
     let engine = instance.engine();
     let run = start(&*engine, "one", Json::null()).await?;
     signal(&*engine, &run, "go", 1).await?;
     ends_with(&*engine, &run, 1).await?;
-    let last = engine.links(None, 1).await?.pop().map_or(0, |link| link.number);
+    let last = engine.links(None, 1, &[]).await?.pop().map_or(0, |link| link.number);
     let (mut told, mut before) = (Vec::new(), None);
     loop {
-        let links = engine.links(before, 2).await?;
+        let links = engine.links(before, 2, &["told"]).await?;
         let Some(link) = links.last() else { break };
         before = Some(link.number);
         told.extend(links);
@@ -61,11 +69,12 @@ pub async fn links_are_read(harness: &impl Harness) -> Result<()> {
     let records = engine.history(&run, 0).await?;
     same("the order of records", offsets, records.iter().map(|record| record.offset).collect::<Vec<_>>())?;
     same("the last place", (engine.recorded_until().await?, after), (last, last))?;
-    let signals = told.iter().flat_map(|link| match &link.what {
-        Linked::Records { told, .. } => told.iter().filter_map(|told| told.signal.clone()).collect(),
+    let answers = told.iter().flat_map(|link| match &link.what {
+        Linked::Records { told, .. } => told.iter().rev().filter_map(|told| told.from.clone()).collect(),
         Linked::Act(_) => Vec::new(),
     });
-    same("the answers", signals.collect::<Vec<_>>(), vec!["go".to_owned()])?;
+    let expected = vec![Source::Signal("go".to_owned()), Source::Effect("told".to_owned())];
+    same("the answers", answers.collect::<Vec<_>>(), expected)?;
     let first = told.last().map(|link| link.what.clone());
     let is_start = matches!(&first, Some(Linked::Records { told, name, .. }) if name == "one"
         && matches!(told.first().map(|told| &told.record.entry), Some(Entry::Admitted(_))));

@@ -261,7 +261,7 @@ async fn what_is_erased_or_pruned_leaves_the_chain_whole_and_is_told() {
     assert_eq!(erased.erased + erased.records, before.records);
     assert_eq!(erased.erasures.len(), 1);
     assert_eq!((erased.erasures[0].by.as_str(), erased.erasures[0].gone()), ("ann", vec![run_id(2)]));
-    let links = desk.engine.links(None, 1).await.unwrap();
+    let links = desk.engine.links(None, 1, &[]).await.unwrap();
     assert!(matches!(&links[0].what, Linked::Act(act) if act.what == Act::ERASED));
     let text = serde_json::to_string(&erased.erasures).unwrap();
     assert!(!text.contains("bob"), "whose they were is forgotten: {text}");
