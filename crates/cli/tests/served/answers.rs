@@ -118,17 +118,30 @@ async fn whoever_cancels_or_deletes_need_not_ask_the_process_that_works() {
     let second = place.serve("second", &[]).await;
     let cancelled = ask(&first, &mock, json!({})).await;
     let deleted = ask(&first, &mock, json!({})).await;
-    let path = format!("/v1/responses/{cancelled}/cancel");
-    assert_eq!(post(&second, &path, &json!({})).await["status"], "cancelled");
-    let request = second.request(Method::DELETE, &format!("/v1/responses/{deleted}"));
-    assert!(request.send().await.unwrap().status().is_success());
+    let agent = json!({ "model": "agent/desk" });
+    let of_agent = [ask(&first, &mock, agent.clone()).await, ask(&first, &mock, agent).await];
+    for id in [&cancelled, &of_agent[0]] {
+        let path = format!("/v1/responses/{id}/cancel");
+        let response = post(&second, &path, &json!({})).await;
+        assert_eq!(response["status"], "cancelled", "{response}");
+    }
+    for id in [&deleted, &of_agent[1]] {
+        let request = second.request(Method::DELETE, &format!("/v1/responses/{id}"));
+        assert!(request.send().await.unwrap().status().is_success());
+    }
     // Longer than one who works on it takes to hear of that, and than a dead one is waited for.
     tokio::time::sleep(Duration::from_secs(13)).await;
     for served in [&first, &second] {
-        assert_eq!(over(served, &cancelled).await["status"], "cancelled");
-        assert_eq!(served.status(&format!("/v1/responses/{deleted}")).await, Some(404));
+        for id in [&cancelled, &of_agent[0]] {
+            assert_eq!(over(served, id).await["status"], "cancelled");
+        }
+        for id in [&deleted, &of_agent[1]] {
+            assert_eq!(served.status(&format!("/v1/responses/{id}")).await, Some(404));
+        }
     }
-    assert_eq!(mock.requests().len(), 2, "nobody begins it anew");
+    let (_, runs) = second.get("/api/runs?state=open").await;
+    assert_eq!(runs["runs"], json!([]), "{runs}");
+    assert_eq!(mock.requests().len(), 4, "nobody begins it anew");
 }
 
 #[tokio::test(flavor = "multi_thread")]

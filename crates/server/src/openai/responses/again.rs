@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use adjutant::model::StopReason;
+use adjutant_core::Code;
 use adjutant_core::message::{Message, Part};
 use axum::response::Response;
 use serde_json::{Value, json};
@@ -91,6 +92,7 @@ impl Return {
                 kept.said.push(said);
                 frame.ended(&StopReason::EndTurn, output, Some(reply.usage))
             }
+            Err(error) if error.code() == Code::RunCancelled => frame.response("cancelled", Vec::new(), None),
             Err(error) => failed(&frame, &Fault::from(error), Vec::new()),
         };
         kept.run = None;

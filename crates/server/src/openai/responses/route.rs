@@ -1,6 +1,7 @@
 //! Makes responses, and gives those that are kept.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use adjutant_core::message::{Message, Part};
 use adjutant_core::role::Right;
@@ -240,6 +241,13 @@ fn with_ids(items: &[Value], id: &str) -> Vec<Value> {
     items.iter().enumerate().map(named).collect()
 }
 
+/// How long a run that is cancelled is waited for.
+const ENDS: Duration = Duration::from_secs(5);
+
+/// Why runs are cancelled.
+const CANCELLED: &str = "its response was cancelled";
+const DELETED: &str = "its response was deleted";
+
 /// How a kept response is asked for.
 #[derive(Deserialize)]
 struct Shown {
@@ -272,10 +280,12 @@ async fn delete(State(service): State<Service>, Path(id): Path<String>, request:
         let given = take(service, request, Right::Run).await?;
         let plain = id.strip_prefix("resp_").unwrap_or(&id);
         let shelf = Shelf::of(&given.caller);
-        shelf.response(plain).await?;
+        let kept = shelf.response(plain).await?;
         forget(shelf.adjutant().engine().as_ref(), plain).await?;
         if let Some(under) = Return::to(&given, plain).under() {
             under.cancel.cancel();
+        } else if let Some(run) = &kept.run {
+            given.caller.adjutant().find(run).await?.cancel(DELETED).await?;
         }
         shelf.forget(plain).await?;
         Ok::<_, Fault>(body_of(&json!({"id": id, "object": "response", "deleted": true}), &Tells::default()))
@@ -313,6 +323,13 @@ async fn cancel(State(service): State<Service>, Path(id): Path<String>, request:
 /// Cancels what another process works on, which finds that it is not to any more.
 async fn stop(given: &Given, id: &str, mut kept: Kept) -> Result<(), Fault> {
     let shelf = Shelf::of(&given.caller);
+    if let Some(run) = &kept.run {
+        let run = given.caller.adjutant().find(run).await?;
+        run.cancel(CANCELLED).await?;
+        // One that does not come to its end by then does later; the response says so when it is asked for.
+        let _ = tokio::time::timeout(ENDS, run.reply()).await;
+        return Ok(());
+    }
     if forget(shelf.adjutant().engine().as_ref(), id).await? {
         kept.end("cancelled", Value::Null);
         shelf.keep(id, &kept).await?;

@@ -167,6 +167,10 @@ pub(super) async fn work(
                 events.push(&delta, &mut out);
                 matches!(delta, Delta::End(_))
             }
+            Some(Err(error)) if error.code() == Code::RunCancelled => {
+                events.cancel(&mut out);
+                true
+            }
             Some(Err(error)) => {
                 events.fail(&Fault::from(error), &mut out);
                 true
