@@ -70,4 +70,6 @@ pub enum Expected {
     Nothing,
     /// This revision of it.
     Revision(u64),
+    /// Some revision of it: it was not deleted.
+    Something,
 }

@@ -130,6 +130,7 @@ fn check(kind: &str, key: &str, there: Option<u64>, expected: Expected) -> Resul
         Expected::Anything => true,
         Expected::Nothing => there.is_none(),
         Expected::Revision(revision) => there == Some(revision),
+        Expected::Something => there.is_some(),
     };
     if fits {
         return Ok(());

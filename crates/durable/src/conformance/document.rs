@@ -67,8 +67,9 @@ pub async fn documents_change_one_after_the_other(harness: &impl Harness) -> Res
     fails(engine.delete_document("answer", "a", Expected::Revision(first)).await, Code::Conflict)?;
     fails(one.and(two), Code::Conflict)?;
     fails(engine.put_document(draft("b", 1).over(Expected::Revision(first))).await, Code::Conflict)?;
-    let last = engine.document("answer", "a").await?.map_or(0, |document| document.revision);
+    let last = engine.put_document(draft("a", 3).over(Expected::Something)).await?;
     same("the deleted one", engine.delete_document("answer", "a", Expected::Revision(last)).await?, true)?;
+    fails(engine.put_document(draft("a", 4).over(Expected::Something)).await, Code::Conflict)?;
     let again = engine.put_document(draft("a", 4)).await?;
     same("a revision that was before", again == last || again == first, false)
 }

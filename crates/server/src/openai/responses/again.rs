@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use adjutant::durable::Expected;
 use adjutant::model::StopReason;
 use adjutant_core::Code;
 use adjutant_core::message::{Message, Part};
@@ -59,7 +60,7 @@ impl Return {
             "failed",
             json!({"code": "server_error", "message": "the process that worked on it is gone"}),
         );
-        shelf.keep(&self.id, &kept).await?;
+        shelf.keep(&self.id, &kept, Expected::Something).await?;
         Ok(kept)
     }
 
@@ -96,7 +97,7 @@ impl Return {
             Err(error) => failed(&frame, &Fault::from(error), Vec::new()),
         };
         kept.run = None;
-        Shelf::of(&self.caller).keep(&self.id, &kept).await?;
+        Shelf::of(&self.caller).keep(&self.id, &kept, Expected::Something).await?;
         Ok(kept)
     }
 

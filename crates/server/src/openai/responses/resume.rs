@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use adjutant::Adjutant;
+use adjutant::durable::Expected;
 use adjutant::model::Call;
 use adjutant_core::error::Retry;
 use adjutant_core::{Code, Error, Result};
@@ -59,7 +60,7 @@ async fn begin(
     let keeping = Keeping {
         shelf: shelf.for_whom(kept.by),
         id,
-        store: true,
+        over: Some(Expected::Something),
         said: said.map(|message| message.as_ref().clone()).collect(),
         input: kept.input,
         session: kept.session,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use adjutant::durable::Expected;
 use adjutant_core::message::{Message, Part};
 use adjutant_core::role::Right;
 use adjutant_core::{Code, Error};
@@ -74,7 +75,7 @@ async fn made(service: Service, request: Request) -> Result<Response, Fault> {
     let keeping = Keeping {
         shelf,
         id: id.clone(),
-        store: asked.store,
+        over: asked.store.then_some(Expected::Nothing),
         said,
         input: with_ids(&asked.input, &id),
         session: session.clone(),
@@ -107,7 +108,7 @@ async fn later(
     given: &Given,
     asks: Asks,
     frame: Frame,
-    keeping: Keeping,
+    mut keeping: Keeping,
     stream: bool,
 ) -> Result<Response, Fault> {
     let (id, tenant) = (frame.id.clone(), tenant(given));
@@ -125,6 +126,7 @@ async fn later(
     let tells = talk.tells();
     let response = frame.response("in_progress", Vec::new(), None);
     keeping.partial(&response, tells.run.clone(), Vec::new()).await?;
+    keeping.over = keeping.over.map(|_| Expected::Something);
     // Last, so that whoever takes it over finds all of it.
     let held = match to_do {
         Some(to_do) => {
@@ -332,7 +334,7 @@ async fn stop(given: &Given, id: &str, mut kept: Kept) -> Result<(), Fault> {
     }
     if forget(shelf.adjutant().engine().as_ref(), id).await? {
         kept.end("cancelled", Value::Null);
-        shelf.keep(id, &kept).await?;
+        shelf.keep(id, &kept, Expected::Something).await?;
     }
     Ok(())
 }

@@ -131,13 +131,16 @@ impl Shelf {
         Ok(found.is_some_and(|document| now.since(document.updated) > LEFT))
     }
 
-    /// Keeps a response.
-    pub(super) async fn keep(&self, id: &str, kept: &Kept) -> Result<()> {
+    /// Keeps a response. One that was deleted meanwhile stays so.
+    pub(super) async fn keep(&self, id: &str, kept: &Kept, over: Expected) -> Result<()> {
         let expires = Some(adjutant_core::time::Timestamp(self.adjutant.gateway().now().0 + KEPT));
         let user = kept.user.clone().or_else(|| self.user.clone());
         let kept = Kept { user, by: kept.by.clone().or_else(|| self.by.clone()), ..kept.clone() };
         let draft = Draft { user: kept.user.clone(), expires, ..Draft::new(RESPONSE, id, Json::of(&kept)?) };
-        self.adjutant.engine().put_document(draft).await.map(drop)
+        match self.adjutant.engine().put_document(draft.over(over)).await {
+            Err(error) if error.code() == Code::Conflict && over == Expected::Something => Ok(()),
+            kept => kept.map(drop),
+        }
     }
 
     /// Forgets a response. Fails with [`Code::NotFound`].

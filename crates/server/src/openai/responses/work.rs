@@ -28,8 +28,8 @@ pub(super) struct Keeping {
     pub(super) shelf: Shelf,
     /// Its id, without what says that it is one.
     pub(super) id: String,
-    /// Whether it is kept.
-    pub(super) store: bool,
+    /// Over what it is kept: over nothing at first, and then for as long as nobody has deleted it. None where it is not kept.
+    pub(super) over: Option<Expected>,
     /// What was said before it, without its instructions, and what it answers.
     pub(super) said: Vec<Message>,
     /// The items that it answers.
@@ -57,10 +57,7 @@ impl Keeping {
                 self.shelf.converse(id, &conversation, Expected::Revision(revision)).await?;
             }
         }
-        if !self.store {
-            return Ok(());
-        }
-        self.shelf.keep(&self.id, &Kept { said, events, ..self.kept(response, None) }).await
+        self.keep(Kept { said, events, ..self.kept(response, None) }).await
     }
 
     /// Whether a conversation has its first item already.
@@ -76,10 +73,14 @@ impl Keeping {
         run: Option<String>,
         events: Vec<Value>,
     ) -> Result<()> {
-        if !self.store {
-            return Ok(());
+        self.keep(Kept { events, ..self.kept(response, run) }).await
+    }
+
+    async fn keep(&self, kept: Kept) -> Result<()> {
+        match self.over {
+            Some(over) => self.shelf.keep(&self.id, &kept, over).await,
+            None => Ok(()),
         }
-        self.shelf.keep(&self.id, &Kept { events, ..self.kept(response, run) }).await
     }
 
     fn kept(&self, response: &Value, run: Option<String>) -> Kept {
