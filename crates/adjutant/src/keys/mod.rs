@@ -107,7 +107,7 @@ fn unmet_scopes(scopes: &[String], agents: &[&str]) -> Vec<String> {
     unmet.collect()
 }
 
-/// What a key can be confined to. Workflows are asked as agents are; of the service there are its `metrics`.
+/// What a key can be confined to. Workflows are asked as agents are; of the service there are its `metrics` and its `policies`.
 const KINDS: [&str; 3] = ["agent", "model", "service"];
 
 /// The scope that was probably meant by one of a kind that there is not.

@@ -1,5 +1,7 @@
 //! Tools: what agents may call.
 
+use std::collections::BTreeSet;
+
 use adjutant::Project;
 use adjutant_core::role::Right;
 use adjutant_core::tool::ToolSpec;
@@ -8,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::access::Caller;
 use crate::endpoint::{Call, Found, Operation, Routes};
 
 /// The part of the documentation that these stand in.
@@ -83,10 +86,39 @@ struct Server {
     tools: Vec<String>,
 }
 
+/// The tools that a caller sees: of one who is confined to some agents, those of these agents.
+struct Seen(Option<BTreeSet<String>>);
+
+impl Seen {
+    fn by(caller: &Caller, project: &Project) -> Self {
+        let who = caller.who();
+        if who.scopes.is_empty() {
+            return Self(None);
+        }
+        let names = project.agents().map(|source| source.name.as_str());
+        let theirs = names.filter(|name| who.reaches(&format!("agent:{name}")));
+        let definitions = theirs.filter_map(|name| project.definition(name).ok());
+        let tools = definitions.flat_map(|definition| definition.tools.iter().map(|tool| tool.name.clone()));
+        Self(Some(tools.collect()))
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.0.as_ref().is_none_or(|seen| seen.contains(name))
+    }
+
+    /// Whether one of the tools is seen that come from this name under `[tools]`.
+    fn has_of(&self, project: &Project, toolset: &str) -> bool {
+        let of = project.toolsets().find(|(name, _)| *name == toolset);
+        self.0.is_none() || of.is_some_and(|(_, tools)| tools.iter().any(|tool| self.has(tool)))
+    }
+}
+
 async fn list(call: Call) -> Result<Found<Tools>> {
     let project = call.caller.adjutant().project();
-    let tools = project.tools().specs().map(|spec| Tool::of(&project, spec)).collect();
-    let servers = project.servers().map(|server| {
+    let seen = Seen::by(&call.caller, &project);
+    let specs = project.tools().specs().filter(|spec| seen.has(&spec.name));
+    let tools = specs.map(|spec| Tool::of(&project, spec)).collect();
+    let servers = project.servers().filter(|server| seen.has_of(&project, server.name())).map(|server| {
         let pin = project.accepted(server.name());
         let tools = pin.into_iter().flat_map(|pin| pin.tools.keys().cloned()).collect();
         Server { name: server.name().to_owned(), accepted: pin.is_some(), tools }
@@ -104,10 +136,12 @@ struct ToolPath {
 async fn show(call: Call<ToolPath>) -> Result<Found<Tool>> {
     let project = call.caller.adjutant().project();
     let name = call.path.tool.as_str();
-    let found = project.tools().get(name).map(|tool| Tool::of(&project, tool.spec()));
-    found.map(Found).ok_or_else(|| {
+    let seen = Seen::by(&call.caller, &project);
+    let found = project.tools().get(name).filter(|_| seen.has(name));
+    found.map(|tool| Found(Tool::of(&project, tool.spec()))).ok_or_else(|| {
         let error = Error::new(Code::NotFound, format!("there is no tool `{name}`"));
-        match nearest(name, project.tools().specs().map(|spec| spec.name.as_str())) {
+        let names = project.tools().specs().map(|spec| spec.name.as_str());
+        match nearest(name, names.filter(|name| seen.has(name))) {
             Some(meant) => error.with_help(format!("did you mean `{meant}`?")),
             None => error.with_help("`GET /api/tools` lists those that there are"),
         }

@@ -53,6 +53,13 @@ async fn who_is_confined_sees_nothing_else() {
     for path in ["", "/steps", "/waits", "/messages", "/events", "/files"] {
         assert_eq!(confined.get(&format!("/api/runs/{run}{path}")).await.0, StatusCode::NOT_FOUND, "{path}");
     }
+    let of_desk = kit.client_within(Role::Viewer, &["agent:desk", "service:policies"]).await;
+    assert!(of_desk.get("/api/tools").await.1.to_string().contains(r#""name":"now""#));
+    assert_eq!(confined.get("/api/tools").await.1["tools"], json!([]));
+    for (path, status) in [("tools/now", StatusCode::NOT_FOUND), ("policies", StatusCode::FORBIDDEN)] {
+        assert_eq!(of_desk.get(&format!("/api/{path}")).await.0, StatusCode::OK, "{path}");
+        assert_eq!(confined.get(&format!("/api/{path}")).await.0, status, "{path}");
+    }
     assert_eq!(confined.post("/api/runs", &json!({ "input": "x" })).await.0, StatusCode::FORBIDDEN);
     assert_eq!(confined.post(&format!("/api/runs/{run}/cancel"), &json!({})).await.0, StatusCode::NOT_FOUND);
 }

@@ -13,7 +13,7 @@ pub(super) fn routes() -> Routes {
     Routes::default().on(
         Operation::get("/api/policies", "listPolicies", "The policies", Right::View)
             .of(TAG)
-            .said("Those that new runs are under. Where there are none, what an agent may do is in its definition.")
+            .said("Those that new runs are under. Where there are none, what an agent may do is in its definition. A key with scopes needs `service:policies`.")
             .fails(&[Code::ProjectInvalid]),
         show,
     )
@@ -55,7 +55,11 @@ struct Policy {
     line: usize,
 }
 
+/// What somebody is confined to who sees them: they tell of every agent.
+const SCOPE: &str = "service:policies";
+
 async fn show(call: Call) -> Result<Found<Policies>> {
+    call.caller.reach(SCOPE)?;
     let project = call.caller.adjutant().project();
     let settings = &project.settings().policy;
     let policies = project.policies()?;
