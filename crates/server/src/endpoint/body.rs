@@ -3,7 +3,7 @@
 use adjutant_core::{Code, Error, Result};
 use axum::Json;
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -75,6 +75,20 @@ fn is_json(headers: &HeaderMap) -> Result<(), Refusal> {
     let error = Error::new(Code::InputInvalid, format!("the body is said to be `{kind}`"))
         .with_help("send JSON, with the header `Content-Type: application/json`");
     Err(Refusal::with(StatusCode::UNSUPPORTED_MEDIA_TYPE, error))
+}
+
+/// Fails where the body is said to be compressed: how large it becomes would be known too late.
+fn is_plain(headers: &HeaderMap) -> Result<(), Refusal> {
+    let said = headers.get(CONTENT_ENCODING).map(|said| said.to_str().unwrap_or_default().trim());
+    match said {
+        None => Ok(()),
+        Some(said) if said.is_empty() || said.eq_ignore_ascii_case("identity") => Ok(()),
+        Some(said) => {
+            let error = Error::new(Code::InputInvalid, format!("the body is compressed (`{said}`)"))
+                .with_help("send it as it is, without `Content-Encoding`");
+            Err(Refusal::with(StatusCode::UNSUPPORTED_MEDIA_TYPE, error))
+        }
+    }
 }
 
 /// Reads JSON, and says where it is wrong. A number such as `7.0` is an integer, as schemas have it.
@@ -154,6 +168,7 @@ pub(crate) async fn take(
     body: axum::body::Body,
     most: usize,
 ) -> Result<Taken, Refusal> {
+    is_plain(headers)?;
     let said = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if said.is_some_and(|length: u64| length > most as u64) {
         return Err(too_large(most).into());

@@ -86,6 +86,10 @@ async fn what_is_wrong_with_a_request_is_said_with_its_place() {
         raw("input=x", "application/x-www-form-urlencoded").await.0,
         StatusCode::UNSUPPORTED_MEDIA_TYPE
     );
+    let packed = client.request(Method::POST, "/api/runs").header("Content-Encoding", "gzip").body("{}");
+    let (status, refused) = answer(packed).await;
+    assert_eq!(status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    assert_eq!(refused["detail"], "the body is compressed (`gzip`)");
     let (status, _) = client.get("/api/runs/0000000000000000").await;
     assert_eq!(status, StatusCode::NOT_FOUND);
     assert_eq!(
