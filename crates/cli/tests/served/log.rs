@@ -30,6 +30,8 @@ async fn a_request_is_one_line_without_what_was_said() {
     let bad =
         served.request(Method::GET, "/api/approvals").header("x-api-key", PLANTED).send().await.unwrap();
     assert_eq!(bad.status(), 401);
+    let began = served.request(Method::POST, "/api/runs").json(&json!({ "input": PLANTED }));
+    let run: Value = began.send().await.unwrap().json().await.unwrap();
     let log = served.log();
     let lines: Vec<Value> = log
         .lines()
@@ -51,6 +53,7 @@ async fn a_request_is_one_line_without_what_was_said() {
         assert_eq!(line[field], value, "{field}: {line}");
     }
     assert!(line["ms"].is_u64());
+    assert!(run["id"].is_string() && lines.iter().any(|line| line["run"] == run["id"]), "{run}\n{log}");
     assert!(lines.iter().any(|line| line["route"] == "none" && line["status"] == 404));
     assert!(!log.contains(PLANTED) && !log.contains(&place.key), "{log}");
 }

@@ -5,6 +5,7 @@ use std::future::ready;
 use std::task::Poll;
 use std::time::Duration;
 
+use crate::passage::RUN;
 use adjutant_core::error::Retry;
 use adjutant_core::money::Money;
 use axum::body::Body;
@@ -45,7 +46,7 @@ impl Tells {
         let cost = self.cost.map(|cost| cost.amount().to_string());
         let told = [
             ("x-adjutant-model", self.model.as_ref()),
-            ("x-adjutant-run", self.run.as_ref()),
+            (RUN, self.run.as_ref()),
             ("x-adjutant-cost-usd", cost.as_ref()),
         ];
         for (name, value) in told {

@@ -6,12 +6,15 @@ use adjutant_core::Code;
 use adjutant_core::error::Kind;
 use axum::extract::MatchedPath;
 use axum::response::Response;
-use http::{HeaderMap, Method, Request};
+use http::{HeaderMap, HeaderValue, Method, Request};
 
 use super::id;
 use super::witness::Witness;
 use crate::metrics::Asked;
 use crate::service::Service;
+
+/// The header of an answer that names the run which was begun.
+pub(crate) const RUN: &str = "x-adjutant-run";
 
 /// What stands for the status of an answer for which nobody waited any more.
 const CLIENT_GONE: u16 = 499;
@@ -27,6 +30,7 @@ pub(super) struct Line<'a> {
     began: Instant,
     asked: Asked,
     trace: Option<String>,
+    run: Option<HeaderValue>,
     status: u16,
     code: Option<Code>,
 }
@@ -38,11 +42,21 @@ impl<'a> Line<'a> {
         let headers: &HeaderMap = request.headers();
         let trace = id::trace(headers).map(str::to_owned);
         service.metrics().began();
-        Self { service, witness, began: Instant::now(), asked, trace, status: CLIENT_GONE, code: None }
+        Self {
+            service,
+            witness,
+            began: Instant::now(),
+            asked,
+            trace,
+            run: None,
+            status: CLIENT_GONE,
+            code: None,
+        }
     }
 
     pub(super) fn is_answered(&mut self, response: &Response) {
         self.status = response.status().as_u16();
+        self.run = response.headers().get(RUN).cloned();
         self.code = response.extensions().get::<Code>().copied();
         if self.code.is_some_and(|code| code.kind() == Kind::Store) {
             self.service.metrics().store_failed();
@@ -77,6 +91,7 @@ impl Drop for Line<'_> {
             address = %witness.peer.address,
             tenant = who.map(|who| who.tenant.as_ref()),
             principal = who.map(|who| who.name.as_str()),
+            run = self.run.as_ref().and_then(|run| run.to_str().ok()),
             method = asked.method,
             route = asked.route,
             status = *status,

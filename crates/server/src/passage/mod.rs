@@ -9,5 +9,6 @@ mod peer;
 mod witness;
 
 pub(crate) use gate::pass;
+pub(crate) use line::RUN;
 pub(crate) use peer::Peer;
 pub(crate) use witness::Witness;

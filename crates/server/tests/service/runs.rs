@@ -38,6 +38,7 @@ async fn the_same_key_is_the_same_run_and_another_task_under_it_is_refused() {
     let sent = client.request(Method::POST, "/api/runs").header("Idempotency-Key", "order-7");
     let third = sent.json(&json!({ "input": "Do it." })).send().await.unwrap();
     assert_eq!(third.headers()["idempotency-replayed"], "true");
+    assert_eq!(third.headers()["x-adjutant-run"].to_str().unwrap(), first.1["id"]);
     let sent = client.request(Method::POST, "/api/runs").header("Idempotency-Key", "order-8");
     let new = sent.json(&json!({ "input": "" , "agent": "none" })).send().await.unwrap();
     assert!(new.headers().get("idempotency-replayed").is_none());

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use adjutant::{Task, WhenBusy};
+use adjutant_core::id::RunId;
 use adjutant_core::message::{Media, MediaSource, Message, Part, Role};
 use adjutant_core::role::Right;
 use adjutant_core::{Code, Error, Result};
@@ -18,6 +19,7 @@ use super::TAG;
 use crate::access::Caller;
 use crate::api::view;
 use crate::endpoint::{Accepted, Answer, Call, Found, Nothing, Operation, Routes, Shape, Shapes};
+use crate::passage::RUN;
 use crate::service::Service;
 use crate::stream::{Events, Position};
 
@@ -36,7 +38,7 @@ pub(super) fn routes() -> Routes {
                     "It is on record when this answers: it goes on whatever becomes of the client. With `wait` it is answered when \
                      the run is over, with 200, or with 202 where it is not by then. With `Accept: text/event-stream` the answer is \
                      what happens in it, as `GET /api/runs/{run}/events` gives it. With an `Idempotency-Key` the same request again \
-                     gives the same run, and the header `Idempotency-Replayed: true` says so.",
+                     gives the same run, and the header `Idempotency-Replayed: true` says so. `X-Adjutant-Run` names it.",
                 )
                 .fails(&[Code::NotFound, Code::Conflict, Code::RunBudget]),
             start,
@@ -262,6 +264,7 @@ struct Waiting {
 
 /// A start, and whether the run was there by then.
 struct Started {
+    run: RunId,
     replayed: bool,
     how: How,
 }
@@ -276,6 +279,12 @@ enum How {
     Watched(Events),
 }
 
+impl Started {
+    fn of(run: &adjutant::Run, how: How) -> Self {
+        Self { run: run.id().clone(), replayed: run.was_there(), how }
+    }
+}
+
 impl IntoResponse for Started {
     fn into_response(self) -> Response {
         let mut response = match self.how {
@@ -283,6 +292,9 @@ impl IntoResponse for Started {
             How::Over(found) => found.into_response(),
             How::Watched(events) => events.into_response(),
         };
+        if let Ok(run) = HeaderValue::from_str(self.run.as_str()) {
+            response.headers_mut().insert(RUN, run);
+        }
         if self.replayed {
             response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
         }
@@ -311,7 +323,7 @@ async fn start(call: Call<Nothing, Waiting, Json<Start>>) -> Result<Started> {
     let run = begin(&call.caller, &agent, task, key).await?;
     if wants_events {
         let how = How::Watched(Events::of(&call.service, &run, Position::default(), false)?);
-        return Ok(Started { replayed: run.was_there(), how });
+        return Ok(Started::of(&run, how));
     }
     waited(&call.service, &run, call.query.wait).await
 }
@@ -342,7 +354,7 @@ async fn waited(service: &Service, run: &adjutant::Run, wait: Option<u64>) -> Re
         true => How::Over(Found(shown)),
         false => How::Accepted(Accepted(format!("/api/runs/{}", run.id()), shown)),
     };
-    Ok(Started { replayed: run.was_there(), how })
+    Ok(Started::of(run, how))
 }
 
 /// The key by which a request is known to be the same.
