@@ -76,6 +76,7 @@ mod task;
 mod transcript;
 mod triggers;
 mod updates;
+mod usage;
 mod versions;
 mod watcher;
 mod work;
@@ -118,6 +119,7 @@ pub use task::Task;
 pub use transcript::SentRequest;
 pub use triggers::{Message as TriggerMessage, Missed, Received, Schedule, Triggers, Watch};
 pub use updates::{Update, Updates};
+pub use usage::{AgentUsed, Days, UsageReport};
 pub use versions::{FILES, Published, VersionEvent, Versions, version_of};
 pub use watcher::Watcher;
 

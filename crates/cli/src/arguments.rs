@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     approvals, audit, chat, check, config, doctor, health, keys, models, new, policy, run, runs, scan,
-    secrets, serve, skills, store, tools, triggers, versions, workflows,
+    secrets, serve, skills, store, tools, triggers, usage, versions, workflows,
 };
 use crate::screen::ColorChoice;
 
@@ -69,6 +69,7 @@ pub(crate) enum Command {
     Triggers(triggers::Arguments),
     Keys(keys::Arguments),
     Audit(audit::Arguments),
+    Usage(usage::Arguments),
     Secrets(secrets::Arguments),
     Store(store::Arguments),
     Scan(scan::Arguments),

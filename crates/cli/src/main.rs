@@ -18,7 +18,7 @@ use clap::Parser;
 use arguments::{Arguments, Command};
 use commands::{
     approvals, audit, chat, check, config, doctor, health, keys, models, new, policy, run, runs, scan,
-    secrets, serve, skills, store, tools, triggers, versions, workflows,
+    secrets, serve, skills, store, tools, triggers, usage, versions, workflows,
 };
 use exit::{Ended, Failure};
 use screen::{ColorChoice, Output, report};
@@ -72,6 +72,7 @@ async fn execute(arguments: &Arguments, output: Output) -> Ended {
         Command::Triggers(command) => triggers::execute(command, shared, output).await,
         Command::Keys(command) => keys::execute(command, shared, output).await,
         Command::Audit(command) => audit::execute(command, shared, output).await,
+        Command::Usage(command) => usage::execute(command, shared, output).await,
         Command::Secrets(command) => secrets::execute(command, shared, output).await,
         Command::Store(command) => store::execute(command, shared, output).await,
         Command::Scan(command) => scan::execute(command, output),

@@ -20,7 +20,7 @@ use crate::document::{Document, Draft, Expected};
 use crate::grant::{Asking, Grant, Revoked};
 use crate::listing::{Conversation, Cursor, Page, RunFilter};
 use crate::mail::Mail;
-use crate::operation::{Advance, Amount};
+use crate::operation::{Advance, Amount, Spending};
 use crate::record::{Outcome, Record};
 use crate::stream::Delta;
 use crate::trigger::{Fired, Firing, Occurrence};
@@ -188,6 +188,10 @@ pub trait Engine: Send + Sync + 'static {
 
     /// Takes back what nobody took of advances of a day, and counts what was taken beyond them.
     fn settle(&self, rest: Advance, beyond: Amount) -> BoxFuture<'_, Result<()>>;
+
+    /// What runs took of models, by day, name and person, from one day until another, both included, in days since 1970-01-01 (UTC). It
+    /// stays when the runs are forgotten; for whom it was does not.
+    fn spending(&self, from: i64, until: i64) -> BoxFuture<'_, Result<Vec<Spending>>>;
 
     /// Forgets ended runs whose end is longer ago than `keep`, with everything that only they refer to. A run that a
     /// living fork or an unfinished session refers to stays. Returns how many runs went. That they did, and who said so, is an

@@ -66,7 +66,7 @@ pub use grant::{Asking, Grant, Revoked, Within};
 pub use labels::{Labels, before};
 pub use listing::{Conversation, Cursor, Page, RunFilter};
 pub use mail::{Deed, Letter, Mail, Resolution};
-pub use operation::{Advance, Amount, Effects, Kind, Operation, OperationHash, RetryPolicy};
+pub use operation::{Advance, Amount, Effects, Kind, Operation, OperationHash, RetryPolicy, Spending};
 pub use record::{Divergence, Entry, Outcome, RECORD_VERSION, Record};
 pub use replay::{Asked, Delivery, Moment, Replay, Stopwatch, unsettled, waits};
 pub use session::{Next, Request, Session};

@@ -209,6 +209,21 @@ pub struct Advance {
     pub amount: Amount,
 }
 
+/// What an agent or workflow took of models on one day, for one person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spending {
+    /// The day, in days since 1970-01-01 (UTC).
+    pub day: i64,
+    /// The agent or workflow: whose run asked the model.
+    pub name: String,
+    /// For whom; none where it was for nobody in particular, or is forgotten.
+    pub user: Option<String>,
+    /// How often a model was asked.
+    pub calls: u64,
+    /// How much it is.
+    pub amount: Amount,
+}
+
 /// What tells one operation from another at the same key: the first 16 bytes of a hash over all of it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct OperationHash(pub [u8; 16]);

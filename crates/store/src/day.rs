@@ -11,6 +11,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::budget::{MOST, Room, nanos, tokens};
 use crate::connection::fault;
+use crate::spending;
 
 /// Milliseconds of a day.
 const DAY: i64 = 86_400_000;
@@ -153,8 +154,12 @@ impl Day<'_> {
             .map_err(fault)?;
         let spent = spent.map(|spent| (tokens(spent), nanos(spent)));
         match (reserved, spent) {
-            (Some((day, tokens, nanos)), spent) => charge(connection, day, spent.unwrap_or((tokens, nanos))),
-            (None, Some(spent)) if spent != (0, 0) => charge(connection, self.open(connection)?, spent),
+            (Some((day, tokens, nanos)), spent) => {
+                charge_run(connection, run, day, spent.unwrap_or((tokens, nanos)))
+            }
+            (None, Some(spent)) if spent != (0, 0) => {
+                charge_run(connection, run, self.open(connection)?, spent)
+            }
             (None, _) => Ok(()),
         }
     }
@@ -175,7 +180,8 @@ impl Day<'_> {
             .map_err(fault)
     }
 
-    fn number(self) -> i64 {
+    /// Which day it is, since 1970.
+    pub(crate) fn number(self) -> i64 {
         self.at.0.div_euclid(DAY)
     }
 }
@@ -193,7 +199,15 @@ pub(crate) fn close(connection: &Connection, run: i64) -> Result<()> {
             delete.query_map([run], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect()
         })
         .map_err(fault)?;
-    reserved.into_iter().try_for_each(|(day, tokens, nanos)| charge(connection, day, (tokens, nanos)))
+    reserved
+        .into_iter()
+        .try_for_each(|(day, tokens, nanos)| charge_run(connection, run, day, (tokens, nanos)))
+}
+
+/// Charges a call of a run.
+fn charge_run(connection: &Connection, run: i64, day: i64, spent: (i64, i64)) -> Result<()> {
+    charge(connection, day, spent)?;
+    spending::charge(connection, run, day, spent)
 }
 
 /// Sums stay within what a column can hold, whatever a provider says that it used.

@@ -11,7 +11,7 @@ use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{
     Act, Admission, Admitted, Advance, Amount, Asking, Changed, Conversation, Cursor, Document, Draft,
     Engine, Expected, Fired, Firing, Fork, Forked, Grant, Host, Link, Mail, Observed, Occurrence, Page,
-    Record, Recorded, Revoked, RunFilter, RunInfo, RunState, Serve, Verified, Verify, Version,
+    Record, Recorded, Revoked, RunFilter, RunInfo, RunState, Serve, Spending, Verified, Verify, Version,
 };
 use futures::StreamExt;
 use futures::future::BoxFuture;
@@ -26,7 +26,9 @@ use crate::day::Day;
 use crate::store::{Daily, Inner};
 use crate::watcher::{LOOK, Watcher};
 use crate::worker::Service;
-use crate::{audit, chain, claim, deeds, document, erase, fork, grant, listing, query, trigger, version};
+use crate::{
+    audit, chain, claim, deeds, document, erase, fork, grant, listing, query, spending, trigger, version,
+};
 
 /// Runs of one tenant and project on SQLite.
 pub(crate) struct SqliteEngine {
@@ -390,6 +392,11 @@ impl Engine for SqliteEngine {
             let at = Day::begins(rest.day);
             Day { scope: &scope, at }.give_back(connection, rest.amount, beyond)
         }))
+    }
+
+    fn spending(&self, from: i64, until: i64) -> BoxFuture<'_, Result<Vec<Spending>>> {
+        let scope = self.scope.clone();
+        Box::pin(self.store.read(move |connection| spending::list(connection, &scope, (from, until))))
     }
 
     fn prune<'a>(&'a self, keep: Duration, by: &'a str) -> BoxFuture<'a, Result<u64>> {

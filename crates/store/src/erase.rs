@@ -11,7 +11,9 @@ use rusqlite::{Connection, params};
 
 use crate::codec::row_id;
 use crate::connection::fault;
-use crate::{chain, day, document};
+use crate::day::{self, Day};
+use crate::spending::{self, Forgotten};
+use crate::{chain, document};
 
 /// How many runs are forgotten in one transaction: others wait for it.
 pub(crate) const BATCH: u64 = 500;
@@ -47,6 +49,8 @@ pub(crate) fn prune(
         })
         .map_err(fault)?;
     if rows.is_empty() {
+        let day = Day { scope, at: Timestamp(before) }.number();
+        spending::forget(connection, scope, Forgotten::Before(day))?;
         collect(connection, scope, now)?;
         return Ok(0);
     }
@@ -98,6 +102,7 @@ pub(crate) fn user(
         )
         .map_err(fault)?;
     let documents = document::erase(connection, scope, user)?;
+    spending::forget(connection, scope, Forgotten::User(user))?;
     if !rows.is_empty() || grants > 0 || documents > 0 {
         // Not whose they were: that is what must be forgotten.
         let details =

@@ -40,6 +40,7 @@ pub mod random;
 mod relay;
 mod schema;
 mod session;
+mod spending;
 mod store;
 mod trigger;
 mod version;

@@ -295,6 +295,20 @@ INSERT OR IGNORE INTO erased (tenant, project, run)
     FROM acts a JOIN chains c ON c.id = a.id >> 40 JOIN json_each(a.details, '$.runs') r
     WHERE a.what = 'person.erased';
 ",
+    "
+-- What agents and workflows took of models, by day and person. It outlives the runs.
+CREATE TABLE spending (
+    tenant   TEXT NOT NULL,
+    project  TEXT NOT NULL,
+    day      INTEGER NOT NULL,              -- days since 1970-01-01 (UTC)
+    name     TEXT NOT NULL,
+    user     TEXT NOT NULL,                 -- nothing where it was for nobody in particular, or is forgotten
+    calls    INTEGER NOT NULL,
+    tokens   INTEGER NOT NULL,
+    nanos    INTEGER NOT NULL,
+    PRIMARY KEY (tenant, project, day, name, user)
+) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// What marks a file as ours in its header, so that `file` and SQLite can tell it: `adjt` in ASCII. Stores that were made

@@ -11,6 +11,7 @@ use adjutant_core::time::Timestamp;
 use adjutant_core::usage::Usage;
 use adjutant_durable::{Advance, Amount, Draft, Engine};
 use adjutant_store::random;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 /// The kind of the documents in which usage stands.
@@ -38,6 +39,8 @@ pub struct Used {
     pub unpriced: u64,
 }
 
+/// How many documents are read at a time.
+const PAGE: usize = 1_000;
 /// How many calls of the size of one that is asked for are taken from the day at a time.
 const AHEAD: u64 = 64;
 /// The share of the day's budget that a process takes at a time at most: what one that dies can leave counted too much.
@@ -73,6 +76,16 @@ struct State {
 #[must_use]
 #[derive(Debug)]
 pub(super) struct Aside(Advance);
+
+impl Used {
+    /// Adds what another process has counted of the same.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.calls += other.calls;
+        self.tokens += other.tokens;
+        self.nanos = self.nanos.saturating_add(other.nanos);
+        self.unpriced += other.unpriced;
+    }
+}
 
 impl Account {
     /// Sets an amount aside, if the day has room for it. Fails with [`Code::RunBudget`](adjutant_core::Code::RunBudget).
@@ -262,14 +275,26 @@ fn add(to: &mut Amount, more: Amount) {
     to.nanos = to.nanos.saturating_add(more.nanos);
 }
 
-/// What was used, by the documents of all processes, newest day last.
-pub(super) async fn used(engine: &dyn Engine, most: usize) -> Result<Vec<Used>> {
-    let documents = engine.documents(KIND, "", None, most).await?;
-    Ok(documents.iter().filter_map(|document| document.body.to().ok()).collect())
+/// What was used, by the documents of all processes, newest day last. Their keys begin with the day.
+pub(super) async fn used(engine: &dyn Engine, from: Option<Date>, until: Option<Date>) -> Result<Vec<Used>> {
+    let [mut after, until] = [from, until].map(|day| day.map(|day| day.to_string()));
+    let mut all: Vec<Used> = Vec::new();
+    loop {
+        let page = engine.documents(KIND, "", after.as_deref(), PAGE).await?;
+        let Some(last) = page.last() else { return Ok(all) };
+        after = Some(last.key.clone());
+        for document in &page {
+            let used: Used = document.body.to()?;
+            if until.as_ref().is_some_and(|until| used.day > *until) {
+                return Ok(all);
+            }
+            all.push(used);
+        }
+    }
 }
 
 /// A day by its date.
-fn named(day: i64) -> String {
+pub(crate) fn named(day: i64) -> String {
     let at = jiff::Timestamp::from_second(day.saturating_mul(DAY / 1_000));
     at.map_or_else(|_| day.to_string(), |at| at.strftime("%Y-%m-%d").to_string())
 }
@@ -312,7 +337,7 @@ mod tests {
         );
         there.settle(&*engine, false).await.unwrap();
         assert!(here.set_aside(&*engine, amount(80, 10), limit, now).await.is_ok());
-        let used = used(&*engine, 10).await.unwrap();
+        let used = used(&*engine, None, None).await.unwrap();
         assert_eq!((used[0].calls, used[0].tokens.total(), used[0].nanos), (1, 20, 990));
     }
 

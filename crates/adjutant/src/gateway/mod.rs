@@ -17,10 +17,12 @@ use adjutant_durable::Amount;
 use adjutant_model::embed::{Embeddings, Purpose};
 use adjutant_model::{Call, Model, Request, token};
 use adjutant_store::random;
+use jiff::civil::Date;
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 pub use account::Used;
+pub(crate) use account::named;
 pub use exchange::{Exchange, Told};
 
 pub(crate) use account::Account;
@@ -152,9 +154,9 @@ impl Gateway {
         self.0.account().settle(self.0.engine().as_ref(), true).await
     }
 
-    /// What was used, as far as it is written down: by day, asker and model, of each process apart.
-    pub async fn used(&self, most: usize) -> Result<Vec<Used>> {
-        account::used(self.0.engine().as_ref(), most).await
+    /// What was used from one day until another, as far as it is written down: by day, asker and model, of each process apart.
+    pub(crate) async fn used(&self, from: Option<Date>, until: Option<Date>) -> Result<Vec<Used>> {
+        account::used(self.0.engine().as_ref(), from, until).await
     }
 
     /// The time.

@@ -26,6 +26,7 @@ mod terms;
 pub(crate) mod tools;
 pub(crate) mod triggers;
 mod trust;
+pub(crate) mod usage;
 mod vectors;
 pub(crate) mod versions;
 pub(crate) mod workflows;

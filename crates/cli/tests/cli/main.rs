@@ -38,5 +38,6 @@ mod store;
 mod terminal;
 mod tools;
 mod triggers;
+mod usage;
 mod versions;
 mod workflows;

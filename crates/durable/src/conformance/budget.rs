@@ -1,5 +1,6 @@
 //! The ledger of what runs may take.
 
+use adjutant_core::id::Scope;
 use adjutant_core::json::Json;
 use adjutant_core::tool::Effect;
 use adjutant_core::{Code, Result};
@@ -11,7 +12,7 @@ use super::{Harness, Instance};
 use crate::admission::Admission;
 use crate::ctx::Ctx;
 use crate::engine::Engine;
-use crate::operation::{Amount, Effects};
+use crate::operation::{Amount, Effects, Spending};
 use crate::record::Outcome;
 use crate::work::{Attempt, Done, Finished, Work};
 
@@ -20,12 +21,12 @@ fn tokens(tokens: u64) -> Amount {
 }
 
 /// Takes something from the budget.
-struct Spending {
+struct Spends {
     outside: Outside,
     spent: Option<Amount>,
 }
 
-impl Work for Spending {
+impl Work for Spends {
     fn attempt(&self, attempt: Attempt) -> BoxFuture<'static, Finished> {
         let (outside, spent) = (self.outside.clone(), self.spent);
         async move {
@@ -37,7 +38,7 @@ impl Work for Spending {
 }
 
 async fn spend(ctx: &Ctx, outside: &Outside, reserve: u64, spent: Option<u64>) -> Outcome {
-    let spending = Spending { outside: outside.clone(), spent: spent.map(tokens) };
+    let spending = Spends { outside: outside.clone(), spent: spent.map(tokens) };
     let effects = Effects::new(Effect::Idempotent).reserve(tokens(reserve));
     ctx.effect("spend", effects, Json::null(), spending).await
 }
@@ -121,4 +122,39 @@ pub async fn lost_calls_are_charged(harness: &impl Harness) -> Result<()> {
     let instance = serve(harness, spending()).await?;
     let ended = outcome(&*instance.engine(), &run_id("one")).await?;
     same("the refusal", ended, Json::of(&Code::RunBudget))
+}
+
+/// What runs took is counted by day, name and person, with what was lost, and stays when they are forgotten; for whom it was does not.
+pub async fn what_was_taken_outlives_the_runs(harness: &impl Harness) -> Result<()> {
+    let outside = Outside::new();
+    let spending = host(move |ctx, _, _| {
+        let outside = outside.clone();
+        async move {
+            spend(&ctx, &outside, 40, Some(10)).await?;
+            spend(&ctx, &outside, 40, None).await
+        }
+    });
+    let instance = serve(harness, spending).await?;
+    let engine = instance.engine();
+    for (run, user) in [("one", Some("ann")), ("two", Some("ann")), ("three", None)] {
+        let admission =
+            Admission { user: user.map(Into::into), ..admission(&*engine, run, Json::null()).await? };
+        engine.start(Admission { name: "clerk".into(), budget: Some(tokens(100)), ..admission }).await?;
+        outcome(&*engine, &run_id(run)).await??;
+    }
+    let taken = async || -> Result<Vec<_>> {
+        let all = engine.spending(i64::MIN, i64::MAX).await?;
+        let told = |of: Spending| (of.name, of.user, of.calls, of.amount);
+        Ok(all.into_iter().map(told).collect())
+    };
+    let of = |user: Option<&str>, calls, amount| {
+        ("clerk".to_owned(), user.map(str::to_owned), calls, tokens(amount))
+    };
+    same("what was taken", taken().await?, vec![of(None, 2, 50), of(Some("ann"), 4, 100)])?;
+    let day = engine.spending(i64::MIN, i64::MAX).await?.first().map_or(0, |of| of.day);
+    same("the day before", engine.spending(day - 2, day - 1).await?, Vec::new())?;
+    let other = harness.open(Scope::new("acme", "local")?).await?.engine();
+    same("what another tenant took", other.spending(i64::MIN, i64::MAX).await?, Vec::new())?;
+    same("what is erased", engine.erase_user("ann", "bob").await?, 2)?;
+    same("what was taken by then", taken().await?, vec![of(None, 6, 150)])
 }

@@ -36,7 +36,10 @@ pub use admission::{
     definitions_are_kept, starts_are_idempotent, starts_are_recorded_before_they_are_acknowledged,
     unknown_runs_are_not_found,
 };
-pub use budget::{budgets_are_shared_with_children, budgets_are_upper_bounds, lost_calls_are_charged};
+pub use budget::{
+    budgets_are_shared_with_children, budgets_are_upper_bounds, lost_calls_are_charged,
+    what_was_taken_outlives_the_runs,
+};
 pub use chain::{chains_are_whole, links_are_read};
 pub use conversation::{conversations_make_way, turns_run_one_after_the_other};
 pub use directory::{
@@ -155,6 +158,7 @@ macro_rules! conformance_suite {
             forks_need_a_step_that_is_there
             budgets_are_upper_bounds
             budgets_are_shared_with_children
+            what_was_taken_outlives_the_runs
             lost_calls_are_charged
             turns_run_one_after_the_other
             conversations_make_way

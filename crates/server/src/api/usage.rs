@@ -1,28 +1,25 @@
-//! What clients have used of models.
+//! What was used of models.
 
-use std::collections::BTreeMap;
-
-use adjutant::gateway::Used;
+use adjutant::Days;
+use adjutant_core::Code;
 use adjutant_core::Result;
 use adjutant_core::money::Money;
-use adjutant_core::role::Right;
+use adjutant_core::role::{Right, Role};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::view;
 use crate::endpoint::{Call, Found, Nothing, Operation, Routes};
 
-/// The most entries that are given at once.
-const MOST: usize = 10_000;
-
 pub(super) fn routes() -> Routes {
     Routes::default().on(
-        Operation::get("/api/usage", "listUsage", "What clients have used of models", Right::View)
+        Operation::get("/api/usage", "listUsage", "What was used of models", Right::View)
             .of("Usage")
             .said(
-                "By day (UTC), asker and model: what was asked under `/v1` without an agent, up to some seconds ago. What a run has used \
-                 stands with the run.",
-            ),
+                "By day (UTC). `usage` is what clients asked under `/v1` without an agent, by key or person and model, up to some seconds \
+                 ago. `agents` is what the runs of agents and workflows took, by name and person; it stays when the runs are forgotten.",
+            )
+            .fails(&[Code::InputInvalid]),
         list,
     )
 }
@@ -30,7 +27,7 @@ pub(super) fn routes() -> Routes {
 /// Which days.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Days {
+struct Which {
     /// The first day, such as `2026-12-01`.
     #[serde(default)]
     from: Option<String>,
@@ -39,11 +36,13 @@ struct Days {
     until: Option<String>,
 }
 
-/// What clients have used.
+/// What was used.
 #[derive(JsonSchema, Serialize)]
 struct UsageList {
-    /// By day, asker and model.
+    /// By clients: by day, asker and model.
     usage: Vec<UsageOfDay>,
+    /// By the runs of agents and workflows: by day, name and person.
+    agents: Vec<AgentUsageOfDay>,
 }
 
 /// What was used of one model by one asker on one day.
@@ -65,30 +64,57 @@ struct UsageOfDay {
     unpriced: u64,
 }
 
-async fn list(call: Call<Nothing, Days>) -> Result<Found<UsageList>> {
-    let Days { from, until } = call.query;
-    let used = call.caller.adjutant().gateway().used(MOST).await?;
-    let within = |day: &str| {
-        from.as_deref().is_none_or(|from| from <= day) && until.as_deref().is_none_or(|until| day <= until)
-    };
-    let reaches = |model: &str| call.caller.who().reaches(&format!("model:{model}"));
-    // Each process writes what it has counted for itself.
-    let mut sums: BTreeMap<_, Used> = BTreeMap::new();
-    for used in used.into_iter().filter(|used| within(&used.day) && reaches(&used.model)) {
-        let sum = sums.entry((used.day.clone(), used.who.clone(), used.model.clone())).or_default();
-        sum.calls += used.calls;
-        sum.tokens += used.tokens;
-        sum.nanos = sum.nanos.saturating_add(used.nanos);
-        sum.unpriced += used.unpriced;
-    }
-    let told = sums.into_iter().map(|((day, who, model), used)| UsageOfDay {
-        day,
-        who,
-        model,
-        calls: used.calls,
-        tokens: used.tokens.into(),
-        cost: Money::from_nanos(used.nanos).amount().to_string(),
-        unpriced: used.unpriced,
-    });
-    Ok(Found(UsageList { usage: told.collect() }))
+/// What the runs of one agent or workflow took on one day, for one person.
+#[derive(JsonSchema, Serialize)]
+struct AgentUsageOfDay {
+    /// The day (UTC).
+    day: String,
+    /// The agent or workflow. What it has others do counts for those.
+    agent: String,
+    /// For whom; none where it was for nobody in particular, or is forgotten.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<String>,
+    /// How many calls.
+    calls: u64,
+    /// The tokens, sent and received.
+    tokens: u64,
+    /// What they cost in US dollars, as a decimal number, as far as the price is known.
+    cost: String,
+}
+
+async fn list(call: Call<Nothing, Which>) -> Result<Found<UsageList>> {
+    let Which { from, until } = call.query;
+    let report = call.caller.adjutant().usage(Days::new(from.as_deref(), until.as_deref())?).await?;
+    let who = call.caller.who();
+    let cost = |nanos| Money::from_nanos(nanos).amount().to_string();
+    let clients = report.clients.into_iter().filter(|used| who.reaches(&format!("model:{}", used.model)));
+    // A person sees what was done for them; who administers the service sees all.
+    let is_theirs =
+        |user: Option<&str>| who.user.is_none() || who.role == Role::Admin || who.user.as_deref() == user;
+    let agents = report.agents.into_iter();
+    let agents = agents
+        .filter(|used| who.reaches(&format!("agent:{}", used.agent)) && is_theirs(used.user.as_deref()));
+    Ok(Found(UsageList {
+        usage: clients
+            .map(|used| UsageOfDay {
+                cost: cost(used.nanos),
+                day: used.day,
+                who: used.who,
+                model: used.model,
+                calls: used.calls,
+                tokens: used.tokens.into(),
+                unpriced: used.unpriced,
+            })
+            .collect(),
+        agents: agents
+            .map(|used| AgentUsageOfDay {
+                cost: cost(used.nanos),
+                day: used.day,
+                agent: used.agent,
+                user: used.user,
+                calls: used.calls,
+                tokens: used.tokens,
+            })
+            .collect(),
+    }))
 }

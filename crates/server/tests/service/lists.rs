@@ -3,7 +3,7 @@
 use adjutant::model::scripted::{Scripted, Turn};
 use adjutant_core::role::Role;
 use adjutant_server::Settings;
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::kit::{Client, Kit};
@@ -94,4 +94,29 @@ async fn what_clients_have_used_is_told_by_day_asker_and_model() {
     assert_eq!(operator.get(&format!("/api/usage?from={day}&until={day}")).await.1, told);
     assert_eq!(operator.get("/api/usage?until=2020-01-01").await.1["usage"], json!([]));
     assert_eq!(confined.get("/api/usage").await.1["usage"], json!([]));
+    let (status, refused) = operator.get("/api/usage?from=yesterday").await;
+    assert_eq!((status, &refused["code"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("input-invalid")));
+}
+
+#[tokio::test]
+async fn what_agents_have_used_is_told_by_day_name_and_person() {
+    let kit = Kit::saying([Turn::text("Yes."), Turn::text("No."), Turn::text("Maybe.")]).await;
+    let client = kit.client(Role::Admin).await;
+    for user in [Some("ann"), Some("ann"), None] {
+        let (status, run) =
+            client.post("/api/runs?wait=30", &json!({ "input": "Well?", "user": user })).await;
+        assert_eq!(status, StatusCode::OK, "{run}");
+    }
+    let used = async |client: &Client| {
+        let (_, told) = client.get("/api/usage").await;
+        let of = |used: &Value| (used["agent"].clone(), used["user"].clone(), used["calls"].clone());
+        told["agents"].as_array().unwrap().iter().map(of).collect::<Vec<_>>()
+    };
+    let of = |user: Option<&str>, calls: u64| (json!("desk"), json!(user), json!(calls));
+    assert_eq!(used(&client).await, [of(None, 1), of(Some("ann"), 2)]);
+    let elsewhere = kit.client_within(Role::Viewer, &["agent:other"]).await;
+    assert_eq!(used(&elsewhere).await, []);
+    let erased = client.request(Method::DELETE, "/api/users/ann/data").send().await.unwrap();
+    assert!(erased.status().is_success());
+    assert_eq!(used(&client).await, [of(None, 3)]);
 }

@@ -1,5 +1,6 @@
 //! What goes wrong, and how clients hear of it.
 
+use adjutant::Days;
 use std::time::Duration;
 
 use adjutant_server::Settings;
@@ -144,7 +145,7 @@ async fn a_client_that_goes_away_takes_its_call_along() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     kit.adjutant.gateway().settle().await.unwrap();
-    let used = kit.adjutant.gateway().used(10).await.unwrap();
+    let used = kit.adjutant.usage(Days::default()).await.unwrap().clients;
     assert!(used[0].calls >= 1 && used[0].tokens.output > 0, "{used:?}");
 }
 
@@ -162,7 +163,7 @@ async fn who_wants_the_whole_answer_has_it_asked_for_whole_and_pays_for_going_aw
     assert!(tokio::time::timeout(Duration::from_millis(300), asking).await.is_err());
     let counted = async || {
         kit.adjutant.gateway().settle().await.unwrap();
-        kit.adjutant.gateway().used(10).await.unwrap()[0].calls
+        kit.adjutant.usage(Days::default()).await.unwrap().clients[0].calls
     };
     let mut tries = 0;
     while counted().await < 3 {

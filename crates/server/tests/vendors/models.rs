@@ -1,5 +1,6 @@
 //! Models, asked in both vendors' formats.
 
+use adjutant::Days;
 use serde_json::{Value, json};
 
 use crate::kit::{Kit, SIGNATURE};
@@ -151,7 +152,7 @@ async fn what_a_call_took_is_counted_by_who_made_it() {
     kit.post("/v1/chat/completions", &hi("main")).await;
     kit.post("/v1/chat/completions", &hi("main")).await;
     kit.adjutant.gateway().settle().await.unwrap();
-    let used = kit.adjutant.gateway().used(10).await.unwrap();
+    let used = kit.adjutant.usage(Days::default()).await.unwrap().clients;
     let [one] = used.as_slice() else { panic!("{used:?}") };
     assert_eq!((one.who.as_str(), one.model.as_str(), one.calls), ("tests", "openai/m", 2));
     assert_eq!((one.tokens.input, one.nanos), (50, 78_000));
