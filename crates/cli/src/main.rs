@@ -23,6 +23,11 @@ use commands::{
 use exit::{Ended, Failure};
 use screen::{ColorChoice, Output, report};
 
+/// A service makes and drops hundreds of small things for each request, often on another thread than made them: the threads of the C
+/// library's allocator wait for each other there.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// How long the process waits for threads that are still at work when the command is over.
 const PATIENCE: Duration = Duration::from_millis(300);
 

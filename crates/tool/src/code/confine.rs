@@ -2,8 +2,8 @@
 
 use super::program::Limits;
 
-/// What the process needs besides what a program makes, in bytes.
-const BASE: u64 = 192 << 20;
+/// What the process needs besides what it has when it begins and what a program makes, in bytes.
+const BASE: u64 = 128 << 20;
 
 /// Gives up everything but memory, reading from standard input and writing to standard output and error. Fails with what
 /// could not be given up.
@@ -20,13 +20,17 @@ pub(super) fn give_up(limits: &Limits) -> Result<(), String> {
 fn limit(limits: &Limits) -> Result<(), String> {
     use rustix::process::{Resource, Rlimit, setrlimit};
 
+    // What the process has by now counts as well: some allocators take a large part of the address space at once.
+    #[cfg(target_os = "linux")]
+    let has =
+        linux::data().map_err(|error| format!("the kernel does not say what memory it has: {error}"))?;
     let seconds = limits.time().as_secs().saturating_mul(2).saturating_add(10);
     let bounds = [
         (Resource::Core, 0),
         (Resource::Fsize, 0),
         (Resource::Cpu, seconds),
         #[cfg(target_os = "linux")]
-        (Resource::Data, limits.memory.saturating_mul(2).saturating_add(BASE)),
+        (Resource::Data, limits.memory.saturating_mul(2).saturating_add(BASE).saturating_add(has)),
     ];
     for (resource, most) in bounds {
         let bound = Rlimit { current: Some(most), maximum: Some(most) };
@@ -45,6 +49,14 @@ mod linux {
         BpfProgram, SeccompAction, SeccompCmpArgLen as Len, SeccompCmpOp as Op,
         SeccompCondition as Condition, SeccompFilter, SeccompRule, apply_filter_all_threads,
     };
+
+    /// How much memory the process may write to, its stacks included, in bytes.
+    pub(super) fn data() -> std::io::Result<u64> {
+        let told = std::fs::read_to_string("/proc/self/statm")?;
+        let pages = told.split(' ').nth(5).and_then(|pages| pages.parse::<u64>().ok());
+        let pages = pages.ok_or_else(|| std::io::Error::from(std::io::ErrorKind::InvalidData))?;
+        Ok(pages.saturating_mul(rustix::param::page_size() as u64))
+    }
 
     pub(super) fn give_up() -> Result<(), String> {
         set_parent_process_death_signal(Some(Signal::KILL))
