@@ -10,5 +10,6 @@ mod kill;
 mod log;
 mod operations;
 mod place;
+mod secrecy;
 mod store;
 mod streams;
