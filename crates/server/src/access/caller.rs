@@ -20,6 +20,8 @@ pub(crate) struct Who {
     pub(crate) role: Role,
     /// What they are confined to, such as `agent:desk`; nothing where there is none.
     pub(crate) scopes: Vec<String>,
+    /// Whether they reach only what is done for the person that they are.
+    pub(crate) own_only: bool,
     /// The person that they are, where the identity provider says so: their runs are for nobody else.
     pub(crate) user: Option<String>,
     /// What may be told of that person to policies.
@@ -39,6 +41,7 @@ impl Who {
             tenant: Arc::clone(tenant),
             role,
             scopes: Vec::new(),
+            own_only: false,
             user: None,
             claims: serde_json::Map::new(),
         }
@@ -63,6 +66,11 @@ impl Who {
             None => scope == what,
         };
         self.scopes.is_empty() || self.scopes.iter().any(includes)
+    }
+
+    /// Whether what an agent or workflow does for somebody is for them to see.
+    pub(crate) fn sees(&self, agent: &str, user: Option<&str>) -> bool {
+        self.reaches(&format!("agent:{agent}")) && (!self.own_only || self.user.as_deref() == user)
     }
 }
 
@@ -105,11 +113,11 @@ impl Caller {
     /// Whether they reach all that was said in a conversation: every turn sees those before it, and all share one folder. Who is
     /// confined to nothing does, and everybody reaches one that has not begun.
     pub(crate) async fn reaches_session(&self, session: &SessionId) -> Result<bool> {
-        if self.who.scopes.is_empty() {
+        if self.who.scopes.is_empty() && !self.who.own_only {
             return Ok(true);
         }
         let turns = self.adjutant.session(session.clone()).turns().await?;
-        Ok(turns.iter().all(|turn| self.who.reaches(&format!("agent:{}", turn.name))))
+        Ok(turns.iter().all(|turn| self.who.sees(&turn.name, turn.user.as_deref())))
     }
 
     /// Fails with [`Code::NotFound`] unless they may say something in a conversation on behalf of the person that they name: they reach
@@ -125,6 +133,18 @@ impl Caller {
         }
         Err(Error::new(Code::NotFound, format!("there is no session `{session}`"))
             .with_help("choose another name for a new one"))
+    }
+
+    /// Fails with [`Code::Forbidden`] where they reach only what is done for them: what they ask is about more than that, or about how
+    /// it is done.
+    pub(crate) fn oversee(&self) -> Result<()> {
+        match self.who.own_only {
+            false => Ok(()),
+            true => Err(Error::new(
+                Code::Forbidden,
+                format!("`{}` reaches what is done for them, and this is more", self.who.name),
+            )),
+        }
     }
 
     /// Fails with [`Code::Forbidden`] unless what they are confined to includes this, such as `agent:desk`.

@@ -36,6 +36,7 @@ impl Keys {
             tenant: Arc::clone(&key.scope.tenant),
             role: key.role,
             scopes: key.scopes,
+            own_only: false,
             user: None,
             claims: serde_json::Map::new(),
         }))

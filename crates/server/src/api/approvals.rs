@@ -27,6 +27,7 @@ pub(super) fn routes() -> Routes {
                 "The calls that wait for a person",
                 Right::View,
             )
+            .for_own()
             .of(TAG)
             .said("Those that have waited longest first."),
             list,
@@ -38,6 +39,7 @@ pub(super) fn routes() -> Routes {
                 "A call that waits for a person",
                 Right::View,
             )
+            .for_own()
             .of(TAG)
             .fails(&[Code::NotFound, Code::Conflict]),
             show,
@@ -49,6 +51,7 @@ pub(super) fn routes() -> Routes {
                 "Answer a call that waits",
                 Right::Approve,
             )
+            .for_own()
             .of(TAG)
             .said("The first answer counts; who comes later is told what it was, with 409.")
             .fails(&[Code::NotFound, Code::Conflict]),
@@ -103,7 +106,7 @@ impl From<adjutant::Approval> for Approval {
 
 async fn list(call: Call) -> Result<Found<Waiting>> {
     let mut waiting = call.caller.adjutant().approvals().waiting().await?;
-    waiting.retain(|approval| call.caller.who().reaches(&format!("agent:{}", approval.agent)));
+    waiting.retain(|approval| call.caller.who().sees(&approval.agent, approval.user.as_deref()));
     Ok(Found(Waiting { approvals: waiting.into_iter().map(Into::into).collect() }))
 }
 
@@ -118,7 +121,7 @@ async fn find(caller: &Caller, id: &str) -> Result<adjutant::Approval> {
     let missing = || Error::new(Code::NotFound, format!("no call `{id}` waits for a person"));
     // The command line takes the beginning of an id; here that would decide about whatever happens to begin so.
     let found = caller.adjutant().approvals().find(id).await?;
-    let is_theirs = caller.who().reaches(&format!("agent:{}", found.agent));
+    let is_theirs = caller.who().sees(&found.agent, found.user.as_deref());
     if found.id == id && is_theirs { Ok(found) } else { Err(missing()) }
 }
 

@@ -20,6 +20,7 @@ pub(super) fn routes() -> Routes {
     Routes::default()
         .on(
             Operation::get("/api/grants", "listGrants", "What people have allowed beforehand", Right::View)
+                .for_own()
                 .of(TAG)
                 .said("The newest first."),
             list,
@@ -31,6 +32,7 @@ pub(super) fn routes() -> Routes {
                 "Take back what was allowed",
                 Right::Approve,
             )
+            .for_own()
             .of(TAG)
             .said("The next call asks again.")
             .fails(&[Code::NotFound, Code::Conflict]),
@@ -140,8 +142,8 @@ impl Grant {
 async fn list(call: Call<Nothing, Which>) -> Result<Found<Grants>> {
     let (now, all) = (SystemClock.now(), call.query.all.unwrap_or_default());
     let grants = call.caller.adjutant().approvals().grants().await?;
-    let theirs =
-        grants.into_iter().filter(|grant| call.caller.who().reaches(&format!("agent:{}", grant.agent)));
+    let who = call.caller.who();
+    let theirs = grants.into_iter().filter(|grant| who.sees(&grant.agent, grant.user.as_deref()));
     let grants = theirs.map(|grant| Grant::of(grant, now)).filter(|grant| all || grant.holds);
     Ok(Found(Grants { grants: grants.collect() }))
 }
@@ -166,7 +168,7 @@ async fn revoke(call: Call<GrantPath, Nothing, Optional<Revoking>>) -> Result<Fo
     let (id, who) = (call.path.grant.as_str(), call.caller.who());
     let approvals = call.caller.adjutant().approvals();
     let grants = approvals.grants().await?;
-    let is_theirs = |grant: &adjutant::durable::Grant| who.reaches(&format!("agent:{}", grant.agent));
+    let is_theirs = |grant: &adjutant::durable::Grant| who.sees(&grant.agent, grant.user.as_deref());
     if !grants.iter().any(|grant| grant.id == id && is_theirs(grant)) {
         return Err(Error::new(Code::NotFound, format!("there is no grant `{id}`")));
     }

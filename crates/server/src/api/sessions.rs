@@ -16,12 +16,14 @@ pub(super) fn routes() -> Routes {
     Routes::default()
         .on(
             Operation::get("/api/sessions", "listSessions", "The conversations", Right::View)
+                .for_own()
                 .of(TAG)
                 .said("Those in which somebody last said something first, a page at a time."),
             list,
         )
         .on(
             Operation::get("/api/sessions/{session}", "showSession", "A conversation", Right::View)
+                .for_own()
                 .of(TAG)
                 .fails(&[Code::NotFound]),
             show,
@@ -33,6 +35,7 @@ pub(super) fn routes() -> Routes {
                 "What was said in it",
                 Right::View,
             )
+            .for_own()
             .of(TAG)
             .said("Without the instructions of agents.")
             .fails(&[Code::NotFound]),
@@ -116,6 +119,8 @@ struct Listed {
 async fn list(call: Call<Nothing, Which>) -> Result<Found<Sessions>> {
     let Which { user, limit, after } = call.query;
     let paging = view::Paging::read(limit, after)?;
+    let who = call.caller.who();
+    let user = user.or_else(|| who.user.clone().filter(|_| who.own_only));
     let page = call.caller.adjutant().session_page(user.as_deref(), paging.after, paging.most).await?;
     let mut sessions = Vec::with_capacity(page.items.len());
     for session in page.items {

@@ -133,7 +133,7 @@ impl From<Occurrence> for Came {
 
 /// Whether a trigger runs something that the caller may see.
 fn is_theirs(caller: &Caller, trigger: &TriggerSettings) -> bool {
-    caller.who().reaches(&format!("agent:{}", version_of(&trigger.run).0))
+    caller.who().sees(version_of(&trigger.run).0, None)
 }
 
 async fn list(call: Call) -> Result<Found<All>> {

@@ -4,7 +4,7 @@ use adjutant::Days;
 use adjutant_core::Code;
 use adjutant_core::Result;
 use adjutant_core::money::Money;
-use adjutant_core::role::{Right, Role};
+use adjutant_core::role::Right;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,7 @@ use crate::endpoint::{Call, Found, Nothing, Operation, Routes};
 
 pub(super) fn routes() -> Routes {
     Routes::default().on(
-        Operation::get("/api/usage", "listUsage", "What was used of models", Right::View)
+        Operation::get("/api/usage", "listUsage", "What was used of models", Right::View).for_own()
             .of("Usage")
             .said(
                 "By day (UTC). `usage` is what clients asked under `/v1` without an agent, by key or person and model, up to some seconds \
@@ -88,12 +88,9 @@ async fn list(call: Call<Nothing, Which>) -> Result<Found<UsageList>> {
     let who = call.caller.who();
     let cost = |nanos| Money::from_nanos(nanos).amount().to_string();
     let clients = report.clients.into_iter().filter(|used| who.reaches(&format!("model:{}", used.model)));
-    // A person sees what was done for them; who administers the service sees all.
-    let is_theirs =
-        |user: Option<&str>| who.user.is_none() || who.role == Role::Admin || who.user.as_deref() == user;
+    let clients = clients.filter(|used| !who.own_only || used.who == who.name);
     let agents = report.agents.into_iter();
-    let agents = agents
-        .filter(|used| who.reaches(&format!("agent:{}", used.agent)) && is_theirs(used.user.as_deref()));
+    let agents = agents.filter(|used| who.sees(&used.agent, used.user.as_deref()));
     Ok(Found(UsageList {
         usage: clients
             .map(|used| UsageOfDay {

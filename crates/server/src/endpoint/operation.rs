@@ -16,6 +16,8 @@ pub(crate) struct Operation {
     pub(super) summary: &'static str,
     pub(super) description: &'static str,
     pub(super) needs: Right,
+    /// Whether those may, too, who reach only what is done for them.
+    pub(super) for_own: bool,
     pub(super) errors: Vec<Code>,
     /// The largest body that it takes, in bytes; that of the service where it says none.
     pub(super) largest: Option<usize>,
@@ -38,6 +40,7 @@ impl Operation {
             summary,
             description: "",
             needs,
+            for_own: false,
             errors: Vec::new(),
             largest: None,
         }
@@ -97,6 +100,12 @@ impl Operation {
     /// Says more about it than fits a line.
     pub(crate) const fn said(mut self, description: &'static str) -> Self {
         self.description = description;
+        self
+    }
+
+    /// Lets those ask, too, who reach only what is done for them: it shows them nothing else.
+    pub(crate) const fn for_own(mut self) -> Self {
+        self.for_own = true;
         self
     }
 

@@ -112,6 +112,9 @@ where
     let (mut parts, body) = request.into_parts();
     let caller = service.identify(&parts).await?;
     caller.must(operation.needs)?;
+    if !operation.for_own {
+        caller.oversee()?;
+    }
     let path = call::path(&mut parts).await?;
     let query = call::query(&parts)?;
     let most = operation.largest.unwrap_or(service.largest_body());

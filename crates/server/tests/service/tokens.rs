@@ -14,7 +14,7 @@ use axum::extract::State;
 use axum::routing::get;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use ring::rand::SystemRandom;
 use ring::rsa::PublicKeyComponents;
 use ring::signature::{
@@ -168,10 +168,15 @@ async fn service_with(issuer: &str, jwks_file: Option<std::path::PathBuf>) -> Ki
         role_claim: "role".to_owned(),
         tenant_claim: "tenant".to_owned(),
         principal_claim: "sub".to_owned(),
-        roles: Role::ALL.map(|role| (role.as_str().to_owned(), role)).into(),
+        roles: Role::ALL
+            .map(|role| (role.as_str().to_owned(), role))
+            .into_iter()
+            .chain([("customer".to_owned(), Role::Operator)])
+            .collect(),
+        own_only: vec!["customer".to_owned()],
     };
     Kit::with(
-        Scripted::new([Turn::text("Yes.")]),
+        Scripted::from_fn(|_, _| Some(Turn::text("Yes."))),
         Settings {
             oidc: Some(oidc),
             strangers: adjutant_server::Rate::per_minute(100_000),
@@ -223,6 +228,67 @@ async fn who_has_a_token_is_who_it_says() {
     let other = ec.token("one", &with(&issuer, &json!({ "tenant": "other" })));
     let path = format!("/api/runs/{}", run["id"].as_str().unwrap());
     assert_eq!(Client { token: Some(other), ..kit.stranger() }.get(&path).await.0, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_customer_reaches_their_own_and_nothing_else() {
+    let signer = Signer::ec();
+    let (_provider, issuer) = Provider::start(vec![signer.public("one")]).await;
+    let kit = service(&issuer).await;
+    let of = |name: &str, role: Value| {
+        let token = signer.token("one", &with(&issuer, &json!({ "sub": name, "role": role })));
+        Client { token: Some(token), ..kit.stranger() }
+    };
+    let (ann, bob, staff) = (
+        of("ann", json!("customer")),
+        of("bob", json!("customer")),
+        of("carla", json!(["customer", "operator"])),
+    );
+    let start = async |client: &Client, words: &str, session: &str| {
+        let body = json!({ "input": words, "session": session });
+        let (status, run) = client.post("/api/runs?wait=30", &body).await;
+        assert_eq!(status, StatusCode::OK, "{run}");
+        run["id"].as_str().unwrap().to_owned()
+    };
+    let of_ann = start(&ann, "what ann said", "of-ann").await;
+    let of_bob = start(&bob, "what bob said", "of-bob").await;
+    let listed = async |client: &Client, path: &str, what: &str| {
+        let (status, list) = client.get(path).await;
+        assert_eq!(status, StatusCode::OK, "{path}: {list}");
+        list[what].as_array().unwrap().len()
+    };
+    for (path, what) in [("/api/runs", "runs"), ("/api/sessions", "sessions"), ("/api/usage", "agents")] {
+        assert_eq!(listed(&ann, path, what).await, 1, "{path}");
+        assert_eq!(listed(&staff, path, what).await, 2, "{path}");
+    }
+    assert_eq!(listed(&ann, "/api/runs?user=bob", "runs").await, 0);
+    assert_eq!(ann.get(&format!("/api/runs/{of_ann}")).await.0, StatusCode::OK);
+    assert_eq!(ann.get("/api/sessions/of-ann/messages").await.0, StatusCode::OK);
+    // How it is done is not theirs, and nothing that is added to the service is unless it says so.
+    for path in ["steps", "messages"] {
+        let (status, answer) = ann.get(&format!("/api/runs/{of_ann}/{path}")).await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{path}: {answer}");
+    }
+    let taken = ann.post(&format!("/api/runs/{of_ann}/take"), &json!({})).await;
+    assert_eq!(taken.0, StatusCode::FORBIDDEN, "{}", taken.1);
+    let (_, document) = staff.get("/api/openapi.json").await;
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for method in operations.as_object().unwrap().keys().filter(|key| key.as_str() != "parameters") {
+            let filled =
+                path.replace("{run}", &of_bob).replace("{session}", "of-bob").replace("{agent}", "desk");
+            let filled = filled.replace("{path}", "a").replace(['{', '}'], "");
+            let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+            let request = ann.request(method.clone(), &filled).json(&json!({}));
+            let response = request.send().await.unwrap();
+            let (status, text) = (response.status(), response.text().await.unwrap_or_default());
+            let is_refused = status.is_client_error() && !text.contains("what bob said");
+            assert!(
+                is_refused || !text.contains(&of_bob) && !text.contains("bob"),
+                "{method} {path}: {status} {text}"
+            );
+        }
+    }
+    assert_eq!(bob.get(&format!("/api/runs/{of_bob}")).await.1["state"], "ended");
 }
 
 #[tokio::test]

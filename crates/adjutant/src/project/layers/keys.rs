@@ -44,7 +44,7 @@ const fn key(path: &'static str, kind: Kind, default: &'static str) -> Key {
 }
 
 /// All of them, in the order in which they are shown.
-pub(super) const KEYS: [Key; 62] = [
+pub(super) const KEYS: [Key; 63] = [
     key("project.name", Kind::Text, "local"),
     key("project.tenant", Kind::Text, "local"),
     key("project.agent", Kind::Text, ""),
@@ -80,6 +80,7 @@ pub(super) const KEYS: [Key; 62] = [
     key("server.oidc.role_claim", Kind::Text, "role"),
     key("server.oidc.tenant_claim", Kind::Text, "tenant"),
     key("server.oidc.principal_claim", Kind::Text, "sub"),
+    key("server.oidc.own_only", Kind::Texts, ""),
     key("server.cors", Kind::Texts, ""),
     key("server.trusted_proxies", Kind::Texts, ""),
     key("server.requests_per_minute", Kind::Number, "6000"),

@@ -28,6 +28,8 @@ pub struct Oidc {
     pub principal_claim: String,
     /// The role of each value of the role claim; the words of the roles themselves where nothing is said.
     pub roles: BTreeMap<String, Role>,
+    /// The values of the role claim that reach nothing but what is done for whoever has the token.
+    pub own_only: Vec<String>,
 }
 
 impl Oidc {
@@ -63,6 +65,7 @@ impl Oidc {
         let roles: BTreeMap<String, Role> = read.collect();
         let usual = || Role::ALL.iter().map(|role| (role.as_str().to_owned(), *role)).collect();
         let roles = if table.has("roles") { roles } else { usual() };
+        let own_only = own_only(&table, &roles);
         table.finish();
         let jwks = match jwks {
             Some(jwks) => Some(jwks?),
@@ -77,6 +80,24 @@ impl Oidc {
             tenant_claim,
             principal_claim,
             roles,
+            own_only,
         })
     }
+}
+
+/// Which values of the role claim reach their own alone: they need a role that has a use for it.
+fn own_only(table: &Table<'_>, roles: &BTreeMap<String, Role>) -> Vec<String> {
+    let named = table.texts("own_only").unwrap_or_default();
+    for (word, place) in &named {
+        let message = match roles.get(*word) {
+            None => format!("`{word}` is none of the values under `{}`", table.name_of("roles")),
+            Some(role @ (Role::Developer | Role::Admin)) => {
+                format!("`{word}` has the role `{role}`, which is about everybody's")
+            }
+            Some(_) => continue,
+        };
+        let help = "name values whose role is `viewer`, `operator` or `approver`";
+        table.problems().report_with(*place, message, help);
+    }
+    named.into_iter().map(|(word, _)| word.to_owned()).collect()
 }

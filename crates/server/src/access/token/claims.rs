@@ -20,7 +20,7 @@ pub(super) fn who(oidc: &Oidc, claims: &Map<String, Value>) -> Result<Who> {
     };
     let user = text(&oidc.principal_claim)?.to_owned();
     let tenant = text(&oidc.tenant_claim)?;
-    let role = role(oidc, claims).ok_or_else(|| {
+    let (role, own_only) = role(oidc, claims).ok_or_else(|| {
         let message = format!("the token gives no role: nothing in `{}` stands for one", oidc.role_claim);
         refused(message)
             .with_help("give them one at the identity provider, or name what it says in `server.oidc.roles`")
@@ -32,6 +32,7 @@ pub(super) fn who(oidc: &Oidc, claims: &Map<String, Value>) -> Result<Who> {
         tenant: Arc::from(tenant),
         role,
         scopes: Vec::new(),
+        own_only,
         user: Some(user),
         claims: claims.clone(),
     })
@@ -41,16 +42,21 @@ fn refused(message: String) -> Error {
     Error::new(Code::KeyRefused, message)
 }
 
-/// The most of what they may do, of all that is said of them.
-fn role(oidc: &Oidc, claims: &Map<String, Value>) -> Option<Role> {
+/// The most of what they may do, of all that is said of them, and whether all of it is for their own alone.
+fn role(oidc: &Oidc, claims: &Map<String, Value>) -> Option<(Role, bool)> {
     let said = find(claims, &oidc.role_claim)?;
     let words: Vec<&str> = match said {
         Value::String(words) => words.split_whitespace().collect(),
         Value::Array(words) => words.iter().filter_map(Value::as_str).collect(),
         _ => return None,
     };
-    let given: Vec<Role> = words.iter().filter_map(|word| oidc.roles.get(*word).copied()).collect();
-    Role::ALL.into_iter().rfind(|role| given.contains(role))
+    let is_own = |word: &str| oidc.own_only.iter().any(|own| own == word);
+    let given = words.iter().filter_map(|word| Some((*oidc.roles.get(*word)?, is_own(word))));
+    // What somebody may do for everybody counts before what they may do for themselves.
+    let (own, any): (Vec<_>, Vec<_>) = given.partition(|(_, is_own)| *is_own);
+    let given = if any.is_empty() { &own } else { &any };
+    let role = Role::ALL.into_iter().rfind(|role| given.iter().any(|(given, _)| given == role))?;
+    Some((role, any.is_empty()))
 }
 
 /// A claim by its name, or by the names that lead to it: `realm_access.roles`.
@@ -84,6 +90,7 @@ mod tests {
             roles: [("helpdesk", Role::Operator), ("boss", Role::Admin), ("eyes", Role::Viewer)]
                 .map(|(word, role)| (word.to_owned(), role))
                 .into(),
+            own_only: vec!["eyes".to_owned()],
         }
     }
 
@@ -104,6 +111,11 @@ mod tests {
         {
             assert_eq!(with(none.clone()), None, "{none}");
         }
+        let own = |role: Value| {
+            let claims = json!({ "sub": "ann", "tenant": "shop", "role": role });
+            who(&oidc("role"), claims.as_object().unwrap()).unwrap().own_only
+        };
+        assert!(own(json!("eyes")) && !own(json!("helpdesk")) && !own(json!(["eyes", "helpdesk"])));
         let nested = json!({ "sub": "ann", "tenant": "shop", "realm": { "roles": ["eyes"] } });
         assert_eq!(read("realm.roles", &nested), ann(Role::Viewer));
         let named = json!({ "sub": "ann", "tenant": "shop", "https://a.example/roles": "eyes" });

@@ -18,6 +18,7 @@ pub(super) fn routes() -> Routes {
     Routes::default()
         .on(
             Operation::get("/api/agents", "listAgents", "The agents and workflows", Right::View)
+                .for_own()
                 .of(TAG)
                 .said("Those of the project's files, in the order of their names."),
             list,

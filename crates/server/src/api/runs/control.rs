@@ -19,22 +19,26 @@ pub(super) fn routes() -> Routes {
     Routes::default()
         .on(
             does("/api/runs/{run}/steer", "steerRun", "Say something to a run while it works")
-                .said("The model hears it at its next turn; agents at work for a workflow hear it too."),
+                .said("The model hears it at its next turn; agents at work for a workflow hear it too.")
+                .for_own(),
             steer,
         )
         .on(
             does("/api/runs/{run}/pause", "pauseRun", "Stop a run between two steps")
-                .said("With all that it waits for, until it is resumed."),
+                .said("With all that it waits for, until it is resumed.")
+                .for_own(),
             pause,
         )
         .on(
             does("/api/runs/{run}/resume", "resumeRun", "Let a run go on")
-                .said("After a pause, or after it halted."),
+                .said("After a pause, or after it halted.")
+                .for_own(),
             resume,
         )
         .on(
             does("/api/runs/{run}/cancel", "cancelRun", "End a run in order")
-                .said("What it is doing is stopped, and nothing begins any more."),
+                .said("What it is doing is stopped, and nothing begins any more.")
+                .for_own(),
             cancel,
         )
         .on(
@@ -50,6 +54,7 @@ pub(super) fn routes() -> Routes {
                 "Answer what a call asks a person",
                 Right::Run,
             )
+            .for_own()
             .of(TAG)
             .said("The name to answer to stands in what the run waits for.")
             .fails(fails),

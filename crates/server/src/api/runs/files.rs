@@ -23,14 +23,14 @@ const PIECE: usize = 64 << 10;
 pub(super) fn routes() -> Routes {
     Routes::default()
         .on(
-            Operation::get("/api/runs/{run}/files", "listFiles", "The files of a run", Right::View)
+            Operation::get("/api/runs/{run}/files", "listFiles", "The files of a run", Right::View).for_own()
                 .of(TAG)
                 .said("Or of the session that it is a turn of: results of tools that are files, and what sandboxed tools have left.")
                 .fails(&[Code::NotFound]),
             list,
         )
         .on(
-            Operation::get("/api/runs/{run}/files/{*path}", "getFile", "A file of a run", Right::View)
+            Operation::get("/api/runs/{run}/files/{*path}", "getFile", "A file of a run", Right::View).for_own()
                 .of(TAG)
                 .fails(&[Code::NotFound]),
             give,

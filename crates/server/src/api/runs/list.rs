@@ -13,7 +13,7 @@ use crate::endpoint::{Call, Found, Nothing, Operation, Routes};
 
 pub(super) fn routes() -> Routes {
     Routes::default().on(
-        Operation::get("/api/runs", "listRuns", "The runs", Right::View)
+        Operation::get("/api/runs", "listRuns", "The runs", Right::View).for_own()
             .of(TAG)
             .said(
                 "The newest first, a page at a time: what begins meanwhile moves nothing. A page may hold fewer than `limit` where there \
@@ -89,6 +89,9 @@ struct Runs {
 async fn list(call: Call<Nothing, Which>) -> Result<Found<Runs>> {
     let Which { agent, session, user, state, roots, since, before, limit, after } = call.query;
     let paging = view::Paging::read(limit, after)?;
+    let who = call.caller.who();
+    // The store looks for their own at once; for those of another it finds nothing that they see.
+    let user = user.or_else(|| who.user.clone().filter(|_| who.own_only));
     let filter = RunFilter {
         states: state.map(State::states).unwrap_or_default(),
         name: agent,
@@ -99,8 +102,7 @@ async fn list(call: Call<Nothing, Which>) -> Result<Found<Runs>> {
         before: before.map(Timestamp),
     };
     let page = call.caller.adjutant().run_page(filter, paging.after, paging.most).await?;
-    let theirs =
-        page.items.into_iter().filter(|run| call.caller.who().reaches(&format!("agent:{}", run.name)));
+    let theirs = page.items.into_iter().filter(|run| who.sees(&run.name, run.user.as_deref()));
     let next = page.next.map(|next| next.to_string());
     Ok(Found(Runs { runs: theirs.map(Into::into).collect(), next }))
 }

@@ -40,7 +40,7 @@ impl RunPath {
             Some(session) => caller.reaches_session(session).await?,
             None => true,
         };
-        if !reaches_all || !caller.who().reaches(&format!("agent:{}", info.name)) {
+        if !reaches_all || !caller.who().sees(&info.name, info.user.as_deref()) {
             return Err(missing());
         }
         Ok(run)

@@ -15,7 +15,7 @@ pub(super) fn routes() -> Routes {
     use adjutant_core::Code::NotFound;
     Routes::default()
         .on(
-            Operation::get("/api/runs/{run}", "showRun", "How a run stands", Right::View).of(TAG).fails(&[NotFound]),
+            Operation::get("/api/runs/{run}", "showRun", "How a run stands", Right::View).for_own().of(TAG).fails(&[NotFound]),
             show,
         )
         .on(
@@ -26,7 +26,7 @@ pub(super) fn routes() -> Routes {
             steps,
         )
         .on(
-            Operation::get("/api/runs/{run}/waits", "listWaits", "What a run waits for", Right::View)
+            Operation::get("/api/runs/{run}/waits", "listWaits", "What a run waits for", Right::View).for_own()
                 .of(TAG)
                 .said("Also what the runs wait for that it waits for.")
                 .fails(&[NotFound]),

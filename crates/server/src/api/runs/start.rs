@@ -32,7 +32,7 @@ const LONGEST_KEY: usize = 255;
 pub(super) fn routes() -> Routes {
     Routes::default()
         .on(
-            Operation::post("/api/runs", "startRun", "Start a run", Right::Run)
+            Operation::post("/api/runs", "startRun", "Start a run", Right::Run).for_own()
                 .of(TAG)
                 .said(
                     "It is on record when this answers: it goes on whatever becomes of the client. With `wait` it is answered when \
@@ -44,7 +44,7 @@ pub(super) fn routes() -> Routes {
             start,
         )
         .on(
-            Operation::post("/api/runs/batch", "startRuns", "Start several runs", Right::Run)
+            Operation::post("/api/runs/batch", "startRuns", "Start several runs", Right::Run).for_own()
                 .of(TAG)
                 .said("Each is started or refused by itself; the answers are in the order of the requests.")
                 .fails(&[Code::NotFound, Code::Conflict, Code::RunBudget]),

@@ -12,7 +12,7 @@ use crate::stream::{Events, Position, Socket};
 pub(super) fn routes() -> Routes {
     Routes::default()
         .on(
-            Operation::get("/api/runs/{run}/events", "watchRun", "Watch a run", Right::View)
+            Operation::get("/api/runs/{run}/events", "watchRun", "Watch a run", Right::View).for_own()
                 .of(TAG)
                 .said(
                     "Server-sent events: first what has happened, then what happens, until the run is over. The data of each is one \
@@ -25,7 +25,7 @@ pub(super) fn routes() -> Routes {
             events,
         )
         .on(
-            Operation::get("/api/runs/{run}/socket", "watchRunBySocket", "Watch a run by WebSocket", Right::View)
+            Operation::get("/api/runs/{run}/socket", "watchRunBySocket", "Watch a run by WebSocket", Right::View).for_own()
                 .of(TAG)
                 .said("The same as the events, each a message `{\"id\": .., \"event\": .., \"data\": ..}`.")
                 .fails(&[Code::NotFound]),
