@@ -176,3 +176,22 @@ fn nothing_that_may_be_a_secret_is_shown() {
         assert!(!told.contains("canary"), "{told}");
     }
 }
+
+#[test]
+fn who_reaches_their_own_alone_has_a_role_that_is_of_use_to_them() {
+    let sandbox = Sandbox::with_agent("");
+    sandbox.write(
+        "adjutant.toml",
+        "[server.oidc]\nissuer = \"https://login.example.com\"\naudience = \"adjutant\"\n\
+         roles = { customer = \"operator\", boss = \"admin\" }\nown_only = [\"customer\", \"boss\", \"guest\"]\n",
+    );
+    let seen = sandbox.run(&["check"]);
+    for wrong in [
+        "adjutant.toml:5:25",
+        "`boss` has the role `admin`, which is about everybody's",
+        "`guest` is none of the values under `server.oidc.roles`",
+    ] {
+        assert!(seen.starts_with("exit 2") && seen.contains(wrong), "{seen}");
+    }
+    assert!(!seen.contains("`customer`"), "{seen}");
+}
