@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use adjutant::durable::RunState;
-use adjutant::model::{Delta, Request, Response, Start, StopReason};
+use adjutant::model::{Delta, Request, Response, Sampling, Start, StopReason};
 use adjutant::{Reply, Run, Stop, Task, Update, Updates};
 use adjutant_core::event::{Event, EventKind};
 use adjutant_core::json::Json;
@@ -237,11 +237,17 @@ impl Drop for AgentTalk {
     }
 }
 
-/// Fails where a request says what an agent decides itself.
+/// Fails where a request says what an agent decides itself. What changes nothing is let be: many chat programs send all that they know.
 fn check(request: &Request) -> Result<()> {
+    let Sampling { top_p, top_k, seed, presence_penalty, frequency_penalty } = request.sampling;
+    let changes = |penalty: Option<f32>| penalty.is_some_and(|penalty| penalty.abs() > 0.0);
     let said = [
         ("tools", !request.tools.is_empty()),
-        ("top_p", !request.sampling.is_default()),
+        ("top_p", top_p.is_some_and(|top_p| top_p < 1.0)),
+        ("top_k", top_k.is_some()),
+        ("seed", seed.is_some()),
+        ("presence_penalty", changes(presence_penalty)),
+        ("frequency_penalty", changes(frequency_penalty)),
         ("reasoning_effort", request.effort.is_some()),
         ("stop", !request.stop.is_empty()),
     ];

@@ -99,7 +99,14 @@ async fn an_agent_answers_on_the_terms_of_whoever_asks() {
 async fn what_an_agent_decides_itself_is_refused() {
     let kit = Kit::new().await;
     let tools = json!([{"type": "function", "function": {"name": "x", "parameters": {"type": "object"}}}]);
-    for (name, value) in [("tools", tools), ("top_p", json!(0.5)), ("stop", json!("x"))] {
+    for (name, value) in [
+        ("tools", tools),
+        ("top_p", json!(0.5)),
+        ("seed", json!(7)),
+        ("presence_penalty", json!(0.1)),
+        ("frequency_penalty", json!(-1)),
+        ("stop", json!("x")),
+    ] {
         let mut asked = asking("agent/desk");
         asked[name] = value;
         let (status, body) = kit.post("/v1/chat/completions", &asked).await;
@@ -108,6 +115,22 @@ async fn what_an_agent_decides_itself_is_refused() {
     let (status, body) = kit.post("/v1/chat/completions", &asking("agent/none")).await;
     assert_eq!(status, 404, "{body}");
     assert_eq!(kit.mock.count(), 0);
+    // What chat programs send that send all that they know, with values that change nothing.
+    let mut asked = asking("agent/desk");
+    for (name, value) in [
+        ("top_p", json!(1)),
+        ("presence_penalty", json!(0)),
+        ("frequency_penalty", json!(0.0)),
+        ("stop", json!([])),
+        ("n", json!(1)),
+        ("temperature", json!(0.5)),
+        ("tools", json!([])),
+        ("logit_bias", json!({})),
+    ] {
+        asked[name] = value;
+    }
+    let (status, body) = kit.post("/v1/chat/completions", &asked).await;
+    assert_eq!(status, 200, "{body}");
 }
 
 #[tokio::test]
