@@ -286,7 +286,7 @@ async fn a_chain_begins_where_it_begins() {
     let mut desk = Desk::new().await;
     desk.stop().await;
     let records = desk.verify().await.records;
-    let older = "DROP TABLE chains; DROP TABLE links; DROP TABLE acts; DROP TABLE erased; \
+    let older = "DROP TABLE chains; DROP TABLE links; DROP TABLE acts; DROP TABLE erased; DROP TABLE spending; \
                  PRAGMA user_version = 8";
     let (_folder, path) = desk.tampered(older);
     let found = verified(&path, Verify::default()).await;
