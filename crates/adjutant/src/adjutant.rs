@@ -53,7 +53,7 @@ pub(crate) struct Inner {
     pub(crate) place: Place,
     now: RwLock<Arc<Assembled>>,
     /// What clients use that ask models themselves.
-    account: Account,
+    account: Arc<Account>,
     pub(crate) workflows: Arc<Codes>,
     /// How many workers of this process drive every run.
     workers: AtomicUsize,
@@ -76,7 +76,7 @@ impl Inner {
         place.take(&now.project);
         let now = RwLock::new(Arc::new(now));
         let (workers, tenants, beginning) = (AtomicUsize::new(0), Mutex::default(), Default::default());
-        let account = Account::default();
+        let account = Arc::default();
         Self { process, place, now, account, workflows, workers, root, tenants, beginning }
     }
 
@@ -471,7 +471,7 @@ impl Adjutant {
         Gateway::new(self.clone())
     }
 
-    pub(crate) fn account(&self) -> &Account {
+    pub(crate) fn account(&self) -> &Arc<Account> {
         &self.0.account
     }
 

@@ -8,7 +8,7 @@ use adjutant_core::hash::Digest;
 use adjutant_core::id::RunId;
 use adjutant_core::message::Message;
 use adjutant_core::{Code, Error, Result};
-use adjutant_durable::{Engine, RunState};
+use adjutant_durable::{Engine, RunFilter};
 use serde::Serialize;
 
 use crate::adjutant::{Adjutant, Inner};
@@ -172,12 +172,22 @@ async fn missing(root: &Inner, prepared: &[Prepared]) -> Result<Vec<Error>> {
     Ok(errors)
 }
 
+/// How many runs are read at a time.
+const PAGE: usize = 500;
+
 /// The same of one tenant: each definition is looked at once, however many runs are pinned to it.
 async fn of_tenant(engine: &dyn Engine, before: &AgentHost, host: &AgentHost) -> Result<Vec<Error>> {
-    let runs = engine.runs(usize::MAX).await?;
     let mut pinned: BTreeMap<Digest, (RunId, usize)> = BTreeMap::new();
-    for run in runs.into_iter().filter(|run| run.state != RunState::Ended) {
-        pinned.entry(run.definition).or_insert((run.run, 0)).1 += 1;
+    let mut after = None;
+    loop {
+        let page = engine.list_runs(RunFilter::open(), after, PAGE).await?;
+        for run in page.items {
+            pinned.entry(run.definition).or_insert((run.run, 0)).1 += 1;
+        }
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
     }
     let mut errors = Vec::new();
     for (digest, (run, count)) in pinned {

@@ -75,7 +75,7 @@ impl Service {
     pub(crate) async fn identify(&self, parts: &Parts) -> Result<Caller> {
         let Some(shown) = credential(&parts.headers)? else {
             if let Some(role) = self.settings().anonymous {
-                is_of_this_machine(&parts.headers)?;
+                is_of_this_machine(&parts.headers, parts.uri.host())?;
                 let who = Who::anonymous(role, &self.tenants().first().scope().tenant);
                 return Ok(Caller::new(Arc::new(who), self.tenants().first()));
             }
@@ -225,13 +225,15 @@ fn is_a_bad_credential(error: &Error) -> bool {
 
 /// Fails with [`Code::Forbidden`] unless the request is for this machine by its own name, and no page of another site makes it. A page
 /// whose name was made to lead here asks for its own name, and would else be let in as everybody is.
-fn is_of_this_machine(headers: &http::HeaderMap) -> Result<()> {
+fn is_of_this_machine(headers: &http::HeaderMap, asked: Option<&str>) -> Result<()> {
     let is_own = |host: &str| {
         let port = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
         matches!(port.map_or(host, |(name, _)| name), "localhost" | "127.0.0.1" | "[::1]")
     };
     let text = |name: http::HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or_default());
-    let host = text(http::header::HOST).is_none_or(is_own);
+    // HTTP/2 has it in the address instead; a browser always says it in one of them.
+    let hosts = [text(http::header::HOST), asked];
+    let host = hosts.iter().any(Option::is_some) && hosts.into_iter().flatten().all(is_own);
     let origin = text(http::header::ORIGIN).is_none_or(|origin| {
         let host = origin.split_once("://").map_or(origin, |(_, host)| host);
         is_own(host)
@@ -258,8 +260,12 @@ mod tests {
             if let Some(origin) = origin {
                 headers.insert(http::header::ORIGIN, origin.parse().unwrap());
             }
-            is_of_this_machine(&headers).is_ok()
+            is_of_this_machine(&headers, None).is_ok()
         };
+        let none = http::HeaderMap::new();
+        assert!(is_of_this_machine(&none, Some("localhost")).is_ok());
+        assert!(is_of_this_machine(&none, Some("evil.example")).is_err());
+        assert!(is_of_this_machine(&none, None).is_err(), "it says nowhere whom it asks");
         for host in ["localhost", "localhost:8642", "127.0.0.1:8642", "[::1]:8642", "[::1]"] {
             assert!(asked(host, None), "{host}");
         }

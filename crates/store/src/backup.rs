@@ -110,21 +110,40 @@ pub fn restore(copy: &Path, place: &Path, stamp: &str) -> Result<Option<PathBuf>
 
 fn replace(place: &Path, new: &Path, stamp: &str) -> Result<Option<PathBuf>> {
     let renamed = |error: &std::io::Error| file(place, error);
+    let kept = beside(place, &format!("before-{stamp}"));
     if !place.exists() {
-        std::fs::rename(new, place)
+        log_aside(place, &kept)
+            .and_then(|()| std::fs::rename(new, place))
             .and_then(|()| folder::sync_holding(place))
             .map_err(|error| renamed(&error))?;
         return Ok(None);
     }
     let held = hold(place)?;
-    let kept = beside(place, &format!("before-{stamp}"));
     // Another name for the old one, and then the new one over it: the place is never empty.
     std::fs::hard_link(place, &kept).map_err(|error| renamed(&error))?;
-    std::fs::rename(new, place)
+    log_aside(place, &kept)
+        .and_then(|()| std::fs::rename(new, place))
         .and_then(|()| folder::sync_holding(place))
         .map_err(|error| renamed(&error))?;
     drop(held);
     Ok(Some(kept))
+}
+
+/// Puts away what a store has not taken into its one file, under the name of that store: whatever stands in the place would take it for
+/// its own.
+fn log_aside(place: &Path, kept: &Path) -> std::io::Result<()> {
+    let with = |path: &Path, ending: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        PathBuf::from(name)
+    };
+    for ending in ["-wal", "-shm"] {
+        match std::fs::rename(with(place, ending), with(kept, ending)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Takes a store that nobody else has open, with everything of it in the one file.

@@ -70,7 +70,9 @@ impl Webhook {
             .header("webhook-id", id)
             .header("webhook-timestamp", seconds);
         if let Some(secret) = secret {
-            request = request.header("webhook-signature", signature(secret, id, seconds, &body));
+            let signature = signature(secret, id, seconds, &body);
+            let empty = || Error::new(Code::ToolFailed, "the secret that signs what is sent is empty");
+            request = request.header("webhook-signature", signature.ok_or_else(empty)?);
         }
         let host = self.url.host_str().unwrap_or_default();
         let again = |why: String| Error::new(Code::ToolBusy, format!("the webhook at `{host}` {why}"));
@@ -93,9 +95,9 @@ impl Webhook {
 }
 
 /// The signature of a message: `v1,` and the base 64 of the HMAC.
-fn signature(secret: &Secret, id: &str, seconds: i64, body: &str) -> String {
-    let tag = hmac::sign(&key(secret), format!("{id}.{seconds}.{body}").as_bytes());
-    format!("v1,{}", STANDARD.encode(tag.as_ref()))
+fn signature(secret: &Secret, id: &str, seconds: i64, body: &str) -> Option<String> {
+    let tag = hmac::sign(&key(secret)?, format!("{id}.{seconds}.{body}").as_bytes());
+    Some(format!("v1,{}", STANDARD.encode(tag.as_ref())))
 }
 
 /// How long ago a message may have been signed, or how far ahead the sender's clock may be.
@@ -108,7 +110,7 @@ pub enum Signing {
     /// on its way is refused after five minutes.
     #[default]
     Standard,
-    /// As GitHub signs: `x-hub-signature-256` over the body, and `x-github-delivery` for what it is known by.
+    /// As GitHub signs: `x-hub-signature-256` over the body and nothing else.
     GitHub,
 }
 
@@ -116,11 +118,12 @@ impl Signing {
     /// The words for each.
     pub const WORDS: [(&'static str, Self); 2] = [("standard", Self::Standard), ("github", Self::GitHub)];
 
-    /// The header by which a message is known that comes twice.
-    pub fn id_header(self) -> &'static str {
+    /// The header by which a message is known that comes twice; none where no header is signed: whoever has heard a message once could
+    /// send it again under another id.
+    pub fn id_header(self) -> Option<&'static str> {
         match self {
-            Self::Standard => "webhook-id",
-            Self::GitHub => "x-github-delivery",
+            Self::Standard => Some("webhook-id"),
+            Self::GitHub => None,
         }
     }
 
@@ -160,7 +163,8 @@ fn is_standard<'a>(
     // While a secret is being replaced, there are several.
     let given = header("webhook-signature")?.split_whitespace().filter_map(|one| one.strip_prefix("v1,"));
     let mut given = given.filter_map(|text| STANDARD.decode(text).ok());
-    Some(given.any(|tag| hmac::verify(&key(secret), &signed, &tag).is_ok()) && apart <= TOLERANCE.as_secs())
+    let key = key(secret)?;
+    Some(given.any(|tag| hmac::verify(&key, &signed, &tag).is_ok()) && apart <= TOLERANCE.as_secs())
 }
 
 fn is_of_github<'a>(secret: &Secret, header: &impl Fn(&str) -> Option<&'a str>, body: &[u8]) -> Option<bool> {
@@ -169,15 +173,17 @@ fn is_of_github<'a>(secret: &Secret, header: &impl Fn(&str) -> Option<&'a str>, 
     let rest = bytes.remainder().len();
     let digits = bytes.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
     let tag = digits.collect::<Option<Vec<u8>>>().filter(|_| rest == 0)?;
-    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes());
+    let bytes = Some(secret.expose().as_bytes()).filter(|bytes| !bytes.is_empty())?;
+    let key = hmac::Key::new(hmac::HMAC_SHA256, bytes);
     Some(hmac::verify(&key, body, &tag).is_ok())
 }
 
-/// The key of a signing secret.
-fn key(secret: &Secret) -> hmac::Key {
+/// The key of a signing secret; none where it is empty, with which anybody could sign.
+fn key(secret: &Secret) -> Option<hmac::Key> {
     let text = secret.expose();
     let decoded = text.strip_prefix(PREFIX).and_then(|rest| STANDARD.decode(rest).ok());
-    hmac::Key::new(hmac::HMAC_SHA256, decoded.as_deref().unwrap_or(text.as_bytes()))
+    let bytes = decoded.as_deref().unwrap_or(text.as_bytes());
+    (!bytes.is_empty()).then(|| hmac::Key::new(hmac::HMAC_SHA256, bytes))
 }
 
 /// A program that is told of things.
@@ -228,7 +234,7 @@ mod tests {
         // The example of the Standard Webhooks specification.
         let secret = Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
         let body = r#"{"test": 2432232314}"#;
-        let signed = signature(&secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, body);
+        let signed = signature(&secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, body).unwrap();
         assert_eq!(signed, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
     }
 

@@ -1,14 +1,14 @@
 //! What clients use that ask models themselves: counted in memory, and written down now and then.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use adjutant_core::Result;
 use adjutant_core::hash::Digest;
 use adjutant_core::json::Json;
 use adjutant_core::money::Money;
 use adjutant_core::time::Timestamp;
 use adjutant_core::usage::Usage;
+use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{Advance, Amount, Draft, Engine};
 use adjutant_store::random;
 use jiff::civil::Date;
@@ -77,6 +77,26 @@ struct State {
 #[derive(Debug)]
 pub(super) struct Aside(Advance);
 
+/// What was set aside for somebody who may have gone away: it goes back unless they take it.
+struct Unclaimed {
+    account: Arc<Account>,
+    aside: Option<Aside>,
+}
+
+impl Unclaimed {
+    fn keep(mut self) -> Aside {
+        self.aside.take().unwrap_or(Aside(Advance { day: 0, amount: Amount::default() }))
+    }
+}
+
+impl Drop for Unclaimed {
+    fn drop(&mut self) {
+        if let Some(aside) = self.aside.take() {
+            self.account.spare(aside);
+        }
+    }
+}
+
 impl Used {
     /// Adds what another process has counted of the same.
     pub(crate) fn add(&mut self, other: &Self) {
@@ -90,8 +110,8 @@ impl Used {
 impl Account {
     /// Sets an amount aside, if the day has room for it. Fails with [`Code::RunBudget`](adjutant_core::Code::RunBudget).
     pub(super) async fn set_aside(
-        &self,
-        engine: &dyn Engine,
+        self: &Arc<Self>,
+        engine: &Arc<dyn Engine>,
         most: Amount,
         limit: Option<Amount>,
         now: Timestamp,
@@ -100,20 +120,40 @@ impl Account {
         if let Some(aside) = self.lock().give(day, most) {
             return Ok(aside);
         }
+        let (account, engine) = (Arc::clone(self), Arc::clone(engine));
+        // In a task of its own: what the store gives is somebody's also where whoever asked for it has gone away meanwhile.
+        let asked = tokio::spawn(async move { account.ask(engine.as_ref(), most, limit, day).await });
+        match asked.await {
+            Ok(Ok(aside)) => Ok(aside.keep()),
+            Ok(Err(error)) => Err(error),
+            Err(error) => Err(Error::new(Code::Internal, "what was set aside is lost").caused_by(&error)),
+        }
+    }
+
+    /// Takes more from the day, and sets an amount of it aside.
+    async fn ask(
+        self: Arc<Self>,
+        engine: &dyn Engine,
+        most: Amount,
+        limit: Option<Amount>,
+        day: i64,
+    ) -> Result<Unclaimed> {
         let _asking = self.asking.lock().await;
         // Somebody else may have asked for more meanwhile.
         if let Some(aside) = self.lock().give(day, most) {
-            return Ok(aside);
+            return Ok(Unclaimed { account: Arc::clone(&self), aside: Some(aside) });
         }
         let advance = engine.advance(most, ahead(most, limit)).await?;
-        let mut state = self.lock();
         let rest = Amount {
             tokens: advance.amount.tokens.saturating_sub(most.tokens),
             nanos: advance.amount.nanos.saturating_sub(most.nanos),
         };
+        let mut state = self.lock();
         state.take_back(Advance { amount: rest, ..advance });
         state.is_used = true;
-        Ok(Aside(Advance { amount: most, ..advance }))
+        drop(state);
+        let aside = Some(Aside(Advance { amount: most, ..advance }));
+        Ok(Unclaimed { account: Arc::clone(&self), aside })
     }
 
     /// Counts a call, in the place of what was set aside for it. A cost that is not known counts nothing.
@@ -301,7 +341,6 @@ pub(crate) fn named(day: i64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use adjutant_core::Code;
     use adjutant_core::id::Scope;
     use adjutant_core::time::Clock;
     use adjutant_store::{Daily, Store, SystemClock};
@@ -318,27 +357,50 @@ mod tests {
         let (daily, limit) = (Daily::default(), Some(amount(100, 1_000)));
         daily.set(limit);
         let engine = store.engine_within(Scope::default(), daily);
-        let (here, there) = (Account::default(), Account::default());
+        let (here, there) = (Arc::new(Account::default()), Arc::new(Account::default()));
         let now = SystemClock.now();
-        let first = here.set_aside(&*engine, amount(60, 10), limit, now).await.unwrap();
-        let refused = there.set_aside(&*engine, amount(60, 10), limit, now).await.unwrap_err();
+        let first = here.set_aside(&engine, amount(60, 10), limit, now).await.unwrap();
+        let refused = there.set_aside(&engine, amount(60, 10), limit, now).await.unwrap_err();
         assert_eq!(refused.code(), Code::RunBudget);
         let usage = Usage { input: 10, output: 10, ..Usage::default() };
         here.count(first, ("key", "m"), usage, Some(Money::from_nanos(990)), now);
         here.settle(&*engine, true).await.unwrap();
         // 20 tokens and 990 billionths were taken.
-        assert!(there.set_aside(&*engine, amount(81, 1), limit, now).await.is_err());
-        let second = there.set_aside(&*engine, amount(80, 10), limit, now).await.unwrap();
+        assert!(there.set_aside(&engine, amount(81, 1), limit, now).await.is_err());
+        let second = there.set_aside(&engine, amount(80, 10), limit, now).await.unwrap();
         there.spare(second);
         there.settle(&*engine, false).await.unwrap();
         assert!(
-            here.set_aside(&*engine, amount(80, 10), limit, now).await.is_err(),
+            here.set_aside(&engine, amount(80, 10), limit, now).await.is_err(),
             "it was used a moment ago"
         );
         there.settle(&*engine, false).await.unwrap();
-        assert!(here.set_aside(&*engine, amount(80, 10), limit, now).await.is_ok());
+        assert!(here.set_aside(&engine, amount(80, 10), limit, now).await.is_ok());
         let used = used(&*engine, None, None).await.unwrap();
         assert_eq!((used[0].calls, used[0].tokens.total(), used[0].nanos), (1, 20, 990));
+    }
+
+    #[tokio::test]
+    async fn who_goes_away_while_the_store_answers_takes_nothing_along() {
+        let store = Store::in_memory().unwrap();
+        let (daily, limit) = (Daily::default(), Some(amount(10_000, 10_000)));
+        daily.set(limit);
+        let engine = store.engine_within(Scope::default(), daily);
+        let (account, now) = (Arc::new(Account::default()), SystemClock.now());
+        for patience in 0..200 {
+            let asks = account.set_aside(&engine, amount(100, 100), limit, now);
+            let waited = tokio::time::timeout(std::time::Duration::from_micros(patience), asks).await;
+            if let Ok(aside) = waited {
+                account.spare(aside.unwrap());
+            }
+            account.settle(&*engine, true).await.unwrap();
+        }
+        while account.asking.try_lock().is_err() {
+            tokio::task::yield_now().await;
+        }
+        account.settle(&*engine, true).await.unwrap();
+        let left = engine.advance(Amount::default(), amount(10_000, 10_000)).await.unwrap().amount;
+        assert_eq!(left, amount(10_000, 10_000));
     }
 
     proptest::proptest! {
@@ -351,10 +413,10 @@ mod tests {
                 let (daily, limit) = (Daily::default(), Some(amount(10_000, 10_000)));
                 daily.set(limit);
                 let engine = store.engine_within(Scope::default(), daily);
-                let (account, now) = (Account::default(), SystemClock.now());
+                let (account, now) = (Arc::new(Account::default()), SystemClock.now());
                 let mut taken = Amount::default();
                 for (tokens, nanos, used, cost, settles) in calls {
-                    let aside = account.set_aside(&*engine, amount(tokens, nanos), limit, now).await.unwrap();
+                    let aside = account.set_aside(&engine, amount(tokens, nanos), limit, now).await.unwrap();
                     let usage = Usage { input: used, ..Usage::default() };
                     account.count(aside, ("k", "m"), usage, Some(Money::from_nanos(cost)), now);
                     add(&mut taken, amount(used, cost));

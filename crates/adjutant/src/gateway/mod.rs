@@ -83,9 +83,9 @@ impl Gateway {
         let mut guards = passage.guards(&random::run_id()?.to_string());
         request.messages = guards.said(std::mem::take(&mut request.messages))?;
         model.profile().check(model.id(), &request)?;
-        let (account, engine) = (self.0.account(), Arc::clone(self.0.engine()));
+        let (account, engine) = (self.0.account(), self.0.engine());
         let (most, limit) = (most(model.as_ref(), &request), project.settings().budget.amount());
-        let aside = account.set_aside(engine.as_ref(), most, limit, now).await?;
+        let aside = account.set_aside(engine, most, limit, now).await?;
         let asked = model.stream(request.clone(), call.clone());
         // It is there before anything is sent: who goes away meanwhile is charged.
         let mut exchange = Exchange::new(self.0.clone(), asker, model, request, guards, (aside, call.cancel));
@@ -129,7 +129,7 @@ impl Gateway {
         };
         let most = Amount { tokens: sent, nanos: price(sent).map_or(0, adjutant_core::money::Money::nanos) };
         let limit = project.settings().budget.amount();
-        let aside = account.set_aside(self.0.engine().as_ref(), most, limit, now).await?;
+        let aside = account.set_aside(self.0.engine(), most, limit, now).await?;
         let call = Call { cancel, ..Call::default() };
         match embedder.embed(texts, Purpose::Document, call).await {
             Ok(embeddings) => {

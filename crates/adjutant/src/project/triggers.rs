@@ -93,6 +93,8 @@ pub enum MessageKey {
     Header(String),
     /// A value in its body, by its JSON pointer.
     Body(String),
+    /// All of its body.
+    Content,
 }
 
 /// A trigger.
@@ -254,7 +256,9 @@ fn webhook(
     }
     let signing = table.choice("signature", &Signing::WORDS).unwrap_or_default();
     let key = match table.text("key") {
-        None => Some(MessageKey::Header(signing.id_header().to_owned())),
+        None => {
+            Some(signing.id_header().map_or(MessageKey::Content, |name| MessageKey::Header(name.to_owned())))
+        }
         Some(text) => message_key(table, text),
     };
     let path = table.text("webhook")?;

@@ -134,6 +134,7 @@ fn key_of(message: &Message<'_>, key: &MessageKey, body: &Value) -> Result<Strin
             let text = value.map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
             (text, format!("`{pointer}` of the body"))
         }
+        MessageKey::Content => (Some(Digest::of(message.body).to_string()), "the body".to_owned()),
     };
     let found = found.filter(|text| !text.trim().is_empty());
     let found = found.ok_or_else(|| {

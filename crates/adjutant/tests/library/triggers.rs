@@ -301,6 +301,20 @@ async fn github_signs_otherwise_and_a_message_may_be_known_by_its_body() {
     let error = adjutant.triggers().receive(&message).await.unwrap_err();
     // It is signed, and known by nothing.
     assert_eq!(error.code(), Code::InputInvalid, "{error}");
+    // Whoever has heard it cannot begin another run by another id, which is not signed.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let other = receiving(elsewhere.path(), "signature = \"github\"");
+    std::fs::write(elsewhere.path().join("hook"), "It's a Secret to Everybody").unwrap();
+    let of_body = "sha256=e6416d07bfe8709e7df1eac7ac9684b962b42f921b04f5ee467d3cb77d53713a";
+    let mut begun = Vec::new();
+    for delivery in ["one", "two"] {
+        let headers = [("x-hub-signature-256", of_body), ("x-github-delivery", delivery)];
+        let message = TriggerMessage { path: "tickets", headers: &headers, body: BODY };
+        begun.push(
+            serde_json::to_value(other.triggers().receive(&message).await.unwrap()).unwrap()["run"].clone(),
+        );
+    }
+    assert!(begun[0].is_string() && begun[0] == begun[1], "{begun:?}");
     for wrong in ["sha256=75", "sha256=7", "757107ea", "sha256=zz", ""] {
         let headers = [("x-hub-signature-256", wrong)];
         let message = TriggerMessage { path: "tickets", headers: &headers, body: b"Hello, World!" };

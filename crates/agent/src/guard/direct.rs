@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use adjutant_core::message::{Message, Part, Role};
+use adjutant_core::message::{Message, Part, ToolCall};
 use adjutant_core::{Code, Error, Result};
 use adjutant_policy::detect::Pseudonyms;
 
@@ -35,25 +35,20 @@ impl Direct {
             && !self.guardrails.iter().any(|guardrail| guardrail.looks_at(Point::Output, None))
     }
 
-    /// What the client says, as the guardrails leave it. Fails with [`Code::RunDenied`] where one does not let it pass.
-    pub fn said(&mut self, messages: Vec<Arc<Message>>) -> Result<Vec<Arc<Message>>> {
+    /// What the client says, as the guardrails leave it: all of it, since instructions and what a model is said to have answered
+    /// before are the client's words as well. Fails with [`Code::RunDenied`] where one does not let it pass.
+    pub fn said(&mut self, mut messages: Vec<Arc<Message>>) -> Result<Vec<Arc<Message>>> {
         if self.guardrails.iter().any(|guardrail| guardrail.looks_at(Point::Input, None)) {
-            let given: Vec<usize> = (0..messages.len())
-                .filter(|place| messages.get(*place).is_some_and(|message| message.role == Role::User))
-                .collect();
-            let said =
-                given.iter().filter_map(|place| messages.get(*place)).map(|message| Message::clone(message));
-            let Subject::Said(left) = self.look(Point::Input, Subject::Said(said.collect()))? else {
+            let said: Vec<Message> = messages.iter().map(|message| in_one(message)).collect();
+            let Subject::Said(left) = self.look(Point::Input, Subject::Said(said.clone()))? else {
                 return Err(Error::new(Code::Internal, "guardrails made something else of messages"));
             };
-            let mut messages = messages;
-            for (place, message) in given.into_iter().zip(left) {
-                if let Some(slot) = messages.get_mut(place) {
-                    *slot = Arc::new(message);
+            for ((slot, left), said) in messages.iter_mut().zip(left).zip(said) {
+                // What passes stays as the client has cut it.
+                if left != said {
+                    *slot = Arc::new(left);
                 }
             }
-            self.read.clone_from(&messages);
-            return Ok(messages);
         }
         self.read.clone_from(&messages);
         Ok(messages)
@@ -68,10 +63,11 @@ impl Direct {
             return Err(Error::new(Code::Internal, "guardrails made something else of an answer"));
         };
         let left = self.names.restore(&left);
+        let message = self.thought_and_called(message)?;
         let calls = |part: Part| match part {
             Part::ToolCall(call) if !self.names.is_empty() => {
                 let arguments = self.names.restore(&call.arguments);
-                Part::ToolCall(adjutant_core::message::ToolCall { arguments, ..call })
+                Part::ToolCall(ToolCall { arguments, ..call })
             }
             part => part,
         };
@@ -87,6 +83,43 @@ impl Direct {
             part => Some(calls(part)),
         });
         Ok(Message { parts: kept.collect(), ..message })
+    }
+
+    /// An answer whose thoughts and calls the guardrails have looked at, too. A thought in which something is changed is left out: signed
+    /// as it is, it cannot be another. A call in which something is changed is made so, where that is a call still.
+    fn thought_and_called(&mut self, message: Message) -> Result<Message> {
+        if !self.guardrails.iter().any(|guardrail| guardrail.looks_at(Point::Output, None)) {
+            return Ok(message);
+        }
+        let mut parts = Vec::with_capacity(message.parts.len());
+        for part in message.parts {
+            match part {
+                Part::Reasoning(thought) => {
+                    if self.beside(&thought.text)? == thought.text {
+                        parts.push(Part::Reasoning(thought));
+                    }
+                }
+                Part::ToolCall(call) => {
+                    let arguments = self.beside(&call.arguments)?;
+                    let is_call = serde_json::from_str::<serde_json::Value>(&arguments).is_ok();
+                    if arguments != call.arguments && !is_call {
+                        let message = format!("a guardrail does not let the call of `{}` pass", call.name);
+                        return Err(Error::new(Code::RunDenied, message));
+                    }
+                    parts.push(Part::ToolCall(ToolCall { arguments, ..call }));
+                }
+                part => parts.push(part),
+            }
+        }
+        Ok(Message { parts, ..message })
+    }
+
+    /// A text of the answer that is not its words, as the guardrails leave it.
+    fn beside(&mut self, text: &str) -> Result<String> {
+        match self.look(Point::Output, Subject::Answer { text: text.to_owned(), data: None })? {
+            Subject::Answer { text, .. } => Ok(text),
+            _ => Err(Error::new(Code::Internal, "guardrails made something else of an answer")),
+        }
     }
 
     fn look(&mut self, point: Point, subject: Subject) -> Result<Subject> {
@@ -116,9 +149,21 @@ impl Direct {
     }
 }
 
+/// A message whose texts that follow each other are one: what is cut in two is read as one.
+fn in_one(message: &Message) -> Message {
+    let mut parts: Vec<Part> = Vec::with_capacity(message.parts.len());
+    for part in &message.parts {
+        match (parts.last_mut(), part) {
+            (Some(Part::Text { text }), Part::Text { text: more }) => text.push_str(more),
+            _ => parts.push(part.clone()),
+        }
+    }
+    Message { parts, ..message.clone() }
+}
+
 #[cfg(test)]
 mod tests {
-    use adjutant_core::message::ToolCall;
+    use adjutant_core::message::Role;
     use adjutant_policy::detect::Kind;
 
     use super::*;
@@ -146,6 +191,45 @@ mod tests {
         let answer = Message::assistant(vec![Part::text("a secret plan")]);
         assert_eq!(guards.answered(answer).unwrap_err().code(), Code::RunDenied);
         assert!(!guards.lets_pass());
+    }
+
+    #[test]
+    fn whatever_the_client_says_is_looked_at_whoever_is_to_have_said_it() {
+        let split = vec![Part::text("the secret"), Part::text(" plan")];
+        for message in [
+            Message::system("the secret plan"),
+            Message::assistant(vec![Part::text("the secret plan")]),
+            Message::new(Role::User, split.clone()),
+        ] {
+            let mut guards = direct([words(Action::Block)]);
+            let error = guards.said(vec![Arc::new(message), Arc::new(Message::user("go on"))]).unwrap_err();
+            assert_eq!(error.code(), Code::RunDenied);
+        }
+        let mut guards = direct([words(Action::Mask)]);
+        let left = guards.said(vec![Arc::new(Message::new(Role::User, split))]).unwrap();
+        assert!(!left[0].text().contains("plan"), "{left:?}");
+        let plain = Arc::new(Message::new(Role::User, vec![Part::text("a"), Part::text("b")]));
+        assert_eq!(guards.said(vec![Arc::clone(&plain)]).unwrap(), [plain], "what passes is as it was");
+    }
+
+    #[test]
+    fn thoughts_and_calls_are_looked_at_as_well() {
+        let thought = Part::Reasoning(adjutant_core::message::Reasoning {
+            text: "the secret plan".into(),
+            ..Default::default()
+        });
+        let arguments = r#"{"to":"the secret plan"}"#;
+        let call =
+            Part::ToolCall(ToolCall { id: "1".into(), name: "send".into(), arguments: arguments.into() });
+        for part in [thought.clone(), call.clone()] {
+            let answer = Message::assistant(vec![part, Part::text("well")]);
+            let error = direct([words(Action::Block)]).answered(answer).unwrap_err();
+            assert_eq!(error.code(), Code::RunDenied);
+        }
+        let left = direct([words(Action::Mask)]).answered(Message::assistant(vec![thought, call])).unwrap();
+        let sent = left.calls().next().unwrap();
+        assert!(left.parts.len() == 1 && !sent.arguments.contains("plan"), "{left:?}");
+        assert!(serde_json::from_str::<serde_json::Value>(&sent.arguments).is_ok());
     }
 
     #[test]

@@ -195,3 +195,20 @@ fn who_reaches_their_own_alone_has_a_role_that_is_of_use_to_them() {
     }
     assert!(!seen.contains("`customer`"), "{seen}");
 }
+
+#[test]
+fn an_address_is_told_by_one_webhook() {
+    let sandbox = Sandbox::with_agent("");
+    let hook = |event: &str| {
+        format!(
+            "[[server.webhook]]\nurl = \"https://hooks.example.com/a\"\nsecret = \"hook\"\nevents = [\"run.{event}\"]\n"
+        )
+    };
+    sandbox.write(
+        "adjutant.toml",
+        &["[secrets]\nhook = { env = \"HOOK\" }\n", &hook("started"), &hook("ended")].concat(),
+    );
+    let seen = sandbox.run(&["check"]);
+    assert!(seen.starts_with("exit 2") && seen.contains("stands in a `[[server.webhook]]` before"), "{seen}");
+    assert!(seen.contains("adjutant.toml:7"), "{seen}");
+}

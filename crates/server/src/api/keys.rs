@@ -171,8 +171,9 @@ fn within(caller: &Caller, scopes: &[String]) -> Result<()> {
 
 async fn list(call: Call) -> Result<Found<Keys>> {
     let now = SystemClock.now();
-    let keys = call.caller.adjutant().keys().list().await?;
-    Ok(Found(Keys { keys: keys.into_iter().map(|key| Key::of(key, now)).collect() }))
+    let keys = call.caller.adjutant().keys().list().await?.into_iter();
+    let theirs = keys.filter(|key| within(&call.caller, &key.scopes).is_ok());
+    Ok(Found(Keys { keys: theirs.map(|key| Key::of(key, now)).collect() }))
 }
 
 /// What a new key is to be.
@@ -243,6 +244,9 @@ struct Revoking {
 async fn revoke(call: Call<KeyPath, Nothing, Optional<Revoking>>) -> Result<Found<Key>> {
     let (keys, by) = (call.caller.adjutant().keys(), &call.caller.who().by);
     let Revoking { reason, force } = call.body.0;
+    if let Some(old) = keys.list().await?.into_iter().find(|key| key.id == call.path.key) {
+        within(&call.caller, &old.scopes)?;
+    }
     let key = match force {
         true => keys.revoke_last(&call.path.key, by, reason).await?,
         false => keys.revoke(&call.path.key, by, reason).await?,

@@ -22,7 +22,7 @@ pub(crate) struct Traffic {
     keys: Option<Meter<String>>,
     strangers: Meter<Network>,
     /// Credentials that were good. Where somebody at the same address tries many, these are still looked at.
-    known: Mutex<HashSet<Digest>>,
+    known: Mutex<[HashSet<Digest>; 2]>,
 }
 
 impl Traffic {
@@ -70,7 +70,7 @@ impl Traffic {
     /// Whether a credential is looked at: from where many bad ones came, only those are that were good before.
     pub(crate) fn is_looked_at(&self, network: Network, credential: Digest) -> Result<()> {
         match self.strangers.stands(&network).wait {
-            Some(wait) if !self.known().contains(&credential) => Err(Error::new(
+            Some(wait) if !self.known().iter().any(|known| known.contains(&credential)) => Err(Error::new(
                 Code::TooManyRequests,
                 "too much was asked from this address without a good key",
             )
@@ -82,12 +82,18 @@ impl Traffic {
     /// Remembers that a credential is good.
     pub(crate) fn is_good(&self, credential: Digest) {
         let mut known = self.known();
-        if known.len() < MOST_KNOWN {
-            known.insert(credential);
+        let [newer, older] = &mut *known;
+        if newer.contains(&credential) {
+            return;
         }
+        if newer.len() >= MOST_KNOWN {
+            // Tokens change every hour: those that were good longest ago make room.
+            *older = std::mem::take(newer);
+        }
+        newer.insert(credential);
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, HashSet<Digest>> {
+    fn known(&self) -> std::sync::MutexGuard<'_, [HashSet<Digest>; 2]> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

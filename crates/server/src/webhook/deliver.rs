@@ -85,8 +85,10 @@ impl Teller {
             let taken = Held::take(self.adjutant.engine().as_ref(), name(&self.hook), &holder, now()).await;
             if let Ok(Some(mut held)) = taken {
                 // Whatever fails here is of the store, or another process has taken over: it begins anew.
-                if self.tell_on(&mut held).await.is_ok() {
-                    let _ = held.let_go(self.adjutant.engine().as_ref()).await;
+                match self.tell_on(&mut held).await {
+                    Ok(()) => drop(held.let_go(self.adjutant.engine().as_ref()).await),
+                    // What was read and not told is read again, by whoever goes on from the place.
+                    Err(_) => self.stories = Stories::default(),
                 }
             }
             self.wait(ASIDE).await;

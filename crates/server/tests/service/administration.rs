@@ -110,6 +110,11 @@ async fn nobody_gets_further_by_a_key_that_they_make() {
     }
     assert_eq!(create(json!(["agent:desk"])).await, StatusCode::OK);
     assert_eq!(confined.post(&rotate, &json!({})).await.0, StatusCode::FORBIDDEN);
+    let revoke = rotate.replace("rotate", "revoke");
+    assert_eq!(confined.post(&revoke, &json!({ "force": true })).await.0, StatusCode::FORBIDDEN);
+    let (_, listed) = confined.get("/api/keys").await;
+    let names: Vec<_> = listed["keys"].as_array().unwrap().iter().map(|key| key["name"].clone()).collect();
+    assert!(names.contains(&json!("x")) && !names.contains(&json!("wide")), "{listed}");
     for path in ["/api/prune", "/api/users/ann/data"] {
         let (status, _) = match path {
             "/api/prune" => confined.post(path, &json!({ "days": 0 })).await,

@@ -117,6 +117,32 @@ async fn a_store_is_replaced_while_nobody_works_on_it_and_kept() {
     assert!(!left.iter().any(|name| name.to_string_lossy().contains("restoring")), "{left:?}");
 }
 
+/// A process that was killed leaves a log beside its store. Where the store itself was removed, that log is none of the store that is
+/// put in its place.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_is_left_over_is_not_played_on_what_is_put_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let (live, copy) = (folder.path().join("live.db"), folder.path().join("copy.db"));
+    let store = made(&live, 1).await;
+    store.back_up(&copy).await.unwrap();
+    for number in 2..40 {
+        store.engine(Scope::default()).start(admission(number)).await.unwrap();
+    }
+    let place = folder.path().join("a.db");
+    let log = |path: &Path| std::path::PathBuf::from(format!("{}-wal", path.display()));
+    std::fs::copy(log(&live), log(&place)).unwrap();
+    drop(store);
+    assert!(std::fs::metadata(log(&place)).unwrap().len() > 0);
+    assert_eq!(restored(&copy, &place), None, "there was no store");
+    let runs: i64 = Connection::open(&place)
+        .unwrap()
+        .query_row("SELECT count(*) FROM runs", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(runs, 1);
+    assert!(folder.path().join("a.db.before-7-wal").is_file(), "nothing is lost");
+    check_chain(&place);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_whole_store_is_not_put_back() {
     let folder = tempfile::tempdir().unwrap();

@@ -184,10 +184,19 @@ fn webhooks(table: &Table<'_>, secrets: &BTreeMap<String, SecretSource>) -> Vec<
         table.wrong("webhook", node, "a list of tables", "write `[[server.webhook]]`");
         return Vec::new();
     };
-    let read = items.iter().enumerate().filter_map(|(index, item)| {
-        OutgoingWebhook::read(item, table.name_of(&format!("webhook[{index}]")), table, secrets)
-    });
-    read.collect()
+    let mut read: Vec<OutgoingWebhook> = Vec::new();
+    for (index, item) in items.iter().enumerate() {
+        let name = table.name_of(&format!("webhook[{index}]"));
+        let Some(hook) = OutgoingWebhook::read(item, name, table, secrets) else { continue };
+        if read.iter().any(|before| before.url == hook.url) {
+            // How far an address has heard is known by the address.
+            let message = "this address stands in a `[[server.webhook]]` before".to_owned();
+            table.problems().report_with(item.place, message, "name all of its `events` in one");
+            continue;
+        }
+        read.push(hook);
+    }
+    read
 }
 
 /// An address of the web; one that must be secure where it is not on this machine.

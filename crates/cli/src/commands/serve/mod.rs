@@ -60,7 +60,7 @@ pub(crate) async fn execute(arguments: &Arguments, shared: &Shared, output: Outp
     if let Some(seconds) = arguments.patience {
         settings.drain = Duration::from_secs(seconds);
     }
-    take_room();
+    settings.most_connections = settings.most_connections.min(take_room());
     let format = arguments.log_format.unwrap_or_else(|| served.log.into());
     log::begin(format);
     let options = StoreOptions { patience: settings.drain, ..StoreOptions::default() };
@@ -127,18 +127,23 @@ fn tell(state: &str) {
 #[cfg(not(unix))]
 fn tell(_: &str) {}
 
-/// Takes as much room for connections as the system gives. What it gives to begin with is meant for other programs.
+/// Takes as much room for connections as the system gives, and says how much that is. What it gives to begin with is meant for other
+/// programs. A quarter stays for the store, for providers, tools and webhooks: who connects must not starve them.
 #[cfg(unix)]
-fn take_room() {
+fn take_room() -> usize {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     // Where the system says no, what it gave is what there is.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    let room = getrlimit(Resource::Nofile).current.and_then(|room| usize::try_from(room).ok());
+    room.map_or(usize::MAX, |room| room - room / 4)
 }
 
 /// Elsewhere there is no such bound.
 #[cfg(not(unix))]
-fn take_room() {}
+fn take_room() -> usize {
+    usize::MAX
+}
 
 /// A file beside another, before there is anything to be written to that: a key that was made can be written down.
 fn draft(file: &Path) -> Result<NamedTempFile, Error> {
