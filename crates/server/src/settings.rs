@@ -10,6 +10,9 @@ use adjutant_core::role::Role;
 use crate::connection::Certificate;
 use crate::limits::Rate;
 
+/// How long a connection is kept over which nothing is asked: clients keep theirs for half as long or less.
+const IDLE: Duration = Duration::from_secs(120);
+
 /// How much longer an answer may take to begin than a request may wait for the end of a run.
 const MARGIN: Duration = Duration::from_secs(60);
 
@@ -35,6 +38,8 @@ pub struct Settings {
     pub largest_bodies: usize,
     /// How long a client may take to send the head of a request, and to begin it where a connection is kept.
     pub head_patience: Duration,
+    /// How long a connection stays over which nothing is asked.
+    pub idle_patience: Duration,
     /// How long a client may take to send the body of a request.
     pub body_patience: Duration,
     /// How long a request may wait for the end of a run.
@@ -84,6 +89,7 @@ impl Default for Settings {
             largest_body: 16 << 20,
             largest_bodies: 512 << 20,
             head_patience: Duration::from_secs(10),
+            idle_patience: IDLE,
             body_patience: Duration::from_secs(60),
             longest_wait: Duration::from_secs(600),
             answer_patience: Duration::from_secs(600) + MARGIN,
@@ -119,6 +125,7 @@ impl Settings {
             largest_head: project.largest_head,
             largest_body: project.largest_body,
             head_patience: project.head_timeout,
+            idle_patience: IDLE,
             body_patience: project.body_timeout,
             longest_wait: project.wait_timeout,
             answer_patience: project.wait_timeout + MARGIN,

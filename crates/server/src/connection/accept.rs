@@ -18,6 +18,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower::Layer;
 
+use super::idle::{Counted, Idle};
 use super::patient::Patient;
 use crate::passage::Peer;
 use crate::service::Service;
@@ -85,15 +86,15 @@ impl Listener {
             let open = Open::new(&service, place);
             tokio::spawn(async move {
                 let _open = open;
-                let peer = Peer::new(peer, tls.is_some());
+                let (peer, idle) = (Peer::new(peer, tls.is_some()), service.settings().idle_patience);
                 match tls {
-                    None => converse(&http, stream, router, peer, watcher).await,
+                    None => converse(&http, stream, router, peer, (watcher, idle)).await,
                     Some(tls) => match timeout(service.settings().head_patience, tls.accept(stream)).await {
                         Ok(Ok(stream)) => {
                             // It has begun to speak TLS, but no HTTP yet.
                             let Settings { write_patience, head_patience, .. } = *service.settings();
                             let stream = Patient::new(stream, write_patience, head_patience);
-                            converse(&http, stream, router, peer, watcher).await;
+                            converse(&http, stream, router, peer, (watcher, idle)).await;
                         }
                         _ => service.metrics().handshake_failed(),
                     },
@@ -167,12 +168,17 @@ async fn converse<S>(
     stream: S,
     router: Router,
     peer: Peer,
-    watcher: Watcher,
+    (watcher, patience): (Watcher, Duration),
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let router = TowerToHyperService::new(Extension(peer).layer(router));
+    let idle = Idle::new();
+    let router = Counted::new(TowerToHyperService::new(Extension(peer).layer(router)), &idle);
     let connection = http.serve_connection_with_upgrades(TokioIo::new(stream), router).into_owned();
-    // A client that goes away is no error of the service.
-    let _ = watcher.watch(connection).await;
+    tokio::select! {
+        // A client that goes away is no error of the service.
+        _ = watcher.watch(connection) => {}
+        // One that is there and asks nothing would keep a place for ever.
+        () = idle.over(patience) => {}
+    }
 }

@@ -1,6 +1,7 @@
 //! Connections: how they are taken, and what keeps them from taking more than their share.
 
 mod accept;
+mod idle;
 mod patient;
 mod probe;
 mod tls;

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use adjutant::model::scripted::Scripted;
+use adjutant::model::scripted::{Scripted, Turn};
+use adjutant_core::role::Role;
 use adjutant_server::Settings;
+use reqwest::Method;
+use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -44,4 +47,20 @@ async fn who_does_not_answer_is_let_go_and_nobody_asks_for_more_than_so_much_at_
     let most = told.chunks(6).find(|setting| setting[..2] == [0, 3]).unwrap();
     assert_eq!(most[2..], 128_u32.to_be_bytes(), "the most streams of a connection");
     assert!(frames.iter().any(|(kind, _)| *kind == PING), "it was asked whether it is there: {frames:?}");
+}
+
+#[tokio::test]
+async fn who_asks_nothing_is_let_go_and_who_listens_is_not() {
+    let idle_patience = Duration::from_millis(400);
+    let slow = Scripted::new([Turn::text("Well.").after(idle_patience * 4)]);
+    let kit = Kit::with(slow, Settings { idle_patience, ..Settings::default() }).await;
+    let mut silent = TcpStream::connect(kit.address).await.unwrap();
+    silent.write_all(HELLO).await.unwrap();
+    let until_closed = async { while frame(&mut silent).await.is_some() {} };
+    timeout(Duration::from_secs(5), until_closed).await.expect("it asks nothing");
+
+    let client = kit.client(Role::Operator).await;
+    let start = client.request(Method::POST, "/api/runs").header("Accept", "text/event-stream");
+    let told = start.json(&json!({ "input": "Wait." })).send().await.unwrap().text().await.unwrap();
+    assert!(told.contains("event: ended"), "a stream in which nothing happens is not cut: {told}");
 }
