@@ -4,7 +4,7 @@
 //! `cargo bench -p adjutant-cli --bench service`, and `-- runs` or `-- compare` for one of the two. Everything is a process of its own: the provider, each contender, and the one that
 //! asks. Prints a table, in microseconds of CPU a request (user and kernel, of the contender alone) and milliseconds of time that
 //! it adds to asking the provider directly. `LITELLM` names the executable of LiteLLM, `PORTKEY` the folder that `@portkey-ai/gateway`
-//! was installed in.
+//! was installed in, `RATE` another rate than 200 a second.
 
 #![expect(clippy::expect_used, reason = "a measure that cannot be taken is worth nothing")]
 
@@ -24,8 +24,8 @@ use load::{Asked, Measured};
 const ROUNDS: usize = 5;
 /// How long each measure takes.
 const TIME: Duration = Duration::from_secs(3);
-/// The steady rate, in requests a second: what a small team asks at its busiest.
-const RATE: u32 = 200;
+/// The steady rate, in requests a second, where `RATE` says no other: what a small team asks at its busiest.
+const USUAL_RATE: u32 = 200;
 /// How many ask at the same time where each asks as fast as it is answered.
 const CLIENTS: usize = 32;
 
@@ -64,16 +64,17 @@ async fn compare(provider: SocketAddr) {
             Err(why) => eprintln!("{} is left out: {why}", peer.name()),
         }
     }
+    let rate = std::env::var("RATE").ok().and_then(|rate| rate.parse().ok()).unwrap_or(USUAL_RATE);
     println!(
-        "| asked through | streamed | CPU of a request, µs | adds at {RATE}/s: median, ms | 99 %, ms | most requests/s |"
+        "| asked through | streamed | CPU of a request, µs | adds at {rate}/s: median, ms | 99 %, ms | most requests/s |"
     );
     println!("|---|---|---|---|---|---|");
     for streamed in [false, true] {
         let mut rows: Vec<Vec<Row>> = peers.iter().map(|_| Vec::new()).collect();
         for _ in 0..ROUNDS {
-            let direct = steady(provider, &Asked::directly(streamed)).await;
+            let direct = load::open(provider, &Asked::directly(streamed), rate, TIME).await;
             for (peer, rows) in peers.iter().zip(&mut rows) {
-                match Row::of(peer, streamed, &direct).await {
+                match Row::of(peer, streamed, rate, &direct).await {
                     Ok(row) => rows.push(row),
                     Err(why) => eprintln!("{} answers wrongly: {why}", peer.peer.name()),
                 }
@@ -103,9 +104,9 @@ struct Row {
 }
 
 impl Row {
-    async fn of(contender: &Contender, streamed: bool, direct: &Measured) -> Result<Self, String> {
+    async fn of(contender: &Contender, streamed: bool, rate: u32, direct: &Measured) -> Result<Self, String> {
         let asked = contender.asked(streamed);
-        let through = steady(contender.address, &asked).await;
+        let through = load::open(contender.address, &asked, rate, TIME).await;
         let before = contender.cpu();
         let full = load::closed(contender.address, &asked, CLIENTS, TIME).await;
         let cpu = contender.cpu().saturating_sub(before);
@@ -119,10 +120,6 @@ impl Row {
             most: full.count() as f64 / TIME.as_secs_f64(),
         })
     }
-}
-
-async fn steady(address: SocketAddr, asked: &Asked) -> Measured {
-    load::open(address, asked, RATE, TIME).await
 }
 
 fn median(mut figures: Vec<f64>) -> f64 {
