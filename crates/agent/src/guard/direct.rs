@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use adjutant_core::message::{Message, Part, ToolCall};
+use adjutant_core::message::{Message, Part, Role, ToolCall};
 use adjutant_core::{Code, Error, Result};
 use adjutant_policy::detect::Pseudonyms;
 
 use super::check::{Around, rule};
 use super::ruling::{Did, Ruling};
 use super::subject::Subject;
-use crate::definition::{Guardrail, Point};
+use crate::definition::{Check, Guardrail, Point};
 
 /// The guardrails of one exchange between a client and a model.
 ///
@@ -38,27 +38,33 @@ impl Direct {
     /// What the client says, as the guardrails leave it: all of it, since instructions and what a model is said to have answered
     /// before are the client's words as well. Fails with [`Code::RunDenied`] where one does not let it pass.
     pub fn said(&mut self, mut messages: Vec<Arc<Message>>) -> Result<Vec<Arc<Message>>> {
-        if self.guardrails.iter().any(|guardrail| guardrail.looks_at(Point::Input, None)) {
-            let said: Vec<Message> = messages.iter().map(|message| in_one(message)).collect();
-            let Subject::Said(left) = self.look(Point::Input, Subject::Said(said.clone()))? else {
-                return Err(Error::new(Code::Internal, "guardrails made something else of messages"));
-            };
-            for ((slot, left), said) in messages.iter_mut().zip(left).zip(said) {
-                // What passes stays as the client has cut it.
-                if left != said {
-                    *slot = Arc::new(left);
-                }
-            }
-        }
+        let (of_users, others): (Vec<_>, Vec<_>) =
+            messages.iter_mut().partition(|message| message.role == Role::User);
+        self.look_at(of_users, Looks::AtAll)?;
+        self.look_at(others, Looks::ForContent)?;
         self.read.clone_from(&messages);
         Ok(messages)
+    }
+
+    fn look_at(&mut self, slots: Vec<&mut Arc<Message>>, looks: Looks) -> Result<()> {
+        let said: Vec<Message> = slots.iter().map(|message| in_one(message)).collect();
+        let Subject::Said(left) = self.look(Point::Input, looks, Subject::Said(said.clone()))? else {
+            return Err(Error::new(Code::Internal, "guardrails made something else of messages"));
+        };
+        for ((slot, left), said) in slots.into_iter().zip(left).zip(said) {
+            // What passes stays as the client has cut it.
+            if left != said {
+                *slot = Arc::new(left);
+            }
+        }
+        Ok(())
     }
 
     /// What the model says, as the guardrails leave it. Fails with [`Code::RunDenied`] where one does not let it pass.
     pub fn answered(&mut self, message: Message) -> Result<Message> {
         let text = message.text();
         let Subject::Answer { text: left, .. } =
-            self.look(Point::Output, Subject::Answer { text: text.clone(), data: None })?
+            self.look(Point::Output, Looks::AtAll, Subject::Answer { text: text.clone(), data: None })?
         else {
             return Err(Error::new(Code::Internal, "guardrails made something else of an answer"));
         };
@@ -116,14 +122,18 @@ impl Direct {
 
     /// A text of the answer that is not its words, as the guardrails leave it.
     fn beside(&mut self, text: &str) -> Result<String> {
-        match self.look(Point::Output, Subject::Answer { text: text.to_owned(), data: None })? {
+        let subject = Subject::Answer { text: text.to_owned(), data: None };
+        match self.look(Point::Output, Looks::ForContent, subject)? {
             Subject::Answer { text, .. } => Ok(text),
             _ => Err(Error::new(Code::Internal, "guardrails made something else of an answer")),
         }
     }
 
-    fn look(&mut self, point: Point, subject: Subject) -> Result<Subject> {
-        let looking = self.guardrails.iter().filter(|guardrail| guardrail.looks_at(point, None));
+    fn look(&mut self, point: Point, looks: Looks, subject: Subject) -> Result<Subject> {
+        let looking = self.guardrails.iter().filter(|guardrail| {
+            guardrail.looks_at(point, None)
+                && (looks == Looks::AtAll || is_for_content(&guardrail.check, point))
+        });
         let (pure, others): (Vec<_>, Vec<_>) =
             looking.cloned().partition(|guardrail| guardrail.check.is_pure());
         if let Some(strict) = others.iter().find(|guardrail| !guardrail.lenient) {
@@ -149,6 +159,25 @@ impl Direct {
     }
 }
 
+/// What guardrails are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Looks {
+    /// All of them: it is what they are there for, the words of a user or of an answer.
+    AtAll,
+    /// Those that look for something that is not to be there, whoever says it. How long, in which language or form something is, and
+    /// whether it gives orders, is a question of users' words and of answers alone.
+    ForContent,
+}
+
+/// Whether a check looks for something that is not to be there. Marked words stand in instructions so that they are found in answers.
+fn is_for_content(check: &Check, point: Point) -> bool {
+    match check {
+        Check::Unicode | Check::Secrets | Check::Personal(_) | Check::Words { .. } => true,
+        Check::Canary { .. } => point == Point::Output,
+        _ => false,
+    }
+}
+
 /// A message whose texts that follow each other are one: what is cut in two is read as one.
 fn in_one(message: &Message) -> Message {
     let mut parts: Vec<Part> = Vec::with_capacity(message.parts.len());
@@ -163,11 +192,10 @@ fn in_one(message: &Message) -> Message {
 
 #[cfg(test)]
 mod tests {
-    use adjutant_core::message::Role;
     use adjutant_policy::detect::Kind;
 
     use super::*;
-    use crate::definition::{Action, Check};
+    use crate::definition::Action;
 
     fn direct(guardrails: impl IntoIterator<Item = Guardrail>) -> Direct {
         Direct::new(guardrails.into_iter().collect(), "seed")
@@ -210,6 +238,18 @@ mod tests {
         assert!(!left[0].text().contains("plan"), "{left:?}");
         let plain = Arc::new(Message::new(Role::User, vec![Part::text("a"), Part::text("b")]));
         assert_eq!(guards.said(vec![Arc::clone(&plain)]).unwrap(), [plain], "what passes is as it was");
+    }
+
+    #[test]
+    fn what_is_asked_of_users_words_is_not_asked_of_instructions_and_calls() {
+        let short = Guardrail::new(Check::Length { least: 1, most: 12 }).on([Point::Input, Point::Output]);
+        let mut guards = direct([short.action(Action::Block)]);
+        let long = Arc::new(Message::system("be kind, be brief, and never promise anything"));
+        assert!(guards.said(vec![Arc::clone(&long), Arc::new(Message::user("hello"))]).is_ok());
+        assert!(guards.said(vec![long, Arc::new(Message::user("hello, hello, hello"))]).is_err());
+        let arguments = r#"{"to":"somebody far away"}"#.to_owned();
+        let call = Part::ToolCall(ToolCall { id: "1".into(), name: "send".into(), arguments });
+        assert!(guards.answered(Message::assistant(vec![Part::text("well"), call])).is_ok());
     }
 
     #[test]
