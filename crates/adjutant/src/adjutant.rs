@@ -33,7 +33,7 @@ use crate::decisions::Decisions;
 use crate::gateway::{Account, Gateway, Passage};
 use crate::keys::Keys;
 use crate::project::Project;
-use crate::run::Run;
+use crate::run::{Asked, Run};
 use crate::runnable::Runnable;
 use crate::session::{Session, SessionInfo};
 use crate::task::Task;
@@ -207,14 +207,14 @@ impl Adjutant {
         if let Some(policies) = self.project().policies()? {
             policies.schema().check_claims(&task.claims)?;
         }
-        let (id, session) = (task.id.clone(), task.session.clone());
+        let id = task.id.clone();
         let start = self.prepare(agent, task).await?;
-        let (run, input) = (self.handle(&start.run), start.input.clone());
+        let (run, asked) = (self.handle(&start.run), Asked::of(&start));
         let models = self.models();
         let admitted = adjutant_agent::start::start(self.0.place.engine.as_ref(), &models, start).await?;
         match id {
             Some(id) if !admitted.new => {
-                run.is_of(&id, &input, session.as_ref()).await?;
+                run.is_of(&id, &asked).await?;
                 Ok(run.found())
             }
             _ => Ok(run),
@@ -246,6 +246,7 @@ impl Adjutant {
             by: self.1.as_deref().map(str::to_owned),
             budget: task.budget,
             when_busy: task.when_busy,
+            after: task.after,
             titled: task.titled && project.settings().titles,
             ..Start::new(run, definition, input)
         })

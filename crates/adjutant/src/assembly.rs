@@ -25,7 +25,7 @@ use adjutant_workflow::Codes;
 
 use crate::adjutant::ProjectModels;
 use crate::gateway::Passage;
-use crate::keys::Keys;
+use crate::keys::{Keys, SeenKeys};
 use crate::project::Project;
 use crate::work::Files;
 
@@ -37,6 +37,8 @@ pub(crate) struct Process {
     pub(crate) resources: Resources,
     pub(crate) interpreter: Interpreter,
     pub(crate) clock: Arc<dyn Clock>,
+    /// The keys that were seen, whichever tenant they are of.
+    pub(crate) seen: SeenKeys,
     /// Whether the store is where the project says.
     pub(crate) is_of_project: bool,
 }
@@ -76,7 +78,7 @@ impl Process {
         let results = self.store.path().map(|store| results_beside(store, &scope));
         let daily = Daily::default();
         let engine = self.store.engine_within(scope.clone(), daily.clone());
-        let keys = Keys::new(self.store.directory(), scope.clone(), Arc::clone(&self.clock));
+        let keys = Keys::new(self.store.directory(), scope.clone(), Arc::clone(&self.clock), &self.seen);
         Ok(Place { scope, engine, daily, forbids: Arc::default(), keys, files, results })
     }
 

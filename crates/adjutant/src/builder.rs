@@ -14,6 +14,7 @@ use adjutant_tool::code::Interpreter;
 
 use crate::adjutant::Adjutant;
 use crate::assembly::Process;
+use crate::keys::SeenKeys;
 use crate::project::{Environment, Project};
 
 /// Puts an [`Adjutant`] together: where runs are kept, which models there are, and what tools share.
@@ -164,6 +165,7 @@ impl Builder {
             resources: self.resources,
             interpreter: self.interpreter,
             clock,
+            seen: SeenKeys::default(),
             is_of_project,
         };
         let place = process.place(&project, scope)?;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use adjutant_agent::approval::{Answer as AnswerToApproval, Decision};
+use adjutant_agent::start::Start;
 use adjutant_agent::start::Voice;
 use adjutant_agent::{Definition, Input, Reply, Summary, question, start, title};
 use adjutant_core::id::{RunId, SessionId, StepKey};
@@ -53,6 +54,25 @@ pub struct Run {
     adjutant: Adjutant,
     id: RunId,
     was_there: bool,
+}
+
+/// What a run is started with, by which it is known to be the same.
+pub(crate) struct Asked {
+    pub(crate) name: String,
+    pub(crate) input: Input,
+    pub(crate) session: Option<SessionId>,
+    pub(crate) user: Option<String>,
+}
+
+impl Asked {
+    pub(crate) fn of(start: &Start) -> Self {
+        Self {
+            name: start.definition.name.clone(),
+            input: start.input.clone(),
+            session: start.session.clone(),
+            user: start.user.clone(),
+        }
+    }
 }
 
 impl Run {
@@ -234,13 +254,14 @@ impl Run {
         }
     }
 
-    /// Checks that it was started with this.
-    pub(crate) async fn is_of(&self, id: &str, input: &Input, session: Option<&SessionId>) -> Result<()> {
+    /// Checks that it was started with this: the same agent asked the same, for the same person in the same conversation.
+    pub(crate) async fn is_of(&self, id: &str, asked: &Asked) -> Result<()> {
         let records = self.records().await?;
         let is_same = records.first().is_some_and(|record| match &record.entry {
             Entry::Admitted(there) => {
-                there.input.to::<Input>().is_ok_and(|there| there == *input)
-                    && there.session.as_ref() == session
+                there.input.to::<Input>().is_ok_and(|there| there == asked.input)
+                    && (&there.name, &there.user, &there.session)
+                        == (&asked.name, &asked.user, &asked.session)
             }
             _ => false,
         });

@@ -5,7 +5,7 @@ use adjutant_core::id::SessionId;
 use adjutant_core::message::Message;
 use adjutant_core::money::Money;
 use adjutant_core::{Code, Error, Result};
-use adjutant_durable::{Amount, WhenBusy};
+use adjutant_durable::{After, Amount, WhenBusy};
 use serde_json::{Map, Value};
 
 /// What an agent is asked to do, and on what terms. A plain text is one: `adjutant.run(&desk, "Where is order 1042?")`.
@@ -29,6 +29,7 @@ pub struct Task {
     /// Whether it may be given a title by a model.
     pub(crate) titled: bool,
     pub(crate) when_busy: WhenBusy,
+    pub(crate) after: Option<After>,
 }
 
 impl Task {
@@ -41,6 +42,14 @@ impl Task {
     #[must_use]
     pub fn session(mut self, id: impl Into<SessionId>) -> Self {
         self.session = Some(id.into());
+        self
+    }
+
+    /// Starts it only where its conversation still stands as it stood when somebody looked whether this may be a turn of it; starting
+    /// fails with [`adjutant_core::Code::Conflict`] where another turn was begun meanwhile.
+    #[must_use]
+    pub fn after(mut self, after: After) -> Self {
+        self.after = Some(after);
         self
     }
 
@@ -131,6 +140,7 @@ impl From<Message> for Task {
             id: None,
             titled: true,
             when_busy: WhenBusy::default(),
+            after: None,
         }
     }
 }

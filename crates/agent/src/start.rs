@@ -8,7 +8,7 @@ use adjutant_core::json::Json;
 use adjutant_core::message::Message;
 use adjutant_core::{Code, Error, Result};
 use adjutant_durable::{
-    Admission, Admitted, Amount, Chosen, Deed, Engine, Letter, Mail, Resolution, WhenBusy,
+    Admission, Admitted, After, Amount, Chosen, Deed, Engine, Letter, Mail, Resolution, WhenBusy,
 };
 use adjutant_model::{Model, Request};
 use adjutant_tool::Answer;
@@ -50,6 +50,8 @@ pub struct Start {
     pub version: Option<Chosen>,
     /// What happens where a turn of the conversation is under way.
     pub when_busy: WhenBusy,
+    /// How the conversation stood when somebody looked whether this may be a turn of it.
+    pub after: Option<After>,
 }
 
 impl Start {
@@ -67,6 +69,7 @@ impl Start {
             policies: None,
             version: None,
             when_busy: WhenBusy::default(),
+            after: None,
         }
     }
 }
@@ -85,8 +88,20 @@ pub async fn start(engine: &dyn Engine, models: &dyn Models, start: Start) -> Re
 ///
 /// Fails as `start` does.
 pub async fn admission(engine: &dyn Engine, models: &dyn Models, start: Start) -> Result<Admission> {
-    let Start { run, definition, input, session, user, by, budget, titled, policies, version, when_busy } =
-        start;
+    let Start {
+        run,
+        definition,
+        input,
+        session,
+        user,
+        by,
+        budget,
+        titled,
+        policies,
+        version,
+        when_busy,
+        after,
+    } = start;
     input::check(&input.message)?;
     definition.prompt(&input.variables)?;
     let mut definition = match version {
@@ -114,6 +129,7 @@ pub async fn admission(engine: &dyn Engine, models: &dyn Models, start: Start) -
         title,
         version,
         when_busy,
+        after,
         ..Admission::new(run, name, AgentHost::PROGRAM, definition, Json::of(&input)?)
     })
 }

@@ -13,18 +13,26 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::answer::Answer;
-use crate::approval;
+use crate::approval::{self, GRANT, NOTIFY, OPENING};
 use crate::delegation::{GivenUp, USED};
-use crate::guard::{Opinion, Ruling, Verdict};
+use crate::guard::{GUARD, JUDGE, MODERATE, Opinion, Ruling, Verdict};
 use crate::link::Link;
 use crate::purse::Used;
 use crate::question;
 use crate::reply::Reply;
-use crate::returned::Returned;
+use crate::returned::{Called, Returned};
+use crate::rules::DECIDE;
 use crate::takeover::{self, Taken};
 
 /// The kind of steps that are other runs.
 const CHILD: &str = "child";
+
+/// The kind of steps that people answer.
+const SIGNAL: &str = "signal";
+
+/// The steps that say what is allowed, and what was looked at: decisions, grants, guardrails, what a run has used. Nobody but those whose
+/// answer it is may give it.
+const RULINGS: [&str; 8] = [DECIDE, OPENING, GRANT, NOTIFY, GUARD, JUDGE, MODERATE, USED];
 
 /// A run at a glance, with its steps in the order in which they were asked for.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -205,6 +213,11 @@ impl Summary {
 }
 
 impl Step {
+    /// Whether a person answers it: an approval, a question, a takeover.
+    pub fn is_of_person(&self) -> bool {
+        self.kind == SIGNAL
+    }
+
     /// Checks that it can have this answer: what a person writes in place of a recorded one. Fails with
     /// [`Code::InputInvalid`], saying where and why it does not fit.
     pub fn accepts(&self, answer: &Json) -> Result<()> {
@@ -212,18 +225,26 @@ impl Step {
             let message = format!("the step `{}` cannot have this answer: {why}", self.key);
             Error::new(Code::InputInvalid, message).with_help(help)
         };
+        let is_call = || self.input.to::<Called>().is_ok();
+        let is_ruling = self.kind == "effect" && RULINGS.contains(&self.key.name()) && !is_call();
+        if is_ruling || !["effect", CHILD, SIGNAL].contains(&self.kind) {
+            return Err(refused(
+                "it says what a run is allowed or how it is held together, which is found out anew",
+                "give another answer of a model, a tool, a person or another run",
+            ));
+        }
         if let Ok(request) = self.input.to::<question::Request>() {
             let fits =
                 answer.to::<adjutant_tool::Answer>().and_then(|answer| request.question.fitting(answer));
             let help = "write `{\"action\": \"accept\", \"content\": {..}}`, or `{\"action\": \"decline\"}`";
             return fits.map(|_| ()).map_err(|error| refused(error.message(), error.help().unwrap_or(help)));
         }
-        if self.kind == "signal" && self.input.to::<Taken>().is_ok() {
+        if self.kind == SIGNAL && self.input.to::<Taken>().is_ok() {
             let read = answer.to::<takeover::Done>();
             let help = "write `{\"by\": \"..\", \"at\": 0, \"deed\": {\"say\": \"..\"}}`";
             return read.map(|_| ()).map_err(|error| refused(error.message(), help));
         }
-        if self.kind == "signal" {
+        if self.kind == SIGNAL {
             let read = answer.to::<approval::Answer>();
             return read.map(|_| ()).map_err(|error| {
                 refused(

@@ -6,6 +6,7 @@ use adjutant_core::json::Json;
 use serde::{Deserialize, Serialize};
 
 use crate::busy::WhenBusy;
+use crate::engine::Edit;
 use crate::operation::Amount;
 use crate::version::Chosen;
 
@@ -47,9 +48,29 @@ pub struct Admission {
     /// What happens where a turn of its conversation is under way.
     #[serde(default, skip_serializing_if = "WhenBusy::is_usual")]
     pub when_busy: WhenBusy,
+    /// How its conversation stood when somebody looked whether it may be a turn of it; however it stands, where nobody did. It is not
+    /// recorded: the run is refused with [`adjutant_core::Code::Conflict`] where another turn was begun meanwhile.
+    #[serde(skip)]
+    pub after: Option<After>,
     /// The turns that it takes back: neither it nor any later turn sees them. The engine finds them when it records the run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub takes_back: Vec<RunId>,
+}
+
+/// How a conversation stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum After {
+    /// It has no turn.
+    Nothing,
+    /// This is its last turn.
+    Turn(RunId),
+}
+
+impl After {
+    /// How one stands that has these turns, oldest first.
+    pub fn turns<'a>(turns: impl IntoIterator<Item = &'a RunId>) -> Self {
+        turns.into_iter().last().map_or(Self::Nothing, |last| Self::Turn(last.clone()))
+    }
 }
 
 impl Admission {
@@ -75,6 +96,7 @@ impl Admission {
             budget: None,
             version: None,
             when_busy: WhenBusy::default(),
+            after: None,
             takes_back: Vec::new(),
         }
     }
@@ -99,5 +121,8 @@ pub enum Origin {
         of: RunId,
         /// The first offset that is not taken over.
         before: u64,
+        /// The answers that stand in place of recorded ones. Only the first record of the run has them: they are content.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        edits: Vec<Edit>,
     },
 }

@@ -51,7 +51,7 @@ mod trigger;
 mod version;
 mod work;
 
-pub use admission::{Admission, Origin};
+pub use admission::{Admission, After, Origin};
 pub use busy::{WhenBusy, seen_turns};
 pub use caused::caused;
 pub use chain::{Act, Fault, Link, Linked, Recorded, Source, Told, Verified, Verify};

@@ -5,6 +5,7 @@ use axum::Router;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, Uri};
 
+use crate::gateway::{Vendor, failed};
 use crate::problem::Refusal;
 use crate::reference::Reference;
 use crate::service::Service;
@@ -40,11 +41,23 @@ pub(crate) fn measures(service: &Service) -> Router {
 async fn unknown(uri: Uri) -> Response {
     let error = Error::new(Code::NotFound, format!("there is nothing at `{}`", uri.path()))
         .with_help("`/api/openapi.json` says what there is");
-    Refusal::from(error).into_response()
+    refused(&uri, StatusCode::NOT_FOUND, error)
 }
 
 async fn wrong_method(method: http::Method, uri: Uri) -> Response {
     let error = Error::new(Code::InputInvalid, format!("`{}` cannot be asked with {method}", uri.path()))
         .with_help("`/api/openapi.json` says with what it can");
-    Refusal::with(StatusCode::METHOD_NOT_ALLOWED, error).into_response()
+    refused(&uri, StatusCode::METHOD_NOT_ALLOWED, error)
+}
+
+/// Says no in the format of whose path it is.
+fn refused(uri: &Uri, status: StatusCode, error: Error) -> Response {
+    match Vendor::at(uri.path()) {
+        None => Refusal::with(status, error).into_response(),
+        Some(vendor) => {
+            let mut response = failed(vendor, &error.into());
+            *response.status_mut() = status;
+            response
+        }
+    }
 }

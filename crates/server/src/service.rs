@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use adjutant::Adjutant;
 use adjutant::durable::RunState;
@@ -18,6 +19,9 @@ use crate::openai::responses::Background;
 use crate::passage::Witness;
 use crate::settings::Settings;
 use crate::tenants::Tenants;
+
+/// How often it is looked whether those who listen to streams are still who they were.
+const LOOK: Duration = Duration::from_secs(3);
 
 /// What every request finds. Cheap to clone.
 #[derive(Clone)]
@@ -77,7 +81,7 @@ impl Service {
             if let Some(role) = self.settings().anonymous {
                 is_of_this_machine(&parts.headers, parts.uri.host())?;
                 let who = Who::anonymous(role, &self.tenants().first().scope().tenant);
-                return Ok(Caller::new(Arc::new(who), self.tenants().first()));
+                return Ok(Caller::new(Arc::new(who), self.tenants().first(), None));
             }
             return Err(Error::new(Code::Unauthenticated, "the request does not say who asks")
                 .with_help("send a key of `adjutant keys create`: `Authorization: Bearer KEY`"));
@@ -101,7 +105,19 @@ impl Service {
             true => who,
             false => Arc::new(known(&who, &adjutant)?),
         };
-        Ok(Caller::new(who, &adjutant))
+        Ok(Caller::new(who, &adjutant, Some(shown)))
+    }
+
+    /// Waits until what somebody showed holds no more: a key was taken back, or a token's time is over. What cannot be found out is taken to
+    /// be as it was.
+    pub(crate) async fn refuses(&self, caller: &Caller) {
+        let Some(shown) = caller.shown() else { return std::future::pending().await };
+        loop {
+            tokio::time::sleep(LOOK).await;
+            if self.0.keys.verify(shown.expose()).await.is_err_and(|error| is_a_bad_credential(&error)) {
+                return;
+            }
+        }
     }
 
     /// Who shows a credential. A bad one counts against the address that it comes from.

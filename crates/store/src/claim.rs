@@ -5,7 +5,7 @@ use adjutant_core::id::{RunId, Scope, SessionId};
 use adjutant_core::json::Json;
 use adjutant_core::time::Timestamp;
 use adjutant_core::{Code, Error, Result};
-use adjutant_durable::{Admission, Edit, Entry, Letter, Mail, Origin, Record, Serve};
+use adjutant_durable::{Admission, After, Entry, Letter, Mail, Origin, Record, Serve};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::codec::{Encoded, row_id};
@@ -69,13 +69,20 @@ pub(crate) fn enter(
             "give the task another name, or the request another idempotency key, if it is to be done anew",
         ));
     }
-    let admission = &busy::make_way(connection, scope, admission, at)?;
     let kin = kin(connection, scope, admission)?;
     let turn = match &admission.session {
-        Some(session) => Some(next_turn(connection, scope, session)?),
+        Some(session) => {
+            let (turn, stands) = next_turn(connection, scope, session)?;
+            if admission.after.as_ref().is_some_and(|after| *after != stands) {
+                let message = format!("another turn of the session `{session}` was begun meanwhile");
+                return Err(Error::new(Code::Conflict, message).with_help("ask again"));
+            }
+            Some(turn)
+        }
         None => None,
     };
-    let without_input = Json::of(&Admission { input: Json::null(), ..admission.clone() })?;
+    let admission = &busy::make_way(connection, scope, admission, at)?;
+    let without_content = Json::of(&without_content(admission))?;
     connection
         .prepare_cached(
             "INSERT INTO runs (tenant, project, run, name, definition, admission, session, turn, user, parent, root,
@@ -89,7 +96,7 @@ pub(crate) fn enter(
                 admission.run.as_str(),
                 admission.name,
                 admission.definition.as_bytes(),
-                without_input.as_str(),
+                without_content.as_str(),
                 admission.session.as_ref().map(SessionId::as_str),
                 turn,
                 admission.user,
@@ -109,6 +116,15 @@ pub(crate) fn enter(
             .map_err(fault)?;
     }
     Ok((row, true))
+}
+
+/// What a run was started with, for lists of runs: its content stands in its first record alone.
+fn without_content(admission: &Admission) -> Admission {
+    let mut admission = Admission { input: Json::null(), ..admission.clone() };
+    if let Some(Origin::Fork { edits, .. }) = &mut admission.origin {
+        edits.clear();
+    }
+    admission
 }
 
 /// Writes a record beside those of an activation, and links it.
@@ -149,15 +165,21 @@ fn kin(connection: &Connection, scope: &Scope, admission: &Admission) -> Result<
     })
 }
 
-fn next_turn(connection: &Connection, scope: &Scope, session: &SessionId) -> Result<i64> {
-    connection
+/// The number of the next turn of a session, and how the session stands.
+fn next_turn(connection: &Connection, scope: &Scope, session: &SessionId) -> Result<(i64, After)> {
+    let last = connection
         .prepare_cached(
-            "SELECT coalesce(max(turn), -1) + 1 FROM runs WHERE tenant = ?1 AND project = ?2 AND session = ?3",
+            "SELECT turn, run FROM runs WHERE tenant = ?1 AND project = ?2 AND session = ?3 ORDER BY turn DESC LIMIT 1",
         )
         .and_then(|mut select| {
-            select.query_row(params![scope.tenant, scope.project, session.as_str()], |row| row.get(0))
+            let read = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?));
+            select.query_row(params![scope.tenant, scope.project, session.as_str()], read).optional()
         })
-        .map_err(fault)
+        .map_err(fault)?;
+    Ok(match last {
+        None => (0, After::Nothing),
+        Some((turn, run)) => (turn + 1, After::Turn(run.as_str().into())),
+    })
 }
 
 /// Whether a run of that id was erased.
@@ -405,21 +427,16 @@ pub(crate) fn take_over(connection: &Connection, worker: i64, beat: i64, gone: b
 pub(crate) struct Prefix {
     pub(crate) of: i64,
     pub(crate) before: u64,
-    pub(crate) edits: Vec<Edit>,
 }
 
 /// The prefix of a forked run.
 pub(crate) fn prefix(connection: &Connection, row: i64) -> Result<Option<Prefix>> {
-    let read = |row: &Row<'_>| {
-        Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, Option<u64>>(1)?, row.get::<_, Option<String>>(2)?))
-    };
-    let (of, before, edits) = connection
-        .prepare_cached("SELECT fork_of, fork_before, fork_edits FROM runs WHERE id = ?1")
+    let read = |row: &Row<'_>| Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, Option<u64>>(1)?));
+    let (of, before) = connection
+        .prepare_cached("SELECT fork_of, fork_before FROM runs WHERE id = ?1")
         .and_then(|mut select| select.query_row([row], read))
         .map_err(fault)?;
-    let (Some(of), Some(before)) = (of, before) else { return Ok(None) };
-    let edits = Json::parse(edits.as_deref().unwrap_or("[]"))?.to()?;
-    Ok(Some(Prefix { of, before, edits }))
+    Ok(of.zip(before).map(|(of, before)| Prefix { of, before }))
 }
 
 /// A piece of mail that has not taken effect.

@@ -7,7 +7,7 @@ use adjutant_core::{Code, Error, Result};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use crate::schema;
+use crate::{folder, schema};
 
 /// How long a connection waits for another process that is writing.
 const BUSY: Duration = Duration::from_secs(10);
@@ -25,7 +25,13 @@ pub(crate) enum Place {
 /// it is.
 pub(crate) fn open_writer(place: &Place, vfs: Option<&str>) -> Result<Connection> {
     let connection = match place {
-        Place::File(path) => open(path, OpenFlags::default(), vfs)?,
+        Place::File(path) => {
+            if vfs.is_none() {
+                // What keeps it from being made keeps SQLite from opening it, which says so.
+                let _ = folder::make_file(path);
+            }
+            open(path, OpenFlags::default(), vfs)?
+        }
         Place::Memory => Connection::open_in_memory().map_err(fault)?,
     };
     if !patiently(|| schema::is_ours(&connection))? {

@@ -3,12 +3,26 @@
 use std::io::Result;
 use std::path::{Path, PathBuf};
 
-/// Makes a folder and those above it, where they are not there. A new name is safe once the folder that holds it is on
+/// Makes a folder and those above it, where they are not there, for this user alone: what people say stands in it. A new name is safe once the folder that holds it is on
 /// disk; SQLite sees to that for its own files.
 pub(crate) fn make(folder: &Path) -> Result<()> {
     let changed = holding_new(folder);
-    std::fs::create_dir_all(folder)?;
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(folder)?;
     changed.iter().try_for_each(|folder| sync(folder))
+}
+
+/// Makes a file that is not there, for this user alone. SQLite gives those that it makes beside it the same mode.
+pub(crate) fn make_file(path: &Path) -> Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.write(true).create_new(true).open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Sees to it that the name of a file is on disk.
@@ -50,6 +64,13 @@ mod tests {
         assert_eq!(holding_new(Path::new("not-there/b")), [Path::new("not-there"), Path::new(".")]);
         make(&there.join("a/b")).unwrap();
         assert!(there.join("a/b").is_dir());
+        make_file(&there.join("a/b/file")).unwrap();
+        #[cfg(unix)]
+        for (path, mode) in [("a", 0o700), ("a/b", 0o700), ("a/b/file", 0o600)] {
+            use std::os::unix::fs::PermissionsExt;
+            let found = std::fs::metadata(there.join(path)).unwrap().permissions().mode();
+            assert_eq!(found & 0o777, mode, "{path}");
+        }
         std::fs::write(there.join("file"), "").unwrap();
         assert!(make(&there.join("file/b")).is_err());
     }

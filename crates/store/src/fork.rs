@@ -29,11 +29,18 @@ pub(crate) fn records(connection: &Connection, scope: &Scope, row: i64, from: u6
     };
     let mut records = Vec::new();
     if from < prefix.before {
+        let admission = admission(connection, scope, row)?;
+        let Some(Origin::Fork { before, edits, .. }) = &admission.origin else {
+            return Err(Error::new(
+                Code::StoreCorrupt,
+                "a run that begins with another's records is no fork of it",
+            ));
+        };
         let mut shared = self::records(connection, scope, prefix.of, from)?;
-        shared.retain(|record| record.offset < prefix.before);
-        records = adopt(shared, &prefix.edits);
+        shared.retain(|record| record.offset < *before);
+        records = adopt(shared, edits);
         if let Some(first) = records.first_mut().filter(|record| record.offset == 0) {
-            first.entry = Entry::Admitted(Box::new(admission(connection, scope, row)?));
+            first.entry = Entry::Admitted(Box::new(admission));
         }
     }
     records.extend(codec::read(connection, &scope.tenant, row, from.max(prefix.before), None)?);
@@ -121,7 +128,8 @@ pub(crate) fn fork(connection: &Connection, scope: &Scope, fork: &Fork, now: Tim
     let mut admission = admission(connection, scope, of)?;
     admission.run = fork.run.clone();
     admission.by.clone_from(&fork.by);
-    admission.origin = Some(Origin::Fork { of: fork.of.clone(), before: cut.before });
+    admission.origin =
+        Some(Origin::Fork { of: fork.of.clone(), before: cut.before, edits: fork.edits.clone() });
     // It is no turn of the session; what came before it in the session is found by its origin.
     let session = admission.session.take();
     let (row, new) = claim::enter(connection, scope, &admission, now)?;
@@ -137,13 +145,12 @@ pub(crate) fn fork(connection: &Connection, scope: &Scope, fork: &Fork, now: Tim
     }
     connection
         .execute(
-            "UPDATE runs SET fork_of = ?2, fork_before = ?3, fork_edits = ?4, segment = ?5, segment_start = ?6,
-                             segment_active = ?7 WHERE id = ?1",
+            "UPDATE runs SET fork_of = ?2, fork_before = ?3, segment = ?4, segment_start = ?5, segment_active = ?6
+             WHERE id = ?1",
             params![
                 row,
                 of,
                 cut.before,
-                Json::of(&fork.edits)?.as_str(),
                 cut.segment,
                 cut.segment_start,
                 cut.segment_active

@@ -309,6 +309,10 @@ CREATE TABLE spending (
     PRIMARY KEY (tenant, project, day, name, user)
 ) STRICT, WITHOUT ROWID;
 ",
+    "
+-- The answers that a fork has in place of recorded ones stand in its first record, which the chain holds.
+ALTER TABLE runs DROP COLUMN fork_edits;
+",
 ];
 
 /// What marks a file as ours in its header, so that `file` and SQLite can tell it: `adjt` in ASCII. Stores that were made

@@ -59,7 +59,8 @@ impl Webhook {
     }
 
     /// Posts `body`, under an id by which a second copy is recognised. Fails with [`Code::ToolBusy`] where it may be tried
-    /// again, and with [`Code::ToolFailed`] where the server refuses it.
+    /// again, with [`Code::InputInvalid`] where the server says that this message is one it cannot take (400, 413, 415, 422), and
+    /// with [`Code::ToolFailed`] where it refuses whatever it is told.
     pub async fn send(&self, id: &str, at: Timestamp, body: String, secret: Option<&Secret>) -> Result<()> {
         let seconds = at.0.div_euclid(1_000);
         let mut request = self
@@ -87,8 +88,11 @@ impl Webhook {
                 Err(again(format!("answered {}", status.as_u16())))
             }
             status => {
-                let message = format!("the webhook at `{host}` answered {}", status.as_u16());
-                Err(Error::new(Code::ToolFailed, message))
+                let code = match status.as_u16() {
+                    400 | 413 | 415 | 422 => Code::InputInvalid,
+                    _ => Code::ToolFailed,
+                };
+                Err(Error::new(code, format!("the webhook at `{host}` answered {}", status.as_u16())))
             }
         }
     }

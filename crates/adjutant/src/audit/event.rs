@@ -68,8 +68,11 @@ fn deed(told: Told) -> Option<(&'static str, Option<String>, Value)> {
     match told.record.entry {
         Entry::Admitted(admission) => match admission.origin {
             Some(Origin::Child { .. }) => None,
-            Some(Origin::Fork { of, .. }) => {
-                Some(("run.forked", admission.by, known(json!({ "of": of, "user": admission.user }))))
+            Some(Origin::Fork { of, edits, .. }) => {
+                let edited: Vec<_> = edits.into_iter().map(|edit| edit.key).collect();
+                let edited = (!edited.is_empty()).then_some(edited);
+                let details = json!({ "of": of, "user": admission.user, "edited": edited });
+                Some(("run.forked", admission.by, known(details)))
             }
             None => {
                 let Admission { session, definition, user, .. } = &*admission;

@@ -111,6 +111,10 @@ impl Exchange {
                 Ok(delta) => delta,
                 Err(error) => return Some(Err(error)),
             };
+            // A sign of life says nothing, and a client would take it for the beginning of a text.
+            if matches!(&delta, Delta::Text(piece) | Delta::Reasoning(piece) if piece.is_empty()) {
+                continue;
+            }
             let ends = matches!(delta, Delta::End(_));
             let passes = self.guards.lets_pass();
             if let Delta::Text(piece) | Delta::Reasoning(piece) | Delta::ToolCall { arguments: piece, .. } =

@@ -34,7 +34,17 @@ pub struct Keys {
     directory: Arc<dyn Directory>,
     scope: Scope,
     clock: Arc<dyn Clock>,
-    seen: Arc<Mutex<Seen>>,
+    seen: SeenKeys,
+}
+
+/// The keys that a process has seen, of all tenants of a project: one that is taken back is refused at once, whoever takes it back.
+#[derive(Clone)]
+pub(crate) struct SeenKeys(Arc<Mutex<Seen>>);
+
+impl Default for SeenKeys {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(Seen::new(Instant::now()))))
+    }
 }
 
 /// What a new key is to be.
@@ -139,8 +149,13 @@ pub struct NewToken {
 }
 
 impl Keys {
-    pub(crate) fn new(directory: Arc<dyn Directory>, scope: Scope, clock: Arc<dyn Clock>) -> Self {
-        Self { directory, scope, clock, seen: Arc::new(Mutex::new(Seen::new(Instant::now()))) }
+    pub(crate) fn new(
+        directory: Arc<dyn Directory>,
+        scope: Scope,
+        clock: Arc<dyn Clock>,
+        seen: &SeenKeys,
+    ) -> Self {
+        Self { directory, scope, clock, seen: seen.clone() }
     }
 
     /// The keys of another tenant of the project. Fails with [`Code::InputInvalid`] for what is no name of a tenant.
@@ -286,7 +301,7 @@ impl Keys {
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+        self.seen.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -59,7 +59,8 @@ impl Triggers {
     /// when this returns. Somebody must drive the run.
     ///
     /// Fails with [`Code::NotFound`] where no trigger that is on has the path, with [`Code::Unauthenticated`] for a message that is
-    /// not signed, with [`Code::TooLarge`] and [`Code::InputInvalid`] for one that makes no sense, and as
+    /// not signed, with [`Code::TooLarge`] and [`Code::InputInvalid`] for one that makes no sense, with [`Code::Overloaded`] where its secret cannot be
+    /// had, and as
     /// [`Adjutant::start`](crate::Adjutant::start) does.
     pub async fn receive(&self, message: &Message<'_>) -> Result<Received> {
         let all = self.all();
@@ -82,7 +83,12 @@ impl Triggers {
         // A secret may come from a command that takes its time.
         let secret = tokio::task::spawn_blocking(move || secrets.get(&secret))
             .await
-            .map_err(|error| Error::new(Code::Internal, "a secret cannot be read").caused_by(&error))??;
+            .map_err(|error| Error::new(Code::Internal, "a secret cannot be read").caused_by(&error))?
+            .map_err(|error| {
+                let message =
+                    format!("the trigger `{name}` cannot check signatures: its secret cannot be read");
+                Error::new(Code::Overloaded, message).caused_by(&error)
+            })?;
         signing.check(&secret, |name| message.header(name), message.body, now)?;
         let event = event(name, message, key, now)?;
         let (fired, occurrence) = self.admit(name, trigger, &event, None).await?;

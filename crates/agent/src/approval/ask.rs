@@ -30,8 +30,8 @@ use crate::runtime::Runtime;
 
 /// The names of the steps around the wait.
 pub(crate) const OPENING: &str = "approval";
-const NOTIFY: &str = "notify";
-const GRANT: &str = "grant";
+pub(crate) const NOTIFY: &str = "notify";
+pub(crate) const GRANT: &str = "grant";
 
 /// Marks runs that record who may answer for how long. Those that began to wait before do so as they did.
 const TERMS: &str = "approval-terms";

@@ -16,7 +16,7 @@ mod words;
 use adjutant_durable::Ctx;
 
 pub use answer::{Answer, Decision, Reach};
-pub(crate) use ask::{Answered, Asked, Edited, OPENING, ask, granted, judge};
+pub(crate) use ask::{Answered, Asked, Edited, GRANT, NOTIFY, OPENING, ask, granted, judge};
 pub use desk::{Desk, Terms};
 pub(crate) use grant::recheck;
 pub use notice::{Notice, Notifier};

@@ -19,7 +19,7 @@ use crate::runtime::Runtime;
 use crate::think::Asked;
 
 /// The name of the steps in which a judge is asked.
-pub(super) const JUDGE: &str = "judge";
+pub(crate) const JUDGE: &str = "judge";
 
 /// The most tokens of a verdict: a model that thinks first needs more of them than the verdict has.
 const MOST_TOKENS: u32 = 1_024;

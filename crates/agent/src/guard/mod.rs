@@ -16,7 +16,9 @@ mod service;
 mod subject;
 mod watch;
 
+pub(crate) use check::GUARD;
 pub use direct::Direct;
+pub(crate) use judge::JUDGE;
 pub(crate) use mark::{EXPLAINED, marked};
 pub use opinion::Opinion;
 pub(crate) use points::{
@@ -25,4 +27,5 @@ pub(crate) use points::{
 };
 pub(crate) use ruling::names;
 pub use ruling::{Blocked, Did, Found, Ruling, Verdict};
+pub(crate) use service::MODERATE;
 pub(crate) use watch::Watch;

@@ -13,7 +13,7 @@ use super::look::Asking;
 use crate::runtime::Runtime;
 
 /// The name of the steps in which a service is asked.
-pub(super) const MODERATE: &str = "moderate";
+pub(crate) const MODERATE: &str = "moderate";
 
 const RETRY: RetryPolicy = RetryPolicy { attempts: 3, first_wait_ms: 500 };
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -12,14 +12,14 @@ fn a_store_of_a_newer_version() {
     sees!(sandbox.run(&["run", "Hello!"]), @"
     exit 1
     --- stderr
-    error[store-newer]: `[folder]/.adjutant/adjutant.db` was written by a newer version of adjutant (its format is 999, this one knows 11)
+    error[store-newer]: `[folder]/.adjutant/adjutant.db` was written by a newer version of adjutant (its format is 999, this one knows 12)
 
     hint: use that version, or another store; nothing was changed
     ");
     sees!(sandbox.run(&["runs"]), @"
     exit 1
     --- stderr
-    error[store-newer]: `[folder]/.adjutant/adjutant.db` was written by a newer version of adjutant (its format is 999, this one knows 11)
+    error[store-newer]: `[folder]/.adjutant/adjutant.db` was written by a newer version of adjutant (its format is 999, this one knows 12)
 
     hint: use that version, or another store; nothing was changed
     ");

@@ -74,7 +74,11 @@ impl Kept {
 
     /// Keeps something under a key, unless it is [very large](Self::LARGEST). Fails where the folder cannot be written.
     pub async fn write<T: Serialize + Sync>(&self, key: Digest, answer: &T) -> std::io::Result<()> {
-        fs::create_dir_all(&self.folder).await?;
+        let mut builder = fs::DirBuilder::new();
+        // What people asked stands in it.
+        #[cfg(unix)]
+        builder.mode(0o700);
+        builder.recursive(true).create(&self.folder).await?;
         let path = self.path(key);
         let text = serde_json::to_vec(answer)?;
         if text.len() > Self::LARGEST {

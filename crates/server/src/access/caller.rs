@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use adjutant::Adjutant;
+use adjutant::durable::After;
 use adjutant_core::id::SessionId;
 use adjutant_core::role::{Right, Role};
+use adjutant_core::secret::Secret;
 use adjutant_core::{Code, Error, Result};
 
 /// Somebody who may ask a service.
@@ -50,7 +52,11 @@ impl Who {
     /// Whether they may say something in a conversation whose turns are for these persons, on behalf of the person that they name. Who is
     /// a person by their token has conversations of their own. Of all others, what they claim is held to what was claimed before; who
     /// administers everything is held to nothing.
-    fn speaks<'a>(&self, named: Option<&str>, mut owners: impl Iterator<Item = Option<&'a str>>) -> bool {
+    pub(crate) fn speaks<'a>(
+        &self,
+        named: Option<&str>,
+        mut owners: impl Iterator<Item = Option<&'a str>>,
+    ) -> bool {
         match (self.user.as_deref(), named) {
             (Some(user), _) => owners.all(|owner| owner == Some(user)),
             _ if self.role.may(Right::Administer) && self.scopes.is_empty() => true,
@@ -80,12 +86,19 @@ impl Who {
 pub(crate) struct Caller {
     who: Arc<Who>,
     adjutant: Adjutant,
+    /// What they showed; none where nothing has to be shown.
+    shown: Option<Arc<Secret>>,
 }
 
 impl Caller {
-    pub(crate) fn new(who: Arc<Who>, adjutant: &Adjutant) -> Self {
+    pub(crate) fn new(who: Arc<Who>, adjutant: &Adjutant, shown: Option<&str>) -> Self {
         let adjutant = adjutant.by(&who.by);
-        Self { who, adjutant }
+        Self { who, adjutant, shown: shown.map(|shown| Arc::new(Secret::new(shown))) }
+    }
+
+    /// What they showed, by which it can be found out whether they are still who they were.
+    pub(crate) fn shown(&self) -> Option<&Secret> {
+        self.shown.as_deref()
     }
 
     /// What is theirs.
@@ -121,18 +134,30 @@ impl Caller {
     }
 
     /// Fails with [`Code::NotFound`] unless they may say something in a conversation on behalf of the person that they name: they reach
-    /// it, and it is nobody else's.
-    pub(crate) async fn may_join(&self, session: &SessionId, named: Option<&str>) -> Result<()> {
+    /// it, and it is nobody else's. Returns how it stands, where that is why they may.
+    pub(crate) async fn may_join(&self, session: &SessionId, named: Option<&str>) -> Result<Option<After>> {
         // Most ask for nobody in particular, with a key that is confined to nothing: for them nothing is to be read.
-        let is_theirs = self.who.speaks(named, std::iter::once(Some(""))) || {
-            let turns = self.adjutant.session(session.clone()).turns().await?;
-            self.who.speaks(named, turns.iter().map(|turn| turn.user.as_deref()))
-        };
-        if is_theirs && self.reaches_session(session).await? {
-            return Ok(());
+        let is_confined = !self.who.scopes.is_empty() || self.who.own_only;
+        if !is_confined && self.who.speaks(named, std::iter::once(Some(""))) {
+            return Ok(None);
+        }
+        let turns = self.adjutant.session(session.clone()).turns().await?;
+        let is_theirs = self.who.speaks(named, turns.iter().map(|turn| turn.user.as_deref()));
+        if is_theirs && turns.iter().all(|turn| self.who.sees(&turn.name, turn.user.as_deref())) {
+            return Ok(Some(After::turns(turns.iter().map(|turn| &turn.run))));
         }
         Err(Error::new(Code::NotFound, format!("there is no session `{session}`"))
             .with_help("choose another name for a new one"))
+    }
+
+    /// Fails with [`Code::Forbidden`] where they are a person by their token, and a run is to work for another, or for nobody.
+    pub(crate) fn works_for(&self, user: Option<&str>) -> Result<()> {
+        match self.who.user.as_deref() {
+            Some(own) if user != Some(own) => {
+                Err(Error::new(Code::Forbidden, format!("`{}` works for `{own}` alone", self.who.name)))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Fails with [`Code::Forbidden`] where they reach only what is done for them: what they ask is about more than that, or about how

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::answer::whole;
 use super::request::{read, read_to_count};
 use super::stream::Events;
-use crate::gateway::{Asks, Talk, Target, Tells, Vendor, failed, pump, reaches, streamed, take};
+use crate::gateway::{Asks, Talk, Target, Tells, Vendor, failed, no_models, pump, reaches, streamed, take};
 use crate::openai::chat::Head;
 use crate::service::Service;
 use crate::wire::Fault;
@@ -58,6 +58,7 @@ async fn count(State(service): State<Service>, request: Request) -> Response {
         match Target::of(&asked.model) {
             Target::Model(name) => {
                 reaches(&given, &name)?;
+                no_models(&given)?;
                 drop(given.caller.adjutant().gateway().choice(&name)?);
             }
             Target::Agent(name) => {

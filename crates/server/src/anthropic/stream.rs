@@ -24,7 +24,7 @@ pub(crate) struct Events {
     next: usize,
     open: Option<Open>,
     calls: Calls,
-    /// The blocks of the calls under way, by their number.
+    /// The blocks of the calls that are not whole, by their number.
     called: BTreeMap<usize, usize>,
 }
 
@@ -68,7 +68,15 @@ impl Events {
         event(&json!({"type": "ping"}), out);
     }
 
+    /// Begins a block that is no call: one that is being told ends before it, where it is whole.
     fn begin_block(&mut self, block: &Value, out: &mut String) -> usize {
+        for step in self.calls.pause() {
+            self.call(step, out);
+        }
+        self.start_block(block, out)
+    }
+
+    fn start_block(&mut self, block: &Value, out: &mut String) -> usize {
         let place = self.next;
         self.next += 1;
         event(&json!({"type": "content_block_start", "index": place, "content_block": block}), out);
@@ -137,12 +145,17 @@ impl Events {
             Step::Begin(number, id, name) => {
                 self.close(out);
                 let block = json!({"type": "tool_use", "id": id, "name": name, "input": {}});
-                let place = self.begin_block(&block, out);
+                let place = self.start_block(&block, out);
                 self.called.insert(number, place);
             }
             Step::Piece(number, arguments) => {
                 if let Some(place) = self.called.get(&number) {
                     piece(*place, &json!({"type": "input_json_delta", "partial_json": arguments}), out);
+                }
+            }
+            Step::End(number) => {
+                if let Some(place) = self.called.remove(&number) {
+                    end(place, out);
                 }
             }
         }
@@ -192,8 +205,8 @@ impl Tell for Events {
             }
             Delta::End(reason) => {
                 self.close(out);
-                for place in std::mem::take(&mut self.called).into_values() {
-                    end(place, out);
+                for step in self.calls.finish() {
+                    self.call(step, out);
                 }
                 let delta = json!({"stop_reason": stop(reason), "stop_sequence": null});
                 event(&json!({"type": "message_delta", "delta": delta, "usage": usage(self.used)}), out);

@@ -88,7 +88,8 @@ async fn list(call: Call<Nothing, Which>) -> Result<Found<UsageList>> {
     let who = call.caller.who();
     let cost = |nanos| Money::from_nanos(nanos).amount().to_string();
     let clients = report.clients.into_iter().filter(|used| who.reaches(&format!("model:{}", used.model)));
-    let clients = clients.filter(|used| !who.own_only || used.who == who.name);
+    // Models are not theirs to ask who reach their own alone; whoever has their name is somebody else.
+    let clients = clients.filter(|_| !who.own_only);
     let agents = report.agents.into_iter();
     let agents = agents.filter(|used| who.sees(&used.agent, used.user.as_deref()));
     Ok(Found(UsageList {

@@ -7,12 +7,13 @@ use adjutant::model::{Delta, Request, Response, Sampling, Start, StopReason};
 use adjutant::{Reply, Run, Stop, Task, Update, Updates};
 use adjutant_core::event::{Event, EventKind};
 use adjutant_core::json::Json;
-use adjutant_core::message::{Message, Part, Reasoning, Role};
+use adjutant_core::message::{Message, Part, Reasoning};
 use adjutant_core::{Code, Error, Result};
 use futures::StreamExt;
 use serde_json::Value;
 
 use super::intake::Given;
+use super::question::question;
 use super::talk::{Heard, used};
 use super::words::Words;
 
@@ -43,7 +44,7 @@ impl AgentTalk {
         check(request)?;
         let adjutant = given.caller.adjutant();
         let agent = adjutant.choose(Some(name))?;
-        let mut task = Task::from(question(&request.messages, session.is_some())?);
+        let mut task = Task::from(question(&request.messages)?);
         if let Some(temperature) = request.temperature {
             task = task.temperature(temperature);
         }
@@ -166,6 +167,9 @@ impl AgentTalk {
     }
 
     fn way(&mut self, text: &str) {
+        if text.is_empty() {
+            return;
+        }
         self.way.push_str(text);
         self.told.push_back(Delta::Reasoning(text.to_owned()));
     }
@@ -261,34 +265,6 @@ fn check(request: &Request) -> Result<()> {
     }
 }
 
-/// What the agent is asked: the last message, and before it what was said up to then. In a session it knows that itself.
-fn question(messages: &[std::sync::Arc<Message>], in_session: bool) -> Result<Message> {
-    let Some((last, before)) = messages.split_last().filter(|(last, _)| last.role == Role::User) else {
-        return Err(Error::new(Code::InputInvalid, "the last message is not one of the user")
-            .with_help("an agent answers what a user says"));
-    };
-    let given = before.iter().filter(|message| !in_session || message.role == Role::System);
-    let told: Vec<String> = given.filter_map(|message| line(message)).collect();
-    if told.is_empty() {
-        return Ok(Message::clone(last));
-    }
-    let earlier =
-        Part::text(format!("What was said before:\n\n{}\n\nWhat is said now:\n\n", told.join("\n\n")));
-    Ok(Message::new(Role::User, std::iter::once(earlier).chain(last.parts.iter().cloned()).collect()))
-}
-
-fn line(message: &Message) -> Option<String> {
-    let who = match message.role {
-        Role::System => "Instructions",
-        Role::User => "User",
-        Role::Assistant => "Assistant",
-        Role::Tool => "Tool",
-    };
-    let results: String = message.results().map(adjutant_core::message::ToolResult::as_text).collect();
-    let text = format!("{}{results}", message.text());
-    (!text.trim().is_empty()).then(|| format!("{who}: {text}"))
-}
-
 fn asked(what: &str, request: &Json) -> String {
     let request: Value = request.to().unwrap_or_default();
     let text = |name: &str| request.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -310,27 +286,7 @@ fn short(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
-
-    #[test]
-    fn what_was_said_before_stands_before_the_question() {
-        let said = [
-            Message::system("be brief"),
-            Message::user("hi"),
-            Message::assistant(vec![Part::text("hello")]),
-            Message::user("and now?"),
-        ];
-        let said: Vec<_> = said.into_iter().map(Arc::new).collect();
-        let asked = question(&said, false).unwrap().text();
-        assert_eq!(
-            asked,
-            "What was said before:\n\nInstructions: be brief\n\nUser: hi\n\nAssistant: hello\n\nWhat is said now:\n\nand now?"
-        );
-        assert_eq!(question(&said[3..], true).unwrap().text(), "and now?");
-        assert_eq!(question(&said[..3], false).unwrap_err().code(), Code::InputInvalid);
-    }
 
     #[test]
     fn what_an_agent_decides_itself_is_refused() {

@@ -7,6 +7,7 @@
 mod agent;
 mod intake;
 mod pump;
+mod question;
 mod reply;
 mod talk;
 mod words;
@@ -14,7 +15,7 @@ mod words;
 pub(crate) use intake::{Given, Vendor, take};
 pub(crate) use pump::{Tell, pump};
 pub(crate) use reply::{Tells, failed, json, streamed};
-pub(crate) use talk::{Asks, Heard, Talk, Target, reaches};
+pub(crate) use talk::{Asks, Heard, Talk, Target, no_models, reaches};
 
 use axum::Router;
 

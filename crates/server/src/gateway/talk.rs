@@ -80,6 +80,7 @@ impl Talk {
         match asks.target {
             Target::Model(name) => {
                 reaches(given, &name)?;
+                no_models(given)?;
                 let gateway = given.caller.adjutant().gateway();
                 let asker = given.asker(asks.user);
                 let call = Call { whole: !asks.streamed, ..Call::default() };
@@ -142,6 +143,11 @@ impl Talk {
             Self::Agent(_) => 0,
         }
     }
+}
+
+/// Fails where the caller reaches only what is done for them: a model that is asked directly knows no rules of an agent's.
+pub(crate) fn no_models(given: &Given) -> Result<()> {
+    given.caller.oversee().map_err(|error| error.with_help("ask an agent: `agent/NAME`"))
 }
 
 /// Fails unless what the caller is confined to includes a model, by the name that is used or by its id.

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::gateway::{Tells, Vendor, failed, reaches, take};
+use crate::gateway::{Tells, Vendor, failed, no_models, reaches, take};
 use crate::service::Service;
 use crate::wire::How::{Read, Refused};
 use crate::wire::{Fault, Node, Parameter, check};
@@ -43,6 +43,7 @@ async fn answer(service: Service, request: Request) -> Result<Response, Fault> {
     let gateway = given.caller.adjutant().gateway();
     let asker = given.asker(user);
     reaches(&given, &model)?;
+    no_models(&given)?;
     let (id, made, usage) = gateway.embed(&asker, &model, texts, CancellationToken::new()).await?;
     let vector = |vector: &Vec<f32>| match packed {
         true => Value::from(

@@ -6,7 +6,7 @@ use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use crate::gateway::{Given, Tells, Vendor, failed, reaches, take};
+use crate::gateway::{Given, Tells, Vendor, failed, no_models, reaches, take};
 use crate::service::Service;
 use crate::wire::Fault;
 
@@ -70,7 +70,9 @@ fn all(given: &Given) -> Vec<Named> {
     let mut all: Vec<Named> = Vec::new();
     for choice in adjutant.gateway().models() {
         for id in [choice.name, choice.id] {
-            if !all.iter().any(|named| named.id == id) && reaches(given, &id).is_ok() {
+            if !all.iter().any(|named| named.id == id)
+                && reaches(given, &id).and_then(|()| no_models(given)).is_ok()
+            {
                 all.push(Named { id, owner: choice.provider.clone() });
             }
         }

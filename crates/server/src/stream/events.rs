@@ -7,6 +7,7 @@ use adjutant::Run;
 use adjutant_core::Result;
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
+use futures::future::select;
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt};
 use http::StatusCode;
@@ -14,6 +15,7 @@ use schemars::{Schema, SchemaGenerator};
 
 use super::frame::{Frame, frames};
 use super::position::Position;
+use crate::access::Caller;
 use crate::endpoint::{Answer, Shape, Shapes};
 use crate::service::Service;
 
@@ -27,18 +29,26 @@ pub(crate) struct Events {
 }
 
 impl Events {
-    /// What happens in a run after a position, until it is over or the service stops. Fails with
+    /// What happens in a run after a position, until it is over, the service stops, or whoever asks may not any more. Fails with
     /// [`adjutant_core::Code::Overloaded`] where there is no place for another stream.
-    pub(crate) fn of(service: &Service, run: &Run, after: Position, with_children: bool) -> Result<Self> {
+    pub(crate) fn of(
+        service: &Service,
+        caller: &Caller,
+        run: &Run,
+        after: Position,
+        with_children: bool,
+    ) -> Result<Self> {
         let place = service.stream()?;
+        let refused = (service.clone(), caller.clone());
+        let refused = async move { refused.0.refuses(&refused.1).await }.boxed();
         let stopped = service.draining().clone().cancelled_owned().boxed();
-        let frames = frames(run, after, with_children).map(move |frame| {
+        let frames = frames(caller, run, after, with_children).map(move |frame| {
             // The place is held for as long as the stream is.
             let _ = &place;
             Ok(event(&frame.unwrap_or_else(|error| Frame::failed(&error))))
         });
         let begin = futures::stream::iter([Ok(sse::Event::default().retry(AGAIN))]);
-        let events = begin.chain(frames).take_until(stopped).boxed();
+        let events = begin.chain(frames).take_until(select(stopped, refused)).boxed();
         Ok(Self { events, heartbeat: service.settings().heartbeat })
     }
 }

@@ -4,6 +4,7 @@ use adjutant::Run;
 use adjutant_core::Result;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::response::{IntoResponse, Response};
+use futures::stream::BoxStream;
 use futures::{StreamExt, pin_mut};
 use http::StatusCode;
 use schemars::SchemaGenerator;
@@ -12,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::frame::{Frame, frames};
 use super::position::Position;
+use crate::access::Caller;
 use crate::endpoint::{Answer, Shape, Shapes};
 use crate::service::Service;
 
@@ -22,18 +24,21 @@ const LARGEST: usize = 4 << 10;
 pub(crate) struct Socket(Response);
 
 impl Socket {
-    /// What happens in a run after a position, until it is over or the service stops. Fails with
+    /// What happens in a run after a position, until it is over, the service stops, or whoever asks may not any more. Fails with
     /// [`adjutant_core::Code::Overloaded`] where there is no place for another stream.
     pub(crate) fn of(
         upgrade: WebSocketUpgrade,
         service: &Service,
+        caller: &Caller,
         run: &Run,
         after: Position,
         with_children: bool,
     ) -> Result<Self> {
-        let (place, run, service) = (service.stream()?, run.clone(), service.clone());
+        let place = service.stream()?;
+        let frames = frames(caller, run, after, with_children).boxed();
+        let (service, caller) = (service.clone(), caller.clone());
         let upgrade = upgrade.max_message_size(LARGEST).max_frame_size(LARGEST);
-        Ok(Self(upgrade.on_upgrade(move |socket| send(socket, place, service, run, after, with_children))))
+        Ok(Self(upgrade.on_upgrade(move |socket| send(socket, place, service, caller, frames))))
     }
 }
 
@@ -41,11 +46,10 @@ async fn send(
     mut socket: WebSocket,
     place: OwnedSemaphorePermit,
     service: Service,
-    run: Run,
-    after: Position,
-    with_children: bool,
+    caller: Caller,
+    frames: BoxStream<'static, Result<Frame>>,
 ) {
-    let close = match pass(&mut socket, &service, &run, after, with_children).await {
+    let close = match pass(&mut socket, &service, &caller, frames).await {
         Some(code) => CloseFrame { code, reason: "".into() },
         // The client is gone.
         None => return,
@@ -58,17 +62,17 @@ async fn send(
 async fn pass(
     socket: &mut WebSocket,
     service: &Service,
-    run: &Run,
-    after: Position,
-    with_children: bool,
+    caller: &Caller,
+    mut frames: BoxStream<'static, Result<Frame>>,
 ) -> Option<u16> {
     let stopped: &CancellationToken = service.draining();
-    let frames = frames(run, after, with_children);
-    pin_mut!(frames);
+    let refused = service.refuses(caller);
+    pin_mut!(refused);
     loop {
         let message = tokio::select! {
             biased;
             () = stopped.cancelled() => return Some(close_code::RESTART),
+            () = &mut refused => return Some(close_code::POLICY),
             // Pings are answered while the client is listened to.
             heard = socket.recv() => match heard {
                 Some(Ok(Message::Close(_))) | Some(Err(_)) | None => return None,

@@ -26,8 +26,6 @@ const IDLE: Duration = Duration::from_millis(250);
 const ASIDE: Duration = Duration::from_secs(5);
 /// The longest time between two tries.
 const LONGEST: Duration = Duration::from_secs(600);
-/// How long it is tried to tell an address of something.
-const GIVE_UP: Duration = Duration::from_secs(72 * 3600);
 /// How much is read at a time.
 const AT_ONCE: usize = 64;
 
@@ -155,15 +153,17 @@ impl Teller {
         let mut wait = Duration::from_secs(1);
         while !self.stop.is_cancelled() {
             let Err(error) = self.send(id, body).await else { return Ok(()) };
-            let before = held.place.failing.take();
-            let since = before.as_ref().map_or(now().0, |failing| failing.since);
-            let tries = before.map_or(0, |failing| failing.tries) + 1;
-            if now().since(Timestamp(since)) > GIVE_UP {
-                let act = Act::new("adjutant", "webhook.given_up", name(&self.hook), now())
-                    .with(serde_json::json!({ "id": id, "at": at, "tries": tries }).into());
-                return engine.administer(act).await;
+            let failing = Failing::after(held.place.failing.take(), &error, now());
+            if failing.is_hopeless(self.hook.give_up_after, now()) {
+                let what =
+                    serde_json::json!({ "id": id, "at": at, "tries": failing.tries, "why": failing.why });
+                return engine
+                    .administer(
+                        Act::new("adjutant", "webhook.given_up", name(&self.hook), now()).with(what.into()),
+                    )
+                    .await;
             }
-            held.place.failing = Some(Failing { since, tries, why: error.message().to_owned() });
+            held.place.failing = Some(failing);
             held.keep(engine.as_ref(), now()).await?;
             let mut rest = error.retry_after().unwrap_or(wait).min(LONGEST);
             while !rest.is_zero() && !self.stop.is_cancelled() {

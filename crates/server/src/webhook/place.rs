@@ -1,11 +1,13 @@
 //! [`Place`]: how far an address has come, and who tells it.
 
+use std::time::Duration;
+
 use adjutant::durable::{Draft, Engine, Expected};
 use adjutant::project::OutgoingWebhook;
 use adjutant_core::hash::Digest;
 use adjutant_core::json::Json;
 use adjutant_core::time::Timestamp;
-use adjutant_core::{Code, Result};
+use adjutant_core::{Code, Error, Result};
 use serde::{Deserialize, Serialize};
 
 /// The kind of the documents in which places stand.
@@ -32,10 +34,39 @@ pub(crate) struct Place {
 pub(crate) struct Failing {
     /// Since when, in milliseconds since 1970.
     pub(crate) since: i64,
+    /// Since when it refuses this very message, which it may take no better tomorrow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) refused: Option<i64>,
     /// How often it was tried.
     pub(crate) tries: u32,
     /// What went wrong the last time.
     pub(crate) why: String,
+}
+
+/// How long it is tried to tell an address of what it refuses: an hour is what it takes to mend a receiver that should have taken it, and
+/// whatever waits behind one message that nobody will ever take has waited long enough.
+const REFUSED_FOR: Duration = Duration::from_secs(3600);
+
+impl Failing {
+    /// How it stands after it failed once more.
+    pub(super) fn after(before: Option<Self>, error: &Error, now: Timestamp) -> Self {
+        let is_refused = error.code() == Code::InputInvalid;
+        let (since, refused, tries) =
+            before.map_or((now.0, None, 0), |failing| (failing.since, failing.refused, failing.tries));
+        Self {
+            since,
+            refused: is_refused.then(|| refused.unwrap_or(now.0)),
+            tries: tries.saturating_add(1),
+            why: error.message().to_owned(),
+        }
+    }
+
+    /// Whether it was tried for long enough, where `patience` is what the address is given.
+    pub(super) fn is_hopeless(&self, patience: Duration, now: Timestamp) -> bool {
+        let is_over = |since: i64, patience: Duration| now.since(Timestamp(since)) > patience;
+        is_over(self.since, patience)
+            || self.refused.is_some_and(|since| is_over(since, REFUSED_FOR.min(patience)))
+    }
 }
 
 /// A place that this process holds.

@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use adjutant::durable::{Draft, Expected};
 use adjutant::model::scripted::{Scripted, Turn};
+use adjutant_core::json::Json;
 use adjutant_core::role::Role;
 use adjutant_core::time::Clock as _;
 use adjutant_server::Settings;
@@ -40,11 +42,17 @@ struct Told {
     messages: Vec<(String, Value)>,
     /// How often it still fails.
     failures: usize,
+    /// What it can never take, by its type.
+    refuses: Option<&'static str>,
 }
 
 impl Heard {
     fn failing(times: usize) -> Self {
         Self(Arc::new(Mutex::new(Told { failures: times, ..Told::default() })))
+    }
+
+    fn refusing(kind: &'static str) -> Self {
+        Self(Arc::new(Mutex::new(Told { refuses: Some(kind), ..Told::default() })))
     }
 
     async fn listen(&self) -> SocketAddr {
@@ -75,7 +83,11 @@ async fn hear(State(heard): State<Heard>, headers: HeaderMap, body: bytes::Bytes
         heard.failures -= 1;
         return StatusCode::SERVICE_UNAVAILABLE;
     }
-    heard.messages.push((id.to_owned(), serde_json::from_slice(&body).unwrap()));
+    let told: Value = serde_json::from_slice(&body).unwrap();
+    if heard.refuses.is_some_and(|kind| told["type"] == kind) {
+        return StatusCode::UNPROCESSABLE_ENTITY;
+    }
+    heard.messages.push((id.to_owned(), told));
     StatusCode::NO_CONTENT
 }
 
@@ -84,6 +96,11 @@ fn settings(address: SocketAddr, more: &str) -> String {
         "[tools.now]\ntype = \"time\"\n\n[secrets]\nhook = {{ file = \"hook.txt\" }}\n\n[[server.webhook]]\nurl = \
          \"http://{address}/\"\nsecret = \"hook\"\nprivate = true\n{more}"
     )
+}
+
+/// What it was told of, in the order in which it took it.
+fn kinds(heard: &[(String, Value)]) -> Vec<&str> {
+    heard.iter().map(|(_, told)| told["type"].as_str().unwrap()).collect()
 }
 
 async fn kit(model: Scripted, settings: &str) -> Kit {
@@ -112,9 +129,6 @@ async fn an_address_hears_in_order_of_what_happened_also_while_it_failed_and_whi
     tokio::time::sleep(Duration::from_secs(2)).await;
     admin.run("One.").await;
     let (_, asking) = admin.post("/api/runs", &json!({ "input": "What time is it?" })).await;
-    let kinds = |heard: &[(String, Value)]| -> Vec<String> {
-        heard.iter().map(|(_, told)| told["type"].as_str().unwrap().to_owned()).collect()
-    };
     let first = heard.until(4).await;
     assert_eq!(kinds(&first), ["run.started", "run.ended", "run.started", "approval.requested"]);
     assert_eq!(first[3].1["data"]["run"], asking["id"]);
@@ -130,6 +144,58 @@ async fn an_address_hears_in_order_of_what_happened_also_while_it_failed_and_whi
     ids.sort();
     ids.dedup();
     assert_eq!(ids.len(), all.len(), "nothing is told twice that was taken");
+}
+
+#[tokio::test]
+async fn what_an_address_refuses_for_good_does_not_keep_the_rest_from_it_for_ever() {
+    let heard = Heard::refusing("run.started");
+    let address = heard.listen().await;
+    let kit = kit(clerk(), &settings(address, "give_up_after = \"1s\"\n")).await;
+    let admin = kit.client(Role::Admin).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    admin.run("One.").await;
+    assert_eq!(kinds(&heard.until(1).await), ["run.ended"]);
+    let (_, audit) = admin.get("/api/audit?limit=50").await;
+    let events = audit["events"].as_array().unwrap();
+    let given_up = events.iter().find(|event| event["what"] == "webhook.given_up");
+    let given_up = given_up.unwrap_or_else(|| panic!("{audit}"));
+    assert!(given_up.to_string().contains("answered 422"), "{given_up}");
+    let (_, webhooks) = admin.get("/api/webhooks").await;
+    assert_eq!(webhooks["webhooks"][0]["failing"], Value::Null, "{webhooks}");
+}
+
+#[tokio::test]
+async fn what_was_being_told_when_the_place_was_lost_is_told_again_and_in_order() {
+    let heard = Heard::failing(usize::MAX);
+    let address = heard.listen().await;
+    let kit = kit(clerk(), &settings(address, "")).await;
+    let admin = kit.client(Role::Admin).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    admin.run("One.").await;
+    // Another process writes the place while this one insists, as one does that takes over.
+    let engine = kit.adjutant.engine();
+    let place = loop {
+        let places = engine.documents("webhook", "", None, 10).await.unwrap();
+        if let Some(place) = places.into_iter().find(|place| place.body.to_string().contains("failing")) {
+            break place;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    let mut body: Value = place.body.to().unwrap();
+    body["holder"] = json!(["another", 0]);
+    let taken = Draft::new("webhook", &place.key, Json::of(&body).unwrap());
+    engine.put_document(taken.over(Expected::Something)).await.unwrap();
+    heard.0.lock().unwrap().failures = 0;
+    // What was being told may come twice, under one id.
+    let mut told = loop {
+        let told = heard.until(2).await;
+        match told.last() {
+            Some((_, last)) if last["type"] == "run.ended" => break told,
+            _ => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    };
+    told.dedup_by(|again, first| again.0 == first.0);
+    assert_eq!(kinds(&told), ["run.started", "run.ended"]);
 }
 
 #[tokio::test]

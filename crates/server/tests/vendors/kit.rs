@@ -152,11 +152,15 @@ fn answer(received: &Received) -> Answer {
     let text = |text: &str| Answer::text(text).using(used());
     if asked.steps == 0 && asked.tools.iter().any(|tool| tool == "temperature") {
         let call = |id, city| (id, "temperature", json!({"city": city}));
-        return Answer::calls([call("call_rome", "Rome"), call("call_oslo", "Oslo, Norway")])
+        let calls = Answer::calls([call("call_rome", "Rome"), call("call_oslo", "Oslo, Norway")])
             .saying("Let me look.")
             .reasoning("Both cities are needed.")
             .signed(SIGNATURE)
             .using(used());
+        return match says("byte by byte") {
+            true => calls.with(Fault::Trickle),
+            false => calls,
+        };
     }
     if asked.steps == 0 && asked.tools.iter().any(|tool| tool == "calculate") && says("6 * 7") {
         return Answer::calls([("call_1", "calculate", json!({"expression": "6 * 7"}))])

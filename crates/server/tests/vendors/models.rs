@@ -157,3 +157,57 @@ async fn what_a_call_took_is_counted_by_who_made_it() {
     assert_eq!((one.who.as_str(), one.model.as_str(), one.calls), ("tests", "openai/m", 2));
     assert_eq!((one.tokens.input, one.nanos), (50, 78_000));
 }
+
+/// A provider that sends one byte at a time shows many signs of life, and calls that come in turns.
+#[tokio::test]
+async fn streams_are_told_block_by_block_and_signs_of_life_are_no_text() {
+    let kit = Kit::new().await;
+    for model in ["main", "deep", "newer"] {
+        let messages = json!([{"role": "user", "content": "Where is it warmer? byte by byte"}]);
+        let own =
+            json!([{"name": "temperature", "description": "Looks.", "input_schema": {"type": "object"}}]);
+        let body =
+            json!({"model": model, "max_tokens": 4_000, "messages": messages, "tools": own, "stream": true});
+        let (mut open, mut next, mut calls) = (None, 0, 0);
+        for event in kit.events("/v1/messages", &body).await {
+            let index = || event["index"].as_u64().unwrap();
+            match event["type"].as_str().unwrap() {
+                "content_block_start" => {
+                    assert_eq!((open, index()), (None, next), "{model}: one at a time: {event}");
+                    (open, next) = (Some(index()), next + 1);
+                    calls += usize::from(event["content_block"]["type"] == "tool_use");
+                }
+                "content_block_delta" => {
+                    assert_eq!(open, Some(index()), "{model}: {event}");
+                    assert_ne!(event["delta"]["text"], "", "{model}: {event}");
+                }
+                "content_block_stop" => assert_eq!(open.take(), Some(index()), "{model}: {event}"),
+                "error" => panic!("{model}: {event}"),
+                _ => {}
+            }
+        }
+        assert_eq!((open, calls), (None, 2), "{model}");
+
+        let body = json!({"model": model, "messages": messages, "tools": tools(), "stream": true});
+        let chunks = kit.events("/v1/chat/completions", &body).await;
+        let empty = chunks.iter().skip(1).filter(|chunk| chunk["choices"][0]["delta"]["content"] == "");
+        assert_eq!(empty.count(), 0, "{model}");
+
+        let flat = json!([{"type": "function", "name": "temperature", "parameters": {"type": "object"}}]);
+        let body = json!({"model": model, "input": "Where is it warmer? byte by byte", "tools": flat, "stream": true});
+        let mut open = None;
+        for event in kit.events("/v1/responses", &body).await {
+            match event["type"].as_str().unwrap() {
+                "response.output_item.added" => {
+                    assert_eq!(open.replace(event["output_index"].clone()), None, "{model}: {event}");
+                }
+                "response.output_item.done" => {
+                    assert_eq!(open.take(), Some(event["output_index"].clone()), "{model}: {event}");
+                }
+                "response.output_text.delta" => assert_ne!(event["delta"], "", "{model}: {event}"),
+                _ => {}
+            }
+        }
+        assert_eq!(open, None, "{model}");
+    }
+}

@@ -155,6 +155,93 @@ async fn a_conversation_grows_by_its_turns() {
 }
 
 #[tokio::test]
+async fn items_of_a_conversation_are_shown_one_by_one_and_taken_out() {
+    let kit = Kit::new().await;
+    let first =
+        json!({"items": [{"role": "user", "content": "I am Ann"}, {"role": "user", "content": "Hello."}]});
+    let (_, conversation) = kit.post("/v1/conversations", &first).await;
+    let base = format!("/v1/conversations/{}", conversation["id"].as_str().unwrap());
+    let (_, items) = kit.get(&format!("{base}/items?order=asc")).await;
+    let ids: Vec<&str> =
+        items["data"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap()).collect();
+    let (status, item) = kit.get(&format!("{base}/items/{}", ids[0])).await;
+    assert_eq!((status, &item["content"]), (200, &json!([{"type": "input_text", "text": "I am Ann"}])));
+    let path = format!("{base}/items/{}", ids[0]);
+    let gone = kit.request(reqwest::Method::DELETE, &path).send().await.unwrap();
+    assert_eq!(gone.json::<Value>().await.unwrap()["id"], conversation["id"]);
+    assert_eq!(kit.get(&path).await.0, 404);
+    let ask = json!({"model": "main", "input": "What was my name?", "conversation": conversation["id"]});
+    let (_, turn) = kit.post("/v1/responses", &ask).await;
+    assert_ne!(text(&turn), "You are Ann.", "what was taken out is not sent");
+    let more = json!({"items": [{"role": "user", "content": "Bye."}]});
+    let (_, added) = kit.post(&format!("{base}/items"), &more).await;
+    assert!(!ids.contains(&added["data"][0]["id"].as_str().unwrap()), "{added}");
+    let (status, nowhere) = kit.get("/v1/nowhere").await;
+    assert_eq!((status, &nowhere["error"]["type"]), (404, &json!("invalid_request_error")), "{nowhere}");
+}
+
+#[tokio::test]
+async fn an_agent_hears_what_was_said_to_a_model_and_each_thread_for_itself() {
+    let kit = Kit::new().await;
+    let ask = async |model: &str, input: &str, follows: &str| {
+        let mut body = json!({"model": model, "input": input});
+        if !follows.is_empty() {
+            body["previous_response_id"] = follows.into();
+        }
+        let (status, response) = kit.post("/v1/responses", &body).await;
+        assert_eq!(status, 200, "{response}");
+        (response["id"].as_str().unwrap().to_owned(), text(&response).to_owned())
+    };
+    // From a model to an agent, to a model, and to the agent again.
+    let (first, _) = ask("main", "I am Ann", "").await;
+    let (second, name) = ask("agent/desk", "What was my name?", &first).await;
+    assert_eq!(name, "You are Ann.");
+    let (third, _) = ask("deep", "What else is there?", &second).await;
+    assert_eq!(ask("agent/desk", "Well, who? What was my name?", &third).await.1, "You are Ann.");
+    // Two who follow the same do not hear each other.
+    let (begun, _) = ask("agent/desk", "Good morning", "").await;
+    let (_, _) = ask("agent/desk", "I am Ann", &begun).await;
+    let (_, other) = ask("agent/desk", "What was my name?", &begun).await;
+    assert_ne!(other, "You are Ann.");
+    // What stands in a conversation is heard, whoever said it.
+    let said = json!({"items": [{"role": "user", "content": "I am Ann"}]});
+    let (_, conversation) = kit.post("/v1/conversations", &said).await;
+    let turn =
+        json!({"model": "agent/desk", "input": "What was my name?", "conversation": conversation["id"]});
+    assert_eq!(text(&kit.post("/v1/responses", &turn).await.1), "You are Ann.");
+    kit.mock.assert_clean();
+}
+
+#[tokio::test]
+async fn what_one_person_said_is_not_gone_on_with_for_another() {
+    let kit = Kit::new().await;
+    let said = json!({"model": "main", "input": "I am Ann", "user": "ann"});
+    let (_, first) = kit.post("/v1/responses", &said).await;
+    let item = &first["output"][0]["id"];
+    let (_, conversation) = kit.post("/v1/conversations", &json!({})).await;
+    let mut turn = said.clone();
+    turn["conversation"] = conversation["id"].clone();
+    assert_eq!(kit.post("/v1/responses", &turn).await.0, 200);
+    for model in ["main", "agent/desk"] {
+        for (field, with) in [
+            ("previous_response_id", first["id"].clone()),
+            ("conversation", conversation["id"].clone()),
+            ("input", json!([{"type": "item_reference", "id": item}, {"role": "user", "content": "Well?"}])),
+        ] {
+            let asked = |user: &str| {
+                let mut body = json!({"model": model, "input": "What was my name?", "user": user});
+                body[field] = with.clone();
+                body
+            };
+            let (status, refused) = kit.post("/v1/responses", &asked("bob")).await;
+            assert!([400, 404].contains(&status), "{model} {field}: {status} {refused}");
+            let (status, own) = kit.post("/v1/responses", &asked("ann")).await;
+            assert_eq!(status, 200, "{model} {field}: {own}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_a_confined_key_has_kept_is_seen_by_no_other_that_is_confined() {
     let kit = Kit::new().await;
     let (careful, desk) = (kit.confined(&["agent:careful"]).await, kit.confined(&["agent:desk"]).await);

@@ -287,7 +287,7 @@ async fn a_chain_begins_where_it_begins() {
     desk.stop().await;
     let records = desk.verify().await.records;
     let older = "DROP TABLE chains; DROP TABLE links; DROP TABLE acts; DROP TABLE erased; DROP TABLE spending; \
-                 PRAGMA user_version = 8";
+                 ALTER TABLE runs ADD COLUMN fork_edits TEXT; PRAGMA user_version = 8";
     let (_folder, path) = desk.tampered(older);
     let found = verified(&path, Verify::default()).await;
     assert_eq!((&found.fault, found.before, found.records, found.links), (&None, records, 0, 0));

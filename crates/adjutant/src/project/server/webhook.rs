@@ -1,6 +1,7 @@
 //! `[[server.webhook]]`: who is told of what happens.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use adjutant_agent::definition::document::{Node, Table};
 use adjutant_core::nearest;
@@ -20,6 +21,9 @@ const EVENTS: [&str; 7] = [
     "approval.decided",
 ];
 
+/// How long it is tried to tell an address of something, where nothing else is said.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(72 * 3600);
+
 /// Somebody who is told of what happens, in order, signed as Standard Webhooks has it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OutgoingWebhook {
@@ -31,6 +35,8 @@ pub struct OutgoingWebhook {
     pub events: Vec<String>,
     /// Whether it may stand in a private network.
     pub private: bool,
+    /// How long it is tried to tell of something before what follows is told.
+    pub give_up_after: Duration,
 }
 
 impl OutgoingWebhook {
@@ -49,6 +55,7 @@ impl OutgoingWebhook {
         let private = table.flag("private").unwrap_or(false);
         let url = address(&table, "url", !private);
         let secret = secret(&table, "secret", secrets);
+        let give_up_after = table.duration("give_up_after").unwrap_or(GIVE_UP_AFTER);
         let events = table.texts("events").unwrap_or_default();
         for (event, place) in events.iter().filter(|(event, _)| !EVENTS.contains(event)) {
             let help = match nearest(event, EVENTS) {
@@ -59,6 +66,6 @@ impl OutgoingWebhook {
         }
         table.finish();
         let events = events.into_iter().map(|(event, _)| event.to_owned()).collect();
-        Some(Self { url: url?, secret: secret?, events, private })
+        Some(Self { url: url?, secret: secret?, events, private, give_up_after })
     }
 }

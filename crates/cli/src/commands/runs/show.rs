@@ -79,7 +79,7 @@ async fn head(run: &Run, output: Output) -> Ended<()> {
         Some(adjutant::durable::Origin::Child { parent, key, .. }) => {
             output.line(&format!("started by the run {parent} at {key}"))
         }
-        Some(adjutant::durable::Origin::Fork { of, before }) => {
+        Some(adjutant::durable::Origin::Fork { of, before, .. }) => {
             output.line(&format!("forked from the run {of} before its record {before}"))
         }
         None => Ok(()),

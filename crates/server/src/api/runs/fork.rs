@@ -3,7 +3,7 @@
 use adjutant::durable::Edit;
 use adjutant_core::json::Json as AnyJson;
 use adjutant_core::role::Right;
-use adjutant_core::{Code, Result};
+use adjutant_core::{Code, Error, Result};
 use axum::Json;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -54,10 +54,19 @@ struct Forked {
 async fn fork(call: Call<RunPath, Nothing, Json<Forking>>) -> Result<Accepted<Forked>> {
     let run = call.path.run(&call.caller).await?;
     let Json(Forking { from, edits }) = call.body;
+    let info = run.info().await?;
+    call.caller.works_for(info.user.as_deref())?;
     let from = run.first_step(&from).await?;
     let mut changed = Vec::with_capacity(edits.len());
     for Editing { step, answer } in edits {
         changed.push(Edit { key: run.step(&step).await?, outcome: Ok(AnyJson::from(answer)) });
+    }
+    let steps = run.summary().await?.steps;
+    let mut edited = steps.iter().filter(|step| changed.iter().any(|edit| edit.key == step.key));
+    if let Some(step) = edited.find(|step| step.is_of_person()) {
+        let message = format!("the step `{}` is a person's answer, which nobody gives for them", step.key);
+        return Err(Error::new(Code::Forbidden, message)
+            .with_help("fork from that step without an edit: the person is asked anew"));
     }
     let forked = run.fork(&from, changed).await?;
     let info = call.caller.adjutant().handle(&forked.run).info().await?;

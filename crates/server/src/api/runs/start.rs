@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use adjutant::{Task, WhenBusy};
-use adjutant_core::id::RunId;
+use adjutant_core::id::{RunId, SessionId};
 use adjutant_core::message::{Media, MediaSource, Message, Part, Role};
 use adjutant_core::role::Right;
 use adjutant_core::{Code, Error, Result};
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::TAG;
-use crate::access::Caller;
+use crate::access::{Caller, Who};
 use crate::api::view;
 use crate::endpoint::{Accepted, Answer, Call, Found, Nothing, Operation, Routes, Shape, Shapes};
 use crate::passage::RUN;
@@ -193,8 +193,8 @@ impl AskedPart {
 }
 
 impl Start {
-    /// The agent, and the task for it, as this caller may give it.
-    async fn task(self, caller: &Caller) -> Result<(String, Task)> {
+    /// What is to be started, as this caller may.
+    fn wanted(self, caller: &Caller) -> Result<Wanted> {
         let agent = caller.adjutant().choose(self.agent.as_deref())?;
         caller.reach(&format!("agent:{}", adjutant::version_of(&agent).0))?;
         let message = match self.input {
@@ -210,9 +210,10 @@ impl Start {
         for (name, value) in self.variables {
             task = task.variable(name, value);
         }
-        if let Some(session) = self.session {
-            caller.may_join(&session.as_str().into(), self.user.as_deref()).await?;
-            task = task.session(session.as_str());
+        let joins =
+            self.session.map(|session| Joins { session: session.as_str().into(), user: self.user.clone() });
+        if let Some(joins) = &joins {
+            task = task.session(joins.session.clone());
         }
         let usual = caller.adjutant().project().settings().server.when_busy;
         task = task.when_busy(self.when_busy.map_or(usual, WhenBusy::from));
@@ -233,10 +234,10 @@ impl Start {
             task = task.budget(budget.parse()?);
         }
         let who = caller.who();
+        if self.user.is_some() {
+            caller.works_for(self.user.as_deref())?;
+        }
         let (user, claims) = match &who.user {
-            Some(user) if self.user.as_ref().is_some_and(|named| named != user) => {
-                return Err(Error::new(Code::Forbidden, format!("`{}` works for `{user}` alone", who.name)));
-            }
             Some(user) if self.claims.is_empty() => (Some(user.clone()), who.claims.clone()),
             Some(_) => {
                 return Err(Error::new(Code::Forbidden, "what is claimed of a person stands in their token"));
@@ -249,7 +250,46 @@ impl Start {
         for (name, value) in claims {
             task = task.claim(name, value);
         }
-        Ok((agent, task))
+        Ok(Wanted { agent, task, joins })
+    }
+}
+
+/// What is to be started.
+struct Wanted {
+    agent: String,
+    task: Task,
+    joins: Option<Joins>,
+}
+
+/// A conversation that somebody speaks in.
+struct Joins {
+    session: SessionId,
+    /// The person that they name.
+    user: Option<String>,
+}
+
+impl Wanted {
+    /// Records it, the same for the same key. Who may speak in a conversation depends on who has spoken in it: where somebody else begins
+    /// a turn meanwhile, it is looked at again.
+    async fn begin(self, caller: &Caller, key: Option<Key>) -> Result<adjutant::Run> {
+        let Self { agent, mut task, joins } = self;
+        if let Some(key) = key {
+            task = task.id(key.of(caller.who()));
+        }
+        let Some(Joins { session, user }) = joins else { return caller.adjutant().start(&agent, task).await };
+        let mut stands = caller.may_join(&session, user.as_deref()).await?;
+        loop {
+            let task = stands.iter().cloned().fold(task.clone(), Task::after);
+            let refused = match caller.adjutant().start(&agent, task).await {
+                Err(error) if error.code() == Code::Conflict && stands.is_some() => error,
+                started => return started,
+            };
+            let now = caller.may_join(&session, user.as_deref()).await?;
+            if now == stands {
+                return Err(refused);
+            }
+            stands = now;
+        }
     }
 }
 
@@ -318,22 +358,14 @@ async fn start(call: Call<Nothing, Waiting, Json<Start>>) -> Result<Started> {
     let wants_events =
         call.header(ACCEPT.as_str())?.is_some_and(|accept| accept.contains("text/event-stream"));
     let Json(start) = call.body;
-    let (agent, task) = start.task(&call.caller).await?;
+    let wanted = start.wanted(&call.caller)?;
     call.service.takes_runs()?;
-    let run = begin(&call.caller, &agent, task, key).await?;
+    let run = wanted.begin(&call.caller, key).await?;
     if wants_events {
-        let how = How::Watched(Events::of(&call.service, &run, Position::default(), false)?);
+        let how = How::Watched(Events::of(&call.service, &call.caller, &run, Position::default(), false)?);
         return Ok(Started::of(&run, how));
     }
     waited(&call.service, &run, call.query.wait).await
-}
-
-/// Records a run, the same for the same key.
-async fn begin(caller: &Caller, agent: &str, mut task: Task, key: Option<String>) -> Result<adjutant::Run> {
-    if let Some(key) = key {
-        task = task.id(format!("api:{}:{key}", caller.who().counted_as));
-    }
-    caller.adjutant().start(agent, task).await
 }
 
 /// A run as it stands once it is over, or once the time to wait for that is, or the service stops.
@@ -358,14 +390,29 @@ async fn waited(service: &Service, run: &adjutant::Run, wait: Option<u64>) -> Re
 }
 
 /// The key by which a request is known to be the same.
-fn key<P, Q, B>(call: &Call<P, Q, B>) -> Result<Option<String>> {
+#[derive(Clone)]
+struct Key {
+    key: String,
+    /// Which of several it is that came together.
+    number: Option<usize>,
+}
+
+impl Key {
+    /// The name of the task, which is that of nobody else and of no other key.
+    fn of(&self, who: &Who) -> String {
+        let (by, number) = (&who.counted_as, self.number.map(|number| number.to_string()));
+        format!("api:{}:{by}:{}:{}", by.len(), number.unwrap_or_default(), self.key)
+    }
+}
+
+fn key<P, Q, B>(call: &Call<P, Q, B>) -> Result<Option<Key>> {
     let key = call.header("idempotency-key")?.map(str::trim);
     match key {
         Some(key) if key.is_empty() || key.len() > LONGEST_KEY => Err(Error::new(
             Code::InputInvalid,
             format!("the header `Idempotency-Key` has 1 to {LONGEST_KEY} characters"),
         )),
-        key => Ok(key.map(str::to_owned)),
+        key => Ok(key.map(|key| Key { key: key.to_owned(), number: None })),
     }
 }
 
@@ -400,11 +447,8 @@ async fn start_batch(call: Call<Nothing, Nothing, Json<Batch>>) -> Result<Accept
     let Json(Batch { runs }) = call.body;
     call.service.takes_runs()?;
     let starts = runs.into_iter().enumerate().map(async |(number, start)| {
-        let key = key.as_ref().map(|key| format!("{key}:{number}"));
-        let started = async {
-            let (agent, task) = start.task(&call.caller).await?;
-            begin(&call.caller, &agent, task, key).await?.info().await
-        };
+        let key = key.clone().map(|key| Key { number: Some(number), ..key });
+        let started = async { start.wanted(&call.caller)?.begin(&call.caller, key).await?.info().await };
         Ok(match started.await {
             Ok(info) => OneStarted::Run(Box::new(info.into())),
             // What keeps one from being recorded keeps all.

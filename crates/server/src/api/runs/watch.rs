@@ -60,12 +60,12 @@ fn position<B>(call: &Call<RunPath, Watched, B>) -> Result<Position> {
 
 async fn events(call: Call<RunPath, Watched>) -> Result<Events> {
     let run = call.path.run(&call.caller).await?;
-    Events::of(&call.service, &run, position(&call)?, call.query.children.unwrap_or_default())
+    Events::of(&call.service, &call.caller, &run, position(&call)?, call.query.children.unwrap_or_default())
 }
 
 async fn socket(call: Call<RunPath, Watched>) -> Result<Socket> {
     let run = call.path.run(&call.caller).await?;
     let (position, children) = (position(&call)?, call.query.children.unwrap_or_default());
-    let service = call.service.clone();
-    Socket::of(call.upgrade().await?, &service, &run, position, children)
+    let (service, caller) = (call.service.clone(), call.caller.clone());
+    Socket::of(call.upgrade().await?, &service, &caller, &run, position, children)
 }

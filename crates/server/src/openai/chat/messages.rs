@@ -38,8 +38,22 @@ pub(super) fn messages(list: &Node<'_>) -> Result<Vec<Message>, Fault> {
     checked(messages, "messages")
 }
 
+/// Fails where a speaker has a name: other providers know none, and who speaks must not be lost.
+fn no_name(message: &Node<'_>) -> Result<(), Fault> {
+    match message.get("name") {
+        None => Ok(()),
+        Some(name) => Err(name
+            .wrong(
+                "unsupported_value",
+                format!("`{}` is not taken: speakers have no names here", name.place()),
+            )
+            .with_help("say in the text who speaks")),
+    }
+}
+
 fn texts_of(message: &Node<'_>) -> Result<Vec<Part>, Fault> {
-    message.only(&["role", "content"])?;
+    no_name(message)?;
+    message.only(&["role", "content", "name"])?;
     let content = message.need("content")?;
     texts(&content)
 }
@@ -61,7 +75,8 @@ fn texts(content: &Node<'_>) -> Result<Vec<Part>, Fault> {
 }
 
 fn said(message: &Node<'_>) -> Result<Vec<Part>, Fault> {
-    message.only(&["role", "content"])?;
+    no_name(message)?;
+    message.only(&["role", "content", "name"])?;
     let content = message.need("content")?;
     if let Value::String(text) = content.value() {
         return Ok(vec![Part::text(text.as_str())]);
@@ -120,9 +135,11 @@ fn said_part(part: &Node<'_>) -> Result<Part, Fault> {
 
 /// What the model said: reasoning first, as it was thought first, then its words, then its calls.
 fn assistant(message: &Node<'_>) -> Result<Message, Fault> {
+    no_name(message)?;
     message.only(&[
         "role",
         "content",
+        "name",
         "refusal",
         "tool_calls",
         "annotations",

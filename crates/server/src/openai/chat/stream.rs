@@ -39,6 +39,12 @@ impl Chunks {
         self.chunk(&[Choice::of(delta, None)], None, out);
     }
 
+    fn calls(&mut self, steps: Vec<Step>, out: &mut String) {
+        for call in steps.into_iter().filter_map(call) {
+            self.piece(&json!({"tool_calls": [call]}), out);
+        }
+    }
+
     fn chunk<D: Serialize>(&self, choices: &[Choice<'_, D>], used: Option<Value>, out: &mut String) {
         let chunk = Chunk {
             id: &self.head.id,
@@ -112,13 +118,14 @@ impl Tell for Chunks {
                 }
             }
             Delta::ToolCall { .. } => {
-                for step in self.calls.take(delta) {
-                    self.piece(&json!({"tool_calls": [call(step)]}), out);
-                }
+                let steps = self.calls.take(delta);
+                self.calls(steps, out);
             }
             Delta::Usage(used) => self.used = Some(*used),
             Delta::End(stop) => {
                 self.begin(out);
+                let steps = self.calls.finish();
+                self.calls(steps, out);
                 self.chunk(&[Choice::of(&json!({}), Some(finish(stop, true)))], None, out);
                 if let (true, Some(used)) = (self.tells_usage, self.used) {
                     self.chunk::<Value>(&[], Some(usage(used)), out);
@@ -147,12 +154,14 @@ pub(crate) fn with(
     whole
 }
 
-fn call(step: Step) -> Value {
+/// A step of a call in a chunk; that it is whole is not said apart.
+fn call(step: Step) -> Option<Value> {
     match step {
-        Step::Begin(place, id, name) => {
-            json!({"index": place, "id": id, "type": "function", "function": {"name": name, "arguments": ""}})
-        }
-        Step::Piece(place, arguments) => json!({"index": place, "function": {"arguments": arguments}}),
+        Step::Begin(place, id, name) => Some(
+            json!({"index": place, "id": id, "type": "function", "function": {"name": name, "arguments": ""}}),
+        ),
+        Step::Piece(place, arguments) => Some(json!({"index": place, "function": {"arguments": arguments}})),
+        Step::End(_) => None,
     }
 }
 

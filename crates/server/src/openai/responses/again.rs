@@ -14,10 +14,10 @@ use tokio::sync::mpsc::{Sender, channel};
 use super::answer::{Frame, failed, message};
 use super::background::Under;
 use super::held::is_open;
-use super::items::read as read_items;
 use super::route::{MOST_WAITING, received};
 use super::store::{Kept, Shelf};
 use super::stream::Event;
+use super::work::Keeping;
 use crate::access::Caller;
 use crate::gateway::{Given, Tells, streamed};
 use crate::service::Service;
@@ -65,7 +65,7 @@ impl Return {
     }
 
     /// A response of an agent that no process here works on: its run goes on by itself, and once it is over the response is.
-    async fn of_run(&self, mut kept: Kept, run: &str) -> Result<Kept, Fault> {
+    async fn of_run(&self, kept: Kept, run: &str) -> Result<Kept, Fault> {
         let run = self.caller.adjutant().find(run).await?;
         if run.info().await?.outcome.is_none() {
             return Ok(kept);
@@ -85,20 +85,34 @@ impl Return {
                 .map(str::to_owned),
             echo: kept.response.as_object().cloned().unwrap_or_default(),
         };
-        kept.response = match run.outcome().await {
-            Ok(reply) => {
-                let said = Message::assistant(vec![Part::text(reply.text.as_str())]);
-                let output = vec![message(&frame.item_id("msg", 0), &reply.text, None, false)];
-                kept.said = read_items(&kept.input, true)?;
-                kept.said.push(said);
-                frame.ended(&StopReason::EndTurn, output, Some(reply.usage))
-            }
-            Err(error) if error.code() == Code::RunCancelled => frame.response("cancelled", Vec::new(), None),
-            Err(error) => failed(&frame, &Fault::from(error), Vec::new()),
+        let shelf = Shelf::of(&self.caller);
+        let keeping = Keeping {
+            shelf: shelf.clone().for_whom(kept.by),
+            id: self.id.clone(),
+            over: Some(Expected::Something),
+            said: kept.said,
+            input: kept.input,
+            session: kept.session,
+            conversation: frame.conversation.clone(),
+            by_agent: true,
+            user: kept.user,
         };
-        kept.run = None;
-        Shelf::of(&self.caller).keep(&self.id, &kept, Expected::Something).await?;
-        Ok(kept)
+        match run.outcome().await {
+            Ok(reply) => {
+                let answer = Message::assistant(vec![Part::text(reply.text.as_str())]);
+                let output = vec![message(&frame.item_id("msg", 0), &reply.text, None, false)];
+                let response = frame.ended(&StopReason::EndTurn, output, Some(reply.usage));
+                keeping.whole(&response, &answer, Vec::new()).await?;
+            }
+            Err(error) => {
+                let response = match error.code() {
+                    Code::RunCancelled => frame.response("cancelled", Vec::new(), None),
+                    _ => failed(&frame, &Fault::from(error), Vec::new()),
+                };
+                keeping.partial(&response, None, Vec::new()).await?;
+            }
+        }
+        Ok(shelf.response(&self.id).await?)
     }
 
     /// Tells it again, after an event: as it goes on, whoever works on it.

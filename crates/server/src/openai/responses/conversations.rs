@@ -2,6 +2,7 @@
 
 use adjutant::durable::Expected;
 use adjutant_core::role::Right;
+use adjutant_core::{Code, Error};
 use axum::Router;
 use axum::extract::{Path, Query, Request, State};
 use axum::response::Response;
@@ -26,6 +27,7 @@ pub(super) fn routes() -> Router<Service> {
         .route("/v1/conversations", post(create))
         .route("/v1/conversations/{id}", get(show).post(change).delete(delete))
         .route("/v1/conversations/{id}/items", get(list).post(add))
+        .route("/v1/conversations/{id}/items/{item}", get(item).delete(take_out))
 }
 
 /// Which part of a list is wanted.
@@ -121,18 +123,12 @@ fn put(id: &str, conversation: &mut Conversation, list: &Node<'_>) -> Result<Vec
     }
     let said = items::read(&added, true)?;
     let plain = id.strip_prefix("conv_").unwrap_or(id);
-    let first = conversation.items.len();
+    let first = conversation.added;
+    conversation.added += added.len();
     let named: Vec<Value> = added
         .into_iter()
         .enumerate()
-        .map(|(place, mut item)| {
-            if let Some(fields) = item.as_object_mut() {
-                fields.entry("type").or_insert_with(|| "message".into());
-                fields.entry("id").or_insert_with(|| format!("item_{plain}_{}", first + place).into());
-                fields.entry("status").or_insert_with(|| "completed".into());
-            }
-            item
-        })
+        .map(|(place, item)| items::listed(item, format!("item_{plain}_{}", first + place)))
         .collect();
     conversation.items.extend(named.iter().cloned());
     conversation.said.extend(said);
@@ -192,6 +188,45 @@ async fn add(State(service): State<Service>, Path(id): Path<String>, request: Re
         all.page(&added)
     })
     .await
+}
+
+async fn item(
+    State(service): State<Service>,
+    Path((id, item)): Path<(String, String)>,
+    request: Request,
+) -> Response {
+    answer(service, request, async |_: Given, shelf: Shelf| {
+        let (mut conversation, _) = shelf.conversation(&id).await?;
+        let place = place_of(&conversation, &item)?;
+        Ok(conversation.items.swap_remove(place))
+    })
+    .await
+}
+
+async fn take_out(
+    State(service): State<Service>,
+    Path((id, item)): Path<(String, String)>,
+    request: Request,
+) -> Response {
+    answer(service, request, async |_: Given, shelf: Shelf| {
+        let (mut conversation, revision) = shelf.conversation(&id).await?;
+        let place = place_of(&conversation, &item)?;
+        conversation.items.remove(place);
+        let unheard = conversation.said.len().saturating_sub(conversation.heard);
+        conversation.said = items::read(&conversation.items, true)?;
+        conversation.heard = conversation.said.len().saturating_sub(unheard);
+        shelf.converse(&id, &conversation, Expected::Revision(revision)).await?;
+        Ok(shown(&id, &conversation))
+    })
+    .await
+}
+
+/// Where an item stands in a conversation. Fails where it is not there.
+fn place_of(conversation: &Conversation, id: &str) -> Result<usize, Fault> {
+    let is_it = |item: &Value| item.get("id").and_then(Value::as_str) == Some(id);
+    conversation.items.iter().position(is_it).ok_or_else(|| {
+        Error::new(Code::NotFound, format!("there is no item `{id}` in the conversation")).into()
+    })
 }
 
 #[cfg(test)]

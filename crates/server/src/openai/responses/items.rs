@@ -215,3 +215,20 @@ pub(super) fn referred(item: &Value) -> Option<(String, String)> {
     let (response, _) = rest.rsplit_once('_')?;
     Some((id.to_owned(), response.to_owned()))
 }
+
+/// An item of a client as lists of items have it: with an id and a kind, and its text as a part.
+pub(super) fn listed(mut item: Value, id: String) -> Value {
+    let Some(fields) = item.as_object_mut() else { return item };
+    fields.entry("type").or_insert_with(|| "message".into());
+    fields.entry("id").or_insert_with(|| id.into());
+    fields.entry("status").or_insert_with(|| "completed".into());
+    let is_of_model = fields.get("role").is_some_and(|role| role == "assistant");
+    if let Some(Value::String(text)) = fields.get("content") {
+        let part = match is_of_model {
+            true => json!({"type": "output_text", "text": text, "annotations": [], "logprobs": []}),
+            false => json!({"type": "input_text", "text": text}),
+        };
+        fields.insert("content".into(), json!([part]));
+    }
+    item
+}

@@ -65,6 +65,7 @@ async fn begin(
         input: kept.input,
         session: kept.session,
         conversation: asked.frame.conversation.clone(),
+        by_agent: false,
         user: kept.user,
     };
     if held.is_hopeless() {

@@ -20,9 +20,9 @@ use super::again::Return;
 use super::answer::{Frame, whole};
 use super::conversations;
 use super::held::{Held, Work, forget};
-use super::items::referred;
+use super::items::{self, referred};
 use super::request::{Asked, Before, read};
-use super::store::{Kept, Shelf};
+use super::store::{Kept, Session, Shelf};
 use super::stream::Events;
 use super::work::{Keeping, Listener, work};
 use crate::gateway::{Asks, Given, Talk, Target, Tells, Vendor, failed, json as body_of, streamed, take};
@@ -50,7 +50,9 @@ async fn made(service: Service, request: Request) -> Result<Response, Fault> {
     let mut given = take(service, request, Right::Run).await?;
     let shelf = Shelf::of(&given.caller);
     look_up(&shelf, &mut given.body).await?;
-    let asked = read(&given.body)?;
+    let mut asked = read(&given.body)?;
+    // Whoever is a person by their token asks for nobody else.
+    asked.user = given.caller.who().user.clone().or(asked.user);
     let gateway = given.caller.adjutant().gateway();
     let id = gateway.id()?;
     let conversation = match &asked.before {
@@ -67,31 +69,34 @@ async fn made(service: Service, request: Request) -> Result<Response, Fault> {
         echo: asked.echo.clone(),
     };
     let target = Target::of(&asked.model);
-    let (before, session) = follow(&shelf, &asked, &target, &id).await?;
-    let said = together(before, &asked.request.messages)?;
+    let by_agent = matches!(target, Target::Agent(_));
+    let followed = follow(&shelf, &asked, by_agent, &id).await?;
+    let said = together(followed.said, &asked.request.messages)?;
     let instructions = asked.instructions.iter().map(|text| Arc::new(Message::system(text.as_str())));
+    let unheard = said.iter().skip(followed.heard).cloned().map(Arc::new);
     let mut request = asked.request.clone();
-    request.messages = instructions.chain(said.iter().cloned().map(Arc::new)).collect();
+    request.messages = instructions.chain(unheard).collect();
     let keeping = Keeping {
         shelf,
         id: id.clone(),
         over: asked.store.then_some(Expected::Nothing),
         said,
         input: with_ids(&asked.input, &id),
-        session: session.clone(),
+        session: followed.session,
         conversation,
+        by_agent,
         user: asked.user.clone(),
     };
     // What goes on without its client may be looked at meanwhile.
     let seen = asked.stream || asked.background;
-    let asks = Asks { target, request, user: asked.user, session, streamed: seen };
+    let asks = Asks { target, request, user: asked.user, session: followed.turn_of, streamed: seen };
     if asked.background {
         return later(&given, asks, frame, keeping, asked.stream).await;
     }
     if !asked.stream {
         let heard = Talk::begin(&given, asks).await?.whole().await?;
         let body = whole(&frame, &heard.response);
-        keeping.whole(&body, &heard, Vec::new()).await?;
+        keeping.whole(&body, &heard.response.message, Vec::new()).await?;
         return Ok(body_of(&body, &heard.tells()));
     }
     let place = given.service.stream()?;
@@ -160,13 +165,15 @@ fn tenant(given: &Given) -> String {
 
 /// Puts the items that a request refers to in their places: clients do not send again what was kept.
 async fn look_up(shelf: &Shelf, body: &mut Value) -> Result<(), Fault> {
+    let text = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
+    let named = text("safety_identifier").or_else(|| text("user"));
     let Some(items) = body.get_mut("input").and_then(Value::as_array_mut) else { return Ok(()) };
     for (place, item) in items.iter_mut().enumerate() {
         let Some((item_id, response)) = referred(item) else { continue };
         let missing = || {
             Fault::at(format!("input[{place}].id"), "invalid_value", format!("there is no item `{item_id}`"))
         };
-        let kept = shelf.response(&response).await.map_err(|_| missing())?;
+        let kept = shelf.response_for(&response, named.as_deref()).await.map_err(|_| missing())?;
         let output = kept.response.get("output").and_then(Value::as_array).into_iter().flatten();
         let mut all = output.chain(&kept.input);
         let found = all.find(|item| item.get("id").and_then(Value::as_str) == Some(&item_id)).cloned();
@@ -175,34 +182,64 @@ async fn look_up(shelf: &Shelf, body: &mut Value) -> Result<(), Fault> {
     Ok(())
 }
 
-/// What was said before a request, and the session of the agent that it asks.
-async fn follow(
-    shelf: &Shelf,
-    asked: &Asked,
-    target: &Target,
-    id: &str,
-) -> Result<(Vec<Message>, Option<String>), Fault> {
-    let is_agent = matches!(target, Target::Agent(_));
-    let session = |of: String| is_agent.then_some(of);
+/// What a request follows.
+#[derive(Default)]
+struct Followed {
+    /// What was said before.
+    said: Vec<Message>,
+    /// The session that the agent's answer is a turn of.
+    turn_of: Option<String>,
+    /// How many of these messages that session has heard. A model hears all of them.
+    heard: usize,
+    /// The session that whoever follows this one may go on in.
+    session: Option<Session>,
+}
+
+/// What was said before a request, and the session of the agent that it asks. What the session did not hear, because a model answered in
+/// between or items were added, the agent is told again; where somebody else has followed the same response, that is all of it.
+async fn follow(shelf: &Shelf, asked: &Asked, by_agent: bool, id: &str) -> Result<Followed, Fault> {
+    // An answer that is not kept must not stand in a session either.
+    let begin = || {
+        (by_agent && asked.store).then(|| Session { name: Session::named(id), at: id.to_owned(), heard: 0 })
+    };
+    let of_own = |said: Vec<Message>, session: Option<Session>| Followed {
+        said,
+        turn_of: session.as_ref().map(|session| session.name.clone()),
+        heard: 0,
+        session,
+    };
     match &asked.before {
-        None => Ok((Vec::new(), session(format!("v1-{id}")).filter(|_| asked.store))),
+        None => Ok(of_own(Vec::new(), begin())),
         Some(Before::Conversation(id)) => {
-            let (conversation, _) =
-                shelf.conversation(id).await.map_err(|error| at(error, "conversation"))?;
-            Ok((conversation.said, session(format!("v1-{id}"))))
+            let named = asked.user.as_deref();
+            let conversation =
+                shelf.conversation_for(id, named).await.map_err(|error| at(error, "conversation"))?;
+            let turn_of = by_agent.then(|| Session::named(id));
+            let heard = if by_agent { conversation.heard } else { 0 };
+            Ok(Followed { said: conversation.said, turn_of, heard, session: None })
         }
-        Some(Before::Response(id)) => {
-            let plain = id.strip_prefix("resp_").unwrap_or(id);
-            let kept = shelf.response(plain).await.map_err(|error| at(error, "previous_response_id"))?;
-            if kept.said.is_empty() {
-                let error = Error::new(Code::Conflict, format!("the response `{id}` is not complete"));
+        Some(Before::Response(before)) => {
+            let plain = before.strip_prefix("resp_").unwrap_or(before);
+            let kept = shelf
+                .response_for(plain, asked.user.as_deref())
+                .await
+                .map_err(|error| at(error, "previous_response_id"))?;
+            if !kept.is_whole() {
+                let error = Error::new(Code::Conflict, format!("the response `{before}` is not complete"));
                 return Err(at(
                     error.with_help("wait for its end, or follow another one"),
                     "previous_response_id",
                 ));
             }
-            let own = kept.session.filter(|_| is_agent);
-            Ok((kept.said, own.or_else(|| session(format!("v1-{plain}")))))
+            match kept.session {
+                session if !by_agent => Ok(Followed { said: kept.said, session, ..Followed::default() }),
+                Some(session) if asked.store && shelf.go_on(&session, id).await? => {
+                    let (name, heard) = (session.name.clone(), session.heard);
+                    let session = Some(Session { at: id.to_owned(), ..session });
+                    Ok(Followed { said: kept.said, turn_of: Some(name), heard, session })
+                }
+                _ => Ok(of_own(kept.said, begin())),
+            }
         }
     }
 }
@@ -232,14 +269,7 @@ fn together(before: Vec<Message>, now: &[Arc<Message>]) -> Result<Vec<Message>, 
 
 /// The items of a request, each with an id, as lists of them want it.
 fn with_ids(items: &[Value], id: &str) -> Vec<Value> {
-    let named = |(place, item): (usize, &Value)| {
-        let mut item = item.clone();
-        if let Some(fields) = item.as_object_mut() {
-            fields.entry("type").or_insert_with(|| "message".into());
-            fields.entry("id").or_insert_with(|| format!("in_{id}_{place}").into());
-        }
-        item
-    };
+    let named = |(place, item): (usize, &Value)| items::listed(item.clone(), format!("in_{id}_{place}"));
     items.iter().enumerate().map(named).collect()
 }
 

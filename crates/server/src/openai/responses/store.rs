@@ -8,9 +8,12 @@ use adjutant_core::{Code, Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::access::Who;
+
 /// The kinds of the documents.
 const RESPONSE: &str = "openai.response";
 const CONVERSATION: &str = "openai.conversation";
+const SESSION: &str = "openai.session";
 
 /// How long a response is kept: as long as OpenAI keeps it, in milliseconds.
 pub(super) const KEPT: i64 = 30 * 86_400_000;
@@ -25,12 +28,12 @@ pub(super) struct Kept {
     pub(super) response: Value,
     /// The items that it answers.
     pub(super) input: Vec<Value>,
-    /// All that was said, with the answer: what the next one follows. None while it is not whole.
+    /// All that was said up to it, and the answer once it is whole: what the next one follows.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) said: Vec<Message>,
-    /// The session of the agent that answered.
+    /// The session of the agent that answered, or that answered the last time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) session: Option<String>,
+    pub(super) session: Option<Session>,
     /// The run, while an agent answers in the background.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) run: Option<String>,
@@ -45,7 +48,31 @@ pub(super) struct Kept {
     pub(super) by: Option<String>,
 }
 
+/// The session in which an agent answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Session {
+    /// Its name.
+    pub(super) name: String,
+    /// The response that was its last turn, without what says that it is one.
+    pub(super) at: String,
+    /// How many of the messages that were said up to then, its answer included, it has heard.
+    pub(super) heard: usize,
+}
+
+impl Session {
+    /// The name of a session that begins with a response or is a conversation.
+    pub(super) fn named(id: &str) -> String {
+        format!("v1-{id}")
+    }
+}
+
 impl Kept {
+    /// Whether it has an answer that can be followed.
+    pub(super) fn is_whole(&self) -> bool {
+        let status = self.response.get("status").and_then(Value::as_str);
+        matches!(status, Some("completed" | "incomplete"))
+    }
+
     /// Whether it is not over yet.
     pub(super) fn is_under_way(&self) -> bool {
         self.response.get("status").is_some_and(|status| status == "in_progress")
@@ -69,8 +96,14 @@ pub(super) struct Conversation {
     pub(super) metadata: Map<String, Value>,
     /// Its items.
     pub(super) items: Vec<Value>,
+    /// How many items clients have added, which the ids of these count.
+    #[serde(default)]
+    pub(super) added: usize,
     /// What was said.
     pub(super) said: Vec<Message>,
+    /// How many of these messages agents have heard, whose session it is.
+    #[serde(default)]
+    pub(super) heard: usize,
     /// Who made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) user: Option<String>,
@@ -85,8 +118,8 @@ pub(super) struct Shelf {
     adjutant: Adjutant,
     user: Option<String>,
     by: Option<String>,
-    /// Whether only what they have made themselves is seen.
-    is_confined: bool,
+    /// Who asks; none for what is done for whoever asked.
+    who: Option<Who>,
 }
 
 impl Shelf {
@@ -97,13 +130,13 @@ impl Shelf {
             adjutant: caller.adjutant().clone(),
             user: who.user.clone(),
             by: Some(who.counted_as.clone()),
-            is_confined: !who.scopes.is_empty(),
+            who: Some(who.clone()),
         }
     }
 
     /// All of a tenant, for what is done for whoever asked.
     pub(super) fn of_all(adjutant: &Adjutant) -> Self {
-        Self { adjutant: adjutant.clone(), user: None, by: None, is_confined: false }
+        Self { adjutant: adjutant.clone(), user: None, by: None, who: None }
     }
 
     /// The same, in which what is kept is somebody's.
@@ -140,6 +173,31 @@ impl Shelf {
         match self.adjutant.engine().put_document(draft.over(over)).await {
             Err(error) if error.code() == Code::Conflict && over == Expected::Something => Ok(()),
             kept => kept.map(drop),
+        }
+    }
+
+    /// Goes on in a session with another response. False where it has gone on with one already: what is said in it is one thread, and two
+    /// answers to the same are not.
+    pub(super) async fn go_on(&self, session: &Session, response: &str) -> Result<bool> {
+        let found = self.adjutant.engine().document(SESSION, &session.name).await?;
+        let (last, over) = match &found {
+            Some(document) => (document.body.to()?, Expected::Revision(document.revision)),
+            None => (session.at.clone(), Expected::Nothing),
+        };
+        let is_first = found.is_some() || session.name == Session::named(&session.at);
+        if last != session.at || !is_first {
+            return Ok(false);
+        }
+        let expires = Some(adjutant_core::time::Timestamp(self.adjutant.gateway().now().0 + KEPT));
+        let draft = Draft {
+            user: self.user.clone(),
+            expires,
+            ..Draft::new(SESSION, &session.name, Json::of(&response)?)
+        };
+        match self.adjutant.engine().put_document(draft.over(over)).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.code() == Code::Conflict => Ok(false),
+            Err(error) => Err(error),
         }
     }
 
@@ -183,7 +241,31 @@ impl Shelf {
 
     fn sees(&self, user: Option<&str>, by: Option<&str>) -> bool {
         let is_theirs = self.user.is_none() || self.user.as_deref() == user;
-        is_theirs && (!self.is_confined || self.by.as_deref() == by)
+        let is_confined = self.who.as_ref().is_some_and(|who| !who.scopes.is_empty());
+        is_theirs && (!is_confined || self.by.as_deref() == by)
+    }
+
+    /// Whether whoever asks may go on, on behalf of the person that they name, with what was said by another: as in a session.
+    fn goes_on(&self, named: Option<&str>, owner: Option<&str>) -> bool {
+        self.who.as_ref().is_none_or(|who| who.speaks(named, std::iter::once(owner)))
+    }
+
+    /// A response that is followed on behalf of a person. Fails with [`Code::NotFound`], also where it is another's.
+    pub(super) async fn response_for(&self, id: &str, named: Option<&str>) -> Result<Kept> {
+        let kept = self.response(id).await?;
+        match self.goes_on(named, kept.user.as_deref()) {
+            true => Ok(kept),
+            false => Err(missing("response", &format!("resp_{id}"))),
+        }
+    }
+
+    /// A conversation in which something is said on behalf of a person. Fails with [`Code::NotFound`], also where it is another's.
+    pub(super) async fn conversation_for(&self, id: &str, named: Option<&str>) -> Result<Conversation> {
+        let (conversation, _) = self.conversation(id).await?;
+        match self.goes_on(named, conversation.user.as_deref()) {
+            true => Ok(conversation),
+            false => Err(missing("conversation", id)),
+        }
     }
 }
 

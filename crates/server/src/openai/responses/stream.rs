@@ -22,7 +22,7 @@ pub(crate) struct Events {
     next: usize,
     open: Option<Open>,
     calls: Calls,
-    /// The calls under way, by their number, each with its place.
+    /// The calls that are not whole, by their number, each with its place.
     called: BTreeMap<usize, (usize, ToolCall)>,
     used: Option<Usage>,
     response: Option<Value>,
@@ -91,7 +91,7 @@ impl Events {
                 None => {
                     self.close(None, out);
                     if let Some(item) = answer::native_item(&self.frame, self.next, native) {
-                        let place = self.place();
+                        let place = self.place(out);
                         self.whole(place, item, out);
                     }
                 }
@@ -138,13 +138,8 @@ impl Events {
 
     fn end(&mut self, stop: &StopReason, out: &mut Vec<Event>) {
         self.close(None, out);
-        for (place, call) in std::mem::take(&mut self.called).into_values() {
-            let id = self.frame.item_id("fc", place);
-            let item = answer::call(&id, &call, "completed");
-            let fields =
-                json!({"item_id": id, "output_index": place, "name": call.name, "arguments": call.arguments});
-            self.event("response.function_call_arguments.done", fields, out);
-            self.item_done(place, item, out);
+        for step in self.calls.finish() {
+            self.call(step, out);
         }
         let output = std::mem::take(&mut self.done).into_values().collect();
         let response = self.frame.ended(stop, output, self.used);
@@ -155,7 +150,15 @@ impl Events {
         self.over(kind, response, out);
     }
 
-    fn place(&mut self) -> usize {
+    /// The place of an item that is no call: one that is being told ends before it, where it is whole.
+    fn place(&mut self, out: &mut Vec<Event>) -> usize {
+        for step in self.calls.pause() {
+            self.call(step, out);
+        }
+        self.start_item()
+    }
+
+    fn start_item(&mut self) -> usize {
         self.next += 1;
         self.next - 1
     }
@@ -163,7 +166,7 @@ impl Events {
     fn text(&mut self, text: &str, out: &mut Vec<Event>) {
         if !matches!(self.open, Some(Open::Text(..))) {
             self.close(None, out);
-            let place = self.place();
+            let place = self.place(out);
             let id = self.frame.item_id("msg", place);
             let item = json!({"id": id, "type": "message", "status": "in_progress", "role": "assistant", "content": []});
             self.event("response.output_item.added", json!({"output_index": place, "item": item}), out);
@@ -183,7 +186,7 @@ impl Events {
     fn thought(&mut self, text: &str, out: &mut Vec<Event>) {
         if !matches!(self.open, Some(Open::Thought(..))) {
             self.close(None, out);
-            let place = self.place();
+            let place = self.place(out);
             let id = self.frame.item_id("rs", place);
             let item = answer::reasoning(&id, "", None);
             self.event("response.output_item.added", json!({"output_index": place, "item": item}), out);
@@ -206,7 +209,7 @@ impl Events {
             other => {
                 self.open = other;
                 self.close(None, out);
-                let place = self.place();
+                let place = self.place(out);
                 let item = answer::reasoning(&self.frame.item_id("rs", place), "", None);
                 self.event("response.output_item.added", json!({"output_index": place, "item": item}), out);
                 let item = answer::thought(&self.frame, place, reasoning, &reasoning.text);
@@ -256,7 +259,7 @@ impl Events {
         match step {
             Step::Begin(number, id, name) => {
                 self.close(None, out);
-                let place = self.place();
+                let place = self.start_item();
                 let call = ToolCall { id, name, arguments: String::new() };
                 let item = answer::call(&self.frame.item_id("fc", place), &call, "in_progress");
                 self.event("response.output_item.added", json!({"output_index": place, "item": item}), out);
@@ -269,6 +272,14 @@ impl Events {
                 let id = self.frame.item_id("fc", place);
                 let fields = json!({"item_id": id, "output_index": place, "delta": arguments});
                 self.event("response.function_call_arguments.delta", fields, out);
+            }
+            Step::End(number) => {
+                let Some((place, call)) = self.called.remove(&number) else { return };
+                let id = self.frame.item_id("fc", place);
+                let item = answer::call(&id, &call, "completed");
+                let fields = json!({"item_id": id, "output_index": place, "name": call.name, "arguments": call.arguments});
+                self.event("response.function_call_arguments.done", fields, out);
+                self.item_done(place, item, out);
             }
         }
     }

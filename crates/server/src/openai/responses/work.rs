@@ -12,7 +12,7 @@ use tokio::sync::mpsc::Sender;
 
 use super::background::Working;
 use super::held::Held;
-use super::store::{Conversation, Kept, Shelf};
+use super::store::{Conversation, Kept, Session, Shelf};
 use super::stream::{Event, Events};
 use crate::gateway::{Heard, Talk};
 use crate::wire::Fault;
@@ -34,18 +34,20 @@ pub(super) struct Keeping {
     pub(super) said: Vec<Message>,
     /// The items that it answers.
     pub(super) input: Vec<Value>,
-    /// The session of the agent that answers.
-    pub(super) session: Option<String>,
+    /// The session of the agent that answers, or that answered before; none in a conversation, which has its own.
+    pub(super) session: Option<Session>,
     /// The conversation that it is a turn of.
     pub(super) conversation: Option<String>,
+    /// Whether an agent answers.
+    pub(super) by_agent: bool,
     pub(super) user: Option<String>,
 }
 
 impl Keeping {
     /// Keeps a whole response, and adds it to its conversation.
-    pub(super) async fn whole(&self, response: &Value, heard: &Heard, events: Vec<Value>) -> Result<()> {
+    pub(super) async fn whole(&self, response: &Value, answer: &Message, events: Vec<Value>) -> Result<()> {
         let mut said = self.said.clone();
-        said.push(heard.response.message.clone());
+        said.push(answer.clone());
         if let Some(id) = &self.conversation {
             let (mut conversation, revision) = self.shelf.conversation(id).await?;
             // A process may have died just after it added an answer that another then made anew.
@@ -54,10 +56,18 @@ impl Keeping {
                 let output = response.get("output").and_then(Value::as_array).into_iter().flatten();
                 conversation.items.extend(output.cloned());
                 conversation.said.clone_from(&said);
+                conversation.user = conversation.user.or_else(|| self.user.clone());
+                if self.by_agent {
+                    conversation.heard = said.len();
+                }
                 self.shelf.converse(id, &conversation, Expected::Revision(revision)).await?;
             }
         }
-        self.keep(Kept { said, events, ..self.kept(response, None) }).await
+        let mut session = self.session.clone();
+        if let Some(session) = session.as_mut().filter(|_| self.by_agent) {
+            session.heard = said.len();
+        }
+        self.keep(Kept { said, session, events, ..self.kept(response, None) }).await
     }
 
     /// Whether a conversation has its first item already.
@@ -87,7 +97,7 @@ impl Keeping {
         Kept {
             response: response.clone(),
             input: self.input.clone(),
-            said: Vec::new(),
+            said: self.said.clone(),
             session: self.session.clone(),
             run,
             events: Vec::new(),
@@ -234,7 +244,7 @@ async fn finish(
         Listener::Client { .. } => Vec::new(),
     };
     match heard {
-        Some(heard) => keeping.whole(response, &heard, told).await,
+        Some(heard) => keeping.whole(response, &heard.response.message, told).await,
         None => keeping.partial(response, None, told).await,
     }
 }
